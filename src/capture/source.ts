@@ -1,0 +1,42 @@
+/** What the kernel counted for one live interface since it was opened, in packets. */
+export interface KernelCounters {
+  /** Packets that passed the kernel filter. */
+  readonly received: number;
+  /** Packets that found the capture buffer full. */
+  readonly dropped: number;
+  /** Packets that the interface or its driver dropped. */
+  readonly interfaceDropped: number;
+}
+
+/**
+ * A stream of bytes in savefile layout (pcap or pcapng): a capture file, standard input, or a live interface.
+ * The engine reads the format; a source only moves bytes.
+ */
+export interface Source {
+  /** For messages: the file's path, `-`, or the interface's name. */
+  readonly name: string;
+  /** `CapturedPacket.interface_name`: the interface, or empty for a file. */
+  readonly interfaceName: string;
+  /** True for an interface: it never ends by itself, and it must not wait for a sink. */
+  readonly live: boolean;
+  /** True when `readSync` may be used: a plain file. */
+  readonly direct: boolean;
+
+  /** Opens the source. Throws OperatorError. */
+  open(): Promise<void>;
+  /** Fills the start of `into`; the bytes read, or null at the end. Only when `direct`. Throws OperatorError. */
+  readSync(into: Uint8Array): number | null;
+  /**
+   * The next bytes, in a buffer that is valid until the next call; an empty one when nothing came for a while
+   * (some 100 ms); null at the end. A live source gives whole records only. Throws OperatorError.
+   */
+  next(): Promise<Uint8Array | null>;
+  /** Replaces the kernel filter without losing a packet. Live sources only. Throws OperatorError. */
+  setFilter(expression: string): void;
+  /** The kernel's counters, or undefined for a file. */
+  kernelCounters(): KernelCounters | undefined;
+  /** Notices for the operator since the last call, one line each (interface went down, file cut short, ...). */
+  takeNotices(): string[];
+  /** Closes the source; safe to call twice. */
+  close(): void;
+}

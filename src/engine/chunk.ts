@@ -1,0 +1,26 @@
+/** What the engine can be asked to write. */
+export type OutputKind = "wire" | "json" | "text" | "pcap";
+
+/** A run of whole packets inside `Chunk.wire`. */
+export interface WirePiece {
+  /** Encoded `PacketBatch.packets` fields (tag, length and `CapturedPacket`, back to back). */
+  readonly bytes: Uint8Array;
+  /** Packets in it; at most the engine's `batchPackets`. */
+  readonly packets: number;
+}
+
+/** What one engine call gave: only the outputs that were asked for are present. */
+export interface Chunk {
+  /** Packets kept. */
+  readonly packets: number;
+  /** Bytes of frames in them. */
+  readonly bytes: number;
+  /** For `wire`. */
+  readonly wire?: readonly WirePiece[];
+  /** For `json`: one object per line, UTF-8. */
+  readonly json?: Uint8Array;
+  /** For `text`: one line per packet, UTF-8, control characters escaped. */
+  readonly text?: Uint8Array;
+  /** For `pcap`: savefile bytes to append; the first chunk begins with the file header. */
+  readonly pcap?: Uint8Array;
+}
