@@ -1,3 +1,5 @@
+import type { KernelExpression } from "./bpf.ts";
+
 /** What the kernel counted for one live interface since it was opened, in packets. */
 export interface KernelCounters {
   /** Packets that passed the kernel filter. */
@@ -31,8 +33,11 @@ export interface Source {
    * (some 100 ms); null at the end. A live source gives whole records only. Throws OperatorError.
    */
   next(): Promise<Uint8Array | null>;
-  /** Replaces the kernel filter without losing a packet. Live sources only. Throws OperatorError. */
-  setFilter(expression: string): void;
+  /**
+   * Replaces the kernel filter without losing a packet. Live sources only. Throws OperatorError, and keeps the old
+   * filter, when it does not compile.
+   */
+  setFilter(filter: KernelExpression): void;
   /** The kernel's counters, or undefined for a file. */
   kernelCounters(): KernelCounters | undefined;
   /** Notices for the operator since the last call, one line each (interface went down, file cut short, ...). */

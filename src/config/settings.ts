@@ -1,7 +1,14 @@
 import type { NoFilterPolicy } from "../engine/filter.ts";
 
 /** The commands that run. `hunt`, `sniff` and `tap` take an optional protocol. */
-export type Command = "hunt" | "sniff" | "tap" | "process" | "list interfaces" | "config explain" | "completion";
+export type Command =
+  | "hunt"
+  | "sniff"
+  | "tap"
+  | "process"
+  | "list interfaces"
+  | "config explain"
+  | "completion";
 
 /** What the engine looks at; undefined on the command line means all traffic. */
 export type Protocol = "all" | "dns";

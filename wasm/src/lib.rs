@@ -1,7 +1,210 @@
-//! Caracal's packet engine.
-#![warn(missing_docs)]
+//! Caracal's packet engine: blocks of capture records in, encoded packets and counters out.
+//!
+//! The engine is a pure machine: it does no I/O and reads no clock, and its answer for a capture is the same
+//! whatever the block size. This file is the boundary to JavaScript and the only one that knows it exists; a
+//! packet never crosses it, a block crosses it once.
+//!
+//! No function here panics on any input: bytes that make no sense are counted, and reported once.
 
 pub mod bounded;
+pub mod counters;
 pub mod dns;
+pub mod engine;
+pub mod matching;
 pub mod net;
 pub mod record;
+pub mod wire;
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use engine::{Counters, Engine, Options, Protocol};
+use matching::filter_set::{FilterSet, NoFilterPolicy};
+use net::bpf::Program;
+
+/// The engine as JavaScript sees it: numbers, strings, and addresses in the module's memory.
+#[wasm_bindgen]
+pub struct EngineHandle {
+    engine: Engine,
+    /// Where JavaScript puts input: first `tail` bytes that an earlier call could not use yet.
+    inbox: Vec<u8>,
+    tail: usize,
+    /// Filters being collected by `filter_*`, until `filters_swap`.
+    next_filters: FilterSet,
+}
+
+#[wasm_bindgen]
+impl EngineHandle {
+    /// `outputs`: sum of 1 wire, 2 JSON lines, 4 text lines, 8 capture file. `dns_only`: keep only packets of
+    /// the DNS ports. `batch_packets` and `batch_bytes` bound a wire piece. `limit`: stop after this many kept
+    /// packets, 0 for never.
+    #[wasm_bindgen(constructor)]
+    #[allow(clippy::too_many_arguments)]
+    pub fn new(
+        outputs: u8,
+        dns_only: bool,
+        dns_ports: &[u16],
+        udp_only: bool,
+        detect_tunneling: bool,
+        batch_packets: u32,
+        batch_bytes: u32,
+        limit: f64,
+    ) -> EngineHandle {
+        EngineHandle {
+            engine: Engine::new(Options {
+                outputs,
+                protocol: if dns_only { Protocol::Dns } else { Protocol::All },
+                dns_ports: dns_ports.to_vec(),
+                udp_only,
+                detect_tunneling,
+                batch_packets,
+                batch_bytes,
+                limit: limit as u64,
+            }),
+            inbox: Vec::new(),
+            tail: 0,
+            next_filters: FilterSet::default(),
+        }
+    }
+
+    /// Opens an input and returns its number. `name` is for messages, `interface_name` for the packets.
+    pub fn open_input(&mut self, name: &str, interface_name: &str) -> u32 {
+        self.tail = 0;
+        self.engine.open_input(name, interface_name)
+    }
+
+    /// Address of room for `bytes` bytes of input, behind what is left of the last ones. Valid until the next
+    /// call into the module.
+    pub fn inbox(&mut self, bytes: usize) -> *mut u8 {
+        let needed = self.tail.saturating_add(bytes);
+        if self.inbox.len() < needed {
+            self.inbox.resize(needed, 0);
+        }
+        self.inbox.as_mut_ptr().wrapping_add(self.tail)
+    }
+
+    /// Takes `bytes` new bytes of `input` from the inbox. `at_end`: no more will follow. Returns false when this
+    /// input has nothing more to give: it is no capture, or the limit is reached.
+    pub fn process(&mut self, input: u32, bytes: usize, at_end: bool) -> bool {
+        let filled = self.tail.saturating_add(bytes).min(self.inbox.len());
+        let Some(block) = self.inbox.get(..filled) else { return false };
+        let progress = self.engine.process(input, block, at_end);
+        self.inbox.copy_within(progress.consumed.min(filled)..filled, 0);
+        self.tail = filled.saturating_sub(progress.consumed);
+        if at_end || !progress.wants_more {
+            self.tail = 0;
+        }
+        progress.wants_more
+    }
+
+    /// Takes one encoded `PacketBatch` of `bytes` bytes from the inbox. False when it is none.
+    pub fn process_batch(&mut self, bytes: usize) -> bool {
+        self.tail = 0;
+        match self.inbox.get(..bytes) {
+            Some(batch) => self.engine.process_batch(batch),
+            None => false,
+        }
+    }
+
+    /// Sender of the last batch; U+FFFD for what is not UTF-8.
+    pub fn batch_hunter_id(&self) -> String {
+        self.engine.batch.hunter_id.clone()
+    }
+
+    /// `[sequence, timestamp_ns, packets, bytes, total_captured, filtered_matched, dropped]` of the last batch.
+    pub fn batch_numbers(&self) -> Vec<u64> {
+        let batch = &self.engine.batch;
+        vec![
+            batch.sequence,
+            batch.timestamp_ns as u64,
+            batch.packets,
+            batch.bytes,
+            batch.total_captured,
+            batch.filtered_matched,
+            batch.dropped,
+        ]
+    }
+
+    /// Address of the output of one kind (1 wire, 2 JSON, 4 text, 8 capture file).
+    pub fn output(&self, kind: u8) -> *const u8 {
+        self.engine.output(kind).as_ptr()
+    }
+
+    /// Its length in bytes.
+    pub fn output_length(&self, kind: u8) -> usize {
+        self.engine.output(kind).len()
+    }
+
+    /// `[end offset, packets]` of each piece of the wire output.
+    pub fn pieces(&self) -> Vec<u32> {
+        self.engine.pieces().to_vec()
+    }
+
+    /// Packets rendered since the outputs were last emptied.
+    pub fn rendered_packets(&self) -> f64 {
+        self.engine.rendered().0 as f64
+    }
+
+    /// Captured bytes of these packets.
+    pub fn rendered_bytes(&self) -> f64 {
+        self.engine.rendered().1 as f64
+    }
+
+    /// Empties the outputs.
+    pub fn clear_outputs(&mut self) {
+        self.engine.clear_outputs();
+    }
+
+    /// Names of the counters, separated by commas.
+    pub fn counter_names() -> String {
+        Counters::NAMES.join(",")
+    }
+
+    /// The counters, in the order of their names.
+    pub fn counters(&self) -> Vec<f64> {
+        self.engine.counters().values().map(|value| value as f64).to_vec()
+    }
+
+    /// Lines for the operator since the last call, separated by line feeds.
+    pub fn take_notices(&mut self) -> String {
+        self.engine.take_notices().join("\n")
+    }
+
+    /// Begins a new filter set.
+    pub fn filters_begin(&mut self, deny_without_filters: bool) {
+        let policy = if deny_without_filters { NoFilterPolicy::Deny } else { NoFilterPolicy::Allow };
+        self.next_filters = FilterSet::new(policy);
+    }
+
+    /// Adds an enabled filter to it; `filter_type` is a `FilterType` of the wire contract. Returns why it was
+    /// refused, or an empty string.
+    pub fn filters_add(&mut self, filter_type: u32, id: &str, pattern: &str) -> String {
+        self.next_filters.add(filter_type, id, pattern).err().unwrap_or_default()
+    }
+
+    /// Adds a domain pattern of the operator's own to it.
+    pub fn filters_add_local_domain(&mut self, pattern: &str) {
+        self.next_filters.add_local_domain(pattern);
+    }
+
+    /// Puts the new filter set in force.
+    pub fn filters_swap(&mut self) {
+        self.engine.set_filters(std::mem::take(&mut self.next_filters));
+    }
+
+    /// Forgets the BPF programs. Records of a link type without a program are then kept.
+    pub fn programs_clear(&mut self) {
+        self.engine.clear_programs();
+    }
+
+    /// Adds a BPF program for the records of a link type, as libpcap compiled it. Once there is one, records of
+    /// a link type without a program are dropped and counted. Returns what is wrong with it, or an empty string.
+    pub fn programs_add(&mut self, link_type: u32, instructions: &[u8]) -> String {
+        match Program::parse(instructions) {
+            Ok(program) => {
+                self.engine.add_program(link_type, program);
+                String::new()
+            }
+            Err(error) => error,
+        }
+    }
+}

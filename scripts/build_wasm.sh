@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Builds the engine into wasm/pkg (deno task build:wasm). Needs a Rust toolchain with the wasm32-unknown-unknown
+# target, wasm-pack, wasm-bindgen of the version that wasm/Cargo.toml pins, and wasm-opt (npm's binaryen).
+# RUSTUP_TOOLCHAIN chooses the toolchain, as ever.
+set -euo pipefail
+cd "$(dirname "$0")/../wasm"
+
+missing() {
+  echo "build:wasm: $1" >&2
+  exit 1
+}
+pinned=$(sed -n 's/^wasm-bindgen = "=\(.*\)"/\1/p' Cargo.toml)
+command -v wasm-pack >/dev/null || missing "wasm-pack is missing: cargo install --locked wasm-pack"
+[ "$(wasm-bindgen --version 2>/dev/null)" = "wasm-bindgen $pinned" ] ||
+  missing "wasm-bindgen $pinned is missing: cargo install --locked wasm-bindgen-cli@$pinned"
+command -v wasm-opt >/dev/null || missing "wasm-opt is missing: npm install --global binaryen"
+[ -d "$(rustc --print target-libdir --target wasm32-unknown-unknown)" ] ||
+  missing "the target is missing: rustup target add wasm32-unknown-unknown"
+
+# Absolute paths must not get into the module: it would differ from machine to machine.
+remap="--remap-path-prefix=$PWD=/caracal --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
+remap="$remap --remap-path-prefix=$(rustc --print sysroot)=/rust"
+flags=$(sed -n 's/^rustflags = \["-C", "\(.*\)"\]/-C \1/p' .cargo/config.toml)
+RUSTFLAGS="$flags $remap" wasm-pack build --mode no-install --target bundler --release
+rm -f pkg/.gitignore pkg/package.json pkg/caracal_engine.js pkg/caracal_engine_bg.wasm.d.ts
+
+cat >pkg/README.md <<END
+# The compiled engine
+
+Made from the Rust sources beside it by \`deno task build:wasm\`, and committed so that nobody needs Rust to run Caracal.
+Bytes differ from one toolchain to the next; CI compares them only where these versions agree:
+
+- $(rustc --version)
+- $(wasm-bindgen --version)
+- $(wasm-opt --version)
+END

@@ -1,0 +1,295 @@
+import { setImmediate } from "node:timers";
+import { messageOf, OperatorError } from "../runtime/operator_error.ts";
+import type { KernelExpression } from "./bpf.ts";
+import { BpfProgram } from "./bpf_program.ts";
+import {
+  CaptureHandle,
+  type CaptureOptions,
+  type DumpStream,
+  InterfaceAbsentError,
+} from "./capture_handle.ts";
+import { type Libpcap, libpcap } from "./libpcap.ts";
+import type { KernelCounters, Source } from "./source.ts";
+
+/** Most records per call of pcap_dispatch. The buffer always has room for that many of full length. */
+const recordsPerDispatch = 64;
+const recordHeaderSize = 16;
+const fileHeaderSize = 24;
+/** A block is handed on once it has this many bytes. Memory behind that is touched by long packets only. */
+const blockSize = 1 << 20;
+/** How long to wait for packets before an empty block is handed on. */
+const waitMs = 100;
+const reopenIntervalMs = 1000;
+/** Under steady load, timers and messages get their turn this often. */
+const yieldIntervalMs = 20;
+
+const empty = new Uint8Array();
+
+/**
+ * Captures from an interface. libpcap itself writes the records, many per call, in savefile layout: nothing here
+ * runs per packet.
+ *
+ * An interface that goes down or disappears is waited for. {@link next} must not be called again before its
+ * promise settles.
+ */
+export class LiveSource implements Source {
+  readonly name: string;
+  readonly interfaceName: string;
+  readonly live = true;
+  readonly direct = false;
+
+  readonly #options: CaptureOptions;
+  #filter: KernelExpression;
+  #lib: Libpcap | undefined;
+  #handle: CaptureHandle | undefined;
+  #dump: DumpStream | undefined;
+  #linkType = 0;
+  #nanoseconds = false;
+  #socketWait: SocketWait | undefined;
+  #notices: string[] = [];
+  #down = false;
+  #reopenTrouble = "";
+  #nextReopen = 0;
+  #lastYield = 0;
+  #closed = false;
+  readonly #received = new WideCounter();
+  readonly #dropped = new WideCounter();
+  readonly #interfaceDropped = new WideCounter();
+
+  /** @param filter the kernel filter to begin with; none captures everything */
+  constructor(interfaceName: string, options: CaptureOptions, filter?: KernelExpression) {
+    this.name = interfaceName;
+    this.interfaceName = interfaceName;
+    this.#options = options;
+    this.#filter = filter ?? { text: "", withoutVlan: "" };
+  }
+
+  open(): Promise<void> {
+    // Through a promise, so that what goes wrong rejects it.
+    return Promise.resolve().then(() => this.#open());
+  }
+
+  #open(): void {
+    this.#lib = libpcap("live capture");
+    if (this.interfaceName === "any" && this.#options.promiscuous) {
+      this.#notices.push("any: promiscuous mode is not possible on all interfaces at once, and is left out");
+    }
+    const handle = this.#openHandle(this.#lib);
+    this.#linkType = handle.linkType;
+    this.#nanoseconds = handle.nanoseconds;
+    this.#socketWait = new SocketWait(this.#lib);
+    const longest = recordHeaderSize + handle.snapLength;
+    this.#dump = handle.openDump(new Uint8Array(fileHeaderSize + blockSize + recordsPerDispatch * longest));
+  }
+
+  #openHandle(lib: Libpcap): CaptureHandle {
+    const handle = new CaptureHandle(lib, this.interfaceName, this.#options);
+    try {
+      handle.setFilter(this.#filter);
+    } catch (error) {
+      handle.close();
+      throw error;
+    }
+    if (handle.warning !== "") this.#notices.push(`${this.name}: ${handle.warning}`);
+    this.#handle = handle;
+    return handle;
+  }
+
+  readSync(): never {
+    throw new OperatorError(`${this.name}: an interface cannot be read directly`);
+  }
+
+  async next(): Promise<Uint8Array | null> {
+    if (this.#closed) return null;
+    const now = performance.now();
+    if (now - this.#lastYield > yieldIntervalMs) {
+      this.#lastYield = now;
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.#closed) return null;
+    }
+    const block = this.#drain();
+    if (block.length > 0) return block;
+    return await (this.#handle === undefined ? this.#awaitInterface() : this.#awaitPackets(this.#handle));
+  }
+
+  /** Writes waiting packets to the buffer until there are no more, or the block is long enough. */
+  #drain(): Uint8Array {
+    const handle = this.#handle, dump = this.#dump;
+    if (handle === undefined || dump === undefined) return empty;
+    try {
+      while (dump.length < blockSize) {
+        if (handle.dispatch(recordsPerDispatch, dump) < recordsPerDispatch) break;
+      }
+    } catch (error) {
+      if (!(error instanceof InterfaceAbsentError)) throw error;
+      this.#loseHandle(handle, error);
+    }
+    return dump.length > 0 ? dump.take() : empty;
+  }
+
+  async #awaitPackets(handle: CaptureHandle): Promise<Uint8Array | null> {
+    const readable = await this.#socketWait?.wait(handle.fileDescriptor, waitMs);
+    this.#lastYield = performance.now();
+    if (this.#closed) return null;
+    const block = this.#drain();
+    if (this.#handle === handle && handle.isDown !== this.#down) {
+      this.#down = !this.#down;
+      this.#notices.push(this.#down ? `${this.name} went down: waiting for it` : `${this.name} is up again`);
+    }
+    // A socket in trouble would else be asked again and again without a pause.
+    if (readable === false && block.length === 0) await pause(waitMs);
+    return this.#closed ? null : block;
+  }
+
+  /** The interface is gone: gives the handle back, and begins to look for it. */
+  #loseHandle(handle: CaptureHandle, reason: Error): void {
+    this.#count(handle);
+    this.#received.restart();
+    this.#dropped.restart();
+    this.#interfaceDropped.restart();
+    handle.close();
+    this.#handle = undefined;
+    this.#down = false;
+    this.#nextReopen = performance.now() + reopenIntervalMs;
+    this.#notices.push(`${reason.message}: trying to open it again every second`);
+  }
+
+  async #awaitInterface(): Promise<Uint8Array | null> {
+    await pause(waitMs);
+    this.#lastYield = performance.now();
+    if (this.#closed) return null;
+    if (this.#lib === undefined || this.#lastYield < this.#nextReopen) return empty;
+    this.#nextReopen = this.#lastYield + reopenIntervalMs;
+    try {
+      this.#checkSameLayout(this.#openHandle(this.#lib));
+      this.#notices.push(`${this.name} is back`);
+      this.#reopenTrouble = "";
+    } catch (error) {
+      if (this.#handle !== undefined) throw error;
+      const trouble = error instanceof InterfaceAbsentError ? "" : messageOf(error);
+      if (trouble !== "" && trouble !== this.#reopenTrouble) {
+        this.#notices.push(`not opened again yet: ${trouble}`);
+      }
+      this.#reopenTrouble = trouble;
+    }
+    return empty;
+  }
+
+  /** The stream began with one file header, which holds for all that follows. */
+  #checkSameLayout(handle: CaptureHandle): void {
+    if (handle.linkType !== this.#linkType || handle.nanoseconds !== this.#nanoseconds) {
+      throw new OperatorError(
+        `${this.name} came back as another kind of interface (${handle.linkTypeName}): start anew`,
+      );
+    }
+  }
+
+  setFilter(filter: KernelExpression): void {
+    if (this.#handle !== undefined) this.#handle.setFilter(filter);
+    else if (this.#lib !== undefined) checkFilter(this.#lib, this.#linkType, filter);
+    this.#filter = filter;
+  }
+
+  kernelCounters(): KernelCounters {
+    if (this.#handle !== undefined && !this.#closed) this.#count(this.#handle);
+    return {
+      received: this.#received.total,
+      dropped: this.#dropped.total,
+      interfaceDropped: this.#interfaceDropped.total,
+    };
+  }
+
+  #count(handle: CaptureHandle): void {
+    const [received, dropped, interfaceDropped] = handle.stats();
+    this.#received.update(received);
+    this.#dropped.update(dropped);
+    this.#interfaceDropped.update(interfaceDropped);
+  }
+
+  takeNotices(): string[] {
+    const notices = this.#notices;
+    this.#notices = [];
+    return notices;
+  }
+
+  /** The counters stay readable. A pending {@link next} then gives null, within 100 ms. */
+  close(): void {
+    if (this.#closed) return;
+    if (this.#handle !== undefined) this.#count(this.#handle);
+    this.#closed = true;
+    const release = () => {
+      this.#handle?.close();
+      this.#dump?.close();
+      this.#socketWait?.free();
+    };
+    // The system call that waits on the socket uses it, and its memory, until it returns.
+    const waiting = this.#socketWait?.pending;
+    if (waiting === undefined) release();
+    else waiting.then(release);
+  }
+}
+
+/** Waits for a socket to become readable, on a thread of its own. One wait at a time. */
+class SocketWait {
+  /** The wait under way. */
+  pending: Promise<unknown> | undefined;
+  readonly #lib: Libpcap;
+  /** A `struct pollfd`, outside of the JavaScript heap: a worker may be terminated while the system call runs. */
+  readonly #pollfd: Deno.PointerObject;
+
+  constructor(lib: Libpcap) {
+    const pollfd = lib.malloc(8n);
+    if (pollfd === null) throw new OperatorError("the C library has no memory left");
+    this.#lib = lib;
+    this.#pollfd = pollfd;
+  }
+
+  /** True when readable, undefined when nothing happened in time, false when the socket is in trouble. */
+  async wait(fileDescriptor: number, timeoutMs: number): Promise<boolean | undefined> {
+    const pollIn = 1;
+    const pollfd = new DataView(Deno.UnsafePointerView.getArrayBuffer(this.#pollfd, 8));
+    pollfd.setInt32(0, fileDescriptor, true);
+    pollfd.setInt16(4, pollIn, true);
+    pollfd.setInt16(6, 0, true);
+    const polled = this.#lib.poll(this.#pollfd, 1n, timeoutMs);
+    this.pending = polled;
+    const ready = await polled;
+    this.pending = undefined;
+    if (ready === 0) return undefined;
+    return ready > 0 && (pollfd.getInt16(6, true) & pollIn) !== 0;
+  }
+
+  free(): void {
+    this.#lib.free(this.#pollfd);
+  }
+}
+
+/** Adds up a counter that wraps at 2^32 and begins anew with each handle. */
+class WideCounter {
+  total = 0;
+  #last = 0;
+
+  update(value: number): void {
+    this.total += (value - this.#last) >>> 0;
+    this.#last = value;
+  }
+
+  restart(): void {
+    this.#last = 0;
+  }
+}
+
+/** Throws OperatorError when neither form of `filter` compiles for `linkType` (DLT_). */
+function checkFilter(lib: Libpcap, linkType: number, filter: KernelExpression): void {
+  const handle = lib.pcap_open_dead(linkType, 0xffff);
+  if (handle === null) return;
+  try {
+    BpfProgram.compileEither(lib, handle, filter).free();
+  } finally {
+    lib.pcap_close(handle);
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

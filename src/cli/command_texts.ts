@@ -1,0 +1,103 @@
+import { type FlagCommand, programName, type RunCommand } from "../config/flag.ts";
+
+/** What the help says about a command. */
+export interface CommandText {
+  /** One line. */
+  readonly summary: string;
+  /** Command lines without the program's name, each with what it does. */
+  readonly examples: readonly (readonly [line: string, purpose: string])[];
+}
+
+/** The protocols that each command can be narrowed to, with what the help says. */
+export const protocolTexts: Readonly<Partial<Record<RunCommand, Readonly<Record<"dns", CommandText>>>>> = {
+  hunt: {
+    dns: {
+      summary: "hunter and processor in one, for DNS",
+      examples: [
+        [
+          "hunt dns -i eth1 -P processor:55555 --tls-ca ca.pem",
+          "send the DNS traffic of a mirror port to a processor",
+        ],
+        ["hunt dns -r capture.pcap", "run on a capture file, against the embedded processor"],
+      ],
+    },
+  },
+  sniff: {
+    dns: {
+      summary: "capture DNS, or read it from files, and print what it says",
+      examples: [
+        ["sniff dns -i eth1", "one line per DNS packet"],
+        ["sniff dns -r capture.pcap --json", "DNS packets of a file as JSON lines"],
+      ],
+    },
+  },
+  tap: {
+    dns: {
+      summary: "hunter and processor in one, for DNS",
+      examples: [[
+        "tap dns -i eth1 --insecure -w dns.pcap",
+        "capture DNS, keep the frames, serve clients in plain text",
+      ]],
+    },
+  },
+};
+
+/** What the help says about each command. */
+export const commandTexts: Readonly<
+  Record<FlagCommand | "config explain" | "config schema" | "completion", CommandText>
+> = {
+  hunt: {
+    summary: "capture packets and send them to a processor",
+    examples: [
+      ["hunt -i eth0,eth1 -P processor:55555 --tls-ca ca.pem", "send all traffic of two interfaces"],
+      ["hunt dns -i eth1 -P processor:55555 --insecure", "send DNS, in plain text"],
+    ],
+  },
+  sniff: {
+    summary: "capture packets, or read files, and print what they say",
+    examples: [
+      ["sniff -i eth0 -f 'not port 22'", "one line per packet"],
+      ["sniff dns -r capture.pcap --json", "DNS packets of a file as JSON lines"],
+    ],
+  },
+  tap: {
+    summary: "hunter and processor in one",
+    examples: [[
+      "tap -i eth0 --insecure -w all.pcap",
+      "capture, keep every frame, serve clients in plain text",
+    ]],
+  },
+  process: {
+    summary: "receive packets from hunters",
+    examples: [
+      ["process --tls-cert cert.pem --tls-key key.pem", "accept hunters on port 55555"],
+      ["process --insecure -f filters.yaml -w all.pcap", "give hunters filters, keep what they send"],
+    ],
+  },
+  "list interfaces": {
+    summary: "show the interfaces that can be captured on",
+    examples: [["list interfaces --json", "for programs"]],
+  },
+  "config explain": {
+    summary: "show each setting, its value and where that comes from",
+    examples: [
+      ["config explain hunt dns", "what hunt dns would run with"],
+      ["config explain --json", "all commands, for programs"],
+    ],
+  },
+  "config schema": {
+    summary: "print the JSON Schema of the configuration file, for editors",
+    examples: [["config schema > caracal.schema.json", "keep it for the editor"]],
+  },
+  completion: {
+    summary: "print a shell's completion script: bash, zsh or fish",
+    examples: [
+      [`completion bash > ~/.local/share/bash-completion/completions/${programName}`, "bash"],
+      [`completion zsh > ~/.zfunc/_${programName}`, "zsh, with that directory in fpath"],
+      [`completion fish > ~/.config/fish/completions/${programName}.fish`, "fish"],
+    ],
+  },
+};
+
+/** Protocols of lippycat's that this version has no command for. */
+export const comingProtocols = ["voip", "http", "tls", "email"] as const;

@@ -1,0 +1,83 @@
+import { dnsExpression, type KernelExpression, kernelExpression } from "../../capture/bpf.ts";
+import type { Settings } from "../../config/settings.ts";
+import type { OutputKind } from "../../engine/chunk.ts";
+import type { FilterSettings } from "../../engine/engine.ts";
+import type { Filter, NoFilterPolicy } from "../../engine/filter.ts";
+import type { CapturePlan, FilePlan, InterfacePlan } from "../../pipeline/capture_plan.ts";
+import { ConsoleSink } from "../../sinks/console_sink.ts";
+import { PcapFileSink } from "../../sinks/pcap_file_sink.ts";
+import type { Sink } from "../../sinks/sink.ts";
+
+/**
+ * Bytes per wire piece, at most. Well below the 10 MiB that a gRPC message may have, so that a batch of several
+ * pieces has room, too.
+ */
+const PIECE_BYTES = 1 << 20;
+
+/** What the filters of a node come to: for the engine, and for the kernel. */
+export interface NodeFilters {
+  readonly engine: FilterSettings;
+  readonly bpf: KernelExpression;
+}
+
+/** Joins the operator's settings with the filters that were pushed or read from a filter file. */
+export function nodeFilters(
+  settings: Settings,
+  filters: readonly Filter[],
+  noFilterPolicy: NoFilterPolicy,
+  exclusion: string,
+): NodeFilters {
+  const pushed = filters.filter((filter) => filter.type === "bpf" && filter.enabled && filter.pattern.trim() !== "")
+    .map((filter) => filter.pattern);
+  const engine = { filters, noFilterPolicy, localDomains: settings.domains };
+  if (settings.readFiles.length > 0) {
+    // The engine itself keeps to the mode's ports; only expressions of the operator and the processor remain.
+    const text = kernelExpression({ mode: "", base: settings.filter, pushed, exclusion: "", fragments: false });
+    return { engine, bpf: { text: text.withoutVlan, withoutVlan: text.withoutVlan } };
+  }
+  const mode = settings.protocol === "dns" ? dnsExpression(settings.dnsPorts, settings.udpOnly) : "";
+  return { engine, bpf: kernelExpression({ mode, base: settings.filter, pushed, exclusion, fragments: mode !== "" }) };
+}
+
+/** What the capture thread is to do for these settings, and for sinks that need `outputs`. */
+export function capturePlan(settings: Settings, outputs: readonly OutputKind[], filters: NodeFilters): CapturePlan {
+  const inputs: (FilePlan | InterfacePlan)[] = settings.readFiles.length > 0
+    ? settings.readFiles.map((path) => ({ kind: "file", path }))
+    : settings.interfaces.map((name) => ({
+      kind: "interface",
+      name,
+      promiscuous: settings.promiscuous,
+      snapLength: settings.snapLength,
+      bufferSize: settings.pcapBufferSize,
+      timeoutMs: settings.pcapTimeoutMs,
+    }));
+  return {
+    inputs,
+    bpf: filters.bpf,
+    filters: filters.engine,
+    engine: {
+      outputs,
+      protocol: settings.protocol,
+      dnsPorts: settings.dnsPorts,
+      udpOnly: settings.udpOnly,
+      detectTunneling: settings.detectTunneling,
+      batchPackets: settings.batchSize,
+      batchBytes: PIECE_BYTES,
+      limit: settings.count,
+    },
+  };
+}
+
+/** The sinks that the operator asked for with flags: packets on standard output, a capture file. */
+export async function localSinks(settings: Settings): Promise<Sink[]> {
+  const sinks: Sink[] = [];
+  if (settings.writeFile !== undefined) sinks.push(await PcapFileSink.open(settings.writeFile));
+  // Packets of two kinds would be mixed on one stream.
+  if (!settings.quiet && settings.writeFile !== "-") sinks.push(new ConsoleSink(settings.format));
+  return sinks;
+}
+
+/** Each output once. */
+export function outputsOf(sinks: readonly Sink[]): OutputKind[] {
+  return [...new Set(sinks.flatMap((sink) => sink.needs))];
+}

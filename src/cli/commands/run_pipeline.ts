@@ -1,0 +1,78 @@
+import type { Settings } from "../../config/settings.ts";
+import type { CapturePlan } from "../../pipeline/capture_plan.ts";
+import { Pipeline } from "../../pipeline/pipeline.ts";
+import type { CaptureEnd } from "../../pipeline/progress.ts";
+import type { ExitCode } from "../../runtime/operator_error.ts";
+import { OutputClosed } from "../../sinks/byte_output.ts";
+import type { Sink } from "../../sinks/sink.ts";
+import { logger } from "../../telemetry/log.ts";
+import { StopSignals } from "../stop_signals.ts";
+import { summarize, summaryText } from "../summary.ts";
+
+const log = logger("capture");
+
+/** What a command adds to the plain run of a pipeline. */
+export interface RunHooks {
+  /** Called with the pipeline before it runs. */
+  started?(pipeline: Pipeline): void;
+  /** Called when capture has ended and the sinks are closed: stop what else the command runs. */
+  ended?(): Promise<void>;
+  /** Packets lost behind the pipeline, by reason. */
+  lost?(): Readonly<Record<string, number>>;
+  /** What became of the packets meant for a processor elsewhere. */
+  delivery?(): Readonly<Record<string, number>>;
+}
+
+/**
+ * Runs a pipeline until its input ends or a signal stops it, then prints the summary. Exit code 1 when an input
+ * could not be read.
+ */
+export async function runPipeline(
+  settings: Settings,
+  plan: CapturePlan,
+  sinks: readonly Sink[],
+  hooks: RunHooks = {},
+): Promise<ExitCode> {
+  const started = performance.now();
+  const pipeline = new Pipeline(
+    plan,
+    sinks,
+    {
+      notice: (line) => log.warn(line),
+      refused: (filters) => {
+        for (const { filter, reason } of filters) {
+          log.warn(`filter ${filter.id} (${filter.type} "${filter.pattern}") is not used: ${reason}`);
+        }
+      },
+      progress: () => {},
+    },
+    settings.singleThread,
+  );
+  const signals = new StopSignals(() => pipeline.stop());
+  let end: CaptureEnd | undefined;
+  try {
+    hooks.started?.(pipeline);
+    end = await pipeline.run();
+  } catch (error) {
+    // `| head` took what it wanted.
+    if (!(error instanceof OutputClosed)) throw error;
+  } finally {
+    await hooks.ended?.();
+    signals.close();
+  }
+  for (const line of end?.failures ?? []) log.error(line);
+  const progress = end?.progress ?? pipeline.progress;
+  if (progress !== undefined) {
+    const seconds = (performance.now() - started) / 1000;
+    const summary = summarize(progress, seconds, hooks.lost?.(), hooks.delivery?.());
+    await printSummary(settings.jsonSummary ? JSON.stringify(summary) + "\n" : summaryText(summary));
+  }
+  const refused = progress?.engine.refused_inputs ?? 0;
+  return (end?.failures.length ?? 0) > 0 || refused > 0 ? 1 : 0;
+}
+
+async function printSummary(text: string): Promise<void> {
+  const bytes = new TextEncoder().encode(text);
+  for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await Deno.stderr.write(rest));
+}
+

@@ -1,0 +1,168 @@
+import { messageOf, OperatorError } from "../runtime/operator_error.ts";
+import { requirePermission } from "../runtime/permissions.ts";
+import type { FlagValues } from "./flag.ts";
+import { flagFor } from "./flags.ts";
+import { describeOrigin, type Origin, type Resolution } from "./resolve.ts";
+import type { Settings } from "./settings.ts";
+
+/** What the program's standard output is. */
+export interface Terminal {
+  readonly stdoutIsTerminal: boolean;
+}
+
+/** Validated settings, and what the operator should hear about them, one line each. */
+export interface CheckedSettings {
+  readonly settings: Settings;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Joins the values of the flags into settings, by the rules that concern several of them.
+ *
+ * Throws OperatorError (exit code 2) when they contradict each other.
+ */
+export async function applyRules(resolution: Resolution, terminal: Terminal): Promise<CheckedSettings> {
+  const { command, protocol, file } = resolution;
+  const { config: _, domainsFile, ...values } = resolution.values;
+  const warnings = [...file?.warnings ?? []];
+  const source = chooseSource(resolution, warnings);
+  const output = chooseFormat(resolution, terminal);
+  checkFiles({ ...resolution.values, ...source });
+  if (command === "hunt" || command === "tap" || command === "process") checkTls(resolution, warnings);
+  const domains = domainsFile === undefined ? [] : await readDomains(domainsFile);
+  return {
+    settings: {
+      command,
+      protocol,
+      ...values,
+      ...source,
+      ...output,
+      domains: unique([...values.domains, ...domains]),
+    },
+    warnings,
+  };
+}
+
+function wrong(message: string): OperatorError {
+  return new OperatorError(message, 2);
+}
+
+function originOf({ origins }: Resolution, setting: keyof FlagValues): Origin {
+  return origins.get(flagFor(setting)) ?? { kind: "default" };
+}
+
+const ranks = { default: 0, file: 1, environment: 2, flag: 3 } as const;
+
+/** Positive when `one` was set nearer to the operator than `other`. */
+function compareOrigins(resolution: Resolution, one: keyof FlagValues, other: keyof FlagValues): number {
+  return ranks[originOf(resolution, one).kind] - ranks[originOf(resolution, other).kind];
+}
+
+function unique<T>(items: readonly T[]): readonly T[] {
+  return [...new Set(items)];
+}
+
+function chooseSource(
+  resolution: Resolution,
+  warnings: string[],
+): Pick<Settings, "readFiles" | "interfaces"> {
+  const { readFiles, interfaces } = resolution.values;
+  const order = compareOrigins(resolution, "readFiles", "interfaces");
+  if (readFiles.length > 0 && order >= 0) {
+    if (order === 0) {
+      throw wrong(
+        "--read-file and --interface together: read files or capture live, and leave the other one out",
+      );
+    }
+    return { readFiles, interfaces: flagFor("interfaces").default as readonly string[] };
+  }
+  if (interfaces.includes("any") && interfaces.some((name) => name !== "any")) {
+    throw wrong(
+      `--interface ${interfaces.join(",")}: "any" is all interfaces, and stands alone ` +
+        `(${describeOrigin(originOf(resolution, "interfaces"))})`,
+    );
+  }
+  const doubled = unique(interfaces.filter((name, index) => interfaces.indexOf(name) !== index));
+  if (doubled.length > 0) {
+    warnings.push(`interface ${doubled.join(", ")} is named more than once; captured once`);
+  }
+  return { readFiles: [], interfaces: unique(interfaces) };
+}
+
+function chooseFormat(resolution: Resolution, terminal: Terminal): Pick<Settings, "format" | "jsonSummary"> {
+  const { json, format } = resolution.values;
+  const order = compareOrigins(resolution, "json", "format");
+  if (json && format === "text" && order === 0) throw wrong("--json and --format text contradict each other");
+  const asked = json && order >= 0 ? "json" : format ?? (json ? "json" : undefined);
+  return { format: asked ?? (terminal.stdoutIsTerminal ? "text" : "json"), jsonSummary: asked === "json" };
+}
+
+function checkFiles({ readFiles, writeFile }: Pick<FlagValues, "readFiles" | "writeFile">): void {
+  if (readFiles.filter((path) => path === "-").length > 1) {
+    throw wrong("--read-file -: standard input can be read only once");
+  }
+  if (writeFile !== undefined && writeFile !== "-" && readFiles.includes(writeFile)) {
+    throw wrong(`--write-file ${writeFile}: this file is also read (--read-file); write to another one`);
+  }
+}
+
+function checkTls(resolution: Resolution, warnings: string[]): void {
+  const { command, environment, values } = resolution;
+  const { insecure, tlsCert, tlsKey, tlsCa, tlsSkipVerify, tlsClientAuth } = values;
+  const production = ["CARACAL_PRODUCTION", "LIPPYCAT_PRODUCTION"].find((name) =>
+    environment(name) === "true"
+  );
+  if (production !== undefined) {
+    const forbidden = insecure ? "insecure" : tlsSkipVerify ? "tlsSkipVerify" : undefined;
+    if (forbidden !== undefined) {
+      const { long } = flagFor(forbidden);
+      const origin = describeOrigin(originOf(resolution, forbidden));
+      throw wrong(`--${long} is not allowed in production (${production} is true): remove it (${origin})`);
+    }
+    if (command !== "hunt" && !tlsClientAuth) {
+      throw wrong(
+        `production (${production} is true) demands client certificates: add --tls-client-auth and --tls-ca FILE`,
+      );
+    }
+  }
+  if (insecure) {
+    if (tlsCert ?? tlsKey ?? tlsCa) {
+      warnings.push("--insecure: the TLS files are not used, everything goes in plain text");
+    }
+    return;
+  }
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+    const [given, missing] = tlsKey === undefined ? ["--tls-cert", "--tls-key"] : ["--tls-key", "--tls-cert"];
+    throw wrong(
+      `${given} without ${missing}: a certificate and its private key go together; add ${missing} FILE`,
+    );
+  }
+  if (command === "hunt" && values.processor !== undefined && tlsCa === undefined && !tlsSkipVerify) {
+    throw wrong(
+      `nothing verifies the processor ${values.processor}: add --tls-ca FILE, or --insecure for plain text`,
+    );
+  }
+  if (command === "process" && tlsCert === undefined) {
+    throw wrong(
+      "process has no certificate: add --tls-cert FILE and --tls-key FILE, or --insecure for plain text",
+    );
+  }
+  if (tlsClientAuth && tlsCa === undefined) {
+    throw wrong("--tls-client-auth needs the certificates that verify clients: add --tls-ca FILE");
+  }
+}
+
+async function readDomains(path: string): Promise<string[]> {
+  requirePermission({ name: "read", path }, `reading the domains file ${path}`);
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+  } catch (error) {
+    const reason = error instanceof Deno.errors.NotFound ? "there is no such file" : messageOf(error);
+    throw wrong(`--domains-file ${path}: ${reason}`);
+  }
+  const lines = text.replace(/^\uFEFF/, "").split(/\r?\n/).map((line) =>
+    line.replace(/(^|\s)#.*$/, "").trim()
+  );
+  return lines.filter((line) => line !== "");
+}

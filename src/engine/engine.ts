@@ -1,0 +1,202 @@
+// @ts-types="./bindings.d.ts"
+import * as bindings from "../../wasm/pkg/caracal_engine_bg.js";
+import { OperatorError } from "../runtime/operator_error.ts";
+import type { Protocol } from "../config/settings.ts";
+import type { Chunk, OutputKind, WirePiece } from "./chunk.ts";
+import { type Filter, filterTypeNames, type NoFilterPolicy } from "./filter.ts";
+
+/** How the engine is to work. */
+export interface EngineOptions {
+  readonly outputs: readonly OutputKind[];
+  readonly protocol: Protocol;
+  /** Ports whose traffic is DNS. */
+  readonly dnsPorts: readonly number[];
+  readonly udpOnly: boolean;
+  readonly detectTunneling: boolean;
+  /** Packets per wire piece, at most. */
+  readonly batchPackets: number;
+  /** Bytes per wire piece, at most, unless one packet is longer. */
+  readonly batchBytes: number;
+  /** Stop after this many kept packets; 0 for never. */
+  readonly limit: number;
+}
+
+/** The filters in force. */
+export interface FilterSettings {
+  readonly filters: readonly Filter[];
+  readonly noFilterPolicy: NoFilterPolicy;
+  /** Domain patterns of the operator's own: a further condition. */
+  readonly localDomains: readonly string[];
+}
+
+/** A filter that was not taken, and why. */
+export interface RefusedFilter {
+  readonly filter: Filter;
+  readonly reason: string;
+}
+
+/** What one received batch says about itself. */
+export interface BatchInfo {
+  readonly hunterId: string;
+  readonly sequence: bigint;
+  /** When the sender closed it, nanoseconds since 1970. */
+  readonly timestampNs: bigint;
+  readonly packets: number;
+  /** Bytes of frames in it. */
+  readonly bytes: number;
+  /** The sender's cumulative counters, packets. */
+  readonly captured: bigint;
+  readonly matched: bigint;
+  readonly dropped: bigint;
+}
+
+/** The engine's counters by name, since it was created. */
+export type EngineCounters = Readonly<Record<string, number>>;
+
+const outputBits: Readonly<Record<OutputKind, number>> = { wire: 1, json: 2, text: 4, pcap: 8 };
+
+let memory: WebAssembly.Memory | undefined;
+let counterNames: readonly string[] = [];
+
+/**
+ * The packet engine. All work per packet happens inside; JavaScript moves blocks.
+ *
+ * Call {@link Engine.load} once per thread before creating one.
+ */
+export class Engine {
+  readonly #handle: bindings.EngineHandle;
+  readonly #kinds: readonly OutputKind[];
+
+  constructor(options: EngineOptions) {
+    this.#kinds = options.outputs;
+    this.#handle = new bindings.EngineHandle(
+      options.outputs.reduce((bits, kind) => bits | outputBits[kind], 0),
+      options.protocol === "dns",
+      Uint16Array.from(options.dnsPorts),
+      options.udpOnly,
+      options.detectTunneling,
+      options.batchPackets,
+      options.batchBytes,
+      options.limit,
+    );
+  }
+
+  /** Instantiates the compiled engine for this thread. */
+  static load(module: WebAssembly.Module): void {
+    if (memory !== undefined) return;
+    const instance = new WebAssembly.Instance(module, {
+      "./caracal_engine_bg.js": bindings as unknown as WebAssembly.ModuleImports,
+    });
+    bindings.__wbg_set_wasm(instance.exports);
+    (instance.exports.__wbindgen_start as () => void)();
+    memory = instance.exports.memory as WebAssembly.Memory;
+    counterNames = bindings.EngineHandle.counter_names().split(",");
+  }
+
+  /** Opens an input; its number goes to {@link process}. */
+  openInput(name: string, interfaceName: string): number {
+    return this.#handle.open_input(name, interfaceName);
+  }
+
+  /** Room for `bytes` bytes of input; valid until the next call. */
+  inbox(bytes: number): Uint8Array<ArrayBuffer> {
+    const address = this.#handle.inbox(bytes);
+    return bytesAt(address, bytes);
+  }
+
+  /**
+   * Takes the first `bytes` bytes of the inbox as the next ones of `input`.
+   * @returns false when the input has nothing more to give: it is no capture, or the limit is reached.
+   */
+  process(input: number, bytes: number, atEnd: boolean): boolean {
+    return this.#handle.process(input, bytes, atEnd);
+  }
+
+  /** Reads one encoded `PacketBatch`, and renders its packets. Throws OperatorError when it is none. */
+  processBatch(batch: Uint8Array): BatchInfo {
+    this.inbox(batch.length).set(batch);
+    if (!this.#handle.process_batch(batch.length)) {
+      throw new OperatorError(`${batch.length} bytes received as a PacketBatch are no protobuf message`);
+    }
+    const [sequence = 0n, timestampNs = 0n, packets = 0n, bytes = 0n, captured = 0n, matched = 0n, dropped = 0n] = this
+      .#handle.batch_numbers();
+    return {
+      hunterId: this.#handle.batch_hunter_id(),
+      sequence,
+      timestampNs: BigInt.asIntN(64, timestampNs),
+      packets: Number(packets),
+      bytes: Number(bytes),
+      captured,
+      matched,
+      dropped,
+    };
+  }
+
+  /** What was written since the last call, in buffers of its own. */
+  take(): Chunk {
+    const chunk: { -readonly [key in keyof Chunk]: Chunk[key] } = {
+      packets: this.#handle.rendered_packets(),
+      bytes: this.#handle.rendered_bytes(),
+    };
+    for (const kind of this.#kinds) {
+      const length = this.#handle.output_length(outputBits[kind]);
+      if (length === 0) continue;
+      const bytes = bytesAt(this.#handle.output(outputBits[kind]), length).slice();
+      if (kind === "wire") chunk.wire = this.#cut(bytes);
+      else chunk[kind] = bytes;
+    }
+    this.#handle.clear_outputs();
+    return chunk;
+  }
+
+  #cut(bytes: Uint8Array): WirePiece[] {
+    const marks = this.#handle.pieces();
+    const pieces: WirePiece[] = [];
+    let start = 0;
+    for (let at = 0; at + 1 < marks.length; at += 2) {
+      const end = marks[at] ?? start;
+      pieces.push({ bytes: bytes.subarray(start, end), packets: marks[at + 1] ?? 0 });
+      start = end;
+    }
+    return pieces;
+  }
+
+  counters(): EngineCounters {
+    const values = this.#handle.counters();
+    return Object.fromEntries(counterNames.map((name, at) => [name, values[at] ?? 0]));
+  }
+
+  /** Lines for the operator since the last call. */
+  takeNotices(): string[] {
+    const lines = this.#handle.take_notices();
+    return lines === "" ? [] : lines.split("\n");
+  }
+
+  /** Swaps the filters between two blocks. A refused filter is left out; the others are in force. */
+  setFilters(settings: FilterSettings): RefusedFilter[] {
+    const refused: RefusedFilter[] = [];
+    this.#handle.filters_begin(settings.noFilterPolicy === "deny");
+    for (const filter of settings.filters) {
+      if (!filter.enabled) continue;
+      const reason = this.#handle.filters_add(filterTypeNames.indexOf(filter.type), filter.id, filter.pattern);
+      if (reason !== "") refused.push({ filter, reason });
+    }
+    for (const pattern of settings.localDomains) this.#handle.filters_add_local_domain(pattern);
+    this.#handle.filters_swap();
+    return refused;
+  }
+
+  /** BPF programs by link type for the records of files; an empty map lets everything pass. */
+  setPrograms(programs: ReadonlyMap<number, Uint8Array>): void {
+    this.#handle.programs_clear();
+    for (const [linkType, instructions] of programs) {
+      const error = this.#handle.programs_add(linkType, instructions);
+      if (error !== "") throw new OperatorError(`the compiled filter for link type ${linkType} is refused: ${error}`);
+    }
+  }
+}
+
+function bytesAt(address: number, length: number): Uint8Array<ArrayBuffer> {
+  if (memory === undefined) throw new Error("Engine.load was not called in this thread");
+  return new Uint8Array(memory.buffer as ArrayBuffer, address >>> 0, length);
+}

@@ -1,0 +1,2 @@
+/** The compiled engine (`wasm/pkg`). */
+export const engineModule: WebAssembly.Module;

@@ -1,0 +1,211 @@
+import type { KernelExpression } from "../capture/bpf.ts";
+import type { KernelCounters, Source } from "../capture/source.ts";
+import type { Chunk } from "../engine/chunk.ts";
+import { Engine, type FilterSettings, type RefusedFilter } from "../engine/engine.ts";
+import { messageOf, OperatorError } from "../runtime/operator_error.ts";
+import type { CapturePlan } from "./capture_plan.ts";
+import { openSource, programsFor } from "./plan_source.ts";
+import type { CaptureEnd, Progress } from "./progress.ts";
+
+/** Bytes read from a file per engine call. */
+const BLOCK_BYTES = 1 << 20;
+/** Longest time without giving the event loop a turn, ms. */
+const TURN_MS = 20;
+/** Time between two reports of the counters, ms. */
+const REPORT_MS = 1000;
+
+/** Where a capture loop delivers to: the other side of a worker, or the pipeline itself. */
+export interface CaptureHost {
+  /** Room for one more chunk? A live capture drops when there is none, a file waits. */
+  ready(): boolean;
+  /** Resolves when there is room again. */
+  whenReady(): Promise<void>;
+  take(chunk: Chunk): void;
+  report(progress: Progress): void;
+  notice(line: string): void;
+  refused(filters: readonly RefusedFilter[]): void;
+}
+
+/** Moves blocks from the sources through the engine to a host. One per capture thread. */
+export class CaptureLoop {
+  readonly #plan: CapturePlan;
+  readonly #host: CaptureHost;
+  readonly #engine: Engine;
+  readonly #failures: string[] = [];
+  #sources: Source[] = [];
+  #stopped = false;
+  #droppedBySinks = 0;
+  #lastTurn = performance.now();
+  #lastReport = performance.now();
+
+  /** {@link Engine.load} must have been called in this thread. */
+  constructor(plan: CapturePlan, host: CaptureHost) {
+    this.#plan = plan;
+    this.#host = host;
+    this.#engine = new Engine(plan.engine);
+    this.setFilters(plan.filters);
+  }
+
+  /** Runs until the files are read, or until {@link stop}. Rejects only when nothing can be captured at all. */
+  async run(): Promise<CaptureEnd> {
+    try {
+      const live = this.#plan.inputs.some((input) => input.kind === "interface");
+      await (live ? this.#captureInterfaces() : this.#readFiles());
+    } finally {
+      for (const source of this.#sources) source.close();
+    }
+    return { progress: this.#progress(), failures: this.#failures };
+  }
+
+  /** Ends the run after what has been read so far. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Swaps the filters between two blocks. */
+  setFilters(filters: FilterSettings): void {
+    const refused = this.#engine.setFilters(filters);
+    if (refused.length > 0) this.#host.refused(refused);
+  }
+
+  /** Replaces the kernel filter of every interface; a bad expression leaves the old one and gives a notice. */
+  setBpf(expression: KernelExpression): void {
+    try {
+      for (const source of this.#sources) source.setFilter(expression);
+    } catch (error) {
+      this.#host.notice(`the capture filter stays as it was: ${messageOf(error)}`);
+    }
+  }
+
+  async #readFiles(): Promise<void> {
+    this.#engine.setPrograms(programsFor(this.#plan));
+    for (const input of this.#plan.inputs) {
+      if (this.#stopped) return;
+      const source = openSource(input, this.#plan.bpf);
+      this.#sources = [source];
+      try {
+        await source.open();
+        await this.#readFile(source);
+      } catch (error) {
+        if (!(error instanceof OperatorError)) throw error;
+        this.#failures.push(error.message);
+      } finally {
+        this.#passOnNotices(source);
+        source.close();
+      }
+    }
+  }
+
+  async #readFile(source: Source): Promise<void> {
+    const input = this.#engine.openInput(source.name, source.interfaceName);
+    for (let more = true; more && !this.#stopped;) {
+      if (source.direct) {
+        const bytes = source.readSync(this.#engine.inbox(BLOCK_BYTES));
+        more = this.#engine.process(input, bytes ?? 0, bytes === null);
+      } else {
+        const bytes = await source.next();
+        more = this.#process(input, bytes);
+      }
+      this.#passOnNotices(source);
+      if (!this.#host.ready()) await this.#host.whenReady();
+      this.#deliver();
+      await this.#giveTurn();
+    }
+  }
+
+  async #captureInterfaces(): Promise<void> {
+    this.#sources = this.#plan.inputs.map((input) => openSource(input, this.#plan.bpf));
+    const opened: Source[] = [];
+    for (const source of this.#sources) {
+      try {
+        await source.open();
+        opened.push(source);
+      } catch (error) {
+        if (!(error instanceof OperatorError)) throw error;
+        this.#failures.push(error.message);
+      }
+      this.#passOnNotices(source);
+    }
+    this.#sources = opened;
+    if (opened.length > 0) this.#report();
+    await Promise.all(opened.map((source) => this.#captureInterface(source)));
+  }
+
+  async #captureInterface(source: Source): Promise<void> {
+    const input = this.#engine.openInput(source.name, source.interfaceName);
+    try {
+      for (let more = true; more && !this.#stopped;) {
+        const bytes = await source.next();
+        more = this.#process(input, bytes);
+        this.#passOnNotices(source);
+        this.#deliver();
+        await this.#giveTurn();
+      }
+    } catch (error) {
+      if (!(error instanceof OperatorError)) throw error;
+      this.#failures.push(error.message);
+    }
+    // The limit of one interface is the limit of all.
+    this.#stopped ||= this.#plan.engine.limit > 0;
+  }
+
+  /** Feeds one buffer; `null` is the end of the input. Large buffers go in pieces, as files do. */
+  #process(input: number, bytes: Uint8Array | null): boolean {
+    if (bytes === null) return this.#engine.process(input, 0, true);
+    let more = true;
+    for (let start = 0; more && start < bytes.length; start += BLOCK_BYTES) {
+      const part = bytes.subarray(start, start + BLOCK_BYTES);
+      this.#engine.inbox(part.length).set(part);
+      more = this.#engine.process(input, part.length, false);
+    }
+    return more;
+  }
+
+  #deliver(): void {
+    for (const line of this.#engine.takeNotices()) this.#host.notice(line);
+    const chunk = this.#engine.take();
+    if (chunk.packets > 0) {
+      if (this.#host.ready()) this.#host.take(chunk);
+      else this.#droppedBySinks += chunk.packets;
+    }
+    if (performance.now() - this.#lastReport >= REPORT_MS) this.#report();
+  }
+
+  #report(): void {
+    this.#lastReport = performance.now();
+    this.#host.report(this.#progress());
+  }
+
+  #progress(): Progress {
+    return {
+      engine: this.#engine.counters(),
+      kernel: this.#kernelCounters(),
+      droppedBySinks: this.#droppedBySinks,
+    };
+  }
+
+  #kernelCounters(): KernelCounters | undefined {
+    let sum: KernelCounters | undefined;
+    for (const source of this.#sources) {
+      const one = source.kernelCounters();
+      if (one === undefined) continue;
+      sum = {
+        received: (sum?.received ?? 0) + one.received,
+        dropped: (sum?.dropped ?? 0) + one.dropped,
+        interfaceDropped: (sum?.interfaceDropped ?? 0) + one.interfaceDropped,
+      };
+    }
+    return sum;
+  }
+
+  #passOnNotices(source: Source): void {
+    for (const line of source.takeNotices()) this.#host.notice(line);
+  }
+
+  /** Messages to this thread are only seen between turns of the event loop. */
+  async #giveTurn(): Promise<void> {
+    if (performance.now() - this.#lastTurn < TURN_MS) return;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    this.#lastTurn = performance.now();
+  }
+}

@@ -1,0 +1,136 @@
+import type { KernelExpression } from "../capture/bpf.ts";
+import type { Chunk } from "../engine/chunk.ts";
+import type { FilterSettings } from "../engine/engine.ts";
+import { OperatorError } from "../runtime/operator_error.ts";
+import { isGranted } from "../runtime/permissions.ts";
+import type { CapturePlan } from "./capture_plan.ts";
+import type { CaptureListener, CaptureThread } from "./capture_thread.ts";
+import type { CaptureEnd } from "./progress.ts";
+import { workerBundle } from "./worker_bundle.ts";
+import type { FromWorker, ToWorker } from "./worker_protocol.ts";
+
+/** Times that a live capture is started again after its thread broke down. */
+const RESTART_LIMIT = 5;
+
+/** A capture thread of its own, with no more permissions than it needs. */
+export class CaptureWorker implements CaptureThread {
+  readonly #module: WebAssembly.Module;
+  readonly #deliver: (chunk: Chunk) => Promise<void>;
+  readonly #listener: CaptureListener;
+  readonly #result = Promise.withResolvers<CaptureEnd>();
+  #plan: CapturePlan;
+  #worker: Worker | undefined;
+  #restarts = 0;
+  #stopped = false;
+  #delivery: Promise<void> = Promise.resolve();
+
+  constructor(
+    module: WebAssembly.Module,
+    plan: CapturePlan,
+    deliver: (chunk: Chunk) => Promise<void>,
+    listener: CaptureListener,
+  ) {
+    this.#module = module;
+    this.#plan = plan;
+    this.#deliver = deliver;
+    this.#listener = listener;
+  }
+
+  run(): Promise<CaptureEnd> {
+    this.#start();
+    return this.#result.promise;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#post({ kind: "stop" });
+  }
+
+  setFilters(filters: FilterSettings): void {
+    this.#plan = { ...this.#plan, filters };
+    this.#post({ kind: "filters", filters });
+  }
+
+  setBpf(expression: KernelExpression): void {
+    this.#plan = { ...this.#plan, bpf: expression };
+    this.#post({ kind: "bpf", expression });
+  }
+
+  #post(message: ToWorker): void {
+    this.#worker?.postMessage(message);
+  }
+
+  #start(): void {
+    const url = URL.createObjectURL(new Blob([workerBundle], { type: "text/javascript" }));
+    const worker = new Worker(url, { type: "module", name: "capture", deno: { permissions: this.#permissions() } });
+    URL.revokeObjectURL(url);
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#breakDown(event.message);
+    };
+    this.#worker = worker;
+    this.#post({ kind: "start", module: this.#module, plan: this.#plan });
+  }
+
+  /** Only what the plan names; a worker cannot be given more than this thread has. */
+  #permissions(): Deno.PermissionOptionsObject {
+    const paths = this.#plan.inputs.flatMap((input) => input.kind === "file" && input.path !== "-" ? [input.path] : []);
+    const readable = paths.filter((path) => isGranted({ name: "read", path }));
+    return {
+      ffi: isGranted({ name: "ffi" }) ? "inherit" : false,
+      read: readable.length > 0 ? readable : false,
+      env: false,
+      net: false,
+      run: false,
+      sys: false,
+      write: false,
+      import: false,
+    };
+  }
+
+  #receive(message: FromWorker): void {
+    switch (message.kind) {
+      case "chunk":
+        // Sinks get the chunks in order; the credit goes back when all of them took this one.
+        this.#delivery = this.#delivery.then(() => this.#deliver(message.chunk)).then(() =>
+          this.#post({ kind: "credit" })
+        );
+        break;
+      case "progress":
+        this.#listener.progress(message.progress);
+        break;
+      case "notice":
+        this.#listener.notice(message.line);
+        break;
+      case "refused":
+        this.#listener.refused(message.filters);
+        break;
+      case "end":
+        this.#finish(() => this.#result.resolve(message.end));
+        break;
+      case "failed":
+        if (message.operator) this.#finish(() => this.#result.reject(new OperatorError(message.message)));
+        else this.#breakDown(message.message);
+    }
+  }
+
+  /** A live capture goes on in a new thread, with the same filters; a file cannot be resumed. */
+  #breakDown(message: string): void {
+    this.#worker?.terminate();
+    this.#worker = undefined;
+    const live = this.#plan.inputs.some((input) => input.kind === "interface");
+    if (!live || this.#stopped || this.#restarts >= RESTART_LIMIT) {
+      this.#finish(() => this.#result.reject(new Error(`the capture thread broke down: ${message}`)));
+      return;
+    }
+    this.#restarts++;
+    this.#listener.notice(`the capture thread broke down and is started again (${this.#restarts}): ${message}`);
+    this.#start();
+  }
+
+  #finish(settle: () => void): void {
+    this.#worker = undefined;
+    this.#delivery.then(settle);
+  }
+}

@@ -1,0 +1,123 @@
+import type { KernelExpression } from "../capture/bpf.ts";
+import type { Chunk } from "../engine/chunk.ts";
+import { Engine, type FilterSettings } from "../engine/engine.ts";
+import { engineModule } from "../engine/module.js";
+import type { Sink } from "../sinks/sink.ts";
+import { type CaptureHost, CaptureLoop } from "./capture_loop.ts";
+import type { CapturePlan } from "./capture_plan.ts";
+import type { CaptureListener, CaptureThread } from "./capture_thread.ts";
+import { CaptureWorker } from "./capture_worker.ts";
+import type { CaptureEnd, Progress } from "./progress.ts";
+
+/** Source to engine to sinks: the one pipe that every command runs. */
+export class Pipeline {
+  readonly #sinks: readonly Sink[];
+  readonly #listener: CaptureListener;
+  readonly #thread: CaptureThread;
+  #progress: Progress | undefined;
+  /** The first failure of a sink; it ends the run. */
+  #sinkFailure: unknown;
+
+  constructor(plan: CapturePlan, sinks: readonly Sink[], listener: CaptureListener, singleThread: boolean) {
+    this.#sinks = sinks;
+    this.#listener = listener;
+    this.#thread = singleThread
+      ? new InlineCapture(plan, (chunk) => this.#deliver(chunk), this.#listening())
+      : new CaptureWorker(engineModule, plan, (chunk) => this.#deliver(chunk), this.#listening());
+  }
+
+  /** The last counters reported; undefined before the first ones. */
+  get progress(): Progress | undefined {
+    return this.#progress;
+  }
+
+  /**
+   * Runs until the files are read, or until {@link stop}; then closes the sinks. Rejects with the failure of a
+   * sink, or when nothing could be captured at all.
+   */
+  async run(): Promise<CaptureEnd> {
+    try {
+      const end = await this.#thread.run();
+      this.#progress = end.progress;
+      if (this.#sinkFailure !== undefined) throw this.#sinkFailure;
+      return end;
+    } finally {
+      for (const sink of this.#sinks) await sink.close();
+    }
+  }
+
+  /** Ends capture; what was read is still delivered. */
+  stop(): void {
+    this.#thread.stop();
+  }
+
+  /** Swaps the filters between two blocks. */
+  setFilters(filters: FilterSettings): void {
+    this.#thread.setFilters(filters);
+  }
+
+  /** Replaces the kernel filter. */
+  setBpf(expression: KernelExpression): void {
+    this.#thread.setBpf(expression);
+  }
+
+  #listening(): CaptureListener {
+    return {
+      ...this.#listener,
+      progress: (progress) => {
+        this.#progress = progress;
+        this.#listener.progress(progress);
+      },
+    };
+  }
+
+  /** Gives a chunk to every sink; resolves when all of them took it. */
+  async #deliver(chunk: Chunk): Promise<void> {
+    if (this.#sinkFailure !== undefined) return;
+    try {
+      await Promise.all(this.#sinks.map((sink) => sink.write(chunk)));
+    } catch (error) {
+      this.#sinkFailure ??= error;
+      this.stop();
+    }
+  }
+}
+
+/** Capture and engine on this thread. */
+class InlineCapture implements CaptureThread {
+  readonly #loop: CaptureLoop;
+  #pending: Promise<void> | undefined;
+
+  constructor(plan: CapturePlan, deliver: (chunk: Chunk) => Promise<void>, listener: CaptureListener) {
+    Engine.load(engineModule);
+    const host: CaptureHost = {
+      ready: () => this.#pending === undefined,
+      whenReady: () => this.#pending ?? Promise.resolve(),
+      take: (chunk) => {
+        this.#pending = deliver(chunk).finally(() => this.#pending = undefined);
+      },
+      report: (progress) => listener.progress(progress),
+      notice: (line) => listener.notice(line),
+      refused: (filters) => listener.refused(filters),
+    };
+    this.#loop = new CaptureLoop(plan, host);
+  }
+
+  async run(): Promise<CaptureEnd> {
+    const end = await this.#loop.run();
+    await this.#pending;
+    return end;
+  }
+
+  stop(): void {
+    this.#loop.stop();
+  }
+
+  setFilters(filters: FilterSettings): void {
+    this.#loop.setFilters(filters);
+  }
+
+  setBpf(expression: KernelExpression): void {
+    this.#loop.setBpf(expression);
+  }
+}

@@ -1,0 +1,18 @@
+import type { KernelCounters } from "../capture/source.ts";
+import type { EngineCounters } from "../engine/engine.ts";
+
+/** How far a capture thread has come. */
+export interface Progress {
+  readonly engine: EngineCounters;
+  /** Sum over the live interfaces; undefined for files. */
+  readonly kernel: KernelCounters | undefined;
+  /** Kept packets of a live capture that were dropped because a sink was not ready. */
+  readonly droppedBySinks: number;
+}
+
+/** How a capture thread ended. */
+export interface CaptureEnd {
+  readonly progress: Progress;
+  /** Inputs that could not be read, one line each. */
+  readonly failures: readonly string[];
+}

@@ -1,0 +1,74 @@
+/**
+ * The capture thread. It is bundled into `worker_bundle.ts` (`deno task build:worker`) and started from a blob,
+ * since a worker from a file needs permission to read that file.
+ *
+ * @module
+ */
+import type { Chunk } from "../engine/chunk.ts";
+import { Engine } from "../engine/engine.ts";
+import { messageOf, OperatorError } from "../runtime/operator_error.ts";
+import { type CaptureHost, CaptureLoop } from "./capture_loop.ts";
+import type { CapturePlan } from "./capture_plan.ts";
+import { CREDITS, type FromWorker, type ToWorker } from "./worker_protocol.ts";
+
+const scope = self as unknown as {
+  onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
+  postMessage(message: FromWorker, transfer?: Transferable[]): void;
+  close(): void;
+};
+
+let loop: CaptureLoop | undefined;
+let credits = CREDITS;
+let wake: (() => void) | undefined;
+
+const host: CaptureHost = {
+  ready: () => credits > 0,
+  whenReady: () => new Promise((resolve) => wake = resolve),
+  take(chunk) {
+    credits--;
+    scope.postMessage({ kind: "chunk", chunk }, buffersOf(chunk));
+  },
+  report: (progress) => scope.postMessage({ kind: "progress", progress }),
+  notice: (line) => scope.postMessage({ kind: "notice", line }),
+  refused: (filters) => scope.postMessage({ kind: "refused", filters }),
+};
+
+scope.onmessage = ({ data }) => {
+  switch (data.kind) {
+    case "start":
+      start(data.module, data.plan);
+      break;
+    case "credit":
+      credits++;
+      wake?.();
+      break;
+    case "filters":
+      loop?.setFilters(data.filters);
+      break;
+    case "bpf":
+      loop?.setBpf(data.expression);
+      break;
+    case "stop":
+      loop?.stop();
+  }
+};
+
+async function start(module: WebAssembly.Module, plan: CapturePlan): Promise<void> {
+  try {
+    Engine.load(module);
+    loop = new CaptureLoop(plan, host);
+    scope.postMessage({ kind: "end", end: await loop.run() });
+  } catch (error) {
+    const operator = error instanceof OperatorError;
+    const message = operator || !(error instanceof Error) ? messageOf(error) : error.stack ?? error.message;
+    scope.postMessage({ kind: "failed", message, operator });
+  }
+  scope.close();
+}
+
+function buffersOf(chunk: Chunk): Transferable[] {
+  const buffers = new Set<ArrayBufferLike>();
+  for (const piece of chunk.wire ?? []) buffers.add(piece.bytes.buffer);
+  for (const bytes of [chunk.json, chunk.text, chunk.pcap]) if (bytes !== undefined) buffers.add(bytes.buffer);
+  return [...buffers] as ArrayBuffer[];
+}

@@ -1,0 +1,25 @@
+import type { Chunk, OutputKind } from "../engine/chunk.ts";
+import { ByteOutput } from "./byte_output.ts";
+import type { Sink } from "./sink.ts";
+
+/** Packets on standard output: a readable line each, or a JSON object each. */
+export class ConsoleSink implements Sink {
+  readonly name = "standard output";
+  readonly needs: readonly OutputKind[];
+  readonly #format: "text" | "json";
+  readonly #output = ByteOutput.standardOutput();
+
+  constructor(format: "text" | "json") {
+    this.#format = format;
+    this.needs = [format];
+  }
+
+  write(chunk: Chunk): void | Promise<void> {
+    const bytes = chunk[this.#format];
+    if (bytes !== undefined) return this.#output.write(bytes);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}

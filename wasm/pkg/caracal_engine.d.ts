@@ -1,0 +1,104 @@
+/* tslint:disable */
+/* eslint-disable */
+
+/**
+ * The engine as JavaScript sees it: numbers, strings, and addresses in the module's memory.
+ */
+export class EngineHandle {
+    free(): void;
+    [Symbol.dispose](): void;
+    /**
+     * Sender of the last batch; U+FFFD for what is not UTF-8.
+     */
+    batch_hunter_id(): string;
+    /**
+     * `[sequence, timestamp_ns, packets, bytes, total_captured, filtered_matched, dropped]` of the last batch.
+     */
+    batch_numbers(): BigUint64Array;
+    /**
+     * Empties the outputs.
+     */
+    clear_outputs(): void;
+    /**
+     * Names of the counters, separated by commas.
+     */
+    static counter_names(): string;
+    /**
+     * The counters, in the order of their names.
+     */
+    counters(): Float64Array;
+    /**
+     * Adds an enabled filter to it; `filter_type` is a `FilterType` of the wire contract. Returns why it was
+     * refused, or an empty string.
+     */
+    filters_add(filter_type: number, id: string, pattern: string): string;
+    /**
+     * Adds a domain pattern of the operator's own to it.
+     */
+    filters_add_local_domain(pattern: string): void;
+    /**
+     * Begins a new filter set.
+     */
+    filters_begin(deny_without_filters: boolean): void;
+    /**
+     * Puts the new filter set in force.
+     */
+    filters_swap(): void;
+    /**
+     * Address of room for `bytes` bytes of input, behind what is left of the last ones. Valid until the next
+     * call into the module.
+     */
+    inbox(bytes: number): number;
+    /**
+     * `outputs`: sum of 1 wire, 2 JSON lines, 4 text lines, 8 capture file. `dns_only`: keep only packets of
+     * the DNS ports. `batch_packets` and `batch_bytes` bound a wire piece. `limit`: stop after this many kept
+     * packets, 0 for never.
+     */
+    constructor(outputs: number, dns_only: boolean, dns_ports: Uint16Array, udp_only: boolean, detect_tunneling: boolean, batch_packets: number, batch_bytes: number, limit: number);
+    /**
+     * Opens an input and returns its number. `name` is for messages, `interface_name` for the packets.
+     */
+    open_input(name: string, interface_name: string): number;
+    /**
+     * Address of the output of one kind (1 wire, 2 JSON, 4 text, 8 capture file).
+     */
+    output(kind: number): number;
+    /**
+     * Its length in bytes.
+     */
+    output_length(kind: number): number;
+    /**
+     * `[end offset, packets]` of each piece of the wire output.
+     */
+    pieces(): Uint32Array;
+    /**
+     * Takes `bytes` new bytes of `input` from the inbox. `at_end`: no more will follow. Returns false when this
+     * input has nothing more to give: it is no capture, or the limit is reached.
+     */
+    process(input: number, bytes: number, at_end: boolean): boolean;
+    /**
+     * Takes one encoded `PacketBatch` of `bytes` bytes from the inbox. False when it is none.
+     */
+    process_batch(bytes: number): boolean;
+    /**
+     * Adds a BPF program for the records of a link type, as libpcap compiled it. Once there is one, records of
+     * a link type without a program are dropped and counted. Returns what is wrong with it, or an empty string.
+     */
+    programs_add(link_type: number, instructions: Uint8Array): string;
+    /**
+     * Forgets the BPF programs. Records of a link type without a program are then kept.
+     */
+    programs_clear(): void;
+    /**
+     * Captured bytes of these packets.
+     */
+    rendered_bytes(): number;
+    /**
+     * Packets rendered since the outputs were last emptied.
+     */
+    rendered_packets(): number;
+    /**
+     * Lines for the operator since the last call, separated by line feeds.
+     */
+    take_notices(): string;
+}

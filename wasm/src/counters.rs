@@ -1,0 +1,76 @@
+//! What the engine counts, since it was created.
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// Counters; each only grows. Their names are those of the fields.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Counters {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        impl Counters {
+            /// Names of the counters, in the order of [`Counters::values`].
+            pub const NAMES: [&'static str; [$(stringify!($name)),*].len()] = [$(stringify!($name)),*];
+
+            /// Values in the order of [`Counters::NAMES`].
+            pub fn values(&self) -> [u64; Self::NAMES.len()] {
+                [$(self.$name),*]
+            }
+        }
+    };
+}
+
+counters! {
+    /// Packets read.
+    packets,
+    /// Captured bytes of these packets.
+    bytes,
+    /// Packets kept.
+    kept,
+    /// Captured bytes of these packets.
+    kept_bytes,
+    /// Packets that the operator's BPF expression rejected (capture files only; live, the kernel does it).
+    rejected_by_bpf,
+    /// Packets of a link type that the BPF expression could not be compiled for.
+    rejected_without_bpf_program,
+    /// Packets outside the mode's protocol.
+    rejected_by_mode,
+    /// Packets that no filter asked for.
+    rejected_by_filters,
+    /// Later IP fragments whose first fragment was not kept, or not seen.
+    rejected_fragments,
+    /// Inputs that are no capture.
+    refused_inputs,
+    /// Records that the end of their file cut off.
+    truncated_records,
+    /// Records longer than their file's snapshot length; kept.
+    over_snaplen_records,
+    /// Records with impossible lengths.
+    bad_records,
+    /// pcapng blocks with impossible lengths.
+    bad_blocks,
+    /// pcapng packets of interfaces that the file does not describe.
+    unknown_interfaces,
+    /// Bytes of capture files passed over to find the next record.
+    skipped_bytes,
+    /// Packets of a link type that the engine does not decode.
+    unknown_link_types,
+    /// Packets whose IP, UDP or TCP length fields contradict what was captured.
+    bad_lengths,
+    /// Packets that the wire contract or the capture file cannot carry, because of their link type.
+    unsendable_link_types,
+    /// DNS messages read.
+    dns_messages,
+    /// DNS messages that were read only in part: cut short, or malformed.
+    dns_partial,
+    /// DNS responses matched to their query.
+    dns_correlated,
+    /// Queries that were pushed out of the table of pending ones.
+    dns_query_evictions,
+    /// Domains that were pushed out of the tunnelling table.
+    dns_domain_evictions,
+    /// Fragmented datagrams that were pushed out of the fragment table.
+    fragment_evictions,
+    /// Packets of received batches that are no protobuf message.
+    bad_batch_packets,
+}

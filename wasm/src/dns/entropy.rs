@@ -1,0 +1,135 @@
+//! Shannon entropy of names, in bits per character.
+//!
+//! Counted are the characters of the lower-cased name, the dots between its labels left out. An escape of
+//! [`super::names`] counts as the one character or octet that it stands for (an escaped dot too), so the
+//! figure is that of the name and not of its spelling.
+
+/// Characters up to which counts and tables reach; longer text takes the slower path.
+const TABLE_LENGTH: usize = 256;
+
+/// Fixed-point one. Sums of integers do not depend on the order of the characters.
+const ONE: f64 = (1u64 << 40) as f64;
+
+/// Octets that are not part of any UTF-8 character count as characters beyond the last of Unicode.
+const OCTETS: u32 = 0x11_0000;
+
+/// Computes entropies without a logarithm per character: with n characters of which c occur f(c) times,
+/// H = (n log n - sum of f(c) log f(c)) / n, and the sum grows by a tabulated step with each character.
+pub struct Entropy {
+    /// n log2 n, fixed point.
+    products: [u64; TABLE_LENGTH],
+    /// By how much n log2 n grows from n to n + 1.
+    steps: [u64; TABLE_LENGTH],
+    /// Characters of text that the tables do not cover.
+    characters: Vec<u32>,
+}
+
+impl Default for Entropy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Entropy {
+    /// Fills the tables.
+    pub fn new() -> Self {
+        let product = |n: usize| if n == 0 { 0 } else { (n as f64 * (n as f64).log2() * ONE).round() as u64 };
+        Self {
+            products: std::array::from_fn(product),
+            steps: std::array::from_fn(|n| product(n + 1) - product(n)),
+            characters: Vec::new(),
+        }
+    }
+
+    /// Entropy of `text`, 0 for text without a counted character.
+    pub fn of(&mut self, text: &[u8]) -> f64 {
+        self.of_prefix_and_whole(text, 0).1
+    }
+
+    /// Entropies of the first `prefix` octets of `text`, which must end between characters, and of all of it.
+    pub fn of_prefix_and_whole(&mut self, text: &[u8], prefix: usize) -> (f64, f64) {
+        let (head, tail) = text.split_at_checked(prefix).unwrap_or((text, &[]));
+        let mut counts = [0u8; 256];
+        let mut sum = 0;
+        let mut special = text.len() >= TABLE_LENGTH;
+        if !special {
+            special |= self.count(head, &mut counts, &mut sum);
+        }
+        let of_prefix = self.entropy(head.len(), &counts, sum);
+        if !special {
+            special |= self.count(tail, &mut counts, &mut sum);
+        }
+        if special {
+            return (self.of_special(head), self.of_special(text));
+        }
+        (of_prefix, self.entropy(text.len(), &counts, sum))
+    }
+
+    /// Counts plain ASCII, dots like all else. Returns whether there was anything that is not.
+    fn count(&self, text: &[u8], counts: &mut [u8; 256], sum: &mut u64) -> bool {
+        let mut special = false;
+        for octet in text {
+            special |= *octet >= 0x80 || *octet == b'\\';
+            let count = &mut counts[usize::from(octet.to_ascii_lowercase())];
+            *sum += self.steps[usize::from(*count)];
+            *count = count.wrapping_add(1);
+        }
+        special
+    }
+
+    /// The entropy of `length` counted octets once the dots among them are taken out again.
+    fn entropy(&self, length: usize, counts: &[u8; 256], sum: u64) -> f64 {
+        let dots = usize::from(counts[usize::from(b'.')]);
+        let counted = length.saturating_sub(dots);
+        let product = |n: usize| self.products.get(n).copied().unwrap_or(0);
+        if counted == 0 {
+            return 0.0;
+        }
+        let sum = sum.saturating_sub(product(dots));
+        product(counted).saturating_sub(sum) as f64 / ONE / counted as f64
+    }
+
+    /// The entropy of text that is long, not ASCII or has escapes.
+    fn of_special(&mut self, text: &[u8]) -> f64 {
+        self.characters.clear();
+        append_characters(text, &mut self.characters);
+        self.characters.sort_unstable();
+        let counted = self.characters.len() as f64;
+        let sum: f64 = self
+            .characters
+            .chunk_by(|a, b| a == b)
+            .map(|same| same.len() as f64)
+            .map(|count| count * (counted / count).log2())
+            .sum();
+        if sum > 0.0 { sum / counted } else { 0.0 }
+    }
+}
+
+/// Appends the counted characters of `text`, escapes resolved, in lower case.
+fn append_characters(text: &[u8], characters: &mut Vec<u32>) {
+    for chunk in text.utf8_chunks() {
+        let mut rest = chunk.valid();
+        while let Some(character) = rest.chars().next() {
+            rest = rest.get(character.len_utf8()..).unwrap_or_default();
+            match character {
+                '.' => {}
+                '\\' => rest = append_escaped_character(rest, characters),
+                _ => characters.extend(character.to_lowercase().map(u32::from)),
+            }
+        }
+        characters.extend(chunk.invalid().iter().map(|octet| OCTETS + u32::from(*octet)));
+    }
+}
+
+/// Appends the character whose escape goes on with `rest`, and returns what follows it.
+fn append_escaped_character<'a>(rest: &'a str, characters: &mut Vec<u32>) -> &'a str {
+    let octet = rest.get(..3).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()));
+    if let Some(octet) = octet.and_then(|digits| digits.parse::<u8>().ok()) {
+        let octet = u32::from(octet);
+        characters.push(if octet < 0x80 { octet } else { OCTETS + octet });
+        return rest.get(3..).unwrap_or_default();
+    }
+    let mut following = rest.chars();
+    characters.extend(following.next().map(u32::from));
+    following.as_str()
+}

@@ -1,0 +1,152 @@
+//! Domain names: from the wire (RFC 1035 3.1, 4.1.4) to text (RFC 1035 5.1, RFC 4343 2.1).
+//!
+//! Text is labels joined with `.`, no trailing dot, case kept, the root is empty. A dot inside a label is
+//! `\.`, a backslash `\\`; control octets and octets that are not UTF-8 are `\DDD`, three decimal digits.
+//! Text is therefore always valid UTF-8, and two names that differ on the wire differ as text.
+
+/// Most octets of a name on the wire, length octets and root included (RFC 1035 2.3.4).
+pub const MAX_NAME: usize = 255;
+
+/// Most compression pointers followed in one name: a name of 255 octets has at most 127 labels, and a
+/// pointer is there to stand for at least one. Without a limit, chains of pointers to pointers, legal each
+/// by itself, would make the work per message quadratic.
+const MAX_POINTERS: usize = 127;
+
+/// Decodes the name that starts at `start` in `message` and appends its text to `text`.
+///
+/// Returns the offset after the name at `start` (after its first pointer, if it has one). `None`, with
+/// `text` as it was: the name runs off the end, is longer than 255 octets, has a label of type 01 or 10,
+/// or a pointer that does not point before the run of labels that it ends.
+pub fn decode(message: &[u8], start: usize, text: &mut Vec<u8>) -> Option<usize> {
+    let before = text.len();
+    let end = decode_labels(message, start, text);
+    if end.is_none() {
+        text.truncate(before);
+    }
+    end
+}
+
+fn decode_labels(message: &[u8], start: usize, text: &mut Vec<u8>) -> Option<usize> {
+    let first = text.len();
+    let (mut position, mut run) = (start, start);
+    let mut octets = 1; // The root's length octet.
+    let mut pointers = 0;
+    let mut end = None;
+    loop {
+        match *message.get(position)? {
+            0 => return Some(end.unwrap_or(position + 1)),
+            length @ 1..=63 => {
+                let next = position + 1 + usize::from(length);
+                let label = message.get(position + 1..next)?;
+                octets += 1 + label.len();
+                if octets > MAX_NAME {
+                    return None;
+                }
+                if text.len() > first {
+                    text.push(b'.');
+                }
+                append_label(label, text);
+                position = next;
+            }
+            high @ 0xc0.. => {
+                let low = *message.get(position + 1)?;
+                let target = pointer_target(u16::from_be_bytes([high, low]))?;
+                pointers += 1;
+                if target >= run || pointers > MAX_POINTERS {
+                    return None;
+                }
+                end = end.or(Some(position + 2));
+                (position, run) = (target, target);
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// Why a name could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameError {
+    /// It runs off the end of the message.
+    Cut,
+    /// It breaks the rules of [`decode`].
+    Malformed,
+}
+
+/// The offset after the name that starts at `start`, without decoding it or following its pointer; finds the
+/// errors that show without following it.
+pub fn skip(message: &[u8], start: usize) -> Result<usize, NameError> {
+    let mut position = start;
+    loop {
+        match *message.get(position).ok_or(NameError::Cut)? {
+            0 => return Ok(position + 1),
+            length @ 1..=63 => position += 1 + usize::from(length),
+            high @ 0xc0.. => {
+                let low = *message.get(position + 1).ok_or(NameError::Cut)?;
+                let target = pointer_target(u16::from_be_bytes([high, low]));
+                return match target {
+                    Some(target) if target < start => Ok(position + 2),
+                    _ => Err(NameError::Malformed),
+                };
+            }
+            _ => return Err(NameError::Malformed),
+        }
+        if position - start >= MAX_NAME {
+            return Err(NameError::Malformed);
+        }
+    }
+}
+
+/// The offset that a compression pointer points to; `None` if these two octets are none (RFC 1035 4.1.4).
+pub fn pointer_target(octets: u16) -> Option<usize> {
+    (octets >= 0xc000).then_some(usize::from(octets & 0x3fff))
+}
+
+/// What an octet needs in a label's text.
+const PLAIN: u8 = 0;
+const SPECIAL: u8 = 1;
+
+/// Octets that stand for themselves: printable ASCII and space, less dot and backslash.
+static CLASS: [u8; 256] = {
+    let mut class = [SPECIAL; 256];
+    let mut octet = 0x20;
+    while octet < 0x7f {
+        if octet != b'.' as usize && octet != b'\\' as usize {
+            class[octet] = PLAIN;
+        }
+        octet += 1;
+    }
+    class
+};
+
+fn append_label(label: &[u8], text: &mut Vec<u8>) {
+    let special = label.iter().fold(PLAIN, |seen, octet| seen | CLASS[usize::from(*octet)]);
+    if special == PLAIN {
+        text.extend_from_slice(label);
+    } else {
+        append_escaped(label, text, true);
+    }
+}
+
+/// Appends `octets` as UTF-8 text: backslash as `\\`, control characters (C0, DEL, C1) and octets that are
+/// not UTF-8 as `\DDD`, and a dot as `\.` where `escape_dots` is set.
+pub fn append_escaped(octets: &[u8], text: &mut Vec<u8>, escape_dots: bool) {
+    for chunk in octets.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            let mut buffer = [0; 4];
+            let encoded = character.encode_utf8(&mut buffer).as_bytes();
+            match character {
+                '\\' => text.extend_from_slice(b"\\\\"),
+                '.' if escape_dots => text.extend_from_slice(b"\\."),
+                _ if character.is_control() => append_decimal_escapes(encoded, text),
+                _ => text.extend_from_slice(encoded),
+            }
+        }
+        append_decimal_escapes(chunk.invalid(), text);
+    }
+}
+
+fn append_decimal_escapes(octets: &[u8], text: &mut Vec<u8>) {
+    for octet in octets {
+        text.extend_from_slice(&[b'\\', b'0' + octet / 100, b'0' + octet / 10 % 10, b'0' + octet % 10]);
+    }
+}

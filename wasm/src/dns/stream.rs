@@ -1,0 +1,169 @@
+//! DNS over TCP: messages behind a length of two octets (RFC 1035 4.2.2, RFC 7766 8).
+//!
+//! A segment is looked at alone. It may begin inside a message whose start was in an earlier segment, and then
+//! must give nothing; so what it seems to begin with has to be plausible.
+
+use super::message::{HEADER_LENGTH, Header, read_record, read_u16s};
+use super::names::{self, NameError};
+
+/// A message found in a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Framed<'a> {
+    /// The message, or the part of it that is in this segment.
+    pub bytes: &'a [u8],
+    /// Octets of the whole message.
+    pub length: usize,
+    /// Whether all of the message is in this segment.
+    pub complete: bool,
+}
+
+impl<'a> Framed<'a> {
+    fn new(bytes: &'a [u8], length: usize) -> Self {
+        Self { bytes, length, complete: bytes.len() == length }
+    }
+}
+
+/// The messages of one segment.
+#[derive(Clone, Debug)]
+pub struct Messages<'a> {
+    rest: &'a [u8],
+    /// The segment is one message whose length was in an earlier segment.
+    bare: bool,
+}
+
+/// Finds the messages in `segment`: whole ones, and the beginning of one that goes on in a later segment.
+///
+/// Believed is a segment that its lengths divide without remainder, or whose first message is plausible to
+/// its end, or that is exactly one message without a length (some senders send the two octets alone).
+pub fn messages(segment: &[u8]) -> Messages<'_> {
+    let first = split_frame(segment).map(|(first, _)| first);
+    let framed = first.is_some_and(|first| {
+        let divided =
+            divides_evenly(segment) && Header::read(first.bytes).is_some_and(|header| sane(&header));
+        divided || is_plausible(first.bytes, first.length)
+    });
+    if framed {
+        return Messages { rest: segment, bare: false };
+    }
+    let bare = Header::read(segment).is_some_and(|header| sane(&header))
+        && walk(segment) == Walk::End(segment.len());
+    Messages { rest: if bare { segment } else { &[] }, bare }
+}
+
+impl<'a> Iterator for Messages<'a> {
+    type Item = Framed<'a>;
+
+    fn next(&mut self) -> Option<Framed<'a>> {
+        let rest = std::mem::take(&mut self.rest);
+        if self.bare {
+            return (!rest.is_empty()).then_some(Framed::new(rest, rest.len()));
+        }
+        let (message, after) = split_frame(rest)?;
+        self.rest = after;
+        (message.complete || is_plausible(message.bytes, message.length)).then_some(message)
+    }
+}
+
+/// Whether `payload`, all of it, looks like a DNS message on any port.
+pub fn looks_like_dns(payload: &[u8]) -> bool {
+    is_plausible(payload, payload.len())
+}
+
+/// The message behind the next length, as far as it is there, and what follows it.
+fn split_frame(segment: &[u8]) -> Option<(Framed<'_>, &[u8])> {
+    let (length, rest) = segment.split_first_chunk()?;
+    let length = usize::from(u16::from_be_bytes(*length));
+    let (payload, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+    (payload.len() >= HEADER_LENGTH).then_some((Framed::new(payload, length), after))
+}
+
+fn divides_evenly(segment: &[u8]) -> bool {
+    let mut rest = segment;
+    while let Some((message, after)) = split_frame(rest) {
+        if !message.complete {
+            return false;
+        }
+        rest = after;
+    }
+    rest.is_empty()
+}
+
+/// Whether `payload` may be the beginning of a message of `length` octets.
+fn is_plausible(payload: &[u8], length: usize) -> bool {
+    let Some(header) = Header::read(payload) else { return false };
+    let records = [header.answer_count, header.authority_count, header.additional_count];
+    let records: usize = records.into_iter().map(usize::from).sum();
+    // A question has at least 5 octets, a record 11.
+    let least = HEADER_LENGTH + 5 * usize::from(header.question_count) + 11 * records;
+    let something =
+        usize::from(header.question_count) + records > 0 || header.is_response() || header.opcode() == 6;
+    let whole = payload.len() == length;
+    sane(&header)
+        && something
+        && least <= length
+        && match walk(payload) {
+            Walk::End(_) => true,
+            Walk::Cut => !whole,
+            Walk::Malformed => false,
+        }
+}
+
+/// Whether the header has no bits that no message has: an opcode that is assigned, Z clear (RFC 6895 2).
+fn sane(header: &Header) -> bool {
+    header.opcode() <= 6 && !header.reserved() && (header.is_response() || header.rcode() == 0)
+}
+
+/// Where the sections of a message lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Walk {
+    /// Offset after the last record.
+    End(usize),
+    /// Something is not all there.
+    Cut,
+    /// A name that cannot be, or a class that does not exist.
+    Malformed,
+}
+
+impl From<NameError> for Walk {
+    fn from(error: NameError) -> Self {
+        match error {
+            NameError::Cut => Walk::Cut,
+            NameError::Malformed => Walk::Malformed,
+        }
+    }
+}
+
+fn walk(payload: &[u8]) -> Walk {
+    walk_sections(payload).map_or_else(|stopped| stopped, Walk::End)
+}
+
+fn walk_sections(payload: &[u8]) -> Result<usize, Walk> {
+    const TYPE_OPT: u16 = 41;
+    let header = Header::read(payload).ok_or(Walk::Cut)?;
+    let mut position = HEADER_LENGTH;
+    for _ in 0..header.question_count {
+        let name_end = names::skip(payload, position)?;
+        let ([_, class], end) = read_u16s(payload, name_end).ok_or(Walk::Cut)?;
+        check_class(class)?;
+        position = end;
+    }
+    for count in [header.answer_count, header.authority_count, header.additional_count] {
+        for _ in 0..count {
+            let name_end = names::skip(payload, position)?;
+            let record = read_record(payload, name_end).ok_or(Walk::Cut)?;
+            if record.rr_type != TYPE_OPT {
+                check_class(record.class)?;
+            }
+            if record.end > payload.len() {
+                return Err(Walk::Cut);
+            }
+            position = record.end;
+        }
+    }
+    Ok(position)
+}
+
+/// Classes in use: IN, CH, HS, NONE, ANY; in mDNS the top bit is a flag.
+fn check_class(class: u16) -> Result<(), Walk> {
+    matches!(class & 0x7fff, 1 | 3 | 4 | 254 | 255).then_some(()).ok_or(Walk::Malformed)
+}

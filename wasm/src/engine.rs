@@ -1,0 +1,728 @@
+//! One block through the stages (records, decode, DNS, filters, encode); owns the state between blocks.
+
+use crate::bounded::BoundedMap;
+pub use crate::counters::Counters;
+use crate::dns::message::{Message, Outcome};
+use crate::dns::{Analyzer, FlowView, Verdict, stream};
+use crate::matching::address::bits_of;
+use crate::matching::filter_set::{FilterSet, Subject};
+use crate::net::{self, Fragment, Packet, Transport, bpf::Program, cooked, link_type};
+use crate::record::{Reader, Record, Step, write};
+use crate::wire::captured_packet::{Header, put_batch_element, put_fields};
+use crate::wire::metadata::{Metadata, put_metadata};
+use crate::wire::packet_batch::{self, ReceivedPacket};
+use crate::wire::{json, protobuf, text};
+
+/// Output bit: `PacketBatch.packets` fields.
+pub const WIRE: u8 = 1;
+/// Output bit: JSON lines.
+pub const JSON: u8 = 2;
+/// Output bit: text lines.
+pub const TEXT: u8 = 4;
+/// Output bit: a capture file.
+pub const PCAP: u8 = 8;
+
+/// Messages read from one TCP segment; RFC 7766 (6.2.1.1) allows pipelining, a segment of 64 KiB holds far fewer
+/// than this in practice. More are counted as partly read.
+const MESSAGES_PER_SEGMENT: usize = 64;
+
+/// Fragmented datagrams that are remembered, so that their later fragments share the first one's fate.
+const FRAGMENT_LIMIT: usize = 8192;
+
+/// How long a fragmented datagram is remembered, nanoseconds of packet time; RFC 791 and RFC 8200 let receivers
+/// wait 15 to 60 s.
+const FRAGMENT_LIFETIME_NS: i64 = 30_000_000_000;
+
+/// Notices kept until they are taken.
+const NOTICE_LIMIT: usize = 64;
+
+const MDNS_PORT: u16 = 5353;
+const LLMNR_PORT: u16 = 5355;
+
+/// Which packets are kept before filters are asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// All.
+    #[default]
+    All,
+    /// Those of the DNS ports.
+    Dns,
+}
+
+/// How the engine is to work.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Sum of the output bits.
+    pub outputs: u8,
+    /// Mode.
+    pub protocol: Protocol,
+    /// Ports whose traffic is DNS.
+    pub dns_ports: Vec<u16>,
+    /// DNS mode: keep UDP only.
+    pub udp_only: bool,
+    /// Score DNS names for tunnelling.
+    pub detect_tunneling: bool,
+    /// Packets per wire piece, at most; 0 means 1.
+    pub batch_packets: u32,
+    /// Bytes per wire piece, at most, unless one packet is longer.
+    pub batch_bytes: u32,
+    /// Stop after this many kept packets; 0 for never.
+    pub limit: u64,
+}
+
+/// What [`Engine::process`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of the block that need not be presented again.
+    pub consumed: usize,
+    /// False when the input has nothing more to give.
+    pub wants_more: bool,
+}
+
+/// What the last received batch said about itself.
+#[derive(Clone, Debug, Default)]
+pub struct BatchInfo {
+    /// Sender.
+    pub hunter_id: String,
+    /// The sender's batch counter.
+    pub sequence: u64,
+    /// When the batch was closed, nanoseconds since 1970.
+    pub timestamp_ns: i64,
+    /// Packets in it.
+    pub packets: u64,
+    /// Bytes of frames in it.
+    pub bytes: u64,
+    /// Packets captured by the sender since it started.
+    pub total_captured: u64,
+    /// Packets that passed its filters.
+    pub filtered_matched: u64,
+    /// Packets that it lost.
+    pub dropped: u64,
+}
+
+struct Input {
+    name: String,
+    interface_name: String,
+    index: u32,
+    live: bool,
+    reader: Reader,
+}
+
+/// What the outputs hold since they were emptied.
+#[derive(Default)]
+struct Rendered {
+    wire: Vec<u8>,
+    /// End offset and packets of each finished piece.
+    pieces: Vec<u32>,
+    open_piece_start: usize,
+    open_piece_packets: u32,
+    json: Vec<u8>,
+    text: Vec<u8>,
+    pcap: Vec<u8>,
+    packets: u64,
+    bytes: u64,
+}
+
+/// Buffers that are reused for every packet.
+#[derive(Default)]
+struct Scratch {
+    messages: Vec<Message>,
+    message_count: usize,
+    info: Vec<u8>,
+    fields: Vec<u8>,
+    frame: Vec<u8>,
+    matched: Vec<u32>,
+}
+
+/// Which datagram a fragment belongs to: addresses and identification. Not the protocol, since a later IPv6
+/// fragment does not name the one that follows the extension headers of the first.
+type FragmentKey = (u128, u128, u32);
+
+struct FragmentFate {
+    keep: bool,
+    seen_ns: i64,
+}
+
+/// The engine.
+pub struct Engine {
+    options: Options,
+    dns_ports: PortSet,
+    filters: FilterSet,
+    programs: Vec<(u32, Program)>,
+    inputs: Vec<Input>,
+    analyzer: Analyzer,
+    fragments: BoundedMap<FragmentKey, FragmentFate>,
+    rendered: Rendered,
+    scratch: Scratch,
+    counters: Counters,
+    notices: Vec<String>,
+    noticed_dns: bool,
+    pcap_link_type: Option<u32>,
+    /// The last received batch.
+    pub batch: BatchInfo,
+}
+
+impl Engine {
+    /// An engine that lets everything pass until filters are set.
+    pub fn new(mut options: Options) -> Self {
+        options.batch_packets = options.batch_packets.max(1);
+        let mut dns_ports = PortSet::default();
+        options.dns_ports.iter().for_each(|port| dns_ports.insert(*port));
+        if options.protocol == Protocol::All {
+            // Multicast names are DNS messages, too; in DNS mode the operator says which ports count.
+            dns_ports.insert(MDNS_PORT);
+            dns_ports.insert(LLMNR_PORT);
+        }
+        Self {
+            analyzer: Analyzer::new(options.detect_tunneling),
+            options,
+            dns_ports,
+            filters: FilterSet::default(),
+            programs: Vec::new(),
+            inputs: Vec::new(),
+            fragments: BoundedMap::new(FRAGMENT_LIMIT),
+            rendered: Rendered::default(),
+            scratch: Scratch::default(),
+            counters: Counters::default(),
+            notices: Vec::new(),
+            noticed_dns: false,
+            pcap_link_type: None,
+            batch: BatchInfo::default(),
+        }
+    }
+
+    /// Opens an input and returns its number. A live input has an `interface_name`.
+    pub fn open_input(&mut self, name: &str, interface_name: &str) -> u32 {
+        let index = self.inputs.len() as u32;
+        self.inputs.push(Input {
+            name: name.to_owned(),
+            interface_name: interface_name.to_owned(),
+            index,
+            live: !interface_name.is_empty(),
+            reader: Reader::new(),
+        });
+        index
+    }
+
+    /// Reads the records of `block`, the next bytes of `input` with what the last call left in front.
+    pub fn process(&mut self, input: u32, block: &[u8], at_end: bool) -> Progress {
+        let Some(slot) = self.inputs.get_mut(input as usize) else {
+            return Progress { consumed: block.len(), wants_more: false };
+        };
+        // The reader is moved out while its records go through the stages, which need the engine as a whole.
+        let mut taken = std::mem::replace(
+            slot,
+            Input {
+                name: String::new(),
+                interface_name: String::new(),
+                index: 0,
+                live: false,
+                reader: Reader::new(),
+            },
+        );
+        let before = taken.reader.stats();
+        let mut position = 0;
+        let wants_more = loop {
+            if self.limit_reached() {
+                break false;
+            }
+            match taken.reader.next(block, &mut position, at_end) {
+                Step::Record(record) => self.take_record(&taken, &record),
+                Step::NeedMore => break !at_end,
+                Step::End => break false,
+                Step::NotACapture(reason) => {
+                    self.counters.refused_inputs += 1;
+                    self.notice(format!("{}: {reason}", taken.name));
+                    break false;
+                }
+            }
+        };
+        let after = taken.reader.stats();
+        self.counters.truncated_records += after.truncated_records - before.truncated_records;
+        self.counters.over_snaplen_records += after.over_snaplen - before.over_snaplen;
+        self.counters.bad_records += after.bad_records - before.bad_records;
+        self.counters.bad_blocks += after.bad_blocks - before.bad_blocks;
+        self.counters.unknown_interfaces += after.unknown_interfaces - before.unknown_interfaces;
+        self.counters.skipped_bytes += after.skipped_bytes - before.skipped_bytes;
+        while let Some(fault) = taken.reader.take_fault() {
+            self.notice(format!("{}: {fault}", taken.name));
+        }
+        self.close_piece();
+        if let Some(slot) = self.inputs.get_mut(input as usize) {
+            *slot = taken;
+        }
+        Progress { consumed: position.min(block.len()), wants_more }
+    }
+
+    /// Reads one encoded `PacketBatch`, fills in what its sender left out, and renders its packets. False when the
+    /// bytes are no protobuf message.
+    pub fn process_batch(&mut self, batch: &[u8]) -> bool {
+        let Some(header) = packet_batch::read_header(batch) else { return false };
+        self.batch = BatchInfo {
+            hunter_id: String::from_utf8_lossy(header.hunter_id).into_owned(),
+            sequence: header.sequence,
+            timestamp_ns: header.timestamp_ns,
+            packets: 0,
+            bytes: 0,
+            total_captured: header.total_captured,
+            filtered_matched: header.filtered_matched,
+            dropped: header.dropped,
+        };
+        for packet in packet_batch::packets(batch) {
+            self.batch.packets += 1;
+            self.counters.packets += 1;
+            let Some(packet) = packet else {
+                self.counters.bad_batch_packets += 1;
+                continue;
+            };
+            self.batch.bytes += packet.frame.len() as u64;
+            self.counters.bytes += packet.frame.len() as u64;
+            self.take_received(header.hunter_id, &packet);
+        }
+        self.close_piece();
+        true
+    }
+
+    /// The bytes of one output since they were last emptied.
+    pub fn output(&self, kind: u8) -> &[u8] {
+        match kind {
+            WIRE => &self.rendered.wire,
+            JSON => &self.rendered.json,
+            TEXT => &self.rendered.text,
+            PCAP => &self.rendered.pcap,
+            _ => &[],
+        }
+    }
+
+    /// `[end offset, packets]` of each piece of the wire output.
+    pub fn pieces(&self) -> &[u32] {
+        &self.rendered.pieces
+    }
+
+    /// Packets and captured bytes that were rendered since the outputs were last emptied.
+    pub fn rendered(&self) -> (u64, u64) {
+        (self.rendered.packets, self.rendered.bytes)
+    }
+
+    /// Empties the outputs; their memory is kept for the next ones.
+    pub fn clear_outputs(&mut self) {
+        let rendered = &mut self.rendered;
+        for output in [&mut rendered.wire, &mut rendered.json, &mut rendered.text, &mut rendered.pcap] {
+            output.clear();
+        }
+        rendered.pieces.clear();
+        rendered.open_piece_start = 0;
+        rendered.open_piece_packets = 0;
+        rendered.packets = 0;
+        rendered.bytes = 0;
+    }
+
+    /// The counters.
+    pub fn counters(&self) -> Counters {
+        Counters {
+            dns_correlated: self.analyzer.correlated(),
+            dns_query_evictions: self.analyzer.query_evictions(),
+            dns_domain_evictions: self.analyzer.domain_evictions(),
+            fragment_evictions: self.fragments.evictions(),
+            ..self.counters
+        }
+    }
+
+    /// Lines for the operator since the last call.
+    pub fn take_notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// Puts a filter set in force.
+    pub fn set_filters(&mut self, filters: FilterSet) {
+        self.filters = filters;
+    }
+
+    /// Forgets the BPF programs: everything passes.
+    pub fn clear_programs(&mut self) {
+        self.programs.clear();
+    }
+
+    /// Adds the BPF program for the records of one link type.
+    pub fn add_program(&mut self, link_type: u32, program: Program) {
+        self.programs.push((link_type, program));
+    }
+
+    fn limit_reached(&self) -> bool {
+        self.options.limit != 0 && self.counters.kept >= self.options.limit
+    }
+
+    fn notice(&mut self, line: String) {
+        if self.notices.len() < NOTICE_LIMIT {
+            self.notices.push(line);
+        }
+    }
+
+    fn take_record(&mut self, input: &Input, record: &Record) {
+        self.counters.packets += 1;
+        self.counters.bytes += record.data.len() as u64;
+        if !self.programs.is_empty() && !self.passes_program(record) {
+            return;
+        }
+        let packet = net::decode(record.link_type, record.data);
+        self.count_decode(record.link_type, &packet);
+        if !self.fits_mode(&packet, record.timestamp_ns) {
+            return;
+        }
+        let verdict = self.read_dns(&packet, record.timestamp_ns, &input.name);
+        if !self.passes_filters(&packet) {
+            self.counters.rejected_by_filters += 1;
+            return;
+        }
+        self.counters.kept += 1;
+        self.counters.kept_bytes += record.data.len() as u64;
+        self.rendered.packets += 1;
+        self.rendered.bytes += record.data.len() as u64;
+        if self.options.outputs & PCAP != 0 {
+            self.put_savefile_record(
+                record.link_type,
+                record.timestamp_ns,
+                record.original_length,
+                record.data,
+            );
+        }
+        if self.options.outputs & (WIRE | JSON | TEXT) == 0 {
+            return;
+        }
+        let named = input.reader.interface_name(record.interface).unwrap_or(&input.interface_name);
+        let header = Header {
+            timestamp_ns: record.timestamp_ns,
+            capture_length: record.data.len() as u32,
+            original_length: record.original_length,
+            interface_index: if input.live { input.index } else { record.interface },
+            link_type: record.link_type,
+            interface_name: named.as_bytes(),
+        };
+        self.render(&header, &packet, verdict.as_ref(), record.data);
+    }
+
+    /// Renders a packet that was captured here.
+    fn render(&mut self, header: &Header, packet: &Packet, verdict: Option<&Verdict>, frame: &[u8]) {
+        let Self { scratch, filters, rendered, counters, options, .. } = self;
+        let Scratch { messages, message_count, info, fields, frame: rewritten, matched } = scratch;
+        let dns = verdict.and_then(|verdict| Some((messages.first()?, verdict)));
+        let metadata = Metadata { packet, dns, messages: *message_count, info };
+        let write = |fields: &mut Vec<u8>, header: &Header| {
+            fields.clear();
+            let ids = matched.iter().map(|number| filters.id(*number));
+            put_fields(fields, header, |out| put_metadata(out, &metadata), ids);
+        };
+        write(fields, header);
+        if options.outputs & JSON != 0 {
+            json::put_packet(&mut rendered.json, b"", fields);
+        }
+        if options.outputs & TEXT != 0 {
+            text::put_packet(&mut rendered.text, b"", fields);
+        }
+        if options.outputs & WIRE == 0 {
+            return;
+        }
+        // The contract carries link types up to 255 (Go's decoder keeps 8 bits of it).
+        if header.link_type == link_type::LINUX_SLL2 {
+            rewritten.clear();
+            if cooked::to_cooked_v1(frame, rewritten) {
+                let shorter = (frame.len() - rewritten.len().min(frame.len())) as u32;
+                let as_v1 = Header {
+                    link_type: link_type::LINUX_SLL,
+                    capture_length: rewritten.len() as u32,
+                    original_length: header.original_length.saturating_sub(shorter),
+                    ..*header
+                };
+                write(fields, &as_v1);
+                rendered.put_wire(options, rewritten, fields);
+                return;
+            }
+        }
+        if header.link_type > 255 {
+            counters.unsendable_link_types += 1;
+            return;
+        }
+        rendered.put_wire(options, frame, fields);
+    }
+
+    fn take_received(&mut self, hunter_id: &[u8], received: &ReceivedPacket) {
+        self.counters.kept += 1;
+        self.counters.kept_bytes += received.frame.len() as u64;
+        self.rendered.packets += 1;
+        self.rendered.bytes += received.frame.len() as u64;
+        if self.options.outputs & PCAP != 0 {
+            self.put_savefile_record(
+                received.link_type,
+                received.timestamp_ns,
+                received.original_length.max(received.frame.len() as u32),
+                received.frame,
+            );
+        }
+        if self.options.outputs & (WIRE | JSON | TEXT) == 0 {
+            return;
+        }
+        let mut enriched = std::mem::take(&mut self.scratch.fields);
+        enriched.clear();
+        if !has_protocol(received.metadata) {
+            // A hunter that does not say what it saw (lippycat's does not): look here. The sender's own fields
+            // come after ours, and so win where both speak.
+            let packet = net::decode(received.link_type, received.frame);
+            self.count_decode(received.link_type, &packet);
+            let verdict = self.read_dns(&packet, received.timestamp_ns, &String::from_utf8_lossy(hunter_id));
+            let Scratch { messages, message_count, info, .. } = &self.scratch;
+            let dns = match (has_dns(received.metadata), &verdict) {
+                (false, Some(verdict)) => messages.first().map(|message| (message, verdict)),
+                _ => None,
+            };
+            let metadata = Metadata { packet: &packet, dns, messages: *message_count, info };
+            protobuf::put_nested(&mut enriched, 7, |out| put_metadata(out, &metadata));
+        }
+        enriched.extend_from_slice(received.encoded);
+        let Self { rendered, options, .. } = self;
+        if options.outputs & JSON != 0 {
+            json::put_packet(&mut rendered.json, hunter_id, &enriched);
+        }
+        if options.outputs & TEXT != 0 {
+            text::put_packet(&mut rendered.text, hunter_id, &enriched);
+        }
+        if options.outputs & WIRE != 0 {
+            rendered.put_wire(options, b"", &enriched);
+        }
+        self.scratch.fields = enriched;
+    }
+
+    fn passes_program(&mut self, record: &Record) -> bool {
+        match self.programs.iter().find(|(link_type, _)| *link_type == record.link_type) {
+            Some((_, program)) => {
+                let passes = program.accepts(record.data, record.original_length);
+                self.counters.rejected_by_bpf += u64::from(!passes);
+                passes
+            }
+            None => {
+                self.counters.rejected_without_bpf_program += 1;
+                false
+            }
+        }
+    }
+
+    #[inline]
+    fn count_decode(&mut self, link_type: u32, packet: &Packet) {
+        self.counters.unknown_link_types += u64::from(!net::link_type_is_known(link_type));
+        self.counters.bad_lengths += u64::from(!packet.faults.is_empty());
+    }
+
+    /// Whether the packet belongs to the mode; later fragments follow the first one of their datagram.
+    #[inline]
+    fn fits_mode(&mut self, packet: &Packet, timestamp_ns: i64) -> bool {
+        if self.options.protocol == Protocol::All {
+            return true;
+        }
+        match packet.fragment {
+            Fragment::Later { .. } => {
+                let keep =
+                    fragment_key(packet).and_then(|key| self.fragments.get(&key)).is_some_and(|fate| {
+                        fate.keep && timestamp_ns.saturating_sub(fate.seen_ns) < FRAGMENT_LIFETIME_NS
+                    });
+                self.counters.rejected_fragments += u64::from(!keep);
+                return keep;
+            }
+            Fragment::First { .. } | Fragment::None => {}
+        }
+        let transport = match packet.transport {
+            Transport::Udp => true,
+            Transport::Tcp => !self.options.udp_only,
+            _ => false,
+        };
+        let fits = transport
+            && (self.dns_ports.contains(packet.source_port)
+                || self.dns_ports.contains(packet.destination_port));
+        if let (Fragment::First { .. }, Some(key)) = (packet.fragment, fragment_key(packet)) {
+            self.fragments.insert(key, FragmentFate { keep: fits, seen_ns: timestamp_ns });
+        }
+        self.counters.rejected_by_mode += u64::from(!fits);
+        fits
+    }
+
+    /// Reads the DNS messages of a packet on a DNS port into the scratch messages, and what they are judged as.
+    #[inline]
+    fn read_dns(&mut self, packet: &Packet, timestamp_ns: i64, origin: &str) -> Option<Verdict> {
+        self.scratch.message_count = 0;
+        self.scratch.info.clear();
+        if packet.payload.is_empty() || matches!(packet.fragment, Fragment::Later { .. }) {
+            return None;
+        }
+        let (source_port, destination_port) = (packet.source_port, packet.destination_port);
+        if !self.dns_ports.contains(source_port) && !self.dns_ports.contains(destination_port) {
+            return None;
+        }
+        let mdns = source_port == MDNS_PORT || destination_port == MDNS_PORT;
+        let llmnr = source_port == LLMNR_PORT || destination_port == LLMNR_PORT;
+        let ip = packet.ip.as_ref()?;
+        let mut flow = FlowView {
+            transport: ip.protocol,
+            source: bits_of(&ip.source).to_be_bytes(),
+            destination: bits_of(&ip.destination).to_be_bytes(),
+            source_port,
+            destination_port,
+            scored: !mdns && !llmnr,
+        };
+        let mut first = None;
+        match packet.transport {
+            Transport::Udp => {
+                flow.transport = 17;
+                first = self.read_message(
+                    packet.payload,
+                    mdns,
+                    &flow,
+                    timestamp_ns,
+                    origin,
+                    packet.payload.len() >= packet.payload_length as usize,
+                );
+            }
+            Transport::Tcp => {
+                flow.transport = 6;
+                for part in stream::messages(packet.payload).take(MESSAGES_PER_SEGMENT) {
+                    let verdict =
+                        self.read_message(part.bytes, mdns, &flow, timestamp_ns, origin, part.complete);
+                    first = first.or(verdict);
+                }
+            }
+            _ => {}
+        }
+        first
+    }
+
+    fn read_message(
+        &mut self,
+        bytes: &[u8],
+        mdns: bool,
+        flow: &FlowView,
+        timestamp_ns: i64,
+        origin: &str,
+        complete: bool,
+    ) -> Option<Verdict> {
+        let at = self.scratch.message_count;
+        if self.scratch.messages.len() <= at {
+            self.scratch.messages.push(Message::default());
+        }
+        let message = self.scratch.messages.get_mut(at)?;
+        let outcome = message.parse(bytes, mdns);
+        if outcome == Outcome::NotDns {
+            return None;
+        }
+        self.counters.dns_messages += 1;
+        let verdict = self.analyzer.observe(message, flow, timestamp_ns);
+        if at > 0 {
+            self.scratch.info.extend_from_slice(b"; ");
+        }
+        crate::dns::write_info(message, &mut self.scratch.info);
+        self.scratch.message_count += 1;
+        if outcome == Outcome::Partial {
+            self.counters.dns_partial += 1;
+            if complete && !std::mem::replace(&mut self.noticed_dns, true) {
+                let packet = self.counters.packets;
+                self.notice(format!(
+                    "{origin}: packet {packet} holds a malformed DNS message; it is read as far as it makes sense \
+                     (reported once, counted as dns_partial)"
+                ));
+            }
+        }
+        Some(verdict)
+    }
+
+    #[inline]
+    fn passes_filters(&mut self, packet: &Packet) -> bool {
+        let Self { filters, scratch, .. } = self;
+        let Scratch { messages, message_count, matched, .. } = scratch;
+        let messages = messages.get(..*message_count).unwrap_or_default();
+        let subject = Subject {
+            addresses: packet.ip.as_ref().map(|ip| (bits_of(&ip.source), bits_of(&ip.destination))),
+            domains: &|each| messages.iter().for_each(|message| message.names().for_each(&mut *each)),
+        };
+        filters.decide(&subject, matched)
+    }
+
+    fn put_savefile_record(&mut self, link_type: u32, timestamp_ns: i64, original_length: u32, frame: &[u8]) {
+        let first = *self.pcap_link_type.get_or_insert_with(|| {
+            write::file_header(link_type, &mut self.rendered.pcap);
+            link_type
+        });
+        if first == link_type {
+            write::record(timestamp_ns, original_length, frame, &mut self.rendered.pcap);
+            return;
+        }
+        // A pcap file has one link type.
+        if self.counters.unsendable_link_types == 0 {
+            self.notice(format!(
+                "packets of link type {link_type} cannot be written to a capture file that began with link type \
+                 {first}; they are left out of it, and counted as unsendable_link_types"
+            ));
+        }
+        self.counters.unsendable_link_types += 1;
+    }
+
+    fn close_piece(&mut self) {
+        self.rendered.close_piece();
+    }
+}
+
+impl Rendered {
+    fn put_wire(&mut self, options: &Options, frame: &[u8], fields: &[u8]) {
+        let open = self.wire.len() - self.open_piece_start;
+        let more = frame.len() + fields.len() + 16;
+        if self.open_piece_packets > 0 && open + more > options.batch_bytes as usize {
+            self.close_piece();
+        }
+        put_batch_element(&mut self.wire, frame, fields);
+        self.open_piece_packets += 1;
+        if self.open_piece_packets >= options.batch_packets {
+            self.close_piece();
+        }
+    }
+
+    fn close_piece(&mut self) {
+        if self.open_piece_packets > 0 {
+            self.pieces.extend_from_slice(&[self.wire.len() as u32, self.open_piece_packets]);
+            self.open_piece_start = self.wire.len();
+            self.open_piece_packets = 0;
+        }
+    }
+}
+
+/// A set of ports with constant-time look-up.
+struct PortSet(Box<[u64; 1024]>);
+
+impl Default for PortSet {
+    fn default() -> Self {
+        Self(Box::new([0; 1024]))
+    }
+}
+
+impl PortSet {
+    fn insert(&mut self, port: u16) {
+        self.0[usize::from(port >> 6)] |= 1 << (port & 63);
+    }
+
+    #[inline]
+    fn contains(&self, port: u16) -> bool {
+        self.0[usize::from(port >> 6)] >> (port & 63) & 1 != 0
+    }
+}
+
+fn fragment_key(packet: &Packet) -> Option<FragmentKey> {
+    let ip = packet.ip.as_ref()?;
+    let (Fragment::First { identification } | Fragment::Later { identification, .. }) = packet.fragment
+    else {
+        return None;
+    };
+    Some((bits_of(&ip.source), bits_of(&ip.destination), identification))
+}
+
+fn has_protocol(metadata: &[u8]) -> bool {
+    protobuf::Fields::of(metadata)
+        .any(|field| matches!(field, (1, protobuf::Value::Bytes(name)) if !name.is_empty()))
+}
+
+fn has_dns(metadata: &[u8]) -> bool {
+    protobuf::Fields::of(metadata).any(|field| matches!(field, (12, protobuf::Value::Bytes(_))))
+}

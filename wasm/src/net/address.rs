@@ -1,0 +1,123 @@
+//! IP addresses of both versions in one small value, and their text form.
+
+use std::fmt;
+
+/// An IPv4 or IPv6 address.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address {
+    version: u8,
+    octets: [u8; 16],
+}
+
+impl Address {
+    /// Longest text form in bytes.
+    pub const MOST_TEXT: usize = 39;
+
+    /// An IPv4 address.
+    #[inline]
+    pub const fn v4(octets: [u8; 4]) -> Self {
+        let [a, b, c, d] = octets;
+        Self { version: 4, octets: [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] }
+    }
+
+    /// An IPv6 address.
+    #[inline]
+    pub const fn v6(octets: [u8; 16]) -> Self {
+        Self { version: 6, octets }
+    }
+
+    /// 4 or 6.
+    #[inline]
+    pub const fn version(&self) -> u8 {
+        self.version
+    }
+
+    /// The address in network byte order: 4 or 16 bytes.
+    #[inline]
+    pub fn octets(&self) -> &[u8] {
+        self.octets.get(..if self.version == 4 { 4 } else { 16 }).unwrap_or_default()
+    }
+
+    /// The octets as one number, those of IPv4 in the upper 32 bits: equal for equal addresses of one version.
+    #[inline]
+    pub const fn bits(&self) -> u128 {
+        u128::from_be_bytes(self.octets)
+    }
+
+    /// Appends the text form: dotted decimal, or that of RFC 5952 (an IPv4-mapped address ends in dotted decimal).
+    pub fn write_text(&self, out: &mut Vec<u8>) {
+        if self.version == 4 {
+            return write_dotted(self.octets(), out);
+        }
+        if self.octets.starts_with(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]) {
+            out.extend_from_slice(b"::ffff:");
+            return write_dotted(self.octets.get(12..).unwrap_or_default(), out);
+        }
+        let mut groups = [0u16; 8];
+        for (group, pair) in groups.iter_mut().zip(self.octets.as_chunks::<2>().0) {
+            *group = u16::from_be_bytes(*pair);
+        }
+        let (start, length) = longest_zeros(&groups);
+        let (before, rest) = groups.split_at_checked(start).unwrap_or((&groups, &[]));
+        write_groups(before, out);
+        if length != 0 {
+            out.extend_from_slice(b"::");
+            write_groups(rest.get(length..).unwrap_or_default(), out);
+        }
+    }
+}
+
+/// Start and length of the first longest run of two or more zero groups; (8, 0) if there is none.
+fn longest_zeros(groups: &[u16; 8]) -> (usize, usize) {
+    let mut longest = (groups.len(), 0);
+    let mut run = 0;
+    for (index, group) in groups.iter().enumerate() {
+        run = if *group == 0 { run + 1 } else { 0 };
+        if run >= 2 && run > longest.1 {
+            longest = (index + 1 - run, run);
+        }
+    }
+    longest
+}
+
+fn write_groups(groups: &[u16], out: &mut Vec<u8>) {
+    for (index, group) in groups.iter().enumerate() {
+        if index != 0 {
+            out.push(b':');
+        }
+        let digits = (16 - group.leading_zeros()).div_ceil(4).max(1);
+        for digit in (0..digits).rev() {
+            let value = (group >> (digit * 4)) as u8 & 0xf;
+            out.push(if value < 10 { b'0' + value } else { b'a' - 10 + value });
+        }
+    }
+}
+
+fn write_dotted(octets: &[u8], out: &mut Vec<u8>) {
+    for (index, &octet) in octets.iter().enumerate() {
+        if index != 0 {
+            out.push(b'.');
+        }
+        if octet >= 100 {
+            out.push(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            out.push(b'0' + octet / 10 % 10);
+        }
+        out.push(b'0' + octet % 10);
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::with_capacity(Self::MOST_TEXT);
+        self.write_text(&mut text);
+        f.pad(str::from_utf8(&text).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,35 @@
+//! Ethernet II and IEEE 802.3 with SNAP.
+
+use super::{Faults, Next, Packet, ethertype};
+
+const HEADER_LENGTH: usize = 14;
+/// 802.2 LLC header and SNAP organisation code in front of an EtherType.
+const SNAP: [u8; 6] = [0xaa, 0xaa, 0x03, 0, 0, 0];
+
+#[inline]
+pub(super) fn decode(packet: &mut Packet<'_>) -> Next {
+    let Some(&[.., high, low]) = packet.payload.first_chunk::<HEADER_LENGTH>() else {
+        return packet.stop(Faults::HEADER_CUT);
+    };
+    packet.strip(HEADER_LENGTH);
+    let type_or_length = u16::from_be_bytes([high, low]);
+    if type_or_length < ethertype::LEAST {
+        ieee_802_3(packet, type_or_length)
+    } else {
+        Next::EtherType(type_or_length)
+    }
+}
+
+#[cold]
+fn ieee_802_3(packet: &mut Packet<'_>, length: u16) -> Next {
+    if length != 0 {
+        packet.truncate(u32::from(length));
+    }
+    match packet.payload.first_chunk::<8>() {
+        Some(&[llc @ .., high, low]) if llc == SNAP => {
+            packet.strip(SNAP.len() + 2);
+            Next::EtherType(u16::from_be_bytes([high, low]))
+        }
+        _ => Next::End,
+    }
+}

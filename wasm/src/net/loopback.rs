@@ -1,0 +1,21 @@
+//! BSD loopback: four bytes of address family, in one byte order or the other.
+
+use super::{Faults, Next, Packet, ethertype};
+
+const HEADER_LENGTH: usize = 4;
+const AF_INET: u32 = 2;
+
+#[inline]
+pub(super) fn decode(packet: &mut Packet<'_>) -> Next {
+    let Some(&header) = packet.payload.first_chunk::<HEADER_LENGTH>() else {
+        return packet.stop(Faults::HEADER_CUT);
+    };
+    packet.strip(HEADER_LENGTH);
+    // Families are small numbers, so the smaller reading is the right one.
+    match u32::from_be_bytes(header).min(u32::from_le_bytes(header)) {
+        AF_INET => Next::EtherType(ethertype::IPV4),
+        // AF_INET6 of Linux, of NetBSD and OpenBSD, of FreeBSD, and of Darwin.
+        10 | 24 | 28 | 30 => Next::EtherType(ethertype::IPV6),
+        _ => Next::End,
+    }
+}

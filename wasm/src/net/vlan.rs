@@ -1,0 +1,18 @@
+//! VLAN tags: IEEE 802.1Q, IEEE 802.1ad and the older outer tag.
+
+use super::{Faults, Next, Packet};
+
+const TAG_LENGTH: usize = 4;
+
+#[inline]
+pub(super) fn decode(packet: &mut Packet<'_>) -> Next {
+    let Some(&[tci_high, tci_low, high, low]) = packet.payload.first_chunk::<TAG_LENGTH>() else {
+        return packet.stop(Faults::HEADER_CUT);
+    };
+    packet.strip(TAG_LENGTH);
+    if let Some(slot) = packet.vlans.get_mut(usize::from(packet.vlan_count)) {
+        *slot = u16::from_be_bytes([tci_high, tci_low]) & 0x0fff;
+        packet.vlan_count += 1;
+    }
+    Next::EtherType(u16::from_be_bytes([high, low]))
+}

@@ -1,0 +1,325 @@
+//! JSON lines: one object per packet, its keys the field names of the wire contract, metadata not nested one
+//! deeper, `timestamp` as RFC 3339 text in front. 64-bit integers are JSON numbers with all their digits.
+
+use std::borrow::Cow;
+use std::io::Write;
+
+use super::protobuf::{Fields, Value};
+use super::schema::{CAPTURED_PACKET, Field, Kind};
+use super::time::put_rfc3339;
+
+/// Messages nested deeper than this are left out. The contract needs three levels.
+const DEPTH_LIMIT: u32 = 8;
+
+/// Appends one line for `packet`, an encoded `CapturedPacket`. `hunter_id` is the sender of the batch it came
+/// in; empty on the node that captured it.
+pub fn put_packet(out: &mut Vec<u8>, hunter_id: &[u8], packet: &[u8]) {
+    let timestamp_ns = Fields::of(packet)
+        .filter_map(|field| match field {
+            (2, Value::Varint(value)) => Some(value as i64),
+            _ => None,
+        })
+        .last()
+        .unwrap_or(0);
+    out.extend_from_slice(b"{\"timestamp\":\"");
+    put_rfc3339(out, timestamp_ns, 9);
+    out.push(b'"');
+    if !hunter_id.is_empty() {
+        put_key(out, "hunter_id", &mut false);
+        put_text(out, hunter_id);
+    }
+    put_fields(out, CAPTURED_PACKET, packet, &mut false, DEPTH_LIMIT);
+    out.extend_from_slice(b"}\n");
+}
+
+fn put_object(out: &mut Vec<u8>, schema: &[Field], message: &[u8], depth: u32) {
+    out.push(b'{');
+    put_fields(out, schema, message, &mut true, depth);
+    out.push(b'}');
+}
+
+/// Appends the members for `message`. `first` is true while no member has been written.
+fn put_fields(out: &mut Vec<u8>, schema: &[Field], message: &[u8], first: &mut bool, depth: u32) {
+    if depth == 0 {
+        return;
+    }
+    // The last occurrence of each field and how often it occurred, by number; the contract ends at 22.
+    let mut found: [Option<Value>; 32] = [None; 32];
+    let mut times = [0u32; 32];
+    for (number, value) in Fields::of(message) {
+        if let (Some(slot), Some(count)) = (found.get_mut(number as usize), times.get_mut(number as usize)) {
+            *slot = Some(value);
+            *count += 1;
+        }
+    }
+    for field in schema {
+        let slot = field.number as usize & 31;
+        let value = found[slot];
+        if value.is_none() && !field.always {
+            continue;
+        }
+        match field.kind {
+            Kind::Hidden => {}
+            Kind::Inline(inner) => {
+                put_fields(out, inner, &merged(message, field.number, times[slot], value), first, depth - 1);
+            }
+            Kind::Map => {
+                put_key(out, field.name, first);
+                put_map(out, message, field.number);
+            }
+            _ if field.repeated => {
+                put_key(out, field.name, first);
+                out.push(b'[');
+                let mut comma = false;
+                for (number, value) in Fields::of(message) {
+                    if number == field.number {
+                        if comma {
+                            out.push(b',');
+                        }
+                        comma = true;
+                        put_value(out, field.kind, Some(value), depth);
+                    }
+                }
+                out.push(b']');
+            }
+            Kind::Message(inner) => {
+                put_key(out, field.name, first);
+                put_object(out, inner, &merged(message, field.number, times[slot], value), depth - 1);
+            }
+            kind => {
+                put_key(out, field.name, first);
+                put_value(out, kind, value, depth);
+            }
+        }
+    }
+}
+
+/// A message field that occurs several times is their merge, which is their concatenation.
+fn merged<'a>(message: &'a [u8], number: u32, times: u32, last: Option<Value<'a>>) -> Cow<'a, [u8]> {
+    match last {
+        Some(Value::Bytes(bytes)) if times < 2 => Cow::Borrowed(bytes),
+        Some(_) => Cow::Owned(
+            Fields::of(message)
+                .filter_map(|field| match field {
+                    (found, Value::Bytes(bytes)) if found == number => Some(bytes),
+                    _ => None,
+                })
+                .collect::<Vec<_>>()
+                .concat(),
+        ),
+        None => Cow::Borrowed(&[]),
+    }
+}
+
+fn put_value(out: &mut Vec<u8>, kind: Kind, value: Option<Value>, depth: u32) {
+    match (kind, value) {
+        (Kind::Unsigned, Some(Value::Varint(value))) => put_decimal(out, value),
+        (Kind::Signed, Some(Value::Varint(value))) => {
+            if (value as i64) < 0 {
+                out.push(b'-');
+            }
+            put_decimal(out, (value as i64).unsigned_abs());
+        }
+        (Kind::Unsigned | Kind::Signed, _) => out.push(b'0'),
+        (Kind::Bool, Some(Value::Varint(1..))) => out.extend_from_slice(b"true"),
+        (Kind::Bool, _) => out.extend_from_slice(b"false"),
+        (Kind::Double, Some(Value::Fixed64(bits))) => put_double(out, f64::from_bits(bits)),
+        (Kind::Double, _) => out.push(b'0'),
+        (Kind::Message(inner), Some(Value::Bytes(bytes))) => put_object(out, inner, bytes, depth - 1),
+        (_, Some(Value::Bytes(bytes))) => put_text(out, bytes),
+        _ => out.extend_from_slice(b"\"\""),
+    }
+}
+
+fn put_map(out: &mut Vec<u8>, message: &[u8], number: u32) {
+    out.push(b'{');
+    let mut first = true;
+    for entry in Fields::of(message) {
+        let (found, Value::Bytes(entry)) = entry else { continue };
+        if found != number {
+            continue;
+        }
+        let (mut key, mut text): (&[u8], &[u8]) = (b"", b"");
+        for field in Fields::of(entry) {
+            match field {
+                (1, Value::Bytes(bytes)) => key = bytes,
+                (2, Value::Bytes(bytes)) => text = bytes,
+                _ => {}
+            }
+        }
+        if !first {
+            out.push(b',');
+        }
+        first = false;
+        put_text(out, key);
+        out.push(b':');
+        put_text(out, text);
+    }
+    out.push(b'}');
+}
+
+fn put_key(out: &mut Vec<u8>, name: &str, first: &mut bool) {
+    if !std::mem::take(first) {
+        out.push(b',');
+    }
+    out.push(b'"');
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+/// JSON has no infinities and no NaN: they become 0, as a score that cannot be told.
+fn put_double(out: &mut Vec<u8>, value: f64) {
+    if value.is_finite() {
+        let _ = write!(out, "{value}");
+    } else {
+        out.push(b'0');
+    }
+}
+
+/// Appends decimal digits.
+pub fn put_decimal(out: &mut Vec<u8>, mut value: u64) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// Appends a JSON string. Control characters, C1 included, are escaped, so that a terminal that shows the line is
+/// not steered by it; octets that are not UTF-8 become U+FFFD.
+pub fn put_text(out: &mut Vec<u8>, text: &[u8]) {
+    out.push(b'"');
+    let mut rest = text;
+    while !rest.is_empty() {
+        let plain =
+            rest.iter().position(|&byte| !(0x20..0x7f).contains(&byte) || byte == b'"' || byte == b'\\');
+        let (run, special) = rest.split_at(plain.unwrap_or(rest.len()));
+        out.extend_from_slice(run);
+        rest = match special.first() {
+            None => special,
+            Some(&byte) if byte < 0x80 => {
+                put_escape(out, byte);
+                &special[1..]
+            }
+            Some(_) => {
+                let end = special.iter().position(u8::is_ascii).unwrap_or(special.len());
+                for chunk in special[..end].utf8_chunks() {
+                    for character in chunk.valid().chars() {
+                        if character.is_control() {
+                            let _ = write!(out, "\\u{:04x}", u32::from(character));
+                        } else {
+                            out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                        }
+                    }
+                    if !chunk.invalid().is_empty() {
+                        out.extend_from_slice("\u{fffd}".as_bytes());
+                    }
+                }
+                &special[end..]
+            }
+        };
+    }
+    out.push(b'"');
+}
+
+fn put_escape(out: &mut Vec<u8>, byte: u8) {
+    match byte {
+        b'"' => out.extend_from_slice(b"\\\""),
+        b'\\' => out.extend_from_slice(b"\\\\"),
+        b'\n' => out.extend_from_slice(b"\\n"),
+        b'\r' => out.extend_from_slice(b"\\r"),
+        b'\t' => out.extend_from_slice(b"\\t"),
+        _ => {
+            let _ = write!(out, "\\u{byte:04x}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::protobuf::{put_bytes, put_double, put_element, put_nested, put_uint};
+    use super::*;
+
+    fn text_of(bytes: &[u8]) -> String {
+        let mut out = Vec::new();
+        put_text(&mut out, bytes);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn strings() {
+        for (bytes, expected) in [
+            (&b""[..], "\"\""),
+            (b"plain", "\"plain\""),
+            (b"a\"b\\c\n\r\t\x01\x7f", "\"a\\\"b\\\\c\\n\\r\\t\\u0001\\u007f\""),
+            ("gr\u{fc}n \u{1f43e}x".as_bytes(), "\"gr\u{fc}n \u{1f43e}x\""),
+            (b"\xff\xfeok\xc3", "\"\u{fffd}\u{fffd}ok\u{fffd}\""),
+            ("\u{9b}31m".as_bytes(), "\"\\u009b31m\""),
+        ] {
+            assert_eq!(text_of(bytes), expected);
+        }
+    }
+
+    #[test]
+    fn a_packet_is_flat_and_dns_is_complete() {
+        let mut packet = Vec::new();
+        put_uint(&mut packet, 2, 1_700_000_000_000_000_001);
+        put_uint(&mut packet, 3, 60);
+        put_uint(&mut packet, 4, 61);
+        put_uint(&mut packet, 6, 1);
+        put_nested(&mut packet, 7, |out| {
+            put_bytes(out, 1, b"DNS");
+            put_bytes(out, 2, b"192.0.2.1");
+            put_uint(out, 4, 53);
+            put_nested(out, 10, |out| {
+                put_bytes(out, 1, b"dns.messages");
+                put_bytes(out, 2, b"2");
+            });
+            put_nested(out, 12, |out| {
+                put_bytes(out, 15, b"example.com");
+                put_nested(out, 18, |out| put_uint(out, 4, 300));
+                put_nested(out, 18, |_| {});
+                put_double(out, 21, 0.25);
+            });
+        });
+        put_element(&mut packet, 9, b"f1");
+        let mut out = Vec::new();
+        put_packet(&mut out, b"edge", &packet);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            concat!(
+                r#"{"timestamp":"2023-11-14T22:13:20.000000001Z","hunter_id":"edge","timestamp_ns":1700000000000000001,"#,
+                r#""capture_length":60,"original_length":61,"interface_index":0,"link_type":1,"protocol":"DNS","#,
+                r#""src_ip":"192.0.2.1","src_port":53,"details":{"dns.messages":"2"},"dns":{"transaction_id":0,"#,
+                r#""is_response":false,"opcode":"","response_code":"","authoritative":false,"truncated":false,"#,
+                r#""recursion_desired":false,"recursion_available":false,"authenticated_data":false,"#,
+                r#""checking_disabled":false,"question_count":0,"answer_count":0,"authority_count":0,"#,
+                r#""additional_count":0,"query_name":"example.com","query_type":"","query_class":"","#,
+                r#""answers":[{"name":"","type":"","class":"","ttl":300,"data":""},{"name":"","type":"","#,
+                r#""class":"","ttl":0,"data":""}],"query_response_time_ms":0,"correlated_query":false,"#,
+                r#""tunneling_score":0.25,"entropy_score":0},"matched_filter_ids":["f1"]}"#,
+                "\n"
+            )
+        );
+    }
+
+    #[test]
+    fn repeated_metadata_merges_and_answers_may_be_missing() {
+        let mut packet = Vec::new();
+        put_nested(&mut packet, 7, |out| put_bytes(out, 1, b"UDP"));
+        put_nested(&mut packet, 7, |out| {
+            put_bytes(out, 1, b"DNS");
+            put_nested(out, 12, |_| {});
+        });
+        let mut out = Vec::new();
+        put_packet(&mut out, b"", &packet);
+        let line = String::from_utf8(out).unwrap();
+        assert!(line.contains(r#""protocol":"DNS""#) && line.contains(r#""answers":[]"#), "{line}");
+    }
+}
