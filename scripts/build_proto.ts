@@ -9,7 +9,11 @@ import protobuf from "protobufjs";
 
 const packages = [
   { proto: "proto/data.proto", types: "src/proto/data_messages.ts", namespace: "lippycat.data" },
-  { proto: "proto/management.proto", types: "src/proto/management_messages.ts", namespace: "lippycat.management" },
+  {
+    proto: "proto/management.proto",
+    types: "src/proto/management_messages.ts",
+    namespace: "lippycat.management",
+  },
 ] as const;
 
 const scalars: Readonly<Record<string, string>> = {
@@ -41,11 +45,16 @@ export function generate(): Map<string, string> {
 }
 
 function typesOf(namespace: protobuf.Namespace, proto: string): string {
-  const head = `/**\n * The messages of \`${proto}\`, generated from it by \`deno task build:proto\`. Field names are those of ` +
+  const head =
+    `/**\n * The messages of \`${proto}\`, generated from it by \`deno task build:proto\`. Field names are those of ` +
     `the wire\n * contract; 64-bit integers are bigints; a message field that is not set is null; enum numbers that ` +
     `are not known\n * here arrive as they are.\n *\n * @module\n */\n`;
   const parts = namespace.nestedArray.flatMap((item) =>
-    item instanceof protobuf.Type ? [messageType(item)] : item instanceof protobuf.Enum ? [enumType(item)] : []
+    item instanceof protobuf.Type
+      ? [messageType(item)]
+      : item instanceof protobuf.Enum
+      ? [enumType(item)]
+      : []
   );
   return [head, ...parts].join("\n");
 }

@@ -100,7 +100,7 @@ export class LiveSource implements Source {
   }
 
   async next(): Promise<Uint8Array | null> {
-    if (this.#closed) return null;
+    if (this.#closed || this.#dump === undefined) return null;
     const now = performance.now();
     if (now - this.#lastYield > yieldIntervalMs) {
       this.#lastYield = now;

@@ -12,7 +12,7 @@ export interface CommandText {
 export const protocolTexts: Readonly<Partial<Record<RunCommand, Readonly<Record<"dns", CommandText>>>>> = {
   hunt: {
     dns: {
-      summary: "hunter and processor in one, for DNS",
+      summary: "capture DNS and send it to a processor",
       examples: [
         [
           "hunt dns -i eth1 -P processor:55555 --tls-ca ca.pem",

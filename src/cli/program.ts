@@ -5,8 +5,8 @@ import {
   type AnyFlag,
   belongsTo,
   type FlagCommand,
-  helpHint,
   programName,
+  type RunCommand,
   runCommands,
 } from "../config/flag.ts";
 import { flagFor, flags } from "../config/flags.ts";
@@ -14,6 +14,7 @@ import { configFileSchema } from "../config/json_schema.ts";
 import { suggestion } from "../config/nearest.ts";
 import { type GivenFlag, resolve } from "../config/resolve.ts";
 import { applyRules, type Terminal } from "../config/rules.ts";
+import type { Environment } from "../config/config_search.ts";
 import type { Protocol, Settings } from "../config/settings.ts";
 import { environmentVariable } from "../runtime/environment.ts";
 import { type ExitCode, OperatorError } from "../runtime/operator_error.ts";
@@ -38,7 +39,15 @@ type Action = (
   command: FlagCommand,
   protocol: Protocol,
   given: ReadonlyMap<AnyFlag, GivenFlag>,
-) => Promise<void>;
+) => Promise<Invocation>;
+
+/** What the commands of one command line share. */
+interface Context {
+  readonly terminal: ProgramTerminal;
+  readonly environment: Environment;
+  /** Takes what the command that was found asks for. */
+  readonly done: (invocation: Invocation) => void;
+}
 
 /**
  * Reads a command line (without the program's name), the environment and the configuration file.
@@ -48,151 +57,148 @@ type Action = (
 export async function parseCommandLine(
   args: string[],
   terminal: ProgramTerminal,
-  environment: typeof environmentVariable = environmentVariable,
+  environment: Environment = environmentVariable,
 ): Promise<Invocation> {
   let invocation: Invocation | undefined;
   let written = "";
-  const print = (text: string) => invocation = { kind: "print", text, exitCode: 0 };
-
-  const run: Action = async (command, protocol, given) => {
-    const resolution = await resolve({ command, protocol, given }, environment);
-    invocation = { kind: "run", ...await applyRules(resolution, terminal) };
-  };
-  const explainOne = async (
-    command: FlagCommand,
-    protocol: Protocol,
-    given: ReadonlyMap<AnyFlag, GivenFlag>,
-  ) => await explain(await resolve({ command, protocol, given }, environment), terminal);
-  const printExplanations = (
-    explanations: readonly Explanation[],
-    given: ReadonlyMap<AnyFlag, GivenFlag>,
-  ) => {
-    const asJson = explaining.getOptionValue("json") === true ||
-      given.get(flagFor("json"))?.texts.at(-1) === "true";
-    const text = asJson
-      ? JSON.stringify({ commands: explanations }, null, 2)
-      : explanations.map(explanationText).join("\n");
-    print(asJson ? `${text}\n` : text);
-  };
-
-  const program = new Command(programName)
-    .description("capture packets at the edge, parse them, and stream them to a processor")
-    .optionsGroup("General:")
-    .version(`${programName} ${denoConfig.version}`, "--version", "print the version")
-    .addHelpOption(
-      new Option("-h, --help", "this help; --help adds details to each flag").helpGroup("General:"),
-    )
-    .enablePositionalOptions()
-    .exitOverride()
-    .showSuggestionAfterError()
-    .configureOutput({ writeOut: (text) => written += text, writeErr: (text) => written += text });
+  const program = createProgram();
+  program.configureOutput({ writeOut: (text) => written += text, writeErr: (text) => written += text });
   configureHelp(program, {
     columns: terminal.columns ?? 100,
     bold: terminal.stdoutIsTerminal && environment("NO_COLOR") === undefined,
     long: args.includes("--help"),
   });
-  addGlobalOptions(program);
-  addRunCommands(program, run);
-
-  const list = program.command("list").description("show what there is").helpCommand(false);
-  const interfaces = addLeaf(list, "interfaces", commandTexts["list interfaces"]);
-  addOptions(interfaces, "list interfaces", "all");
-  onAction(interfaces, "list interfaces", "all", run);
-
-  const config = program.command("config").description("explain the configuration").helpCommand(false);
-  const explaining = addLeaf(config, "explain", commandTexts["config explain"]).helpCommand(false);
-  addGlobalOptions(explaining);
-  explaining.option("--json", flagFor("json").details).action(async () => {
-    const given = givenFlags(explaining);
-    const explanations: Explanation[] = [];
-    for (const command of runCommands) explanations.push(await explainOne(command, "all", given));
-    printExplanations(explanations, given);
-  });
-  addRunCommands(explaining, async (command, protocol, given) => {
-    printExplanations([await explainOne(command, protocol, given)], given);
-  });
-  addLeaf(config, "schema", commandTexts["config schema"]).action(() => {
-    print(`${JSON.stringify(configFileSchema(), null, 2)}\n`);
-  });
-
-  addLeaf(program, "completion", commandTexts.completion)
-    .addArgument(new Argument("<shell>", shells.join(", ")).choices(shells))
-    .action((shell: typeof shells[number]) => {
-      print(completionScript(program, shell));
-    });
-
+  addCommands(program, { terminal, environment, done: (result) => invocation = result });
   try {
     await program.parseAsync(normalizeArguments(args), { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    const isHelp = error.code === "commander.help" || error.exitCode === 0;
-    if (!isHelp) throw new OperatorError(commanderMessage(error, commandPath(program, args)), 2);
-    return { kind: "print", text: written, exitCode: error.exitCode === 0 ? 0 : 2 };
+    if (error.exitCode === 0) return printed(written);
+    if (error.code === "commander.help") return { kind: "print", text: written, exitCode: 2 };
+    const message = error.message.replace(/^error: /, "").replaceAll("\n", " ");
+    throw new OperatorError(`${message}; see ${wordsOf(commandOf(program, args))} --help`, 2);
   }
   if (invocation === undefined) throw new Error("the command line asked for nothing");
   return invocation;
 }
 
+function printed(text: string): Invocation {
+  return { kind: "print", text, exitCode: 0 };
+}
+
+function createProgram(): Command {
+  const help = new Option("-h, --help", "this help; --help adds details to each flag").helpGroup("General:");
+  return new Command(programName)
+    .description("capture packets at the edge, parse them, and stream them to a processor")
+    .optionsGroup("General:")
+    .version(`${programName} ${denoConfig.version}`, "--version", "print the version")
+    .addHelpOption(help)
+    .enablePositionalOptions()
+    .exitOverride();
+}
+
+function addCommands(program: Command, context: Context): void {
+  const { terminal, environment, done } = context;
+  const run: Action = async (command, protocol, given) => {
+    const resolution = await resolve({ command, protocol, given }, environment);
+    return { kind: "run", ...await applyRules(resolution, terminal) };
+  };
+  addGlobalOptions(program);
+  addRunCommands(program, run, done);
+
+  const list = program.command("list").description("show what there is").helpCommand(false);
+  const interfaces = addCommand(list, "interfaces", commandTexts["list interfaces"]);
+  addOptions(interfaces, "list interfaces", "all");
+  act(interfaces, async () => done(await run("list interfaces", "all", givenFlags(interfaces))));
+
+  const config = program.command("config").description("explain the configuration").helpCommand(false);
+  addExplain(config, context);
+  const schema = addCommand(config, "schema", commandTexts["config schema"]);
+  act(schema, () => done(printed(`${JSON.stringify(configFileSchema(), null, 2)}\n`)));
+
+  addCommand(program, "completion", commandTexts.completion)
+    .addArgument(new Argument("<shell>", shells.join(", ")).choices(shells))
+    .action((shell: typeof shells[number]) => done(printed(completionScript(program, shell))));
+}
+
 /** Adds hunt, sniff, tap and process, with their protocols, below `parent`. */
-function addRunCommands(parent: Command, action: Action): void {
+function addRunCommands(parent: Command, action: Action, done: Context["done"]): void {
   for (const command of runCommands) {
-    const added = addLeaf(parent, command, commandTexts[command], true).helpCommand(false);
+    const added = addCommand(parent, command, commandTexts[command], true).helpCommand(false);
     addOptions(added, command, "all");
-    onAction(added, command, "all", action);
-    for (const [protocol, text] of Object.entries(protocolTexts[command] ?? {})) {
-      const narrowed = addLeaf(added, protocol, text, true);
-      addOptions(narrowed, command, protocol as Protocol);
-      onAction(narrowed, command, protocol as Protocol, action);
-    }
+    act(added, async () => done(await action(command, "all", givenFlags(added))), command);
+    const dnsText = protocolTexts[command]?.dns;
+    if (dnsText === undefined) continue;
+    const dns = addCommand(added, "dns", dnsText, true);
+    addOptions(dns, command, "dns");
+    act(dns, async () => done(await action(command, "dns", givenFlags(dns))));
   }
 }
 
-function addLeaf(parent: Command, name: string, text: CommandText, readsConfig = false): Command {
+function addExplain(parent: Command, { terminal, environment, done }: Context): void {
+  const command = addCommand(parent, "explain", commandTexts["config explain"]).helpCommand(false);
+  addGlobalOptions(command);
+  command.option("--json", "as JSON, for programs");
+
+  const one = async (...[name, protocol, given]: Parameters<Action>) =>
+    await explain(await resolve({ command: name, protocol, given }, environment), terminal);
+  const shown = (explanations: readonly Explanation[], given: ReadonlyMap<AnyFlag, GivenFlag>) => {
+    const asJson = command.getOptionValue("json") === true ||
+      given.get(flagFor("json"))?.texts.at(-1) === "true";
+    return printed(
+      asJson
+        ? `${JSON.stringify({ commands: explanations }, null, 2)}\n`
+        : explanations.map(explanationText).join("\n"),
+    );
+  };
+  act(command, async () => {
+    const given = givenFlags(command);
+    const explanations: Explanation[] = [];
+    for (const name of runCommands) explanations.push(await one(name, "all", given));
+    done(shown(explanations, given));
+  });
+  addRunCommands(command, async (...request) => shown([await one(...request)], request[2]), done);
+}
+
+function addCommand(parent: Command, name: string, text: CommandText, readsConfig = false): Command {
   return parent.command(name).description(text.summary).addHelpText("after", helpTail(text, readsConfig));
 }
 
-function onAction(target: Command, command: FlagCommand, protocol: Protocol, action: Action): void {
-  // What is left over is judged here, where more can be said about it than commander does.
-  target.allowUnknownOption().allowExcessArguments().action(async () => {
-    const [first] = target.args;
-    if (first !== undefined) throw leftover(first, target, command, protocol);
-    await action(command, protocol, givenFlags(target));
+/** Has `command` do `action`, after what commander could not place was refused, with more help than it gives. */
+function act(command: Command, action: () => void | Promise<void>, wide?: RunCommand): void {
+  command.allowUnknownOption().allowExcessArguments().action(() => {
+    const [first] = command.args;
+    if (first !== undefined) throw leftover(first, command, wide);
+    return action();
   });
 }
 
-function leftover(typed: string, target: Command, command: FlagCommand, protocol: Protocol): OperatorError {
-  const hint = helpHint(command, protocol);
+/** @param wide the command, where it has no protocol yet */
+function leftover(typed: string, command: Command, wide: RunCommand | undefined): OperatorError {
+  const hint = `see ${wordsOf(command)} --help`;
   if (typed.startsWith("-") && typed !== "-") {
-    const name = typed.replace(/=.*$/s, "");
-    const narrower = flags.find((flag) => `--${flag.long}` === name && belongsTo(flag, command, "dns"));
-    if (narrower !== undefined) return new OperatorError(`${name} belongs to ${command} dns; ${hint}`, 2);
-    const known = target.options.filter((option) => !option.hidden).flatMap((option) => option.long ?? []);
+    const name = typed.replace(/(?<=..)=.*$/s, "");
+    const isNarrow = flags.some((flag) => `--${flag.long}` === name && wide && belongsTo(flag, wide, "dns"));
+    if (isNarrow) return new OperatorError(`${name} belongs to ${wide} dns; ${hint}`, 2);
+    const known = command.options.filter((option) => !option.hidden).flatMap((option) => option.long ?? []);
     return new OperatorError(`unknown option ${name}${suggestion(name, known)}; ${hint}`, 2);
   }
-  if (protocol === "all" && comingProtocols.some((name) => name === typed)) {
-    return new OperatorError(`${command} ${typed} is not available in this version; ${hint}`, 2);
+  if (wide !== undefined && comingProtocols.some((name) => name === typed)) {
+    return new OperatorError(`${wide} ${typed} is not available in this version; ${hint}`, 2);
   }
-  const names = target.commands.map((sub) => sub.name());
+  const names = command.commands.map((sub) => sub.name());
   return new OperatorError(
     `unexpected argument ${JSON.stringify(typed)}${suggestion(typed, names)}; ${hint}`,
     2,
   );
 }
 
-function commanderMessage(error: CommanderError, path: string): string {
-  const message = error.message.replace(/^error: /, "").replaceAll("\n", " ");
-  return `${message}; see ${path} --help`;
+/** The words that lead to `command`, the program's name first. */
+function wordsOf(command: Command): string {
+  return command.parent === null ? command.name() : `${wordsOf(command.parent)} ${command.name()}`;
 }
 
-/** The command that the words of `args` lead to, for a hint. */
-function commandPath(program: Command, args: readonly string[]): string {
-  let at = program;
-  const path = [program.name()];
-  for (const arg of args) {
-    const next = at.commands.find((command) => command.name() === arg);
-    if (next === undefined) continue;
-    at = next;
-    path.push(arg);
-  }
-  return path.join(" ");
+/** The command that the words of `args` lead to, as far as a hint needs it. */
+function commandOf(program: Command, args: readonly string[]): Command {
+  return args.reduce((at, arg) => at.commands.find((command) => command.name() === arg) ?? at, program);
 }

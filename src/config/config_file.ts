@@ -64,6 +64,12 @@ function keyName(key: unknown): string | undefined {
   return isScalar(key) ? key.source ?? String(key.value) : undefined;
 }
 
+/** What the YAML library's messages would leave unclear. */
+const ownWords: Readonly<Record<string, string>> = {
+  DUPLICATE_KEY: "this key was set before",
+  MULTIPLE_DOCS: "a configuration file holds one document",
+};
+
 class Reader {
   readonly #lines = new LineCounter();
   readonly #document: Document.Parsed;
@@ -78,7 +84,7 @@ class Reader {
     const [error] = this.#document.errors;
     if (error !== undefined) {
       const { line, col } = this.#lines.linePos(error.pos[0]);
-      const what = error.code === "DUPLICATE_KEY" ? "this key was set before" : error.message;
+      const what = ownWords[error.code] ?? error.message;
       throw new OperatorError(`${this.path}:${line}:${col}: ${what}`, 2);
     }
     const { contents } = this.#document;
@@ -99,7 +105,7 @@ class Reader {
     for (const { key: keyNode, value: valueNode } of section.items) {
       const line = this.#lineOf(keyNode);
       const name = keyName(keyNode);
-      if (name === undefined) throw this.#error(line, `${prefix}?`, "a key must be a word");
+      if (name === undefined) throw new OperatorError(`${this.path}:${line}: a key must be a word`, 2);
       const written = prefix + name;
       const value = this.#resolve(valueNode, written, line);
       const key = written.toLowerCase();

@@ -82,9 +82,7 @@ export function explanationText(explanation: Explanation): string {
 
 function settingLines({ flag, short, text, origin, keys, variables, help }: ExplainedSetting): string[] {
   const name = short === undefined ? flag : `${short}, ${flag}`;
-  const how = keys.length === 0
-    ? `variable ${variables[0]}`
-    : `key ${keys.join(" or ")}, variable ${variables[0]}`;
+  const ways = [keys.join(" or "), variables[0]].filter((way) => way !== "" && way !== undefined);
   return [
     `  ${name} = ${text}  (${describeOrigin(origin)})`,
     `      ${help}`,

@@ -118,7 +118,15 @@ export class Engine {
     if (!this.#handle.process_batch(batch.length)) {
       throw new OperatorError(`${batch.length} bytes received as a PacketBatch are no protobuf message`);
     }
-    const [sequence = 0n, timestampNs = 0n, packets = 0n, bytes = 0n, captured = 0n, matched = 0n, dropped = 0n] = this
+    const [
+      sequence = 0n,
+      timestampNs = 0n,
+      packets = 0n,
+      bytes = 0n,
+      captured = 0n,
+      matched = 0n,
+      dropped = 0n,
+    ] = this
       .#handle.batch_numbers();
     return {
       hunterId: this.#handle.batch_hunter_id(),
@@ -178,7 +186,11 @@ export class Engine {
     this.#handle.filters_begin(settings.noFilterPolicy === "deny");
     for (const filter of settings.filters) {
       if (!filter.enabled) continue;
-      const reason = this.#handle.filters_add(filterTypeNames.indexOf(filter.type), filter.id, filter.pattern);
+      const reason = this.#handle.filters_add(
+        filterTypeNames.indexOf(filter.type),
+        filter.id,
+        filter.pattern,
+      );
       if (reason !== "") refused.push({ filter, reason });
     }
     for (const pattern of settings.localDomains) this.#handle.filters_add_local_domain(pattern);
@@ -191,7 +203,9 @@ export class Engine {
     this.#handle.programs_clear();
     for (const [linkType, instructions] of programs) {
       const error = this.#handle.programs_add(linkType, instructions);
-      if (error !== "") throw new OperatorError(`the compiled filter for link type ${linkType} is refused: ${error}`);
+      if (error !== "") {
+        throw new OperatorError(`the compiled filter for link type ${linkType} is refused: ${error}`);
+      }
     }
   }
 }

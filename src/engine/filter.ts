@@ -1,7 +1,23 @@
 /** `FilterType` of the wire contract, by number. */
 export const filterTypeNames = [
-  "sip_user", "phone_number", "ip_address", "call_id", "codec", "bpf", "sip_uri", "dns_domain", "email_address",
-  "email_subject", "tls_sni", "tls_ja3", "tls_ja3s", "tls_ja4", "http_host", "http_url", "imsi", "imei",
+  "sip_user",
+  "phone_number",
+  "ip_address",
+  "call_id",
+  "codec",
+  "bpf",
+  "sip_uri",
+  "dns_domain",
+  "email_address",
+  "email_subject",
+  "tls_sni",
+  "tls_ja3",
+  "tls_ja3s",
+  "tls_ja4",
+  "http_host",
+  "http_url",
+  "imsi",
+  "imei",
 ] as const;
 
 /** A filter type as written in filter files and capability lists. */

@@ -62,7 +62,11 @@ export class CaptureWorker implements CaptureThread {
 
   #start(): void {
     const url = URL.createObjectURL(new Blob([workerBundle], { type: "text/javascript" }));
-    const worker = new Worker(url, { type: "module", name: "capture", deno: { permissions: this.#permissions() } });
+    const worker = new Worker(url, {
+      type: "module",
+      name: "capture",
+      deno: { permissions: this.#permissions() },
+    });
     URL.revokeObjectURL(url);
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
     worker.onerror = (event) => {
@@ -75,7 +79,9 @@ export class CaptureWorker implements CaptureThread {
 
   /** Only what the plan names; a worker cannot be given more than this thread has. */
   #permissions(): Deno.PermissionOptionsObject {
-    const paths = this.#plan.inputs.flatMap((input) => input.kind === "file" && input.path !== "-" ? [input.path] : []);
+    const paths = this.#plan.inputs.flatMap((input) =>
+      input.kind === "file" && input.path !== "-" ? [input.path] : []
+    );
     const readable = paths.filter((path) => isGranted({ name: "read", path }));
     return {
       ffi: isGranted({ name: "ffi" }) ? "inherit" : false,
@@ -125,7 +131,9 @@ export class CaptureWorker implements CaptureThread {
       return;
     }
     this.#restarts++;
-    this.#listener.notice(`the capture thread broke down and is started again (${this.#restarts}): ${message}`);
+    this.#listener.notice(
+      `the capture thread broke down and is started again (${this.#restarts}): ${message}`,
+    );
     this.#start();
   }
 

@@ -12,7 +12,11 @@ export class ByteOutput {
   readonly #target: { write(bytes: Uint8Array): Promise<number> };
   readonly #close: () => void;
 
-  private constructor(name: string, target: { write(bytes: Uint8Array): Promise<number> }, close: () => void) {
+  private constructor(
+    name: string,
+    target: { write(bytes: Uint8Array): Promise<number> },
+    close: () => void,
+  ) {
     this.name = name;
     this.#target = target;
     this.#close = close;
@@ -38,7 +42,9 @@ export class ByteOutput {
     try {
       for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await this.#target.write(rest));
     } catch (error) {
-      if (error instanceof Deno.errors.BrokenPipe) throw new OutputClosed(`${this.name} was closed by its reader`);
+      if (error instanceof Deno.errors.BrokenPipe) {
+        throw new OutputClosed(`${this.name} was closed by its reader`);
+      }
       throw new OperatorError(`writing to ${this.name} failed: ${messageOf(error)}`);
     }
   }

@@ -49,7 +49,7 @@ class Capture {
   }
 
   /** Reads until `done`, or until nothing came for `quietMs`. */
-  async read(done: () => boolean, quietMs = 1000): Promise<void> {
+  async read(done: () => boolean, quietMs = 500): Promise<void> {
     let lastPacket = performance.now();
     while (!done() && performance.now() - lastPacket < quietMs) {
       const block = await this.source.next();

@@ -364,7 +364,7 @@ impl Engine {
         if !self.programs.is_empty() && !self.passes_program(record) {
             return;
         }
-        let packet = net::decode(record.link_type, record.data);
+        let packet = net::decode_record(record.link_type, record.data, record.original_length);
         self.count_decode(record.link_type, &packet);
         if !self.fits_mode(&packet, record.timestamp_ns) {
             return;
@@ -466,7 +466,7 @@ impl Engine {
         if !has_protocol(received.metadata) {
             // A hunter that does not say what it saw (lippycat's does not): look here. The sender's own fields
             // come after ours, and so win where both speak.
-            let packet = net::decode(received.link_type, received.frame);
+            let packet = net::decode_record(received.link_type, received.frame, received.original_length);
             self.count_decode(received.link_type, &packet);
             let verdict = self.read_dns(&packet, received.timestamp_ns, &String::from_utf8_lossy(hunter_id));
             let Scratch { messages, message_count, info, .. } = &self.scratch;
@@ -508,7 +508,7 @@ impl Engine {
     #[inline]
     fn count_decode(&mut self, link_type: u32, packet: &Packet) {
         self.counters.unknown_link_types += u64::from(!net::link_type_is_known(link_type));
-        self.counters.bad_lengths += u64::from(!packet.faults.is_empty());
+        self.counters.bad_lengths += u64::from(packet.faults.has_lies());
     }
 
     /// Whether the packet belongs to the mode; later fragments follow the first one of their datagram.
@@ -576,7 +576,7 @@ impl Engine {
                     &flow,
                     timestamp_ns,
                     origin,
-                    packet.payload.len() >= packet.payload_length as usize,
+                    packet.is_complete(),
                 );
             }
             Transport::Tcp => {

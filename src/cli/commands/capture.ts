@@ -27,20 +27,35 @@ export function nodeFilters(
   noFilterPolicy: NoFilterPolicy,
   exclusion: string,
 ): NodeFilters {
-  const pushed = filters.filter((filter) => filter.type === "bpf" && filter.enabled && filter.pattern.trim() !== "")
+  const pushed = filters.filter((filter) =>
+    filter.type === "bpf" && filter.enabled && filter.pattern.trim() !== ""
+  )
     .map((filter) => filter.pattern);
   const engine = { filters, noFilterPolicy, localDomains: settings.domains };
   if (settings.readFiles.length > 0) {
     // The engine itself keeps to the mode's ports; only expressions of the operator and the processor remain.
-    const text = kernelExpression({ mode: "", base: settings.filter, pushed, exclusion: "", fragments: false });
+    const text = kernelExpression({
+      mode: "",
+      base: settings.filter,
+      pushed,
+      exclusion: "",
+      fragments: false,
+    });
     return { engine, bpf: { text: text.withoutVlan, withoutVlan: text.withoutVlan } };
   }
   const mode = settings.protocol === "dns" ? dnsExpression(settings.dnsPorts, settings.udpOnly) : "";
-  return { engine, bpf: kernelExpression({ mode, base: settings.filter, pushed, exclusion, fragments: mode !== "" }) };
+  return {
+    engine,
+    bpf: kernelExpression({ mode, base: settings.filter, pushed, exclusion, fragments: mode !== "" }),
+  };
 }
 
 /** What the capture thread is to do for these settings, and for sinks that need `outputs`. */
-export function capturePlan(settings: Settings, outputs: readonly OutputKind[], filters: NodeFilters): CapturePlan {
+export function capturePlan(
+  settings: Settings,
+  outputs: readonly OutputKind[],
+  filters: NodeFilters,
+): CapturePlan {
   const inputs: (FilePlan | InterfacePlan)[] = settings.readFiles.length > 0
     ? settings.readFiles.map((path) => ({ kind: "file", path }))
     : settings.interfaces.map((name) => ({

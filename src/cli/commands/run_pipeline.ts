@@ -75,4 +75,3 @@ async function printSummary(text: string): Promise<void> {
   const bytes = new TextEncoder().encode(text);
   for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await Deno.stderr.write(rest));
 }
-

@@ -3,8 +3,11 @@
 const MOST_INSTRUCTIONS: usize = 4096;
 const INSTRUCTION_LENGTH: usize = 8;
 const MEMORY_SLOTS: usize = 16;
+/// Most instructions that are run for one frame; only a program that jumps back can run into it.
+const MOST_STEPS: usize = 65_536;
 
-/// A checked filter program: it ends, jumps forward only, and touches only memory that it has.
+/// A checked filter program: it stays within its instructions and memory, and ends in a return. Only unconditional jumps
+/// may go back, as in libpcap's code for `protochain`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
     instructions: Vec<Instruction>,
@@ -89,25 +92,25 @@ impl Program {
             .collect();
         for (index, instruction) in instructions.iter().enumerate() {
             instruction
-                .check(instructions.len() - index - 1)
+                .check(index, instructions.len() - index - 1)
                 .map_err(|why| format!("BPF instruction {index} (code {:#04x}): {why}", instruction.code))?;
         }
         Ok(Self { instructions })
     }
 
     /// Whether the filter accepts a frame of which `frame` was captured, `original_length` bytes long on the network.
-    /// A load beyond the captured bytes rejects, and so does a division by zero.
+    /// A load beyond the captured bytes rejects, and so do a division by zero and a loop that does not end.
     pub fn accepts(&self, frame: &[u8], original_length: u32) -> bool {
         self.run(frame, original_length).unwrap_or(0) != 0
     }
 
-    /// The bytes of the frame to keep; `None` if a load or a division fails.
+    /// The bytes of the frame to keep; `None` if a load, a division or the way to a return fails.
     #[inline]
     fn run(&self, frame: &[u8], original_length: u32) -> Option<u32> {
         let (mut a, mut x) = (0u32, 0u32);
         let mut memory = [0u32; MEMORY_SLOTS];
         let mut at = 0usize;
-        loop {
+        for _ in 0..MOST_STEPS {
             let &Instruction { code, jump_true, jump_false, k } = self.instructions.get(at)?;
             at += 1;
             match code {
@@ -130,7 +133,7 @@ impl Program {
                 code::RET_A => return Some(a),
                 code::TAX => x = a,
                 code::TXA => a = x,
-                code::JA => at = at.checked_add(k as usize)?,
+                code::JA => at = at.checked_add_signed(k as i32 as isize)?,
                 code::ALU_NEG => a = a.wrapping_neg(),
                 _ => {
                     let operand = if code & code::SOURCE_X == 0 { k } else { x };
@@ -144,19 +147,22 @@ impl Program {
                 }
             }
         }
+        None
     }
 }
 
 impl Instruction {
-    /// `following` instructions come after this one.
-    fn check(&self, following: usize) -> Result<(), &'static str> {
+    /// `before` instructions come before this one, and `following` after it.
+    fn check(&self, before: usize, following: usize) -> Result<(), &'static str> {
         let operation = self.code & code::OPERATION;
-        let in_range = |jump: usize| {
-            if jump < following { Ok(()) } else { Err("jumps beyond the end") }
+        let in_range = |jump: i32| {
+            let target = (before + 1).checked_add_signed(jump as isize);
+            let inside = target.is_some_and(|target| target <= before + following);
+            if inside { Ok(()) } else { Err("jumps out of the program") }
         };
         match self.code {
             code::RET_K | code::RET_A => return Ok(()),
-            code::JA => return in_range(self.k as usize),
+            code::JA => return in_range(self.k as i32),
             code::LD_W_ABS
             | code::LD_H_ABS
             | code::LD_B_ABS
@@ -185,7 +191,7 @@ impl Instruction {
             _ if self.code & !(code::OPERATION | code::SOURCE_X) == code::JMP
                 && (code::JEQ..=code::JSET).contains(&operation) =>
             {
-                return in_range(usize::from(self.jump_true.max(self.jump_false)));
+                return in_range(i32::from(self.jump_true.max(self.jump_false)));
             }
             _ => return Err("unknown code"),
         }

@@ -5,6 +5,8 @@
 
 mod address;
 pub mod bpf;
+#[cfg(test)]
+mod bpf_tests;
 pub mod cooked;
 mod ethernet;
 mod extension;
@@ -117,7 +119,7 @@ pub struct Packet<'a> {
     pub fragment: Fragment,
     /// EtherType of what the link layer and its VLAN tags carry, implied where the link knows only IP; 0 if it has none.
     pub ethertype: u16,
-    /// What the frame lies about.
+    /// What is wrong with the frame.
     pub faults: Faults,
     vlans: [u16; MOST_VLANS],
     vlan_count: u8,
@@ -172,7 +174,7 @@ pub struct IpHeader {
     pub hop_limit: u8,
 }
 
-/// Set of things that a frame lies about.
+/// Set of things that are wrong with a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct Faults(u8);
 
@@ -183,7 +185,7 @@ impl Faults {
     pub const IP_VERSION: Self = Self(2);
     /// IPv4 header length below 20 bytes or beyond the packet.
     pub const IP_HEADER_LENGTH: Self = Self(4);
-    /// IP total length too small for the IP header.
+    /// IP total length too small for the IP header, or, as far as that can be told, beyond the frame.
     pub const IP_TOTAL_LENGTH: Self = Self(8);
     /// An IPv6 extension header reaches beyond the packet.
     pub const EXTENSION_LENGTH: Self = Self(16);
@@ -197,6 +199,11 @@ impl Faults {
     /// Whether nothing is wrong.
     pub fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// Whether the frame lies about anything: whether there is more than [`Faults::HEADER_CUT`].
+    pub fn has_lies(self) -> bool {
+        self.0 & !Self::HEADER_CUT.0 != 0
     }
 
     /// Whether all of `other` is in the set.
@@ -226,25 +233,41 @@ pub fn link_type_is_known(link_type: u32) -> bool {
 /// Reads the layers of a frame: as far as they are supported, captured and consistent.
 #[inline]
 pub fn decode<'a>(link_type: u32, frame: &'a [u8]) -> Packet<'a> {
+    // In two steps, so that the packet is built where the caller wants it: copying it costs as much as reading a frame.
     let mut packet = Packet::new(frame);
+    read_layers(link_type, &mut packet);
+    packet
+}
+
+/// Reads the layers of a captured record. Unlike [`decode`], it can tell a length beyond the frame that lies from one
+/// that the snap length cut: nothing was cut if the frame has all of its `original_length` bytes.
+#[inline]
+pub fn decode_record<'a>(link_type: u32, frame: &'a [u8], original_length: u32) -> Packet<'a> {
+    let mut packet = decode(link_type, frame);
+    if !packet.is_complete() && frame.len() as u64 >= u64::from(original_length) {
+        packet.resolve_lie();
+    }
+    packet
+}
+
+fn read_layers(link_type: u32, packet: &mut Packet<'_>) {
     let mut next = match link_type {
-        link_type::ETHERNET => ethernet::decode(&mut packet),
+        link_type::ETHERNET => ethernet::decode(packet),
         _ => match link_layer(link_type) {
-            Some(link_layer) => link_layer(&mut packet),
+            Some(link_layer) => link_layer(packet),
             None => Next::End,
         },
     };
     for _ in 1..MOST_LAYERS {
         next = match next {
-            Next::EtherType(ethertype) => by_ethertype(&mut packet, ethertype),
-            Next::Protocol(protocol) => by_protocol(&mut packet, protocol),
-            Next::End => return packet,
+            Next::EtherType(ethertype) => by_ethertype(packet, ethertype),
+            Next::Protocol(protocol) => by_protocol(packet, protocol),
+            Next::End => return,
         };
     }
     if next != Next::End {
         packet.faults |= Faults::TOO_DEEP;
     }
-    packet
 }
 
 /// What a layer found beneath itself.
@@ -358,6 +381,16 @@ impl<'a> Packet<'a> {
     #[inline]
     fn ends_before(&self, length: usize) -> bool {
         u64::from(self.payload_length) < length as u64
+    }
+
+    /// The payload is announced to go beyond a frame of which nothing was cut.
+    #[cold]
+    fn resolve_lie(&mut self) {
+        // The first fragment of a UDP datagram may: its length is that of the datagram.
+        if self.ip.is_some() && !matches!(self.fragment, Fragment::First { .. }) {
+            self.faults |= Faults::IP_TOTAL_LENGTH;
+            self.payload_length = self.payload.len() as u32;
+        }
     }
 
     #[cold]

@@ -1,7 +1,6 @@
 //! JSON lines: one object per packet, its keys the field names of the wire contract, metadata not nested one
 //! deeper, `timestamp` as RFC 3339 text in front. 64-bit integers are JSON numbers with all their digits.
 
-use std::borrow::Cow;
 use std::io::Write;
 
 use super::protobuf::{Fields, Value};
@@ -43,71 +42,143 @@ fn put_fields(out: &mut Vec<u8>, schema: &[Field], message: &[u8], first: &mut b
     if depth == 0 {
         return;
     }
-    // The last occurrence of each field and how often it occurred, by number; the contract ends at 22.
-    let mut found: [Option<Value>; 32] = [None; 32];
-    let mut times = [0u32; 32];
+    let (mark, none_yet) = (out.len(), *first);
+    if !put_fields_in_order(out, schema, message, first, depth) {
+        out.truncate(mark);
+        *first = none_yet;
+        put_fields_in_any_order(out, schema, message, first, depth);
+    }
+}
+
+/// One pass over a message whose fields come in the order of the schema, as all encoders write them. False when
+/// they do not.
+fn put_fields_in_order(
+    out: &mut Vec<u8>,
+    schema: &[Field],
+    message: &[u8],
+    first: &mut bool,
+    depth: u32,
+) -> bool {
+    let mut rest = schema.iter();
+    let mut open: Option<&Field> = None;
     for (number, value) in Fields::of(message) {
-        if let (Some(slot), Some(count)) = (found.get_mut(number as usize), times.get_mut(number as usize)) {
-            *slot = Some(value);
-            *count += 1;
+        if let Some(field) = open {
+            if field.number == number {
+                out.push(b',');
+                put_element(out, field.kind, value, depth);
+                continue;
+            }
+            close_repeated(out, field);
+            open = None;
+        }
+        let field = loop {
+            match rest.next() {
+                Some(field) if field.number == number => break field,
+                Some(field) => put_default(out, field, first),
+                None => return false,
+            }
+        };
+        match (field.kind, value) {
+            (Kind::Hidden, _) => {}
+            (Kind::Inline(inner), Value::Bytes(bytes)) => put_fields(out, inner, bytes, first, depth - 1),
+            _ if field.repeated => {
+                put_key(out, field.name, first);
+                out.push(if matches!(field.kind, Kind::Map) { b'{' } else { b'[' });
+                put_element(out, field.kind, value, depth);
+                open = Some(field);
+            }
+            _ => {
+                put_key(out, field.name, first);
+                put_value(out, field.kind, Some(value), depth);
+            }
         }
     }
+    if let Some(field) = open {
+        close_repeated(out, field);
+    }
+    rest.for_each(|field| put_default(out, field, first));
+    true
+}
+
+/// The same for a message whose fields repeat or come in another order: the last occurrence of a scalar counts, and
+/// messages merge.
+#[cold]
+fn put_fields_in_any_order(
+    out: &mut Vec<u8>,
+    schema: &[Field],
+    message: &[u8],
+    first: &mut bool,
+    depth: u32,
+) {
     for field in schema {
-        let slot = field.number as usize & 31;
-        let value = found[slot];
-        if value.is_none() && !field.always {
+        let mut found =
+            Fields::of(message).filter(|(number, _)| *number == field.number).map(|(_, value)| value);
+        if field.repeated {
+            let mut values = found.peekable();
+            if values.peek().is_none() {
+                put_default(out, field, first);
+                continue;
+            }
+            put_key(out, field.name, first);
+            out.push(if matches!(field.kind, Kind::Map) { b'{' } else { b'[' });
+            for (at, value) in values.enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                put_element(out, field.kind, value, depth);
+            }
+            close_repeated(out, field);
             continue;
         }
         match field.kind {
             Kind::Hidden => {}
-            Kind::Inline(inner) => {
-                put_fields(out, inner, &merged(message, field.number, times[slot], value), first, depth - 1);
-            }
-            Kind::Map => {
-                put_key(out, field.name, first);
-                put_map(out, message, field.number);
-            }
-            _ if field.repeated => {
-                put_key(out, field.name, first);
-                out.push(b'[');
-                let mut comma = false;
-                for (number, value) in Fields::of(message) {
-                    if number == field.number {
-                        if comma {
-                            out.push(b',');
-                        }
-                        comma = true;
-                        put_value(out, field.kind, Some(value), depth);
-                    }
+            Kind::Inline(inner) | Kind::Message(inner) => {
+                let mut parts = found
+                    .filter_map(|value| match value {
+                        Value::Bytes(bytes) => Some(bytes),
+                        _ => None,
+                    })
+                    .peekable();
+                if parts.peek().is_none() {
+                    continue;
                 }
-                out.push(b']');
+                let merged = parts.collect::<Vec<_>>().concat();
+                if let Kind::Inline(_) = field.kind {
+                    put_fields(out, inner, &merged, first, depth - 1);
+                } else {
+                    put_key(out, field.name, first);
+                    put_object(out, inner, &merged, depth - 1);
+                }
             }
-            Kind::Message(inner) => {
-                put_key(out, field.name, first);
-                put_object(out, inner, &merged(message, field.number, times[slot], value), depth - 1);
-            }
-            kind => {
-                put_key(out, field.name, first);
-                put_value(out, kind, value, depth);
-            }
+            kind => match found.by_ref().last() {
+                Some(value) => {
+                    put_key(out, field.name, first);
+                    put_value(out, kind, Some(value), depth);
+                }
+                None => put_default(out, field, first),
+            },
         }
     }
 }
 
-/// A message field that occurs several times is their merge, which is their concatenation.
-fn merged<'a>(message: &'a [u8], number: u32, times: u32, last: Option<Value<'a>>) -> Cow<'a, [u8]> {
-    match last {
-        Some(Value::Bytes(bytes)) if times < 2 => Cow::Borrowed(bytes),
-        Some(_) => Cow::Owned(
-            Fields::of(message)
-                .filter_map(|field| match field {
-                    (found, Value::Bytes(bytes)) if found == number => Some(bytes),
-                    _ => None,
-                })
-                .collect::<Vec<_>>()
-                .concat(),
-        ),
-        None => Cow::Borrowed(&[]),
+/// A field that does not occur.
+fn put_default(out: &mut Vec<u8>, field: &Field, first: &mut bool) {
+    if !field.always {
+        return;
+    }
+    put_key(out, field.name, first);
+    if field.repeated { out.extend_from_slice(b"[]") } else { put_value(out, field.kind, None, 1) }
+}
+
+fn close_repeated(out: &mut Vec<u8>, field: &Field) {
+    out.push(if matches!(field.kind, Kind::Map) { b'}' } else { b']' });
+}
+
+fn put_element(out: &mut Vec<u8>, kind: Kind, value: Value, depth: u32) {
+    match (kind, value) {
+        (Kind::Map, Value::Bytes(entry)) => put_map_entry(out, entry),
+        (Kind::Map, _) => put_map_entry(out, b""),
+        _ => put_value(out, kind, Some(value), depth),
     }
 }
 
@@ -131,31 +202,18 @@ fn put_value(out: &mut Vec<u8>, kind: Kind, value: Option<Value>, depth: u32) {
     }
 }
 
-fn put_map(out: &mut Vec<u8>, message: &[u8], number: u32) {
-    out.push(b'{');
-    let mut first = true;
-    for entry in Fields::of(message) {
-        let (found, Value::Bytes(entry)) = entry else { continue };
-        if found != number {
-            continue;
+fn put_map_entry(out: &mut Vec<u8>, entry: &[u8]) {
+    let (mut key, mut text): (&[u8], &[u8]) = (b"", b"");
+    for field in Fields::of(entry) {
+        match field {
+            (1, Value::Bytes(bytes)) => key = bytes,
+            (2, Value::Bytes(bytes)) => text = bytes,
+            _ => {}
         }
-        let (mut key, mut text): (&[u8], &[u8]) = (b"", b"");
-        for field in Fields::of(entry) {
-            match field {
-                (1, Value::Bytes(bytes)) => key = bytes,
-                (2, Value::Bytes(bytes)) => text = bytes,
-                _ => {}
-            }
-        }
-        if !first {
-            out.push(b',');
-        }
-        first = false;
-        put_text(out, key);
-        out.push(b':');
-        put_text(out, text);
     }
-    out.push(b'}');
+    put_text(out, key);
+    out.push(b':');
+    put_text(out, text);
 }
 
 fn put_key(out: &mut Vec<u8>, name: &str, first: &mut bool) {
@@ -177,6 +235,7 @@ fn put_double(out: &mut Vec<u8>, value: f64) {
 }
 
 /// Appends decimal digits.
+#[inline]
 pub fn put_decimal(out: &mut Vec<u8>, mut value: u64) {
     let mut digits = [0u8; 20];
     let mut at = digits.len();
@@ -191,15 +250,44 @@ pub fn put_decimal(out: &mut Vec<u8>, mut value: u64) {
     out.extend_from_slice(&digits[at..]);
 }
 
+/// Length of the run at the front of `text` that needs no escape: printable ASCII but for quote and backslash.
+/// Eight bytes at a time; the tests for a byte below 0x20, of 0x7f, or equal to one value are the classic ones on
+/// words of bytes.
+#[inline]
+fn plain_run(text: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+    let mut run = 0;
+    let mut chunks = text.chunks_exact(8);
+    for chunk in chunks.by_ref() {
+        let Ok(bytes) = <[u8; 8]>::try_from(chunk) else { break };
+        let word = u64::from_ne_bytes(bytes);
+        let special = word & HIGHS
+            | word.wrapping_sub(ONES * 0x20) & HIGHS
+            | zero(word ^ (ONES * 0x7f))
+            | zero(word ^ (ONES * u64::from(b'"')))
+            | zero(word ^ (ONES * u64::from(b'\\')));
+        if special != 0 {
+            return run + chunk.iter().take_while(|byte| is_plain(**byte)).count();
+        }
+        run += 8;
+    }
+    run + chunks.remainder().iter().take_while(|byte| is_plain(**byte)).count()
+}
+
+#[inline]
+fn is_plain(byte: u8) -> bool {
+    (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\'
+}
+
 /// Appends a JSON string. Control characters, C1 included, are escaped, so that a terminal that shows the line is
 /// not steered by it; octets that are not UTF-8 become U+FFFD.
 pub fn put_text(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
     let mut rest = text;
     while !rest.is_empty() {
-        let plain =
-            rest.iter().position(|&byte| !(0x20..0x7f).contains(&byte) || byte == b'"' || byte == b'\\');
-        let (run, special) = rest.split_at(plain.unwrap_or(rest.len()));
+        let (run, special) = rest.split_at(plain_run(rest));
         out.extend_from_slice(run);
         rest = match special.first() {
             None => special,
@@ -244,6 +332,7 @@ fn put_escape(out: &mut Vec<u8>, byte: u8) {
 #[cfg(test)]
 mod tests {
     use super::super::protobuf::{put_bytes, put_double, put_element, put_nested, put_uint};
+    use super::super::schema::PACKET_METADATA;
     use super::*;
 
     fn text_of(bytes: &[u8]) -> String {
@@ -264,6 +353,40 @@ mod tests {
         ] {
             assert_eq!(text_of(bytes), expected);
         }
+    }
+
+    #[test]
+    fn plain_runs_end_where_they_should() {
+        let mut text = [b'x'; 40];
+        for at in 0..40 {
+            for special in [0u8, 0x1f, b'"', b'\\', 0x7f, 0x80, 0xff, b' ', b'~', b'a'] {
+                text[at] = special;
+                for start in 0..=at {
+                    let run = text[start..].iter().take_while(|byte| is_plain(**byte)).count();
+                    assert_eq!(plain_run(&text[start..]), run, "{special} at {at} from {start}");
+                }
+            }
+            text[at] = b'x';
+        }
+    }
+
+    /// Both ways of rendering agree on messages that come in order.
+    #[test]
+    fn order_does_not_matter() {
+        let mut metadata = Vec::new();
+        put_bytes(&mut metadata, 1, b"DNS");
+        put_uint(&mut metadata, 4, 53);
+        for key in [b"a", b"b"] {
+            put_nested(&mut metadata, 10, |out| put_bytes(out, 1, key));
+        }
+        put_nested(&mut metadata, 12, |out| {
+            put_nested(out, 18, |out| put_uint(out, 4, 3));
+            put_nested(out, 18, |out| put_uint(out, 4, 4));
+        });
+        let (mut in_order, mut in_any) = (Vec::new(), Vec::new());
+        assert!(put_fields_in_order(&mut in_order, PACKET_METADATA, &metadata, &mut true, 8));
+        put_fields_in_any_order(&mut in_any, PACKET_METADATA, &metadata, &mut true, 8);
+        assert_eq!(String::from_utf8(in_order).unwrap(), String::from_utf8(in_any).unwrap());
     }
 
     #[test]

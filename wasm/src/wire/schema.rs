@@ -1,5 +1,6 @@
 //! The wire contract as tables, for rendering: names and types of the fields of `CapturedPacket` and what is in
-//! it (`proto/data.proto`). A test in TypeScript compares them with the contract.
+//! it (`proto/data.proto`), by ascending number, as they come over the wire. A test in TypeScript compares them with
+//! the contract.
 
 /// How a field's bytes are read.
 #[derive(Clone, Copy)]
@@ -52,15 +53,15 @@ const fn many(number: u32, name: &'static str, kind: Kind, always: bool) -> Fiel
 
 /// `CapturedPacket`. The frame and TLS key material are not rendered.
 pub static CAPTURED_PACKET: &[Field] = &[
+    one(1, "data", Kind::Hidden),
     always(2, "timestamp_ns", Kind::Signed),
     always(3, "capture_length", Kind::Unsigned),
     always(4, "original_length", Kind::Unsigned),
     always(5, "interface_index", Kind::Unsigned),
-    one(8, "interface_name", Kind::Text),
     always(6, "link_type", Kind::Unsigned),
     one(7, "metadata", Kind::Inline(PACKET_METADATA)),
+    one(8, "interface_name", Kind::Text),
     many(9, "matched_filter_ids", Kind::Text, false),
-    one(1, "data", Kind::Hidden),
     one(10, "tls_keys", Kind::Hidden),
 ];
 
@@ -72,10 +73,10 @@ pub static PACKET_METADATA: &[Field] = &[
     one(4, "src_port", Kind::Unsigned),
     one(5, "dst_port", Kind::Unsigned),
     one(6, "transport", Kind::Text),
-    one(9, "info", Kind::Text),
-    many(10, "details", Kind::Map, false),
     one(7, "sip", Kind::Message(SIP_METADATA)),
     one(8, "rtp", Kind::Message(RTP_METADATA)),
+    one(9, "info", Kind::Text),
+    many(10, "details", Kind::Map, false),
     one(11, "email", Kind::Message(EMAIL_METADATA)),
     one(12, "dns", Kind::Message(DNS_METADATA)),
 ];

@@ -1,0 +1,66 @@
+import { Buffer } from "node:buffer";
+import { createGunzip } from "node:zlib";
+
+const pieceSize = 1 << 16;
+
+/** Decompresses a gzip stream of any number of members (RFC 1952), one piece after the other. */
+export class Gunzip {
+  /** Bytes given by {@link blocks} so far. */
+  given = 0;
+  /** Offset in the input of the last piece that was taken. */
+  lastPieceAt = 0;
+  /** Whether all input was taken: then {@link blocks} gave all that it decodes to, even if it throws. */
+  exhausted = false;
+  readonly #read: (into: Uint8Array) => Promise<number | null>;
+  readonly #head: Uint8Array;
+  readonly #fineFrom: number;
+
+  /**
+   * @param read reads on behind `head`; null at the end
+   * @param head bytes that were read already
+   * @param fineFrom offset in the input from which on the pieces are single bytes. What a piece decodes to before an error
+   * in it is lost, so a second run with the first one's {@link lastPieceAt} gives what the first one did not.
+   */
+  constructor(read: (into: Uint8Array) => Promise<number | null>, head: Uint8Array, fineFrom = Infinity) {
+    this.#read = read;
+    this.#head = head;
+    this.#fineFrom = fineFrom;
+  }
+
+  /** The decompressed bytes. Throws what `read` throws, and an Error when the stream is cut short or corrupt. */
+  async *blocks(): AsyncGenerator<Uint8Array, undefined> {
+    const gunzip = createGunzip({ chunkSize: pieceSize });
+    const fed = this.#feed(gunzip).catch((error: Error) => gunzip.destroy(error));
+    for await (const block of gunzip) {
+      this.given += block.length;
+      yield block;
+    }
+    await fed;
+  }
+
+  async #feed(gunzip: ReturnType<typeof createGunzip>): Promise<void> {
+    let at = 0;
+    for (
+      let piece: Uint8Array | null = this.#head;
+      piece !== null && !gunzip.destroyed;
+      piece = await this.#piece(at)
+    ) {
+      if (piece.length === 0) continue;
+      this.lastPieceAt = at;
+      at += piece.length;
+      const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.length);
+      await new Promise<void>((resolve) => gunzip.write(bytes, () => resolve()));
+    }
+    // Before the end is stated: of a stream that is cut short, all that was decoded comes out first.
+    await new Promise<void>((resolve) => gunzip.flush(resolve));
+    this.exhausted = !gunzip.destroyed;
+    gunzip.end();
+  }
+
+  async #piece(at: number): Promise<Uint8Array | null> {
+    const room = at >= this.#fineFrom ? 1 : Math.min(pieceSize, this.#fineFrom - at);
+    const piece = new Uint8Array(room);
+    const length = await this.#read(piece);
+    return length === null ? null : piece.subarray(0, length);
+  }
+}

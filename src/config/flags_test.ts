@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { resolve } from "./resolve.ts";
+import { applyRules } from "./rules.ts";
+import { type AnyFlag, defaultFor, flagGroups, runCommands, shortFor, variablesOf } from "./flag.ts";
+import { flagByKey, flagFor, flags, flagsOf } from "./flags.ts";
+import { inertEntry } from "./inert_keys.ts";
+
+/** Fields of the settings that no flag sets by itself. */
+const derived = ["command", "protocol", "jsonSummary"];
+
+Deno.test("flags: each lands in a setting of its own, and every setting is covered", async () => {
+  const resolution = await resolve({ command: "sniff", protocol: "dns", given: new Map() }, () => undefined);
+  const { settings } = await applyRules(resolution, { stdoutIsTerminal: true });
+  const landing = flags.map((flag) => flag.setting);
+  assert.equal(new Set(landing).size, landing.length);
+  const joined = ["config", "domainsFile"];
+  assert.deepEqual(
+    Object.keys(settings).sort(),
+    [...derived, ...landing.filter((setting) => !joined.includes(setting))].sort(),
+  );
+});
+
+Deno.test("flags: every one has help, details and a known group", () => {
+  for (const flag of flags) {
+    assert.match(flag.help, /^\S.*[^.\s]$/, flag.long);
+    assert.ok(!flag.help.includes("\n"), flag.long);
+    assert.match(flag.details, /^\S.*\.$/, flag.long);
+    assert.ok(flagGroups.includes(flag.group), flag.long);
+    assert.match(flag.long, /^[a-z]+(-[a-z]+)*$/);
+    if (flag.kind.name !== "boolean") assert.ok(flag.placeholder, `${flag.long} needs a placeholder`);
+  }
+});
+
+Deno.test("flags: every one of a command has a key or a variable, and they are its own", () => {
+  for (const command of runCommands) {
+    const seen = new Map<string, AnyFlag>();
+    const claim = (name: string, flag: AnyFlag) => {
+      assert.equal(seen.get(name), undefined, `${command}: ${name}`);
+      seen.set(name, flag);
+    };
+    for (const flag of flagsOf(command, "dns")) {
+      const keys = flag.keys[command] ?? [];
+      assert.ok(keys.length > 0 || flag.variable !== undefined, flag.long);
+      for (const key of keys) {
+        assert.match(key, /^[a-z_]+(\.[a-z_]+)*$/);
+        claim(key, flag);
+        for (const variable of variablesOf(key)) claim(variable, flag);
+      }
+      if (flag.variable !== undefined) claim(flag.variable, flag);
+      for (const long of [flag.long, ...flag.oldNames?.[command] ?? []]) claim(`--${long}`, flag);
+      const short = shortFor(flag, command);
+      if (short !== undefined) claim(`-${short}`, flag);
+    }
+  }
+});
+
+Deno.test("flags: a key means the same flag for all commands, and is not one without effect", () => {
+  for (const flag of flags) {
+    for (const key of Object.values(flag.keys).flat()) {
+      assert.equal(flagByKey.get(key), flag, key);
+      assert.equal(inertEntry(key), undefined, key);
+    }
+  }
+});
+
+Deno.test("flags: a name takes a value for all commands or for none", () => {
+  const takesValue = new Map<string, boolean>();
+  for (const flag of flags) {
+    for (const name of [flag.long, flag.short, ...Object.values(flag.oldNames ?? {}).flat()]) {
+      if (name === undefined) continue;
+      const takes = flag.kind.name !== "boolean";
+      assert.equal(takesValue.get(name) ?? takes, takes, name);
+      takesValue.set(name, takes);
+    }
+  }
+});
+
+Deno.test("flags: every default that can be typed is a value of its kind", () => {
+  for (const flag of flags) {
+    for (const command of runCommands) {
+      const value = defaultFor(flag, command);
+      if (value === undefined || (Array.isArray(value) && value.length === 0) || value === "") continue;
+      assert.deepEqual(flag.kind.parse([String(value)]), value, flag.long);
+    }
+  }
+});
+
+const lippycats: readonly [
+  command: typeof runCommands[number],
+  short: string,
+  long: string,
+  value: unknown,
+  key: string,
+][] = [
+  ["hunt", "P", "processor", undefined, "hunter.processor_addr"],
+  ["hunt", "I", "id", undefined, "hunter.hunter_id"],
+  ["hunt", "i", "interface", ["any"], "hunter.interfaces"],
+  ["hunt", "f", "filter", "", "hunter.bpf_filter"],
+  ["hunt", "p", "promisc", false, "promiscuous"],
+  ["hunt", "", "pcap-buffer-size", 16777216, "pcap_buffer_size"],
+  ["hunt", "b", "buffer-size", 10000, "hunter.buffer_size"],
+  ["hunt", "", "batch-size", 64, "hunter.batch_size"],
+  ["hunt", "", "batch-timeout", 100, "hunter.batch_timeout_ms"],
+  ["hunt", "", "batch-queue-size", 1000, "hunter.batch_queue_size"],
+  ["hunt", "", "tls-cert", undefined, "hunter.tls.cert_file"],
+  ["hunt", "", "tls-key", undefined, "hunter.tls.key_file"],
+  ["hunt", "", "tls-ca", undefined, "hunter.tls.ca_file"],
+  ["hunt", "", "tls-skip-verify", false, "hunter.tls.skip_verify"],
+  ["hunt", "", "insecure", false, "insecure"],
+  ["hunt", "", "no-filter-policy", undefined, "hunter.no_filter_policy"],
+  ["hunt", "", "dns-port", [53], "hunter.dns.ports"],
+  ["hunt", "", "udp-only", false, "hunter.dns.udp_only"],
+  ["hunt", "", "detect-tunneling", true, "dns.detect_tunneling"],
+  ["sniff", "r", "read-file", [], "sniff.read_files"],
+  ["sniff", "q", "quiet", false, "sniff.quiet"],
+  ["sniff", "", "format", undefined, "sniff.format"],
+  ["sniff", "w", "write-file", undefined, "sniff.write_file"],
+  ["sniff", "", "domain", [], "dns.domain_pattern"],
+  ["sniff", "", "domains-file", undefined, "dns.domains_file"],
+  ["sniff", "", "dns-port", [53], "dns.ports"],
+  ["tap", "l", "listen", ":55555", "tap.listen_addr"],
+  ["tap", "I", "id", undefined, "tap.tap_id"],
+  ["tap", "", "batch-size", 100, "tap.batch_size"],
+  ["tap", "p", "promisc", false, "tap.promiscuous"],
+  ["tap", "", "filter-file", undefined, "tap.filter_file"],
+  ["tap", "", "tls-client-auth", false, "tap.tls.client_auth"],
+  ["process", "l", "listen", ":55555", "processor.listen_addr"],
+  ["process", "I", "id", undefined, "processor.processor_id"],
+  ["process", "m", "max-hunters", 100, "processor.max_hunters"],
+  ["process", "", "max-subscribers", 100, "processor.max_subscribers"],
+  ["process", "w", "write-file", undefined, "processor.write_file"],
+  ["process", "s", "stats", true, "processor.display_stats"],
+  ["process", "f", "filter-file", undefined, "processor.filter_file"],
+];
+
+for (const [command, short, long, value, key] of lippycats) {
+  Deno.test(`flags: ${command} --${long} is as in lippycat`, () => {
+    const flag = flagsOf(command, "dns").find((candidate) => candidate.long === long);
+    assert.ok(flag);
+    assert.equal(shortFor(flag, command) ?? "", short);
+    assert.deepEqual(defaultFor(flag, command), value);
+    assert.ok(flag.keys[command]?.includes(key));
+  });
+}
+
+Deno.test("flags: flags of a protocol are not flags of the plain command", () => {
+  const plain = flagsOf("hunt", "all");
+  assert.ok(!plain.includes(flagFor("dnsPorts")));
+  assert.ok(plain.includes(flagFor("detectTunneling")));
+  assert.ok(!flagsOf("process", "all").includes(flagFor("interfaces")));
+});

@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { parse } from "yaml";
+import { z } from "zod";
+import { flagByKey } from "./flags.ts";
+import { configFileSchema, type JsonSchema } from "./json_schema.ts";
+
+const schema = z.fromJSONSchema(configFileSchema() as z.core.JSONSchema.JSONSchema);
+
+const valid = [
+  "hunter:\n  batch_size: 5\n  interfaces: [eth0]\n",
+  "hunter:\n  interfaces: eth0,eth1\n  dns: { ports: '53' }\n",
+  "dns: { ports: 53 }",
+  "dns: { ports: [53, 5353], detect_tunneling: false }",
+  "hunter:\n  disk_buffer: { enabled: true }\nvoip: { max_streams: 1 }",
+  "processor: { filter_file: '', tls: }",
+  "insecure: true",
+];
+
+const invalid = [
+  "hunter: { batch_size: many }",
+  "hunter: { batch_size: 0 }",
+  "hunter: { batchsize: 1 }",
+  "huntr: { id: a }",
+  "dns: { ports: 70000 }",
+  "promiscuous: yes",
+  "hunter: 5",
+];
+
+for (const text of valid) {
+  Deno.test(`JSON Schema: accepts ${JSON.stringify(text)}`, () =>
+    assert.ok(schema.safeParse(parse(text)).success));
+}
+for (const text of invalid) {
+  Deno.test(`JSON Schema: refuses ${JSON.stringify(text)}`, () =>
+    assert.ok(!schema.safeParse(parse(text)).success));
+}
+
+Deno.test("JSON Schema: describes every key, with its default", () => {
+  const find = (key: string) =>
+    key.split(".").reduce(
+      (at, name) => (at.properties as Record<string, JsonSchema>)[name]!,
+      configFileSchema(),
+    );
+  for (const [key, flag] of flagByKey) {
+    assert.equal(find(key).description, `${flag.help} (--${flag.long})`, key);
+  }
+  assert.equal(find("hunter.batch_size").default, 64);
+  assert.equal(find("tap.batch_size").default, 100);
+  assert.equal(find("voip").deprecated, true);
+});

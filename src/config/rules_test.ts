@@ -1,0 +1,226 @@
+import assert from "node:assert/strict";
+import { OperatorError } from "../runtime/operator_error.ts";
+import type { AnyFlag, FlagCommand, FlagValues } from "./flag.ts";
+import { flagFor } from "./flags.ts";
+import { type GivenFlag, resolve } from "./resolve.ts";
+import { applyRules, type CheckedSettings } from "./rules.ts";
+
+type Flags = Partial<Record<keyof FlagValues, string>>;
+type Variables = Record<string, string>;
+
+async function check(
+  command: FlagCommand,
+  flags: Flags,
+  variables: Variables = {},
+  terminal = false,
+): Promise<CheckedSettings> {
+  const given = new Map<AnyFlag, GivenFlag>();
+  for (const [setting, text] of Object.entries(flags)) {
+    const flag = flagFor(setting as keyof FlagValues);
+    given.set(flag, { spelling: `--${flag.long}`, texts: text.split(" ") });
+  }
+  const resolution = await resolve({ command, protocol: "dns", given }, (name) => variables[name]);
+  return await applyRules(resolution, { stdoutIsTerminal: terminal });
+}
+
+const tls = { tlsCert: "cert.pem", tlsKey: "key.pem" };
+
+const refused: readonly [command: FlagCommand, flags: Flags, variables: Variables, message: string][] = [
+  [
+    "hunt",
+    { processor: "p:1" },
+    {},
+    "nothing verifies the processor p:1: add --tls-ca FILE, or --insecure for plain text",
+  ],
+  [
+    "hunt",
+    {},
+    { CARACAL_HUNTER_PROCESSOR_ADDR: "p:1" },
+    "nothing verifies the processor p:1: add --tls-ca FILE, or --insecure for plain text",
+  ],
+  [
+    "hunt",
+    { tlsCert: "c" },
+    {},
+    "--tls-cert without --tls-key: a certificate and its private key go together; add --tls-key FILE",
+  ],
+  [
+    "process",
+    { tlsKey: "k" },
+    {},
+    "--tls-key without --tls-cert: a certificate and its private key go together; add --tls-cert FILE",
+  ],
+  [
+    "process",
+    {},
+    {},
+    "process has no certificate: add --tls-cert FILE and --tls-key FILE, or --insecure for plain text",
+  ],
+  [
+    "process",
+    { ...tls, tlsClientAuth: "true" },
+    {},
+    "--tls-client-auth needs the certificates that verify clients: add --tls-ca FILE",
+  ],
+  [
+    "hunt",
+    { insecure: "true" },
+    { CARACAL_PRODUCTION: "true" },
+    "--insecure is not allowed in production (CARACAL_PRODUCTION is true): remove it (flag --insecure)",
+  ],
+  [
+    "hunt",
+    {},
+    { LIPPYCAT_PRODUCTION: "true", INSECURE: "1" },
+    "--insecure is not allowed in production (LIPPYCAT_PRODUCTION is true): remove it (environment INSECURE)",
+  ],
+  [
+    "hunt",
+    { tlsSkipVerify: "true" },
+    { LIPPYCAT_PRODUCTION: "true" },
+    "--tls-skip-verify is not allowed in production (LIPPYCAT_PRODUCTION is true): remove it (flag --tls-skip-verify)",
+  ],
+  [
+    "process",
+    tls,
+    { CARACAL_PRODUCTION: "true" },
+    "production (CARACAL_PRODUCTION is true) demands client certificates: add --tls-client-auth and --tls-ca FILE",
+  ],
+  [
+    "tap",
+    { insecure: "true" },
+    { CARACAL_PRODUCTION: "true" },
+    "--insecure is not allowed in production (CARACAL_PRODUCTION is true): remove it (flag --insecure)",
+  ],
+  [
+    "sniff",
+    { readFiles: "a.pcap", interfaces: "eth0" },
+    {},
+    "--read-file and --interface together: read files or capture live, and leave the other one out",
+  ],
+  ["sniff", { readFiles: "- -" }, {}, "--read-file -: standard input can be read only once"],
+  [
+    "sniff",
+    { readFiles: "a.pcap", writeFile: "a.pcap" },
+    {},
+    "--write-file a.pcap: this file is also read (--read-file); write to another one",
+  ],
+  [
+    "sniff",
+    { interfaces: "any,eth0" },
+    {},
+    '--interface any,eth0: "any" is all interfaces, and stands alone (flag --interface)',
+  ],
+  ["sniff", { json: "true", format: "text" }, {}, "--json and --format text contradict each other"],
+  [
+    "sniff",
+    { domainsFile: "/nowhere/domains" },
+    {},
+    "--domains-file /nowhere/domains: there is no such file",
+  ],
+];
+
+for (const [command, flags, variables, message] of refused) {
+  Deno.test(`rules: ${command} ${JSON.stringify(flags)} ${JSON.stringify(variables)} is refused`, () =>
+    assert.rejects(check(command, flags, variables), new OperatorError(message, 2)));
+}
+
+const accepted: readonly [
+  command: FlagCommand,
+  flags: Flags,
+  variables: Variables,
+  expected: Record<string, unknown>,
+  warnings?: string[],
+][] = [
+  ["hunt", {}, {}, { processor: undefined, insecure: false }],
+  ["hunt", { processor: "p:1", insecure: "true" }, {}, { insecure: true }],
+  ["hunt", { processor: "p:1", tlsCa: "ca.pem" }, { LIPPYCAT_PRODUCTION: "true" }, { tlsCa: "ca.pem" }],
+  ["hunt", { processor: "p:1", tlsSkipVerify: "true" }, { LIPPYCAT_PRODUCTION: "1" }, {
+    tlsSkipVerify: true,
+  }],
+  ["hunt", { processor: "p:1", insecure: "true", tlsCa: "ca.pem" }, {}, { insecure: true }, [
+    "--insecure: the TLS files are not used, everything goes in plain text",
+  ]],
+  ["process", tls, {}, { tlsCert: "cert.pem" }],
+  ["process", { ...tls, tlsClientAuth: "true", tlsCa: "ca.pem" }, { CARACAL_PRODUCTION: "true" }, {
+    tlsClientAuth: true,
+  }],
+  ["process", { insecure: "true" }, {}, { insecure: true }],
+  ["tap", {}, {}, { tlsCert: undefined }],
+  ["sniff", {}, { INSECURE: "true", CARACAL_PRODUCTION: "true" }, { insecure: false }],
+  ["sniff", { readFiles: "a.pcap -" }, {}, { readFiles: ["a.pcap", "-"], interfaces: ["any"] }],
+  ["sniff", { readFiles: "a.pcap" }, { CARACAL_SNIFF_INTERFACES: "eth0" }, {
+    readFiles: ["a.pcap"],
+    interfaces: ["any"],
+  }],
+  ["sniff", { interfaces: "eth0" }, { CARACAL_SNIFF_READ_FILES: "a.pcap" }, {
+    readFiles: [],
+    interfaces: ["eth0"],
+  }],
+  ["sniff", { interfaces: "eth0 eth1,eth0" }, {}, { interfaces: ["eth0", "eth1"] }, [
+    "interface eth0 is named more than once; captured once",
+  ]],
+  ["sniff", { interfaces: "any,any" }, {}, { interfaces: ["any"] }, [
+    "interface any is named more than once; captured once",
+  ]],
+  ["sniff", { readFiles: "-", writeFile: "-" }, {}, { writeFile: "-" }],
+  ["sniff", { domains: "a.example,b.example,a.example" }, {}, { domains: ["a.example", "b.example"] }],
+];
+
+for (const [command, flags, variables, expected, warnings = []] of accepted) {
+  Deno.test(`rules: ${command} ${JSON.stringify(flags)} ${JSON.stringify(variables)} is accepted`, async () => {
+    const checked = await check(command, flags, variables);
+    const settings: Record<string, unknown> = { ...checked.settings };
+    for (const [setting, value] of Object.entries(expected)) {
+      assert.deepEqual(settings[setting], value, setting);
+    }
+    assert.deepEqual(checked.warnings, warnings);
+  });
+}
+
+const formats: readonly [
+  name: string,
+  flags: Flags,
+  variables: Variables,
+  terminal: boolean,
+  format: string,
+  jsonSummary: boolean,
+][] = [
+  ["a terminal", {}, {}, true, "text", false],
+  ["a pipe", {}, {}, false, "json", false],
+  ["--json on a terminal", { json: "true" }, {}, true, "json", true],
+  ["--format json on a pipe", { format: "json" }, {}, false, "json", true],
+  ["--format text on a pipe", { format: "text" }, {}, false, "text", false],
+  ["--json over a variable", { json: "true" }, { CARACAL_SNIFF_FORMAT: "text" }, true, "json", true],
+  ["--format over a variable", { format: "text" }, { CARACAL_SNIFF_JSON: "true" }, false, "text", false],
+  ["--json and --format json", { json: "true", format: "json" }, {}, true, "json", true],
+  ["--no-json on a terminal", { json: "false" }, { CARACAL_SNIFF_JSON: "true" }, true, "text", false],
+];
+
+for (const [name, flags, variables, terminal, format, jsonSummary] of formats) {
+  Deno.test(`rules: the format for ${name}`, async () => {
+    const { settings } = await check("sniff", flags, variables, terminal);
+    assert.deepEqual([settings.format, settings.jsonSummary], [format, jsonSummary]);
+  });
+}
+
+Deno.test("rules: the domains file joins --domain", async () => {
+  const path = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(
+      path,
+      "\uFEFF# a comment\r\n\r\n*.example.com\r\n  b.example  # why\n\na.example\n",
+    );
+    const { settings } = await check("sniff", { domains: "a.example", domainsFile: path });
+    assert.deepEqual(settings.domains, ["a.example", "*.example.com", "b.example"]);
+  } finally {
+    await Deno.remove(path);
+  }
+});
+
+Deno.test("rules: the domains file needs permission to be read", { permissions: { env: true } }, async () => {
+  await assert.rejects(check("sniff", { domainsFile: "/x/domains" }), {
+    message:
+      "reading the domains file /x/domains needs permission: add --allow-read=/x/domains to the deno command",
+  });
+});

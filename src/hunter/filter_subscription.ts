@@ -1,0 +1,96 @@
+import type { ClientReadableStream } from "@grpc/grpc-js";
+import type { Backoff } from "../delivery/backoff.ts";
+import { filterOf } from "../proto/filter_message.ts";
+import { type FilterUpdate, FilterUpdateType } from "../proto/management_messages.ts";
+import { managementService } from "../proto/services.ts";
+import { logger } from "../telemetry/log.ts";
+import type { Channel } from "./channel.ts";
+import type { FilterTable } from "./filter_table.ts";
+import { failureFrom, failureOf } from "./rpc_failure.ts";
+
+const log = logger("hunter");
+
+/** Keeps the filter table in step with the processor, over one connection; subscribes again when a stream ends. */
+export class FilterSubscription {
+  readonly #channel: Channel;
+  readonly #hunterId: string;
+  readonly #table: FilterTable;
+  readonly #backoff: Backoff;
+  readonly #deadlineMs: number;
+  #call: ClientReadableStream<FilterUpdate> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+  #openedAt = 0;
+
+  /** Subscribes. */
+  constructor(channel: Channel, hunterId: string, table: FilterTable, backoff: Backoff, deadlineMs: number) {
+    this.#channel = channel;
+    this.#hunterId = hunterId;
+    this.#table = table;
+    this.#backoff = backoff;
+    this.#deadlineMs = deadlineMs;
+    this.#subscribe();
+  }
+
+  /** Ends the subscription. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#call?.cancel();
+  }
+
+  #subscribe(): void {
+    this.#openedAt = Date.now();
+    const touched = new Set<string>();
+    const call = this.#channel.serverStream(managementService.SubscribeFilters, {
+      hunter_id: this.#hunterId,
+    });
+    this.#call = call;
+    call.on("data", (update: FilterUpdate) => {
+      // An update without a filter says nothing.
+      if (update.filter === null) return;
+      touched.add(update.filter.id);
+      this.#apply(update);
+    });
+    call.on("error", () => {});
+    call.on("status", (end) => {
+      if (this.#closed) return;
+      const failure = failureOf(end);
+      const wait = this.#backoff.next(Date.now() - this.#openedAt, failure.permanent);
+      log.debug(`filter subscription ended (${failure.message}); subscribing again in ${wait} ms`);
+      this.#timer = setTimeout(() => this.#subscribe(), wait);
+    });
+    void this.#reconcile(touched);
+  }
+
+  /**
+   * The stream never says what is no longer in force, nor where its first part ends: asks for the list once, and
+   * trusts the stream for every filter that it has named since.
+   */
+  async #reconcile(touched: ReadonlySet<string>): Promise<void> {
+    try {
+      const { filters } = await this.#channel.unary(
+        managementService.GetFilters,
+        { hunter_id: this.#hunterId },
+        this.#deadlineMs,
+      );
+      if (this.#closed) return;
+      this.#table.replaceAll(filters.map(filterOf).filter((filter) => filter !== undefined), touched);
+    } catch (error) {
+      log.debug(`the list of filters could not be fetched: ${failureFrom(error).message}`);
+    }
+  }
+
+  #apply(update: FilterUpdate): void {
+    if (update.filter === null) return;
+    if (update.update_type === FilterUpdateType.UPDATE_DELETE) {
+      this.#table.remove(update.filter.id);
+      return;
+    }
+    const filter = filterOf(update.filter);
+    if (filter !== undefined) this.#table.put(filter);
+    else {log.warn(
+        `filter ${update.filter.id} is of type ${update.filter.type}, which is not known here: ignored`,
+      );}
+  }
+}

@@ -1,0 +1,72 @@
+import { status } from "@grpc/grpc-js";
+import { OperatorError } from "../runtime/operator_error.ts";
+
+/** Why a call, and with it the connection, failed. */
+export class RpcFailure extends Error {
+  override readonly name = "RpcFailure";
+
+  /**
+   * @param message one line for the operator
+   * @param code gRPC status code
+   * @param permanent true when the same attempt is bound to fail again until somebody changes something
+   */
+  constructor(message: string, readonly code: status, readonly permanent: boolean) {
+    super(message);
+  }
+}
+
+/** Codes that mean: this hunter, or what it sends, is not wanted. */
+const permanentCodes: readonly status[] = [
+  status.INVALID_ARGUMENT,
+  status.PERMISSION_DENIED,
+  status.UNAUTHENTICATED,
+  status.UNIMPLEMENTED,
+];
+
+const advice: readonly [pattern: RegExp, text: string][] = [
+  [
+    /altname|does not match certificate/i,
+    "the certificate is for another name: check --processor and the certificate",
+  ],
+  [
+    /CertificateRequired|certificate required/i,
+    "the processor wants a client certificate: add --tls-cert and --tls-key",
+  ],
+  [/alert.*(certificate|unknown.?ca)/i, "the processor refuses the client certificate: check --tls-cert"],
+  [
+    /self-signed|issuer|unable to (get|verify)|UnknownIssuer/i,
+    "the certificate is not from the CA in --tls-ca",
+  ],
+  [/expired|not yet valid/i, "check the certificate's validity and this machine's clock"],
+  [
+    /InvalidContentType|wrong version number|corrupt message/i,
+    "the processor does not speak TLS: try --insecure",
+  ],
+  [/ProtocolVersion|protocol version/i, "TLS 1.3 is needed on both sides"],
+];
+
+/** Describes the status of a failed call. */
+export function failureOf(call: { readonly code: status; readonly details: string }): RpcFailure {
+  // grpc-js wraps the cause of a failed connection in words of its own, with a time of its own.
+  const cause = call.details.replace(/^No connection established\. Last error: /, "")
+    .replace(/\.? Resolution note:.*$/s, "").replace(/ \(\d{4}-\d\d-\d\dT[\d:.]+Z\)/, "").replace(
+      /^Error: /,
+      "",
+    );
+  const found = call.code === status.UNAVAILABLE
+    ? advice.find(([pattern]) => pattern.test(cause))
+    : undefined;
+  const hint = found === undefined ? "" : `; ${found[1]}`;
+  return new RpcFailure(
+    `${status[call.code]}${cause === "" ? "" : `: ${cause}`}${hint}`,
+    call.code,
+    found !== undefined || permanentCodes.includes(call.code),
+  );
+}
+
+/** Any thrown value as a failure of the connection. */
+export function failureFrom(error: unknown): RpcFailure {
+  if (error instanceof RpcFailure) return error;
+  if (error instanceof OperatorError) return new RpcFailure(error.message, status.FAILED_PRECONDITION, true);
+  return new RpcFailure(error instanceof Error ? error.message : String(error), status.UNKNOWN, false);
+}

@@ -1,0 +1,52 @@
+import type { Amount } from "../delivery/batch.ts";
+import { Batcher, type BatcherLimits } from "../delivery/batcher.ts";
+import type { Chunk } from "../engine/chunk.ts";
+import type { Hunter } from "../hunter/hunter.ts";
+import type { Sink } from "./sink.ts";
+
+/** Forms batches and hands them to a hunter. */
+export class GrpcSink implements Sink {
+  /** Encoded packets are all that a batch is made of. */
+  readonly needs = ["wire"] as const;
+  readonly #hunter: Hunter;
+  readonly #batcher: Batcher;
+  readonly #live: boolean;
+  #undelivered: Amount | undefined;
+
+  /**
+   * @param hunter is started by the caller, and stopped by {@link close}
+   * @param live true: what does not fit is dropped and counted; false: {@link write} waits for room
+   */
+  constructor(hunter: Hunter, limits: BatcherLimits, live: boolean) {
+    this.#hunter = hunter;
+    this.#live = live;
+    const { queue } = hunter.outbox;
+    this.#batcher = new Batcher(
+      limits,
+      () => hunter.batchStats(),
+      (batch) => live ? queue.offer(batch) : queue.add(batch),
+    );
+  }
+
+  /** For messages: `processor host:port`. */
+  get name(): string {
+    return this.#hunter.name;
+  }
+
+  /** What could not be delivered; undefined before {@link close} is done. */
+  get undelivered(): Amount | undefined {
+    return this.#undelivered;
+  }
+
+  /** Takes a chunk; a promise only where it has to wait for room. */
+  write(chunk: Chunk): void | Promise<void> {
+    for (const piece of chunk.wire ?? []) this.#batcher.add(piece);
+    return this.#live ? undefined : this.#hunter.outbox.queue.room();
+  }
+
+  /** Sends what is held back, and stops the hunter. */
+  async close(): Promise<void> {
+    this.#batcher.flush();
+    this.#undelivered = await this.#hunter.stop();
+  }
+}
