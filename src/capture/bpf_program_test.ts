@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok, throws } from "node:assert/strict";
-import { libpcapObstacle } from "../../tests/live/libpcap_obstacle.ts";
+import { libpcapObstacle } from "../../tests/live/libpcap_library.ts";
 import { compileForFiles } from "./bpf_program.ts";
 
 const obstacle = libpcapObstacle();

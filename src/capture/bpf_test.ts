@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { udpFrame } from "../../tests/live/frame.ts";
-import { libpcapObstacle } from "../../tests/live/libpcap_obstacle.ts";
+import { libpcapObstacle, openLibpcap } from "../../tests/live/libpcap_library.ts";
 import {
   combine,
   dnsExpression,
@@ -83,7 +83,6 @@ Deno.test("VLAN tags are looked behind only where a protocol is asked for", () =
   };
   equal(same({ base: "port 53" }), true);
   equal(same({ mode: "udp", base: "vlan 5" }), true);
-  equal(same({ mode: "udp", base: "host vlan.example" }), true);
   equal(same({ mode: "udp", base: "port 53" }), false);
 });
 
@@ -91,7 +90,7 @@ Deno.test({
   name: "kernel expressions select what they say",
   ignore: obstacle !== undefined,
   fn: () => {
-    const library = Deno.dlopen("libpcap.so.0.8", {
+    const library = openLibpcap({
       bpf_filter: { parameters: ["buffer", "buffer", "u32", "u32"], result: "u32" },
     });
     const dns = (number: number, tags: [number, number][] = []) =>

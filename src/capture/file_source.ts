@@ -63,15 +63,24 @@ export class FileSource implements Source {
     } else {
       const file = await this.#openFile();
       this.#input = file;
-      if ((await file.stat()).isFile) {
-        this.#seekable = file;
-        const head = new Uint8Array(longestMagic);
-        const headLength = file.readSync(head) ?? 0;
-        file.seekSync(0, Deno.SeekMode.Start);
-        if (this.#isPlain(head.subarray(0, headLength))) this.#file = file;
+      try {
+        await this.#inspect(file);
+      } catch (error) {
+        this.close();
+        throw error instanceof OperatorError ? error : this.#readError(error);
       }
     }
     this.#blocks = this.#read(this.#input);
+  }
+
+  /** Finds out how a file can be read, without waiting for a FIFO to have something. */
+  async #inspect(file: Deno.FsFile): Promise<void> {
+    if (!(await file.stat()).isFile) return;
+    this.#seekable = file;
+    const head = new Uint8Array(longestMagic);
+    const headLength = file.readSync(head) ?? 0;
+    file.seekSync(0, Deno.SeekMode.Start);
+    if (this.#isPlain(head.subarray(0, headLength))) this.#file = file;
   }
 
   async #openFile(): Promise<Deno.FsFile> {
@@ -161,23 +170,28 @@ export class FileSource implements Source {
   }
 
   #readError(error: unknown): OperatorError {
-    return new OperatorError(`${this.name}: cannot read on: ${messageOf(error)}`);
+    return new OperatorError(`${this.name}: cannot read it: ${messageOf(error)}`);
   }
 
   /** What is cut short or corrupt ends with a notice, once all that can be decoded was given. */
   async *#decompress(head: Uint8Array, input: Input): AsyncGenerator<Uint8Array, undefined> {
-    const first = new Gunzip((into) => this.#readSome(input, into), head);
+    const read = (into: Uint8Array) => this.#readSome(input, into);
+    let run = new Gunzip(read, head);
     try {
-      yield* first.blocks();
+      yield* run.blocks();
+      return;
     } catch (error) {
       if (error instanceof OperatorError) throw error;
       this.#notices.push(
         `${this.name}: the gzip stream is cut short or corrupt (${messageOf(error)}): read up to there`,
       );
-      if (first.exhausted || this.#seekable === undefined) return;
-      this.#seekable.seekSync(0, Deno.SeekMode.Start);
-      const again = new Gunzip((into) => this.#readSome(input, into), empty, first.lastPieceAt);
-      yield* dropFirst(again.blocks(), first.given);
+    }
+    // What the last piece decodes to before the damage is lost: go over it again in smaller ones.
+    for (const pieceSize of this.#seekable === undefined || run.exhausted ? [] : [256, 1]) {
+      this.#seekable?.seekSync(0, Deno.SeekMode.Start);
+      const given = run.given;
+      run = new Gunzip(read, empty, { from: run.lastPieceAt, size: pieceSize });
+      yield* dropFirst(run.blocks(), given);
     }
   }
 

@@ -3,6 +3,12 @@ import { createGunzip } from "node:zlib";
 
 const pieceSize = 1 << 16;
 
+/** From which offset in the input on pieces have which size, in bytes. */
+export interface FinePieces {
+  readonly from: number;
+  readonly size: number;
+}
+
 /** Decompresses a gzip stream of any number of members (RFC 1952), one piece after the other. */
 export class Gunzip {
   /** Bytes given by {@link blocks} so far. */
@@ -13,18 +19,22 @@ export class Gunzip {
   exhausted = false;
   readonly #read: (into: Uint8Array) => Promise<number | null>;
   readonly #head: Uint8Array;
-  readonly #fineFrom: number;
+  readonly #fine: FinePieces;
 
   /**
    * @param read reads on behind `head`; null at the end
    * @param head bytes that were read already
-   * @param fineFrom offset in the input from which on the pieces are single bytes. What a piece decodes to before an error
-   * in it is lost, so a second run with the first one's {@link lastPieceAt} gives what the first one did not.
+   * @param fine where the pieces are smaller. What a piece decodes to before an error in it is lost, so another run
+   * with smaller pieces from the first one's {@link lastPieceAt} on gives more.
    */
-  constructor(read: (into: Uint8Array) => Promise<number | null>, head: Uint8Array, fineFrom = Infinity) {
+  constructor(
+    read: (into: Uint8Array) => Promise<number | null>,
+    head: Uint8Array,
+    fine: FinePieces = { from: Infinity, size: pieceSize },
+  ) {
     this.#read = read;
     this.#head = head;
-    this.#fineFrom = fineFrom;
+    this.#fine = fine;
   }
 
   /** The decompressed bytes. Throws what `read` throws, and an Error when the stream is cut short or corrupt. */
@@ -58,7 +68,8 @@ export class Gunzip {
   }
 
   async #piece(at: number): Promise<Uint8Array | null> {
-    const room = at >= this.#fineFrom ? 1 : Math.min(pieceSize, this.#fineFrom - at);
+    const { from, size } = this.#fine;
+    const room = at >= from ? size : Math.min(pieceSize, from - at);
     const piece = new Uint8Array(room);
     const length = await this.#read(piece);
     return length === null ? null : piece.subarray(0, length);

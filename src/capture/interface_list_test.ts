@@ -27,9 +27,9 @@ Deno.test("the table of interfaces hides nothing, and has no control characters"
   equal(
     interfacesAsText(interfaces),
     [
-      "NAME   STATE         ADDRESSES                       DESCRIPTION",
+      "NAME   STATE         ADDRESSES                     DESCRIPTION",
       "eth0   up            192.0.2.2/24, 2001:db8::2/64",
-      "eth1   up, no link   -                               Spare\\u{1b}[2J",
+      "eth1   up, no link   -                             Spare\\u{1b}[2J",
       "lo     up, loopback  127.0.0.1/8",
       "veth1  down          -",
     ].join("\n"),

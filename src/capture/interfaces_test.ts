@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { libpcapObstacle } from "../../tests/live/libpcap_obstacle.ts";
+import { libpcapObstacle } from "../../tests/live/libpcap_library.ts";
 import { formatAddress, leadingOnes, listInterfaces } from "./interfaces.ts";
 
 const obstacle = libpcapObstacle();

@@ -6,7 +6,7 @@ import { LiveSource } from "./live_source.ts";
 const obstacle = await namespaceObstacle();
 if (obstacle !== undefined) console.log(`live capture tests are skipped: ${obstacle}`);
 
-const tests = fileURLToPath(new URL("../../tests/", import.meta.url));
+const root = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Runs a scenario in a namespace of its own, through `prefix` (a command and its arguments). */
 async function scenario(name: string, argument = "", prefix: string[] = []): Promise<unknown> {
@@ -19,8 +19,8 @@ async function scenario(name: string, argument = "", prefix: string[] = []): Pro
     "--no-prompt",
     "--allow-ffi",
     "--allow-run=ip",
-    `--allow-read=${tests}`, // a worker's script
-    `${tests}live/capture_scenario.ts`,
+    `--allow-read=${root}`, // a worker's modules
+    `${root}tests/live/capture_scenario.ts`,
     name,
     argument,
   ];

@@ -19,6 +19,7 @@ import { InvalidValue } from "./value_kind.ts";
 export interface ConfigEntry {
   /** In lower case, sections joined by dots. */
   readonly key: string;
+  /** Its values as written, one for a key that holds no list. */
   readonly texts: readonly string[];
   /** From 1. */
   readonly line: number;
@@ -26,7 +27,9 @@ export interface ConfigEntry {
 
 /** A configuration file that was read and checked. */
 export interface ConfigFile {
+  /** As named or found. */
   readonly path: string;
+  /** By key. */
   readonly entries: ReadonlyMap<string, ConfigEntry>;
   /** One line that names the keys without effect; empty when there are none. */
   readonly warnings: readonly string[];

@@ -1,11 +1,10 @@
 import { extname } from "node:path";
-import type { environmentVariable } from "../runtime/environment.ts";
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
 import { isGranted, requirePermission } from "../runtime/permissions.ts";
 import type { ConfigFile } from "./config_file.ts";
 
 /** Looks a variable up; undefined when unset, empty or not readable. */
-export type Environment = typeof environmentVariable;
+export type Environment = (name: string) => string | undefined;
 
 /**
  * The default places below the home directory, in order: ours, then lippycat's. A name that is not ours alone may

@@ -6,27 +6,37 @@ import { applyRules, type Terminal } from "./rules.ts";
 
 /** One setting of a command: its value, where that came from, and how else it can be set. */
 export interface ExplainedSetting {
+  /** Long name with dashes. */
   readonly flag: string;
+  /** Short name with dash. */
   readonly short: string | undefined;
+  /** Heading of the help. */
   readonly group: FlagGroup;
   /** Null when nothing is set. */
   readonly value: unknown;
   /** The value as it could be typed, or the words for having none. */
   readonly text: string;
+  /** What set it. */
   readonly origin: Origin;
   /** Keys of the configuration file, the first found wins. */
   readonly keys: readonly string[];
   /** Environment variables, the first found wins. */
   readonly variables: readonly string[];
+  /** The flag's one line. */
   readonly help: string;
 }
 
 /** All settings of a command, and what is wrong with them. */
 export interface Explanation {
+  /** The command explained. */
   readonly command: string;
+  /** `all` when it is not narrowed. */
   readonly protocol: string;
+  /** The file that was read; null for none. */
   readonly config_file: string | null;
+  /** In the order of the help. */
   readonly settings: readonly ExplainedSetting[];
+  /** What the command would say at its start. */
   readonly warnings: readonly string[];
   /** Why the command would not start; null when it would. */
   readonly problem: string | null;

@@ -58,10 +58,13 @@ export interface Flag<S extends keyof FlagValues> {
   readonly shortOn?: readonly FlagCommand[];
   /** Further long names, kept out of the help. */
   readonly oldNames?: Partial<Readonly<Record<FlagCommand, readonly string[]>>>;
+  /** Its heading in the help. */
   readonly group: FlagGroup;
+  /** How its text becomes a value. */
   readonly kind: ValueKind<FlagValues[S]>;
   /** Stands for the value in the help. */
   readonly placeholder?: string;
+  /** The value when nothing sets it. */
   readonly default: FlagValues[S];
   /** Where a command's default differs. */
   readonly defaultOn?: Partial<Readonly<Record<FlagCommand, FlagValues[S]>>>;

@@ -24,8 +24,11 @@ export interface GivenFlag {
 
 /** What is asked for: a command, and its flags. */
 export interface Request {
+  /** Whose flags, keys and defaults count. */
   readonly command: FlagCommand;
+  /** `all` when the command is not narrowed. */
   readonly protocol: Protocol;
+  /** The command line. */
   readonly given: ReadonlyMap<AnyFlag, GivenFlag>;
 }
 
@@ -38,10 +41,13 @@ export type Origin =
 
 /** All values of a request, before the rules that join them. */
 export interface Resolution extends Pick<Request, "command" | "protocol"> {
+  /** By setting. */
   readonly values: FlagValues;
+  /** Where each value came from. */
   readonly origins: ReadonlyMap<AnyFlag, Origin>;
   /** The configuration file that was read, if any. */
   readonly file: ConfigFile | undefined;
+  /** Where further variables are looked up. */
   readonly environment: Environment;
 }
 

@@ -7,12 +7,15 @@ import type { Settings } from "./settings.ts";
 
 /** What the program's standard output is. */
 export interface Terminal {
+  /** False for a pipe or a file: then packets are JSON unless text is asked for. */
   readonly stdoutIsTerminal: boolean;
 }
 
 /** Validated settings, and what the operator should hear about them, one line each. */
 export interface CheckedSettings {
+  /** What the command runs with. */
   readonly settings: Settings;
+  /** Nothing in them keeps the command from running. */
   readonly warnings: readonly string[];
 }
 

@@ -2,11 +2,13 @@ import { z } from "zod";
 
 /** A text that is no value of its kind. The message reads `"x" is not <what is allowed>`. */
 export class InvalidValue extends Error {
+  /** For stack traces. */
   override readonly name = "InvalidValue";
 }
 
 /** How text becomes a value; the same for command line, environment and configuration file. */
 export interface ValueKind<T> {
+  /** What completion and path handling go by. */
   readonly name: "text" | "path" | "boolean" | "integer" | "port" | "choice" | "address";
   /** Completes the sentence `"x" is not ...`. */
   readonly allowed: string;

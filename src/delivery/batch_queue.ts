@@ -15,6 +15,7 @@ export class BatchQueue {
   #held: Amount = noAmount;
   readonly #dropped = new Map<QueueBound, Amount>();
   readonly #waiting: (() => void)[] = [];
+  #released = false;
   #added: () => void = () => {};
 
   constructor(limits: Amount) {
@@ -64,9 +65,9 @@ export class BatchQueue {
     this.#added();
   }
 
-  /** Resolves when no bound is met; undefined when that is so already. */
+  /** Resolves when no bound is met; undefined when that is so already, or after {@link release}. */
   room(): Promise<void> | undefined {
-    return this.#full ? new Promise((resolve) => this.#waiting.push(resolve)) : undefined;
+    return this.#full && !this.#released ? new Promise((resolve) => this.#waiting.push(resolve)) : undefined;
   }
 
   /** Removes the oldest batch. */
@@ -80,12 +81,17 @@ export class BatchQueue {
     }
     const { batches, packets, bytes } = this.#held;
     this.#held = { batches: batches - 1, packets: packets - batch.packets, bytes: bytes - batch.bytes };
-    if (!this.#full) this.release();
+    if (!this.#full) this.#admit();
     return batch;
   }
 
-  /** Lets everybody go on who waits for room: nothing will be sent any more. */
+  /** Nobody waits for room any more, now and later: the run is about to end. */
   release(): void {
+    this.#released = true;
+    this.#admit();
+  }
+
+  #admit(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 

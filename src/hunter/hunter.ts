@@ -2,6 +2,7 @@ import { status } from "@grpc/grpc-js";
 import type { Filter } from "../engine/filter.ts";
 import { Backoff, defaultBackoff } from "../delivery/backoff.ts";
 import type { Amount } from "../delivery/batch.ts";
+import type { CaptureFigures } from "../delivery/capture_figures.ts";
 import { Outbox, type OutboxLimits } from "../delivery/outbox.ts";
 import { Wake } from "../delivery/wake.ts";
 import type { BatchStats } from "../proto/data_messages.ts";
@@ -10,7 +11,7 @@ import { Connection, type HunterTimings } from "./connection.ts";
 import type { ChannelSecurity } from "./credentials.ts";
 import { FilterTable } from "./filter_table.ts";
 import type { HunterIdentity } from "./registration.ts";
-import { type CaptureFigures, Reporter } from "./reporter.ts";
+import { Reporter } from "./reporter.ts";
 import { failureFrom, type RpcFailure } from "./rpc_failure.ts";
 
 /** What a hunter is told. */

@@ -4,17 +4,11 @@ import type { Outbox } from "../delivery/outbox.ts";
 import { Wake } from "../delivery/wake.ts";
 import type { SentBatch } from "../delivery/window.ts";
 import { type BatchStats, FlowControl, type StreamControl } from "../proto/data_messages.ts";
-import { encodeBatch } from "../proto/packet_batch.ts";
+import { encodeBatch, runIdKey } from "../proto/packet_batch.ts";
 import { dataService } from "../proto/services.ts";
 import { logger } from "../telemetry/log.ts";
 import type { Channel } from "./channel.ts";
 import { failureOf, type RpcFailure } from "./rpc_failure.ts";
-
-/**
- * Request metadata of StreamPackets: a name for this run of the hunter's process. Sequences count on over reconnects
- * within one run, so a processor that knows the key can tell a batch sent again from a new one.
- */
-export const runIdKey = "caracal-run-id";
 
 /** Processors take a batch's time as a sign of life, so one sent later than this carries its sending time. */
 const staleNs = 10_000_000_000n;

@@ -1,21 +1,10 @@
 import { plus } from "../delivery/batch.ts";
+import type { CaptureFigures } from "../delivery/capture_figures.ts";
 import type { Outbox } from "../delivery/outbox.ts";
 import type { BatchStats } from "../proto/data_messages.ts";
 import { HunterStatus } from "../proto/management_messages.ts";
 import type { HunterReport } from "./heartbeat.ts";
 import { SystemSampler } from "./system_metrics.ts";
-
-/** The counters of the capture, in packets, since the process started. */
-export interface CaptureFigures {
-  /** Packets captured. */
-  readonly captured: number;
-  /** Packets that passed the filters. */
-  readonly matched: number;
-  /** Packets lost before they reached a sink, those that the kernel dropped included. */
-  readonly dropped: number;
-  /** True when nothing is captured, though it should be. */
-  readonly failed: boolean;
-}
 
 /** Above this fill of the queue a hunter warns, percent. */
 const warningFillPercent = 80;

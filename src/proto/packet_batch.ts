@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import protobuf from "protobufjs";
 import type { WirePiece } from "../engine/chunk.ts";
 import { codecOf } from "./contract.ts";
 import type { BatchStats, PacketBatch } from "./data_messages.ts";
@@ -15,6 +16,21 @@ export interface BatchHeader {
   readonly stats: BatchStats;
 }
 
+/**
+ * Request metadata of StreamPackets: a name for this run of the hunter's process. Sequences count on over reconnects
+ * within one run, so a processor that knows the key can tell a batch sent again from a new one. Hunters that do not
+ * send it never send a batch again.
+ */
+export const runIdKey = "caracal-run-id";
+
+/** Which batch it is. */
+export type BatchKey = Pick<BatchHeader, "hunterId" | "sequence">;
+
+/** `hunter_id = 1`, length-delimited. */
+const hunterIdTag = 0x0a;
+/** `sequence = 2`, varint. */
+const sequenceTag = 0x10;
+
 const packetBatch = codecOf<PacketBatch>("lippycat.data.PacketBatch");
 
 /** A whole `PacketBatch`: protobuf messages merge when they are put one after the other. */
@@ -27,4 +43,18 @@ export function encodeBatch(header: BatchHeader, pieces: readonly WirePiece[]): 
     stats: header.stats,
   });
   return Buffer.concat([head, ...pieces.map((piece) => piece.bytes)]);
+}
+
+/** Reads which batch it is, without looking into the packets. Throws when `batch` is no protobuf message. */
+export function readBatchKey(batch: Uint8Array): BatchKey {
+  const reader = protobuf.Reader.create(batch);
+  let hunterId = "";
+  let sequence = 0n;
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32();
+    if (tag === hunterIdTag) hunterId = reader.string();
+    else if (tag === sequenceTag) sequence = BigInt(reader.uint64().toString());
+    else reader.skipType(tag & 7);
+  }
+  return { hunterId, sequence };
 }

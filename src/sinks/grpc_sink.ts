@@ -44,6 +44,11 @@ export class GrpcSink implements Sink {
     return this.#live ? undefined : this.#hunter.outbox.queue.room();
   }
 
+  /** The run is to end: {@link write} waits no longer. Without this, a file would wait for ever for a lost processor. */
+  interrupt(): void {
+    this.#hunter.outbox.queue.release();
+  }
+
   /** Sends what is held back, and stops the hunter. */
   async close(): Promise<void> {
     this.#batcher.flush();

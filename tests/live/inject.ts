@@ -1,5 +1,7 @@
 /** Sends frames on an interface, through libpcap. Needs `--allow-ffi` and root. */
-const { symbols: lib } = Deno.dlopen("libpcap.so.0.8", {
+import { openLibpcap } from "./libpcap_library.ts";
+
+const { symbols: lib } = openLibpcap({
   pcap_open_live: { parameters: ["buffer", "i32", "i32", "i32", "buffer"], result: "pointer" },
   pcap_inject: { parameters: ["pointer", "buffer", "usize"], result: "i32" },
   pcap_close: { parameters: ["pointer"], result: "void" },

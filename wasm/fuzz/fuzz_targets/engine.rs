@@ -69,7 +69,7 @@ fn drive(
     engine.set_filters(filter_set(filters));
     let input = engine.open_input("fuzz", if live { "eth0" } else { "" });
     let mut outputs = Outputs::default();
-    let (mut start, mut end) = (0, 0);
+    let (mut start, mut end) = (0usize, 0usize);
     loop {
         end = stream.len().min(end.saturating_add(block_size(end)));
         let at_end = end == stream.len();
