@@ -41,14 +41,25 @@ export class Gunzip {
   async *blocks(): AsyncGenerator<Uint8Array, undefined> {
     const gunzip = createGunzip({ chunkSize: pieceSize });
     const fed = this.#feed(gunzip).catch((error: Error) => gunzip.destroy(error));
-    for await (const block of gunzip) {
-      this.given += block.length;
-      yield block;
+    try {
+      for await (const block of gunzip) {
+        this.given += block.length;
+        yield block;
+      }
+    } finally {
+      await fed; // reads no more
     }
-    await fed;
   }
 
   async #feed(gunzip: ReturnType<typeof createGunzip>): Promise<void> {
+    // A call that fails is not always called back, but the stream always closes then.
+    let settle = () => {};
+    gunzip.once("close", () => settle());
+    const done = (call: (callback: () => void) => void) =>
+      new Promise<void>((resolve) => {
+        settle = resolve;
+        call(resolve);
+      });
     let at = 0;
     for (
       let piece: Uint8Array | null = this.#head;
@@ -59,10 +70,11 @@ export class Gunzip {
       this.lastPieceAt = at;
       at += piece.length;
       const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.length);
-      await new Promise<void>((resolve) => gunzip.write(bytes, () => resolve()));
+      await done((callback) => gunzip.write(bytes, callback));
     }
+    if (gunzip.destroyed) return;
     // Before the end is stated: of a stream that is cut short, all that was decoded comes out first.
-    await new Promise<void>((resolve) => gunzip.flush(resolve));
+    await done((callback) => gunzip.flush(callback));
     this.exhausted = !gunzip.destroyed;
     gunzip.end();
   }

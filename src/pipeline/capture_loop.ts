@@ -23,6 +23,8 @@ export interface CaptureHost {
   take(chunk: Chunk): void;
   report(progress: Progress): void;
   notice(line: string): void;
+  /** An input that cannot be read, or not any longer. */
+  failed(line: string): void;
   refused(filters: readonly RefusedFilter[]): void;
 }
 
@@ -31,7 +33,7 @@ export class CaptureLoop {
   readonly #plan: CapturePlan;
   readonly #host: CaptureHost;
   readonly #engine: Engine;
-  readonly #failures: string[] = [];
+  #failures = 0;
   #sources: Source[] = [];
   #stopped = false;
   #droppedBySinks = 0;
@@ -88,7 +90,7 @@ export class CaptureLoop {
         await this.#readFile(source);
       } catch (error) {
         if (!(error instanceof OperatorError)) throw error;
-        this.#failures.push(error.message);
+        this.#fail(error.message);
       } finally {
         this.#passOnNotices(source);
         source.close();
@@ -122,7 +124,7 @@ export class CaptureLoop {
         opened.push(source);
       } catch (error) {
         if (!(error instanceof OperatorError)) throw error;
-        this.#failures.push(error.message);
+        this.#fail(error.message);
       }
       this.#passOnNotices(source);
     }
@@ -143,10 +145,15 @@ export class CaptureLoop {
       }
     } catch (error) {
       if (!(error instanceof OperatorError)) throw error;
-      this.#failures.push(error.message);
+      this.#fail(error.message);
     }
     // The limit of one interface is the limit of all.
     this.#stopped ||= this.#plan.engine.limit > 0;
+  }
+
+  #fail(line: string): void {
+    this.#failures++;
+    this.#host.failed(line);
   }
 
   /** Feeds one buffer; `null` is the end of the input. Large buffers go in pieces, as files do. */

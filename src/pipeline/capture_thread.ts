@@ -6,6 +6,8 @@ import type { CaptureEnd, Progress } from "./progress.ts";
 export interface CaptureListener {
   /** A line for the operator: an interface went down, a file is cut short, ... */
   notice(line: string): void;
+  /** An input that cannot be read, or not any longer. */
+  failed(line: string): void;
   /** Filters that were not taken. */
   refused(filters: readonly RefusedFilter[]): void;
   progress(progress: Progress): void;

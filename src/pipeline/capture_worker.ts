@@ -109,6 +109,9 @@ export class CaptureWorker implements CaptureThread {
       case "notice":
         this.#listener.notice(message.line);
         break;
+      case "input-failed":
+        this.#listener.failed(message.line);
+        break;
       case "refused":
         this.#listener.refused(message.filters);
         break;

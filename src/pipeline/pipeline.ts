@@ -98,6 +98,7 @@ class InlineCapture implements CaptureThread {
       },
       report: (progress) => listener.progress(progress),
       notice: (line) => listener.notice(line),
+      failed: (line) => listener.failed(line),
       refused: (filters) => listener.refused(filters),
     };
     this.#loop = new CaptureLoop(plan, host);

@@ -13,6 +13,6 @@ export interface Progress {
 /** How a capture thread ended. */
 export interface CaptureEnd {
   readonly progress: Progress;
-  /** Inputs that could not be read, one line each. */
-  readonly failures: readonly string[];
+  /** Inputs that could not be read. */
+  readonly failures: number;
 }

@@ -30,6 +30,7 @@ const host: CaptureHost = {
   },
   report: (progress) => scope.postMessage({ kind: "progress", progress }),
   notice: (line) => scope.postMessage({ kind: "notice", line }),
+  failed: (line) => scope.postMessage({ kind: "input-failed", line }),
   refused: (filters) => scope.postMessage({ kind: "refused", filters }),
 };
 

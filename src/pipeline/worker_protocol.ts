@@ -21,6 +21,7 @@ export type FromWorker =
   | { readonly kind: "chunk"; readonly chunk: Chunk }
   | { readonly kind: "progress"; readonly progress: Progress }
   | { readonly kind: "notice"; readonly line: string }
+  | { readonly kind: "input-failed"; readonly line: string }
   | { readonly kind: "refused"; readonly filters: readonly RefusedFilter[] }
   | { readonly kind: "end"; readonly end: CaptureEnd }
   /** The run failed as a whole; `operator` when the operator can do something about it. */

@@ -15,8 +15,12 @@ const log = logger("capture");
 export interface RunHooks {
   /** Called with the pipeline before it runs. */
   started?(pipeline: Pipeline): void;
+  /** Called when a signal asks the run to end. */
+  stopping?(): void;
   /** Called when capture has ended and the sinks are closed: stop what else the command runs. */
   ended?(): Promise<void>;
+  /** An input cannot be read. */
+  failed?(): void;
   /** Packets lost behind the pipeline, by reason. */
   lost?(): Readonly<Record<string, number>>;
   /** What became of the packets meant for a processor elsewhere. */
@@ -39,6 +43,10 @@ export async function runPipeline(
     sinks,
     {
       notice: (line) => log.warn(line),
+      failed: (line) => {
+        log.error(line);
+        hooks.failed?.();
+      },
       refused: (filters) => {
         for (const { filter, reason } of filters) {
           log.warn(`filter ${filter.id} (${filter.type} "${filter.pattern}") is not used: ${reason}`);
@@ -48,7 +56,10 @@ export async function runPipeline(
     },
     settings.singleThread,
   );
-  const signals = new StopSignals(() => pipeline.stop());
+  const signals = new StopSignals(() => {
+    pipeline.stop();
+    hooks.stopping?.();
+  });
   let end: CaptureEnd | undefined;
   try {
     hooks.started?.(pipeline);
@@ -60,7 +71,6 @@ export async function runPipeline(
     await hooks.ended?.();
     signals.close();
   }
-  for (const line of end?.failures ?? []) log.error(line);
   const progress = end?.progress ?? pipeline.progress;
   if (progress !== undefined) {
     const seconds = (performance.now() - started) / 1000;
@@ -68,7 +78,7 @@ export async function runPipeline(
     await printSummary(settings.jsonSummary ? JSON.stringify(summary) + "\n" : summaryText(summary));
   }
   const refused = progress?.engine.refused_inputs ?? 0;
-  return (end?.failures.length ?? 0) > 0 || refused > 0 ? 1 : 0;
+  return (end?.failures ?? 0) > 0 || refused > 0 ? 1 : 0;
 }
 
 async function printSummary(text: string): Promise<void> {

@@ -1,0 +1,55 @@
+import type { ServerWritableStream } from "@grpc/grpc-js";
+import type { Filter } from "../engine/filter.ts";
+import { filterMessage, sameFilter } from "../proto/filter_message.ts";
+import { type FilterRequest, type FilterUpdate, FilterUpdateType } from "../proto/management_messages.ts";
+import type { FilterStore } from "./filter_store.ts";
+
+/** A SubscribeFilters stream. */
+export type FilterCall = ServerWritableStream<FilterRequest, FilterUpdate>;
+
+/**
+ * Keeps one subscribed hunter in step with the filter store: what it was sent is remembered and compared, so a slow
+ * hunter costs no queue, and a filter that comes within its reach by a change arrives as an addition.
+ */
+export class FilterFeed {
+  /** The subscribed hunter. */
+  readonly hunterId: string;
+  readonly #call: FilterCall;
+  readonly #store: FilterStore;
+  readonly #sent = new Map<string, Filter>();
+
+  /** Sends what is in force now. */
+  constructor(call: FilterCall, store: FilterStore) {
+    this.hunterId = call.request.hunter_id;
+    this.#call = call;
+    this.#store = store;
+    call.on("drain", () => this.update());
+    this.update();
+  }
+
+  /** Sends what has changed since the last time; false when nothing has. */
+  update(): boolean {
+    let changed = false;
+    for (const [type, filter] of this.#changes()) {
+      if (this.#call.writableNeedDrain || this.#call.destroyed) return true;
+      changed = true;
+      if (type === FilterUpdateType.UPDATE_DELETE) this.#sent.delete(filter.id);
+      else this.#sent.set(filter.id, filter);
+      this.#call.write({ update_type: type, filter: filterMessage(filter) });
+    }
+    return changed;
+  }
+
+  *#changes(): Generator<[FilterUpdateType, Filter]> {
+    const wanted = new Map(this.#store.forHunter(this.hunterId).map((filter) => [filter.id, filter]));
+    for (const filter of [...this.#sent.values()]) {
+      // A hunter that keeps one list per type would miss half of a change of type.
+      if (wanted.get(filter.id)?.type !== filter.type) yield [FilterUpdateType.UPDATE_DELETE, filter];
+    }
+    for (const filter of wanted.values()) {
+      const sent = this.#sent.get(filter.id);
+      if (sent === undefined) yield [FilterUpdateType.UPDATE_ADD, filter];
+      else if (!sameFilter(sent, filter)) yield [FilterUpdateType.UPDATE_MODIFY, filter];
+    }
+  }
+}
