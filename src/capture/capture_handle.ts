@@ -144,6 +144,7 @@ export class CaptureHandle {
     return [received, dropped, interfaceDropped];
   }
 
+  /** Closes it; call once, and use nothing of it afterwards. */
   close(): void {
     this.#lib.pcap_close(this.#pcap);
   }
@@ -169,6 +170,7 @@ export class DumpStream {
   /** Held so that it lives as long as the stream, which knows its address only. */
   readonly #buffer: Uint8Array<ArrayBuffer>;
 
+  /** Writes the file header of `pcap` at once; {@link CaptureHandle.openDump} calls it. Throws OperatorError. */
   constructor(lib: Libpcap, pcap: PcapPointer, buffer: Uint8Array<ArrayBuffer>) {
     const file = lib.fmemopen(buffer, BigInt(buffer.length), cString("wb"));
     if (file === null) throw new OperatorError("the C library has no memory left for a capture buffer");
@@ -197,6 +199,7 @@ export class DumpStream {
     return this.#buffer.subarray(0, length);
   }
 
+  /** Closes it; call once. */
   close(): void {
     this.#lib.pcap_dump_close(this.dumper);
   }

@@ -46,7 +46,11 @@ export class FileSource implements Source {
   #notices: string[] = [];
   #closed = false;
 
-  /** @param path the file, or `-` for standard input */
+  /**
+   * Opens nothing yet.
+   *
+   * @param path the file, or `-` for standard input
+   */
   constructor(path: string) {
     this.#path = path;
     this.name = path === "-" ? "standard input" : path;

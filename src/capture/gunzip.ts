@@ -3,9 +3,11 @@ import { createGunzip } from "node:zlib";
 
 const pieceSize = 1 << 16;
 
-/** From which offset in the input on pieces have which size, in bytes. */
+/** Where and how the input is taken in other pieces than usual. */
 export interface FinePieces {
+  /** Offset in the input, bytes. */
   readonly from: number;
+  /** Size of the pieces from there on, bytes. */
   readonly size: number;
 }
 
@@ -22,6 +24,8 @@ export class Gunzip {
   readonly #fine: FinePieces;
 
   /**
+   * Begins no work yet.
+   *
    * @param read reads on behind `head`; null at the end
    * @param head bytes that were read already
    * @param fine where the pieces are smaller. What a piece decodes to before an error in it is lost, so another run

@@ -11,12 +11,17 @@ export interface InterfaceAddress {
 
 /** An interface that libpcap can capture from. */
 export interface NetworkInterface {
+  /** As libpcap takes it. */
   readonly name: string;
   /** libpcap's description, or empty. */
   readonly description: string;
+  /** IPv4 and IPv6. */
   readonly addresses: readonly InterfaceAddress[];
+  /** Switched on; one that is not cannot be captured from. */
   readonly up: boolean;
+  /** With a link. */
   readonly running: boolean;
+  /** Reaches only this machine. */
   readonly loopback: boolean;
 }
 

@@ -56,7 +56,11 @@ export class LiveSource implements Source {
   readonly #dropped = new WideCounter();
   readonly #interfaceDropped = new WideCounter();
 
-  /** @param filter the kernel filter to begin with; none captures everything */
+  /**
+   * Opens nothing yet.
+   *
+   * @param filter the kernel filter to begin with; none captures everything
+   */
   constructor(interfaceName: string, options: CaptureOptions, filter?: KernelExpression) {
     this.name = interfaceName;
     this.interfaceName = interfaceName;

@@ -1,7 +1,11 @@
 import type { Settings } from "../config/settings.ts";
 import { type ExitCode, OperatorError } from "../runtime/operator_error.ts";
-import { configureLog } from "../telemetry/log.ts";
+import { configureLog, logger } from "../telemetry/log.ts";
+import { hunt } from "./commands/hunt.ts";
+import { listInterfacesCommand } from "./commands/list_interfaces.ts";
+import { process } from "./commands/process.ts";
 import { sniff } from "./commands/sniff.ts";
+import { tap } from "./commands/tap.ts";
 import { parseCommandLine } from "./program.ts";
 
 /** Runs the program with its arguments (without its name) and returns the exit code. */
@@ -13,7 +17,8 @@ export async function main(args: string[]): Promise<ExitCode> {
       return invocation.exitCode;
     }
     configureLog({ json: invocation.settings.jsonSummary });
-    return await run(invocation.settings, invocation.warnings);
+    for (const warning of invocation.warnings) logger("config").warn(warning);
+    return await run(invocation.settings);
   } catch (error) {
     if (error instanceof OperatorError) {
       console.error(`caracal: ${error.message}`);
@@ -24,11 +29,20 @@ export async function main(args: string[]): Promise<ExitCode> {
   }
 }
 
-function run(settings: Settings, _warnings: readonly string[]): Promise<ExitCode> {
+function run(settings: Settings): Promise<ExitCode> {
   switch (settings.command) {
+    case "hunt":
+      return hunt(settings);
     case "sniff":
       return sniff(settings);
-    default:
-      throw new OperatorError(`${settings.command} is not ready`);
+    case "tap":
+      return tap(settings);
+    case "process":
+      return process(settings);
+    case "list interfaces":
+      return listInterfacesCommand(settings);
+    case "config explain":
+    case "completion":
+      throw new Error(`${settings.command} prints, and does not run`);
   }
 }

@@ -31,11 +31,6 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** Failures in a row. */
-  get failures(): number {
-    return this.#failures;
-  }
-
   /**
    * The wait after one more failure, ms.
    * @param heldMs how long the connection held that failed now; 0 when there was none

@@ -21,6 +21,8 @@ export interface Chunk {
   readonly json?: Uint8Array;
   /** For `text`: one line per packet, UTF-8, control characters escaped. */
   readonly text?: Uint8Array;
-  /** For `pcap`: savefile bytes to append; the first chunk begins with the file header. */
+  /** For `pcap`: savefile records (little endian, nanoseconds), without a file header. */
   readonly pcap?: Uint8Array;
+  /** Link type of these records. An engine writes records of one link type only, the first that it met. */
+  readonly pcapLinkType?: number;
 }

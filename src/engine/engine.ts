@@ -152,6 +152,7 @@ export class Engine {
       const bytes = bytesAt(this.#handle.output(outputBits[kind]), length).slice();
       if (kind === "wire") chunk.wire = this.#cut(bytes);
       else chunk[kind] = bytes;
+      if (kind === "pcap") chunk.pcapLinkType = this.#handle.pcap_link_type();
     }
     this.#handle.clear_outputs();
     return chunk;

@@ -1,4 +1,5 @@
 import type { KernelExpression } from "../capture/bpf.ts";
+import { setImmediate } from "node:timers";
 import type { KernelCounters, Source } from "../capture/source.ts";
 import type { Chunk } from "../engine/chunk.ts";
 import { Engine, type FilterSettings, type RefusedFilter } from "../engine/engine.ts";
@@ -212,7 +213,7 @@ export class CaptureLoop {
   /** Messages to this thread are only seen between turns of the event loop. */
   async #giveTurn(): Promise<void> {
     if (performance.now() - this.#lastTurn < TURN_MS) return;
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await new Promise((resolve) => setImmediate(resolve));
     this.#lastTurn = performance.now();
   }
 }

@@ -6,7 +6,7 @@ const maxLength = 4_096;
 
 /** What a pattern of a type must look like, and how that is said. */
 const forms: Partial<Record<FilterTypeName, readonly [RegExp, string]>> = {
-  phone_number: [/^(?!.*[a-z]{4})(?=.*[\d*]).+$/i, "a telephone number, or part of one with *"],
+  phone_number: [/^(tel:)?(?=.*[\d*])[\d\s()+.*/-]+$/i, "a telephone number, or part of one with *"],
   tls_ja3: [/^[0-9a-f]{32}$/i, "32 hexadecimal digits"],
   tls_ja3s: [/^[0-9a-f]{32}$/i, "32 hexadecimal digits"],
   tls_ja4: [

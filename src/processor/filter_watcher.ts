@@ -4,10 +4,10 @@ import { isGranted } from "../runtime/permissions.ts";
 import { logger } from "../telemetry/log.ts";
 import { parseFilters, readFilterFile } from "./filter_file.ts";
 
-/** Changes are taken up when the folder has been quiet for this long, ms. */
-const quietMs = 100;
-/** Where the folder cannot be watched, the file is looked at this often, ms. */
-const pollMs = 1_000;
+/** A change is taken up this long after it was noticed: files are seldom written in one go. Milliseconds. */
+const settlingMs = 100;
+/** The file is looked at this often where no change was noticed: folders cannot always be watched. Milliseconds. */
+const pollMs = 2_000;
 
 const log = logger("processor");
 
@@ -19,69 +19,64 @@ const log = logger("processor");
 export class FilterWatcher {
   readonly #path: string;
   readonly #changed: (filters: readonly Filter[]) => void;
+  readonly #poll: ReturnType<typeof setInterval>;
   #text: string | undefined;
+  #problem: string | undefined;
   #events: Deno.FsWatcher | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #closed = false;
+  #settling: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param changed takes the file's filters, first from {@link start} */
+  /**
+   * Reads the file and begins to follow it. Throws OperatorError when there is one that cannot be used.
+   * @param changed takes the file's filters, now and after each change
+   */
   constructor(path: string, changed: (filters: readonly Filter[]) => void) {
     this.#path = path;
     this.#changed = changed;
-  }
-
-  /** Reads the file and begins to follow it. Throws OperatorError when there is one that cannot be used. */
-  start(): void {
-    this.#text = readFilterFile(this.#path);
-    if (this.#text === undefined) log.info(`there is no filter file ${this.#path} yet`);
-    this.#changed(parseFilters(this.#text ?? "", this.#path));
-    const folder = this.#path.replace(/[^/\\]*$/, "") || ".";
-    if (isGranted({ name: "read", path: folder })) {
-      try {
-        this.#events = Deno.watchFs(folder, { recursive: false });
-        void this.#follow(this.#events);
-        return;
-      } catch (error) {
-        log.debug(`${folder} cannot be watched: ${messageOf(error)}`);
-      }
-    }
-    this.#poll();
+    this.#text = readFilterFile(path);
+    if (this.#text === undefined) log.info(`there is no filter file ${path} yet`);
+    changed(parseFilters(this.#text ?? "", path));
+    this.#poll = setInterval(() => this.#look(), pollMs);
+    void this.#follow();
   }
 
   /** Follows no longer. */
   close(): void {
-    this.#closed = true;
-    clearTimeout(this.#timer);
+    clearInterval(this.#poll);
+    clearTimeout(this.#settling);
     this.#events?.close();
   }
 
-  async #follow(events: Deno.FsWatcher): Promise<void> {
-    for await (const event of events) {
-      if (event.kind === "access") continue;
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => this.#look(), quietMs);
+  async #follow(): Promise<void> {
+    const folder = this.#path.replace(/[^/\\]*$/, "") || ".";
+    if (!isGranted({ name: "read", path: folder })) return;
+    try {
+      this.#events = Deno.watchFs(folder, { recursive: false });
+      for await (const event of this.#events) {
+        if (event.kind === "access") continue;
+        this.#settling ??= setTimeout(() => {
+          this.#settling = undefined;
+          this.#look();
+        }, settlingMs);
+      }
+    } catch (error) {
+      log.debug(`${folder} cannot be watched: ${messageOf(error)}`);
     }
-  }
-
-  #poll(): void {
-    this.#timer = setTimeout(() => {
-      this.#look();
-      if (!this.#closed) this.#poll();
-    }, pollMs);
   }
 
   #look(): void {
-    let text: string | undefined;
     try {
-      text = readFilterFile(this.#path);
+      const text = readFilterFile(this.#path);
       // While a file is being replaced there is none.
       if (text === undefined || text === this.#text) return;
+      this.#text = text;
       const filters = parseFilters(text, this.#path);
       this.#changed(filters);
+      this.#problem = undefined;
       log.info(`${this.#path}: ${filters.length} filters read`);
     } catch (error) {
-      log.error(`${messageOf(error)}; the filters stay as they were`);
+      const problem = messageOf(error);
+      if (problem !== this.#problem) log.error(`${problem}; the filters stay as they were`);
+      this.#problem = problem;
     }
-    this.#text = text;
   }
 }

@@ -1,18 +1,20 @@
 import type { Chunk, OutputKind } from "../engine/chunk.ts";
+import { logger } from "../telemetry/log.ts";
 import { ByteOutput } from "./byte_output.ts";
 import type { Sink } from "./sink.ts";
 
-/** Magic, version 2.4, no time zone, libpcap's largest snapshot length, Ethernet: what a file without packets holds. */
-const EMPTY_FILE = Uint8Array.from(
-  [0x4d, 0x3c, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0],
-);
+const log = logger("capture file");
+
+/** Link type of a file without packets. */
+const ETHERNET = 1;
 
 /** Every kept frame, unchanged, in a capture file (pcap with nanoseconds). */
 export class PcapFileSink implements Sink {
   readonly name: string;
   readonly needs: readonly OutputKind[] = ["pcap"];
   readonly #output: ByteOutput;
-  #empty = true;
+  #linkType: number | undefined;
+  #warned = false;
 
   private constructor(output: ByteOutput) {
     this.name = output.name;
@@ -24,17 +26,37 @@ export class PcapFileSink implements Sink {
     return new PcapFileSink(await ByteOutput.open(path));
   }
 
-  write(chunk: Chunk): void | Promise<void> {
-    if (chunk.pcap === undefined) return;
-    this.#empty = false;
-    return this.#output.write(chunk.pcap);
+  async write(chunk: Chunk): Promise<void> {
+    const { pcap, pcapLinkType } = chunk;
+    if (pcap === undefined || pcapLinkType === undefined) return;
+    if (this.#linkType === undefined) {
+      this.#linkType = pcapLinkType;
+      await this.#output.write(fileHeader(pcapLinkType));
+    }
+    if (pcapLinkType === this.#linkType) return await this.#output.write(pcap);
+    if (this.#warned) return;
+    this.#warned = true;
+    log.warn(
+      `${this.name} holds packets of link type ${this.#linkType}; those of link type ${pcapLinkType} are left out`,
+    );
   }
 
   async close(): Promise<void> {
     try {
-      if (this.#empty) await this.#output.write(EMPTY_FILE);
+      if (this.#linkType === undefined) await this.#output.write(fileHeader(ETHERNET));
     } finally {
       this.#output.close();
     }
   }
+}
+
+/** Nanosecond magic, version 2.4, libpcap's largest snapshot length; little endian. */
+function fileHeader(linkType: number): Uint8Array {
+  const header = new DataView(new ArrayBuffer(24));
+  header.setUint32(0, 0xa1b23c4d, true);
+  header.setUint16(4, 2, true);
+  header.setUint16(6, 4, true);
+  header.setUint32(16, 262_144, true);
+  header.setUint32(20, linkType, true);
+  return new Uint8Array(header.buffer);
 }

@@ -68,6 +68,10 @@ export class EngineHandle {
      */
     output_length(kind: number): number;
     /**
+     * Link type of the records in the capture file output.
+     */
+    pcap_link_type(): number;
+    /**
      * `[end offset, packets]` of each piece of the wire output.
      */
     pieces(): Uint32Array;

@@ -180,6 +180,14 @@ export class EngineHandle {
         return ret >>> 0;
     }
     /**
+     * Link type of the records in the capture file output.
+     * @returns {number}
+     */
+    pcap_link_type() {
+        const ret = wasm.enginehandle_pcap_link_type(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+    /**
      * `[end offset, packets]` of each piece of the wire output.
      * @returns {Uint32Array}
      */

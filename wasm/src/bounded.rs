@@ -342,7 +342,7 @@ fn hash_of<K: Hash>(key: &K) -> u32 {
     (BuildHasherDefault::<MixHasher>::default().hash_one(key) >> 32) as u32
 }
 
-/// Hasher with a fixed seed: one multiplication and one shift per 8 octets, a stronger mix at the end.
+/// Hasher with a fixed seed: two multiplications per 8 octets, a stronger mix at the end.
 ///
 /// Not keyed, so not proof against someone who looks for collisions; the bound of the tables is what limits
 /// the harm. 64-bit multiplications only, because WebAssembly has no wider one.
@@ -351,14 +351,20 @@ pub struct MixHasher {
     state: u64,
 }
 
+/// Spreads small numbers over all bits: the odd number nearest to 2^64 divided by the golden ratio.
+const SEED_STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
 impl MixHasher {
     /// A hasher whose results are independent of those of other seeds.
     pub const fn with_seed(seed: u64) -> Self {
-        Self { state: seed ^ 0x9e37_79b9_7f4a_7c15 }
+        Self { state: seed.wrapping_add(1).wrapping_mul(SEED_STEP) }
     }
 
+    /// Two multiplications, because the upper bits of a word hardly move in one: the first brings them down,
+    /// the second spreads them.
     fn mix(&mut self, word: u64) {
-        let product = (self.state ^ word).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        let spread = word.wrapping_mul(0xd6e8_feb8_6659_fd93);
+        let product = (self.state ^ spread ^ (spread >> 32)).wrapping_mul(0xa076_1d64_78bd_642f);
         self.state = product ^ (product >> 32);
     }
 }
@@ -375,12 +381,12 @@ impl Hasher for MixHasher {
         for word in words {
             self.mix(u64::from_le_bytes(*word));
         }
-        // The tail carries its length, so that a shorter run of zeros hashes differently.
-        let mut last = [0u8; 8];
-        for (to, from) in last.iter_mut().zip(tail) {
-            *to = *from;
-        }
-        self.mix(u64::from_le_bytes(last) ^ (octets.len() as u64) << 56);
+        // The rest overlaps the last word where there is one. The length tells apart what ends in zeros.
+        let rest = match octets.last_chunk() {
+            Some(last) => u64::from_le_bytes(*last),
+            None => tail.iter().fold(0, |word, octet| word << 8 | u64::from(*octet)),
+        };
+        self.mix(rest ^ (octets.len() as u64).wrapping_mul(SEED_STEP));
     }
 
     fn write_u8(&mut self, value: u8) {
@@ -415,3 +421,6 @@ impl Hasher for MixHasher {
         hash ^ (hash >> 33)
     }
 }
+
+#[cfg(test)]
+mod tests;

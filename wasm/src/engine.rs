@@ -299,6 +299,11 @@ impl Engine {
         &self.rendered.pieces
     }
 
+    /// Link type of the records in the capture file output; None before the first one.
+    pub fn pcap_link_type(&self) -> Option<u32> {
+        self.pcap_link_type
+    }
+
     /// Packets and captured bytes that were rendered since the outputs were last emptied.
     pub fn rendered(&self) -> (u64, u64) {
         (self.rendered.packets, self.rendered.bytes)
@@ -643,10 +648,7 @@ impl Engine {
     }
 
     fn put_savefile_record(&mut self, link_type: u32, timestamp_ns: i64, original_length: u32, frame: &[u8]) {
-        let first = *self.pcap_link_type.get_or_insert_with(|| {
-            write::file_header(link_type, &mut self.rendered.pcap);
-            link_type
-        });
+        let first = *self.pcap_link_type.get_or_insert(link_type);
         if first == link_type {
             write::record(timestamp_ns, original_length, frame, &mut self.rendered.pcap);
             return;

@@ -139,6 +139,11 @@ impl EngineHandle {
         self.engine.pieces().to_vec()
     }
 
+    /// Link type of the records in the capture file output.
+    pub fn pcap_link_type(&self) -> u32 {
+        self.engine.pcap_link_type().unwrap_or_default()
+    }
+
     /// Packets rendered since the outputs were last emptied.
     pub fn rendered_packets(&self) -> f64 {
         self.engine.rendered().0 as f64

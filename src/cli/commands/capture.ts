@@ -2,8 +2,12 @@ import { dnsExpression, type KernelExpression, kernelExpression } from "../../ca
 import type { Settings } from "../../config/settings.ts";
 import type { OutputKind } from "../../engine/chunk.ts";
 import type { FilterSettings } from "../../engine/engine.ts";
-import type { Filter, NoFilterPolicy } from "../../engine/filter.ts";
+import type { CaptureFigures } from "../../delivery/capture_figures.ts";
+import type { Filter, FilterTypeName, NoFilterPolicy } from "../../engine/filter.ts";
 import type { CapturePlan, FilePlan, InterfacePlan } from "../../pipeline/capture_plan.ts";
+import type { Pipeline } from "../../pipeline/pipeline.ts";
+import { hostName } from "../../runtime/host_name.ts";
+import { OperatorError } from "../../runtime/operator_error.ts";
 import { ConsoleSink } from "../../sinks/console_sink.ts";
 import { PcapFileSink } from "../../sinks/pcap_file_sink.ts";
 import type { Sink } from "../../sinks/sink.ts";
@@ -12,7 +16,7 @@ import type { Sink } from "../../sinks/sink.ts";
  * Bytes per wire piece, at most. Well below the 10 MiB that a gRPC message may have, so that a batch of several
  * pieces has room, too.
  */
-const PIECE_BYTES = 1 << 20;
+export const PIECE_BYTES = 1 << 20;
 
 /** What the filters of a node come to: for the engine, and for the kernel. */
 export interface NodeFilters {
@@ -95,4 +99,31 @@ export async function localSinks(settings: Settings): Promise<Sink[]> {
 /** Each output once. */
 export function outputsOf(sinks: readonly Sink[]): OutputKind[] {
   return [...new Set(sinks.flatMap((sink) => sink.needs))];
+}
+
+/** The filter types that this hunter applies, by their names on the wire. */
+export function filterTypesOf(settings: Settings): FilterTypeName[] {
+  return settings.protocol === "dns" ? ["bpf", "ip_address", "dns_domain"] : ["bpf", "ip_address"];
+}
+
+/** The id of this node: the one that was given, or the host name. */
+export function nodeId(settings: Settings): string {
+  const id = settings.id ?? hostName();
+  if (id !== undefined) return id;
+  throw new OperatorError(
+    "this machine's host name cannot be read: name the node with --id, or add --allow-ffi or --allow-sys=hostname",
+    2,
+  );
+}
+
+/** What a capture tells its processor. */
+export function captureFigures(pipeline: Pipeline | undefined, failed: boolean): CaptureFigures {
+  const progress = pipeline?.progress;
+  const kernel = progress?.kernel;
+  return {
+    captured: progress?.engine.packets ?? 0,
+    matched: progress?.engine.kept ?? 0,
+    dropped: (kernel?.dropped ?? 0) + (kernel?.interfaceDropped ?? 0) + (progress?.droppedBySinks ?? 0),
+    failed,
+  };
 }

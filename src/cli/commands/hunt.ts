@@ -1,29 +1,35 @@
 import { lookup } from "node:dns/promises";
 import { exclusionExpression } from "../../capture/bpf.ts";
 import type { Settings } from "../../config/settings.ts";
+import { maxBatchBytes } from "../../delivery/batcher.ts";
 import { defaultWindow, maxQueueBytes } from "../../delivery/outbox.ts";
-import type { Filter, FilterTypeName, NoFilterPolicy } from "../../engine/filter.ts";
+import type { Filter, NoFilterPolicy } from "../../engine/filter.ts";
 import { channelSecurity } from "../../hunter/credentials.ts";
 import { Hunter } from "../../hunter/hunter.ts";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
 import { hostName } from "../../runtime/host_name.ts";
-import { type ExitCode, OperatorError } from "../../runtime/operator_error.ts";
+import type { ExitCode } from "../../runtime/operator_error.ts";
 import { GrpcSink } from "../../sinks/grpc_sink.ts";
 import { logger } from "../../telemetry/log.ts";
-import { capturePlan, localSinks, nodeFilters, outputsOf } from "./capture.ts";
+import {
+  captureFigures,
+  capturePlan,
+  filterTypesOf,
+  localSinks,
+  nodeFilters,
+  nodeId,
+  outputsOf,
+} from "./capture.ts";
 import { runPipeline } from "./run_pipeline.ts";
-import { tap } from "./tap.ts";
+import { runWithProcessor } from "./tap.ts";
 
 const log = logger("hunter");
-
-/** Bytes of one batch, at most: well below the 10 MiB that a processor takes per message. */
-const BATCH_BYTES = 4 << 20;
 
 /** `hunt`: capture, and stream to a processor; to the embedded one where none is named. */
 export async function hunt(settings: Settings): Promise<ExitCode> {
   if (settings.processor === undefined) {
     log.info("no processor is named, so the embedded one is used (name one with --processor host:port)");
-    return await tap(settings);
+    return await runWithProcessor(settings, undefined);
   }
   return await huntFor(settings, settings.processor);
 }
@@ -53,16 +59,7 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
       },
       window: defaultWindow,
     },
-    figures: () => {
-      const progress = pipeline?.progress;
-      const kernel = progress?.kernel;
-      return {
-        captured: progress?.engine.packets ?? 0,
-        matched: progress?.engine.kept ?? 0,
-        dropped: (kernel?.dropped ?? 0) + (kernel?.interfaceDropped ?? 0) + (progress?.droppedBySinks ?? 0),
-        failed,
-      };
-    },
+    figures: () => captureFigures(pipeline, failed),
     onFilters: (filters) => pipeline && applyFilters(pipeline, settings, filters, policy, exclusion),
   });
   if (policy === "deny") {
@@ -72,10 +69,13 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
   }
   const sink = new GrpcSink(hunter, {
     packets: settings.batchSize,
-    bytes: BATCH_BYTES,
-    timeoutMs: settings.batchTimeoutMs,
+    bytes: maxBatchBytes,
+    milliseconds: settings.batchTimeoutMs,
   }, live);
-  const sinks = [sink, ...(settings.writeFile === undefined ? [] : await localSinks({ ...settings, quiet: true }))];
+  const sinks = [
+    sink,
+    ...(settings.writeFile === undefined ? [] : await localSinks({ ...settings, quiet: true })),
+  ];
   const filters = nodeFilters(settings, [], policy, exclusion);
   return await runPipeline(settings, capturePlan(settings, outputsOf(sinks), filters), sinks, {
     started(started) {
@@ -108,21 +108,6 @@ function applyFilters(
   pipeline.setFilters(engine);
   pipeline.setBpf(bpf);
   log.info(`${filters.length} ${filters.length === 1 ? "filter" : "filters"} in force`);
-}
-
-/** The filter types that this hunter applies, by their names on the wire. */
-function filterTypesOf(settings: Settings): FilterTypeName[] {
-  return settings.protocol === "dns" ? ["bpf", "ip_address", "dns_domain"] : ["bpf", "ip_address"];
-}
-
-/** The id of this node: the one that was given, or the host name. */
-export function nodeId(settings: Settings): string {
-  const id = settings.id ?? hostName();
-  if (id !== undefined) return id;
-  throw new OperatorError(
-    "this machine's host name cannot be read: name the node with --id, or add --allow-ffi or --allow-sys=hostname",
-    2,
-  );
 }
 
 /** Keeps the traffic with the processor out of the capture. */

@@ -4,6 +4,8 @@
 //! [`super::names`] counts as the one character or octet that it stands for (an escaped dot too), so the
 //! figure is that of the name and not of its spelling.
 
+use memchr::memchr;
+
 /// Characters up to which counts and tables reach; longer text takes the slower path.
 const TABLE_LENGTH: usize = 256;
 
@@ -41,44 +43,37 @@ impl Entropy {
         }
     }
 
-    /// Entropy of `text`, 0 for text without a counted character.
-    pub fn of(&mut self, text: &[u8]) -> f64 {
-        self.of_prefix_and_whole(text, 0).1
+    /// Entropy of a normalized name, or part of one; 0 without a counted character.
+    pub fn of(&mut self, normal: &[u8]) -> f64 {
+        self.of_prefix_and_whole(normal, 0).1
     }
 
-    /// Entropies of the first `prefix` octets of `text`, which must end between characters, and of all of it.
-    pub fn of_prefix_and_whole(&mut self, text: &[u8], prefix: usize) -> (f64, f64) {
-        let (head, tail) = text.split_at_checked(prefix).unwrap_or((text, &[]));
-        let mut counts = [0u8; 256];
-        let mut sum = 0;
-        let mut special = text.len() >= TABLE_LENGTH;
-        if !special {
-            special |= self.count(head, &mut counts, &mut sum);
+    /// Entropies of the first `prefix` octets of a normalized name, which must end between characters, and of all
+    /// of it.
+    pub fn of_prefix_and_whole(&mut self, normal: &[u8], prefix: usize) -> (f64, f64) {
+        let (head, tail) = normal.split_at_checked(prefix).unwrap_or((normal, &[]));
+        if normal.len() >= TABLE_LENGTH || !normal.is_ascii() || memchr(b'\\', normal).is_some() {
+            return (self.of_special(head), self.of_special(normal));
         }
-        let of_prefix = self.entropy(head.len(), &counts, sum);
-        if !special {
-            special |= self.count(tail, &mut counts, &mut sum);
-        }
-        if special {
-            return (self.of_special(head), self.of_special(text));
-        }
-        (of_prefix, self.entropy(text.len(), &counts, sum))
+        let mut counts = [0; 128];
+        let head_sum = self.count(head, &mut counts);
+        let of_head = self.entropy(head.len(), &counts, head_sum);
+        let sum = head_sum + self.count(tail, &mut counts);
+        (of_head, self.entropy(normal.len(), &counts, sum))
     }
 
-    /// Counts plain ASCII, dots like all else. Returns whether there was anything that is not.
-    fn count(&self, text: &[u8], counts: &mut [u8; 256], sum: &mut u64) -> bool {
-        let mut special = false;
-        for octet in text {
-            special |= *octet >= 0x80 || *octet == b'\\';
-            let count = &mut counts[usize::from(octet.to_ascii_lowercase())];
-            *sum += self.steps[usize::from(*count)];
+    /// Counts ASCII, dots like all else, and returns by how much the sum grows.
+    fn count(&self, text: &[u8], counts: &mut [u8; 128]) -> u64 {
+        text.iter().fold(0, |sum, octet| {
+            let count = &mut counts[usize::from(octet & 0x7f)];
+            let step = self.steps[usize::from(*count)];
             *count = count.wrapping_add(1);
-        }
-        special
+            sum + step
+        })
     }
 
     /// The entropy of `length` counted octets once the dots among them are taken out again.
-    fn entropy(&self, length: usize, counts: &[u8; 256], sum: u64) -> f64 {
+    fn entropy(&self, length: usize, counts: &[u8; 128], sum: u64) -> f64 {
         let dots = usize::from(counts[usize::from(b'.')]);
         let counted = length.saturating_sub(dots);
         let product = |n: usize| self.products.get(n).copied().unwrap_or(0);

@@ -49,9 +49,16 @@ pub struct Header {
 impl Header {
     /// Reads the header of `payload`; `None` if it is shorter than one.
     pub fn read(payload: &[u8]) -> Option<Self> {
-        let ([id, flags, question_count, answer_count, authority_count, additional_count], _) =
-            read_u16s(payload, 0)?;
-        Some(Self { id, flags, question_count, answer_count, authority_count, additional_count })
+        let header: &[u8; HEADER_LENGTH] = payload.first_chunk()?;
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = *header;
+        Some(Self {
+            id: u16::from_be_bytes([a, b]),
+            flags: u16::from_be_bytes([c, d]),
+            question_count: u16::from_be_bytes([e, f]),
+            answer_count: u16::from_be_bytes([g, h]),
+            authority_count: u16::from_be_bytes([i, j]),
+            additional_count: u16::from_be_bytes([k, l]),
+        })
     }
 
     /// QR: a response, not a query.
@@ -283,11 +290,11 @@ impl Message {
         let start = self.consumed;
         if self.questions.len() >= MAX_QUESTIONS || self.text_used > self.text_limit {
             self.clipped = true;
-            let (_, end) = read_u16s::<2>(payload, names::skip(payload, start).ok()?)?;
+            let (_, _, end) = read_question(payload, names::skip(payload, start).ok()?)?;
             return Some(end);
         }
         let (name, end) = self.decode_name(payload, start)?;
-        let ([rr_type, class], end) = read_u16s(payload, end)?;
+        let (rr_type, class, end) = read_question(payload, end)?;
         if self.questions.is_empty() {
             self.known[0] = (start, name);
         }
@@ -319,18 +326,25 @@ impl Message {
             self.known[1] = (record.data, data);
         }
         let class = self.class(record.class);
-        self.answers.push(Answer { name, rr_type: record.rr_type, class, ttl: record.ttl, data, readable });
+        self.answers.push(Answer {
+            name,
+            rr_type: record.rr_type,
+            class,
+            ttl: record.ttl,
+            data,
+            readable,
+        });
         Some(record.end)
     }
 
     /// Text of the name at `start` and the offset after it. A name that is only a pointer to a known one shares
     /// its text.
     fn decode_name(&mut self, payload: &[u8], start: usize) -> Option<(Span, usize)> {
-        let ([first], after_pointer) = read_u16s(payload, start)?;
-        if let Some(target) = names::pointer_target(first) {
+        let octets = payload.get(start..)?.first_chunk()?;
+        if let Some(target) = names::pointer_target(u16::from_be_bytes(*octets)) {
             // Offset 0 is the header: an entry there is an unused one.
             if let Some((_, name)) = self.known.iter().find(|(offset, _)| *offset == target && target > 0) {
-                return Some((*name, after_pointer));
+                return Some((*name, start + 2));
             }
         }
         let text_start = self.text.len();
@@ -359,9 +373,15 @@ pub(super) struct Record {
 
 /// Reads the fixed fields of a record behind its name.
 pub(super) fn read_record(payload: &[u8], name_end: usize) -> Option<Record> {
-    let ([rr_type, class, ttl_high, ttl_low, length], data) = read_u16s(payload, name_end)?;
-    let ttl = u32::from(ttl_high) << 16 | u32::from(ttl_low);
-    Some(Record { rr_type, class, ttl, data, end: data + usize::from(length) })
+    let [a, b, c, d, e, f, g, h, i, j] = *payload.get(name_end..)?.first_chunk()?;
+    let data = name_end + 10;
+    Some(Record {
+        rr_type: u16::from_be_bytes([a, b]),
+        class: u16::from_be_bytes([c, d]),
+        ttl: u32::from_be_bytes([e, f, g, h]),
+        data,
+        end: data + usize::from(u16::from_be_bytes([i, j])),
+    })
 }
 
 /// Reads a record without decoding its name. `None` when its data runs off the end.
@@ -370,9 +390,8 @@ fn skip_record(payload: &[u8], start: usize) -> Option<Record> {
     (record.end <= payload.len()).then_some(record)
 }
 
-/// `N` 16-bit fields at `start`, and the offset after them.
-pub(super) fn read_u16s<const N: usize>(payload: &[u8], start: usize) -> Option<([u16; N], usize)> {
-    let (pairs, _) = payload.get(start..)?.as_chunks::<2>();
-    let fields: &[[u8; 2]; N] = pairs.first_chunk()?;
-    Some((fields.map(u16::from_be_bytes), start + 2 * N))
+/// Type and class of a question behind its name, and the offset after them.
+pub(super) fn read_question(payload: &[u8], name_end: usize) -> Option<(u16, u16, usize)> {
+    let [a, b, c, d] = *payload.get(name_end..)?.first_chunk()?;
+    Some((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]), name_end + 4))
 }

@@ -110,8 +110,7 @@ impl Analyzer {
                 subdomain_entropy,
                 timestamp_ns,
             };
-            verdict.tunneling_score =
-                if response { detector.response(&sample) } else { detector.query(&sample) };
+            verdict.tunneling_score = if response { detector.response(&sample) } else { detector.query(&sample) };
         }
         verdict
     }
@@ -142,21 +141,14 @@ impl Analyzer {
     }
 
     /// Notes a query, or finds the one that a response answers and returns the milliseconds between them.
-    fn correlate(
-        &mut self,
-        message: &Message,
-        flow: &FlowView,
-        rr_type: u16,
-        timestamp_ns: i64,
-    ) -> Option<i64> {
+    fn correlate(&mut self, message: &Message, flow: &FlowView, rr_type: u16, timestamp_ns: i64) -> Option<i64> {
         if MULTICAST_PORTS.contains(&flow.source_port) || MULTICAST_PORTS.contains(&flow.destination_port) {
             return None;
         }
         let header = message.header();
         let source = (&flow.source, flow.source_port);
         let destination = (&flow.destination, flow.destination_port);
-        let (client, server) =
-            if header.is_response() { (destination, source) } else { (source, destination) };
+        let (client, server) = if header.is_response() { (destination, source) } else { (source, destination) };
         let endpoints = Endpoints {
             transport: flow.transport,
             client: client.0,

@@ -28,40 +28,99 @@ pub fn decode(message: &[u8], start: usize, text: &mut Vec<u8>) -> Option<usize>
 
 fn decode_labels(message: &[u8], start: usize, text: &mut Vec<u8>) -> Option<usize> {
     let first = text.len();
-    let (mut position, mut run) = (start, start);
+    let mut run = start;
     let mut octets = 1; // The root's length octet.
-    let mut pointers = 0;
     let mut end = None;
+    for _ in 0..=MAX_POINTERS {
+        let position = end_of_run(message, run)?;
+        let labels = message.get(run..position)?;
+        octets += labels.len();
+        if octets > MAX_NAME {
+            return None;
+        }
+        if text.len() > first && !labels.is_empty() {
+            text.push(b'.');
+        }
+        append_labels(labels, text);
+        let high = *message.get(position)?;
+        if high == 0 {
+            return end.or(Some(position + 1));
+        }
+        let low = *message.get(position + 1)?;
+        let target = pointer_target(u16::from_be_bytes([high, low])).filter(|target| *target < run)?;
+        end = end.or(Some(position + 2));
+        run = target;
+    }
+    None
+}
+
+/// Where the root or the pointer is that ends the run of labels at `start`. `None` when it is cut, too long, or
+/// has labels of an unknown type.
+fn end_of_run(message: &[u8], start: usize) -> Option<usize> {
+    let mut position = start;
     loop {
         match *message.get(position)? {
-            0 => return Some(end.unwrap_or(position + 1)),
-            length @ 1..=63 => {
-                let next = position + 1 + usize::from(length);
-                let label = message.get(position + 1..next)?;
-                octets += 1 + label.len();
-                if octets > MAX_NAME {
-                    return None;
-                }
-                if text.len() > first {
-                    text.push(b'.');
-                }
-                append_label(label, text);
-                position = next;
-            }
-            high @ 0xc0.. => {
-                let low = *message.get(position + 1)?;
-                let target = pointer_target(u16::from_be_bytes([high, low]))?;
-                pointers += 1;
-                if target >= run || pointers > MAX_POINTERS {
-                    return None;
-                }
-                end = end.or(Some(position + 2));
-                (position, run) = (target, target);
-            }
+            length @ 1..=63 => position += 1 + usize::from(length),
+            0 | 0xc0.. => return Some(position),
             _ => return None,
+        }
+        if position - start >= MAX_NAME {
+            return None;
         }
     }
 }
+
+/// Appends labels, each behind its length, as text.
+fn append_labels(labels: &[u8], text: &mut Vec<u8>) {
+    let Some((first, rest)) = labels.split_first() else { return };
+    // Nearly all names are plain: copied as they are, with dots for the lengths, they are text already.
+    let start = text.len();
+    text.extend_from_slice(rest);
+    let mut position = start + usize::from(*first);
+    let mut dots = 0;
+    while let Some(length) = text.get_mut(position) {
+        position += 1 + usize::from(std::mem::replace(length, b'.'));
+        dots += DOT;
+    }
+    let classes = text.iter().skip(start).map(|octet| CLASS[usize::from(*octet)]);
+    if classes.sum::<u32>() != dots {
+        text.truncate(start);
+        append_special_labels(labels, text);
+    }
+}
+
+#[cold]
+fn append_special_labels(labels: &[u8], text: &mut Vec<u8>) {
+    let mut rest = labels;
+    while let Some((label, after)) =
+        rest.split_first().and_then(|(length, rest)| rest.split_at_checked((*length).into()))
+    {
+        append_escaped(label, text, true);
+        if !after.is_empty() {
+            text.push(b'.');
+        }
+        rest = after;
+    }
+}
+
+/// Class of a dot.
+const DOT: u32 = 1;
+
+/// Class of octets that have to be looked at: more than all dots of a name together.
+const SPECIAL: u32 = 1 << 16;
+
+/// Classes of octets. Printable ASCII and space, less dot and backslash, stand for themselves: class 0.
+static CLASS: [u32; 256] = {
+    let mut class = [SPECIAL; 256];
+    let mut octet = 0x20;
+    while octet < 0x7f {
+        class[octet] = 0;
+        octet += 1;
+    }
+    class[b'.' as usize] = DOT;
+    class[b'\\' as usize] = SPECIAL;
+    class
+};
 
 /// Why a name could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,32 +158,6 @@ pub fn skip(message: &[u8], start: usize) -> Result<usize, NameError> {
 /// The offset that a compression pointer points to; `None` if these two octets are none (RFC 1035 4.1.4).
 pub fn pointer_target(octets: u16) -> Option<usize> {
     (octets >= 0xc000).then_some(usize::from(octets & 0x3fff))
-}
-
-/// What an octet needs in a label's text.
-const PLAIN: u8 = 0;
-const SPECIAL: u8 = 1;
-
-/// Octets that stand for themselves: printable ASCII and space, less dot and backslash.
-static CLASS: [u8; 256] = {
-    let mut class = [SPECIAL; 256];
-    let mut octet = 0x20;
-    while octet < 0x7f {
-        if octet != b'.' as usize && octet != b'\\' as usize {
-            class[octet] = PLAIN;
-        }
-        octet += 1;
-    }
-    class
-};
-
-fn append_label(label: &[u8], text: &mut Vec<u8>) {
-    let special = label.iter().fold(PLAIN, |seen, octet| seen | CLASS[usize::from(*octet)]);
-    if special == PLAIN {
-        text.extend_from_slice(label);
-    } else {
-        append_escaped(label, text, true);
-    }
 }
 
 /// Appends `octets` as UTF-8 text: backslash as `\\`, control characters (C0, DEL, C1) and octets that are

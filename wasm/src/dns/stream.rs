@@ -3,7 +3,7 @@
 //! A segment is looked at alone. It may begin inside a message whose start was in an earlier segment, and then
 //! must give nothing; so what it seems to begin with has to be plausible.
 
-use super::message::{HEADER_LENGTH, Header, read_record, read_u16s};
+use super::message::{HEADER_LENGTH, Header, read_question, read_record};
 use super::names::{self, NameError};
 
 /// A message found in a segment.
@@ -38,15 +38,13 @@ pub struct Messages<'a> {
 pub fn messages(segment: &[u8]) -> Messages<'_> {
     let first = split_frame(segment).map(|(first, _)| first);
     let framed = first.is_some_and(|first| {
-        let divided =
-            divides_evenly(segment) && Header::read(first.bytes).is_some_and(|header| sane(&header));
+        let divided = divides_evenly(segment) && Header::read(first.bytes).is_some_and(|header| sane(&header));
         divided || is_plausible(first.bytes, first.length)
     });
     if framed {
         return Messages { rest: segment, bare: false };
     }
-    let bare = Header::read(segment).is_some_and(|header| sane(&header))
-        && walk(segment) == Walk::End(segment.len());
+    let bare = looks_like_dns(segment) && walk(segment) == Walk::End(segment.len());
     Messages { rest: if bare { segment } else { &[] }, bare }
 }
 
@@ -95,8 +93,7 @@ fn is_plausible(payload: &[u8], length: usize) -> bool {
     let records: usize = records.into_iter().map(usize::from).sum();
     // A question has at least 5 octets, a record 11.
     let least = HEADER_LENGTH + 5 * usize::from(header.question_count) + 11 * records;
-    let something =
-        usize::from(header.question_count) + records > 0 || header.is_response() || header.opcode() == 6;
+    let something = usize::from(header.question_count) + records > 0 || header.is_response() || header.opcode() == 6;
     let whole = payload.len() == length;
     sane(&header)
         && something
@@ -143,7 +140,7 @@ fn walk_sections(payload: &[u8]) -> Result<usize, Walk> {
     let mut position = HEADER_LENGTH;
     for _ in 0..header.question_count {
         let name_end = names::skip(payload, position)?;
-        let ([_, class], end) = read_u16s(payload, name_end).ok_or(Walk::Cut)?;
+        let (_, class, end) = read_question(payload, name_end).ok_or(Walk::Cut)?;
         check_class(class)?;
         position = end;
     }

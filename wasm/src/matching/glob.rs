@@ -75,9 +75,7 @@ impl Part {
             if self.octets.get(matched) == Some(&octet) {
                 return matched + 1;
             }
-            let Some(border) = matched.checked_sub(1).and_then(|last| self.borders.get(last)) else {
-                return 0;
-            };
+            let Some(border) = matched.checked_sub(1).and_then(|last| self.borders.get(last)) else { return 0 };
             matched = *border;
         }
     }
@@ -99,4 +97,89 @@ impl Part {
 
 fn without_trailing_dot(name: &[u8]) -> &[u8] {
     name.strip_suffix(b".").unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Glob;
+
+    #[test]
+    fn vectors() {
+        for (pattern, value, fits) in [
+            ("example.com", "Example.COM", true),
+            ("example.com", "www.example.com", false),
+            ("*.example.com", "a.b.example.com", true),
+            ("*.example.com", "example.com", false),
+            ("*.example.com", "example.com.", false),
+            ("*.example.com", "a.example.com.", true),
+            ("example.com.", "example.com", true),
+            ("*.Example.com", "a.example.COM", true),
+            ("*.Example.com", "example.com", false),
+            ("*example.com", "badexample.com", true),
+            ("ads*.net", "ads1.example.net", true),
+            ("ads*.net", "ads.net", true),
+            ("*.x*.com", "a.x.com.com", true),
+            ("foo*bar", "foobar", true),
+            ("foo*bar", "fobar", false),
+            ("a*a", "a", false),
+            ("a*b*c", "abcbc", true),
+            ("*a*b", "zabxb", true),
+            ("*ab*ab*", "xabab", true),
+            ("*ab*ab*", "xabb", false),
+            ("*aab*", "aaab", true),
+            ("*abac*", "ababac", true),
+            ("*", "", true),
+            ("**", "x", true),
+            ("", "", true),
+            ("", ".", true),
+            (".", "", true),
+            ("", "x", false),
+            ("?.com", "a.com", false),
+            (r"\*x", "*x", false),
+            (r"\*x", r"\ax", true),
+            ("münchen.*", "MüNCHEN.de", true),
+        ] {
+            assert_eq!(Glob::new(pattern).matches(value.as_bytes()), fits, "{pattern} against {value}");
+        }
+    }
+
+    /// Every way to place the stars, tried one after the other.
+    fn slow(pattern: &[u8], value: &[u8]) -> bool {
+        match pattern.split_first() {
+            None => value.is_empty(),
+            Some((b'*', rest)) => (0..=value.len()).any(|from| slow(rest, &value[from..])),
+            Some((octet, rest)) => value.split_first().is_some_and(|(first, value)| {
+                first.eq_ignore_ascii_case(octet) && slow(rest, value)
+            }),
+        }
+    }
+
+    #[test]
+    fn agrees_with_the_slow_matcher() {
+        let mut random = 88_172_645_463_325_252_u64;
+        let mut next = |bound: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            (random >> 20) % bound
+        };
+        let mut hits = 0;
+        for _ in 0..50_000 {
+            let pattern: String = (0..next(9)).map(|_| ['*', '*', 'a', 'B', 'b'][next(5) as usize]).collect();
+            let value: Vec<u8> = (0..next(14)).map(|_| b"abA"[next(3) as usize]).collect();
+            let expected = slow(pattern.as_bytes(), &value);
+            hits += u32::from(expected);
+            let value_text = String::from_utf8_lossy(&value);
+            assert_eq!(Glob::new(&pattern).matches(&value), expected, "{pattern} against {value_text}");
+        }
+        assert!((5_000..45_000).contains(&hits), "{hits}");
+    }
+
+    #[test]
+    fn repetition_costs_nothing() {
+        let pattern = format!("*{}b*{}b*", "a".repeat(200), "a".repeat(200));
+        let value = "a".repeat(60_000);
+        assert!(!Glob::new(&pattern).matches(value.as_bytes()));
+        assert!(Glob::new(&pattern).matches(format!("{value}b{value}b").as_bytes()));
+    }
 }

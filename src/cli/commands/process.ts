@@ -1,0 +1,82 @@
+import type { Settings } from "../../config/settings.ts";
+import { Engine } from "../../engine/engine.ts";
+import { engineModule } from "../../engine/module.js";
+import type { BatchDecoder } from "../../processor/batch_decoder.ts";
+import { Processor, type ProcessorCounters } from "../../processor/processor.ts";
+import { serverCredentials } from "../../processor/server_credentials.ts";
+import type { ExitCode } from "../../runtime/operator_error.ts";
+import { OutputClosed } from "../../sinks/byte_output.ts";
+import type { Sink } from "../../sinks/sink.ts";
+import { logger } from "../../telemetry/log.ts";
+import { StopSignals } from "../stop_signals.ts";
+import { localSinks, nodeId, outputsOf, PIECE_BYTES } from "./capture.ts";
+
+const STATISTICS_MS = 5_000;
+
+const log = logger("processor");
+
+/** `process`: take packets from hunters, until a signal. */
+export async function process(settings: Settings): Promise<ExitCode> {
+  const sinks = await localSinks(settings);
+  const ended = Promise.withResolvers<unknown>();
+  Engine.load(engineModule);
+  const processor = new Processor({
+    id: nodeId(settings),
+    listen: settings.listen,
+    credentials: () => serverCredentials(settings),
+    maxHunters: settings.maxHunters,
+    maxSubscribers: settings.maxSubscribers,
+    filterFile: settings.filterFile,
+    decoder: batchDecoder(settings, sinks),
+    sinks,
+    onSinkFailure: (error) => ended.resolve(error),
+  });
+  const signals = new StopSignals(() => ended.resolve(undefined));
+  const started = performance.now();
+  let statistics: ReturnType<typeof setInterval> | undefined;
+  try {
+    await processor.start();
+    if (settings.stats) statistics = logStatistics(processor);
+    const failure = await ended.promise;
+    if (failure !== undefined && !(failure instanceof OutputClosed)) throw failure;
+  } finally {
+    clearInterval(statistics);
+    await processor.stop();
+    signals.close();
+  }
+  const seconds = Math.round(performance.now() - started) / 1000;
+  const { counters } = processor;
+  if (settings.jsonSummary) console.error(JSON.stringify({ ...counters, seconds }));
+  else log.info(`ended after ${seconds} s: ${statisticsLine(counters)}`);
+  return 0;
+}
+
+/** An engine that renders what the sinks of a processor need. */
+export function batchDecoder(settings: Settings, sinks: readonly Sink[]): BatchDecoder {
+  return new Engine({
+    outputs: [...new Set(["wire" as const, ...outputsOf(sinks)])],
+    protocol: "all",
+    dnsPorts: settings.dnsPorts,
+    udpOnly: false,
+    detectTunneling: settings.detectTunneling,
+    batchPackets: settings.batchSize,
+    batchBytes: PIECE_BYTES,
+    limit: 0,
+  });
+}
+
+/** A line every few seconds in which something came in. */
+function logStatistics(processor: Processor): ReturnType<typeof setInterval> {
+  let told = "";
+  return setInterval(() => {
+    const line = statisticsLine(processor.counters);
+    if (line !== told) log.info(line);
+    told = line;
+  }, STATISTICS_MS);
+}
+
+function statisticsLine(counters: ProcessorCounters): string {
+  const { hunters, packets, bytes, batches, repeats, malformed, subscribers, subscriberDrops } = counters;
+  return `${hunters} hunters, ${packets} packets (${bytes} bytes) in ${batches} batches, ${repeats} repeated, ` +
+    `${malformed} malformed, ${subscribers} subscribers (${subscriberDrops} batches missed)`;
+}

@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Batch } from "./batch.ts";
+import { BatchQueue } from "./batch_queue.ts";
+import { Outbox } from "./outbox.ts";
+
+const stats = { total_captured: 0n, filtered_matched: 0n, dropped: 0n, buffer_usage: 0 };
+const batch = (packets: number, bytes = packets): Batch => ({
+  pieces: [],
+  packets,
+  bytes,
+  closedNs: 0n,
+  stats,
+});
+
+Deno.test("a full queue drops what is offered, by the bound that was met", () => {
+  const queue = new BatchQueue({ batches: 3, packets: 10, bytes: 100 });
+  const offers: [Batch, boolean][] = [
+    [batch(4), true],
+    [batch(7), false],
+    [batch(1, 97), false],
+    [batch(1, 96), true],
+    [batch(1, 0), true],
+    [batch(1, 0), false],
+  ];
+  for (const [offered, taken] of offers) assert.equal(queue.offer(offered), taken);
+  assert.deepEqual(Object.fromEntries(queue.dropped), {
+    packets: { batches: 1, packets: 7, bytes: 7 },
+    bytes: { batches: 1, packets: 1, bytes: 97 },
+    batches: { batches: 1, packets: 1, bytes: 0 },
+  });
+  assert.deepEqual(queue.held, { batches: 3, packets: 6, bytes: 100 });
+  assert.equal(queue.fillPercent, 100);
+});
+
+Deno.test("a batch larger than the whole queue passes through an empty one", () => {
+  const queue = new BatchQueue({ batches: 3, packets: 10, bytes: 100 });
+  assert.ok(queue.offer(batch(50)));
+  assert.equal(queue.offer(batch(1)), false);
+  assert.equal(queue.shift()?.packets, 50);
+  assert.ok(queue.offer(batch(1)));
+});
+
+Deno.test("a writer of files waits for room, and no longer once the run is to end", async () => {
+  const queue = new BatchQueue({ batches: 1, packets: 10, bytes: 100 });
+  assert.equal(queue.room(), undefined);
+  queue.add(batch(1));
+  queue.add(batch(2));
+  let waited = true;
+  const room = queue.room()?.then(() => waited = false);
+  queue.shift();
+  await Promise.resolve();
+  assert.ok(waited, "there is no room yet");
+  queue.shift();
+  await room;
+  assert.equal(waited, false);
+  queue.add(batch(3));
+  const pending = queue.room();
+  queue.release();
+  await pending;
+  assert.equal(queue.room(), undefined);
+});
+
+Deno.test("the queue is first in, first out, however it is used", () => {
+  fc.assert(fc.property(fc.array(fc.boolean(), { maxLength: 200 }), (adds) => {
+    const queue = new BatchQueue({ batches: 1_000, packets: 100_000, bytes: 100_000 });
+    const model: number[] = [];
+    adds.forEach((add, at) => {
+      if (add) {
+        queue.add(batch(at + 1));
+        model.push(at + 1);
+      } else assert.equal(queue.shift()?.packets, model.shift());
+      assert.deepEqual(queue.held.packets, model.reduce((sum, each) => sum + each, 0));
+    });
+  }));
+});
+
+const limits = { queue: { batches: 100, packets: 1_000, bytes: 1_000 }, window: { batches: 2, bytes: 100 } };
+
+Deno.test("the window holds what was sent until it is acknowledged, and makes sending wait", () => {
+  const outbox = new Outbox(limits);
+  for (const packets of [1, 2, 3, 4]) outbox.queue.add(batch(packets));
+  assert.deepEqual([outbox.next()?.sequence, outbox.next()?.sequence, outbox.next()], [1n, 2n, undefined]);
+  assert.deepEqual(outbox.unacknowledged.map((sent) => sent.sequence), [1n, 2n]);
+  assert.ok(outbox.acknowledge(1n));
+  assert.equal(outbox.next()?.sequence, 3n);
+  assert.ok(outbox.acknowledge(3n), "a later acknowledgement covers earlier batches");
+  assert.deepEqual(outbox.acknowledged, { batches: 3, packets: 6, bytes: 6 });
+  assert.deepEqual(outbox.undelivered, { batches: 1, packets: 4, bytes: 4 });
+  assert.equal(outbox.acknowledge(4n), false, "a batch that was never sent cannot be acknowledged");
+  assert.ok(outbox.acknowledge(2n), "an old acknowledgement changes nothing");
+  assert.equal(outbox.acknowledged.batches, 3);
+});
+
+Deno.test("one batch always fits into the window", () => {
+  const outbox = new Outbox(limits);
+  outbox.queue.add(batch(1, 5_000));
+  outbox.queue.add(batch(1, 1));
+  assert.equal(outbox.next()?.sequence, 1n);
+  assert.equal(outbox.next(), undefined);
+});
+
+Deno.test("a refused batch is counted, and the others go on", () => {
+  const outbox = new Outbox(limits);
+  outbox.queue.add(batch(7));
+  outbox.queue.add(batch(1));
+  const [first] = [outbox.next(), outbox.next()];
+  assert.ok(first);
+  outbox.refuse(first);
+  assert.deepEqual(outbox.refused, { batches: 1, packets: 7, bytes: 7 });
+  assert.deepEqual(outbox.unacknowledged.map((sent) => sent.sequence), [2n]);
+});
+
+Deno.test("every batch is acknowledged, refused, dropped or still there", () => {
+  const action = fc.constantFrom("offer", "next", "acknowledge", "refuse");
+  fc.assert(fc.property(fc.array(action, { maxLength: 300 }), (actions) => {
+    const outbox = new Outbox({
+      queue: { batches: 4, packets: 100, bytes: 100 },
+      window: { batches: 3, bytes: 50 },
+    });
+    let offered = 0;
+    for (const act of actions) {
+      if (act === "offer") outbox.queue.offer(batch(offered += 1));
+      else if (act === "next") outbox.next();
+      else if (act === "acknowledge") outbox.acknowledge(outbox.unacknowledged[0]?.sequence ?? 0n);
+      else if (outbox.unacknowledged[0] !== undefined) outbox.refuse(outbox.unacknowledged[0]);
+      const dropped = [...outbox.queue.dropped.values()].reduce((sum, each) => sum + each.batches, 0);
+      const sum = outbox.acknowledged.batches + outbox.refused.batches + outbox.undelivered.batches + dropped;
+      assert.equal(sum, offered);
+    }
+  }));
+});

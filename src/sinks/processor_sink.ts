@@ -1,0 +1,28 @@
+import type { Chunk, OutputKind } from "../engine/chunk.ts";
+import type { Processor } from "../processor/processor.ts";
+import type { Sink } from "./sink.ts";
+
+/** Hands what is captured here to the processor in the same process, which gives it to its own sinks. */
+export class ProcessorSink implements Sink {
+  /** For messages. */
+  readonly name = "the embedded processor";
+  /** What the processor's sinks need, and encoded packets for clients that watch. */
+  readonly needs: readonly OutputKind[];
+  readonly #processor: Processor;
+
+  /** @param processor is started and stopped by the caller */
+  constructor(processor: Processor) {
+    this.#processor = processor;
+    this.needs = [...new Set<OutputKind>(["wire", ...processor.sinks.flatMap((sink) => sink.needs)])];
+  }
+
+  /** Takes a chunk. */
+  write(chunk: Chunk): Promise<void> {
+    return this.#processor.acceptLocal(chunk);
+  }
+
+  /** Resolves when the processor's sinks have taken everything; the processor goes on. */
+  close(): Promise<void> {
+    return this.#processor.idle();
+  }
+}

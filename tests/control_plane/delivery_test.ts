@@ -1,0 +1,249 @@
+import assert from "node:assert/strict";
+import type { Server } from "@grpc/grpc-js";
+import { GrpcSink } from "../../src/sinks/grpc_sink.ts";
+import { runIdKey } from "../../src/proto/packet_batch.ts";
+import {
+  eventually,
+  numbered,
+  packetBatch,
+  pieceOf,
+  quick,
+  startHunter,
+  startProcessor,
+  startScript,
+  welcoming,
+} from "./loopback.ts";
+
+Deno.test("a hunter registers, its batches are acknowledged, and it says goodbye", async () => {
+  const { processor, port, sink } = await startProcessor();
+  const { hunter, lines, send } = startHunter(port);
+  const texts = numbered("packet", 300);
+  for (let at = 0; at < texts.length; at += 3) send(...texts.slice(at, at + 3));
+  await eventually("all acknowledged", () => hunter.outbox.acknowledged.packets === 300);
+  assert.deepEqual(sink.texts, texts);
+  assert.deepEqual(processor.counters.hunters, 1);
+  assert.deepEqual(await hunter.stop(), { batches: 0, packets: 0, bytes: 0 });
+  assert.match(lines.join("\n"), /registered with processor-1/);
+  assert.equal(processor.counters.packets, 300);
+  assert.equal(processor.counters.batches, 100);
+  await processor.stop();
+  assert.ok(sink.closed);
+});
+
+Deno.test("what waits when the hunter is told to stop is delivered first", async () => {
+  const { processor, port, sink } = await startProcessor();
+  const { hunter, send } = startHunter(port);
+  const texts = numbered("late", 500);
+  for (const text of texts) send(text);
+  assert.equal((await hunter.stop()).batches, 0);
+  assert.deepEqual(sink.texts, texts);
+  await processor.stop();
+});
+
+Deno.test("a hunter that never finds its processor stops in time, and says what was not delivered", async () => {
+  const { server, port } = await startScript({});
+  server.forceShutdown();
+  const { hunter, lines, send } = startHunter(port);
+  send("a", "b");
+  send("c");
+  await eventually("a failed attempt", () => lines.some((line) => line.includes("trying again")));
+  const { batches, packets } = await hunter.stop(50);
+  assert.deepEqual({ batches, packets }, { batches: 2, packets: 3 });
+  assert.match(lines.join("\n"), /^processor 127\.0\.0\.1:\d+: UNAVAILABLE: .*ECONNREFUSED/m);
+});
+
+Deno.test("a processor that comes back gets everything, and nothing twice", async () => {
+  const first = await startProcessor();
+  const { hunter, send } = startHunter(first.port);
+  const texts = numbered("packet", 400);
+  const sendNext = (count: number) => texts.splice(0, count).forEach((text) => send(text));
+  const all = [...texts];
+  sendNext(100);
+  await eventually("first hundred", () => first.sink.texts.length >= 100);
+  sendNext(100);
+  await first.processor.stop();
+  sendNext(100);
+  const second = await startProcessor({ port: first.port });
+  sendNext(100);
+  assert.equal((await hunter.stop()).batches, 0);
+  const got = [...first.sink.texts, ...second.sink.texts];
+  assert.deepEqual([...new Set(got)], all, "none is lost, and their order is kept");
+  const repeated = got.length - all.length;
+  assert.ok(repeated <= 100, `only what was on its way can come twice, over a restart: ${repeated}`);
+  await second.processor.stop();
+});
+
+Deno.test("batches that come again over a new connection are acknowledged, and taken once", async () => {
+  const { processor, port, sink } = await startProcessor();
+  let proceed = () => {};
+  sink.gate = new Promise((resolve) => proceed = resolve);
+  const { hunter, lines, send } = startHunter(port, { timings: { ...quick, heartbeatMs: 10_000 } });
+  const texts = numbered("packet", 20);
+  for (const text of texts) send(text);
+  await eventually("all sent", () => hunter.outbox.unacknowledged.length === 20);
+  // The connection is lost while the sink is busy with the first batch.
+  const { Hunter } = await import("../../src/hunter/hunter.ts");
+  assert.ok(hunter instanceof Hunter);
+  const server = serverOf(processor);
+  for (const session of sessionsOf(server)) session.destroy();
+  await eventually("registered again", () => lines.filter((line) => line.includes("registered")).length === 2);
+  proceed();
+  assert.equal((await hunter.stop()).batches, 0);
+  assert.deepEqual(sink.texts, texts);
+  assert.ok(processor.counters.repeats >= 1);
+  await processor.stop();
+});
+
+Deno.test("sequences of a hunter without a run id may begin anew at every connection", async () => {
+  const { processor, port, sink } = await startProcessor();
+  const { Channel } = await import("../../src/hunter/channel.ts");
+  const { channelSecurity } = await import("../../src/hunter/credentials.ts");
+  const { dataService } = await import("../../src/proto/services.ts");
+  const { plainText } = await import("./loopback.ts");
+  const address = `127.0.0.1:${port}`;
+  for (const [run, text, headers] of [[1, "a", {}], [2, "b", {}], [3, "c", { [runIdKey]: "x" }]] as const) {
+    const channel = new Channel(address, channelSecurity(plainText, address));
+    const call = channel.duplexStream(dataService.StreamPackets, headers);
+    const acknowledged: bigint[] = [];
+    call.on("data", (control) => acknowledged.push(control.ack_sequence));
+    const ended = new Promise((resolve) => call.on("status", resolve));
+    const { bytes } = pieceOf(text);
+    const batch = packetBatch.decode(bytes);
+    for (const packets of [batch.packets, [], batch.packets]) {
+      call.write(packetBatch.encode({ ...batch, hunter_id: "go", sequence: 1n, packets }));
+    }
+    call.end();
+    await ended;
+    channel.close();
+    assert.deepEqual(acknowledged, [1n, 1n, 1n], `run ${run}: each batch is acknowledged once, with its sequence`);
+  }
+  assert.deepEqual(sink.texts, ["a", "a", "b", "b", "c"]);
+  assert.equal(processor.counters.hunters, 0, "a stream works without registration");
+  await processor.stop();
+});
+
+Deno.test("what is no batch ends the stream with a status that says so", async () => {
+  const { processor, port } = await startProcessor();
+  const { Channel } = await import("../../src/hunter/channel.ts");
+  const { channelSecurity } = await import("../../src/hunter/credentials.ts");
+  const { dataService } = await import("../../src/proto/services.ts");
+  const { plainText } = await import("./loopback.ts");
+  const channel = new Channel(`127.0.0.1:${port}`, channelSecurity(plainText, "127.0.0.1:1"));
+  const call = channel.duplexStream(dataService.StreamPackets);
+  call.on("error", () => {});
+  call.resume();
+  const status = new Promise<{ code: number; details: string }>((resolve) => call.on("status", resolve));
+  call.write(Uint8Array.of(0x22, 0xff));
+  assert.equal((await status).code, 3);
+  assert.match((await status).details, /no PacketBatch/);
+  channel.close();
+  assert.equal(processor.counters.malformed, 1);
+  await processor.stop();
+});
+
+Deno.test("a batch that the processor always refuses does not hold up the others", async () => {
+  const taken: string[] = [];
+  const { server, port } = await startScript({
+    management: welcoming,
+    data: {
+      StreamPackets: (call) => {
+        call.on("data", (bytes: Uint8Array) => {
+          const batch = packetBatch.decode(bytes);
+          const text = new TextDecoder().decode(batch.packets[0]?.data);
+          if (text === "poison") {
+            call.emit("error", { code: 13, details: "grpc: error unmarshalling request" });
+            return;
+          }
+          taken.push(text);
+          call.write({ ack_sequence: batch.sequence, flow_control: 0, error: "" });
+        });
+        call.on("end", () => call.end());
+      },
+    },
+  });
+  const { hunter, send } = startHunter(port);
+  for (const text of ["a", "poison", "b"]) send(text);
+  await eventually("the others arrive", () => hunter.outbox.acknowledged.batches === 2);
+  assert.equal(hunter.outbox.refused.batches, 1);
+  assert.equal(hunter.batchStats().dropped, 3n);
+  assert.deepEqual([...new Set(taken)], ["a", "b"]);
+  await hunter.stop();
+  server.forceShutdown();
+});
+
+Deno.test("a slow processor makes a file wait, and a live capture drop and count", async () => {
+  for (const live of [false, true]) {
+    const { processor, port, sink } = await startProcessor();
+    let proceed = () => {};
+    sink.gate = new Promise((resolve) => proceed = resolve);
+    const { hunter } = startHunter(port, {
+      limits: { queue: { batches: 4, packets: 1_000, bytes: 1_000_000 }, window: { batches: 3, bytes: 1_000_000 } },
+    });
+    const grpcSink = new GrpcSink(hunter, { packets: 2, bytes: 1_000, milliseconds: 60_000 }, live);
+    const texts = numbered("packet", 60);
+    let written = 0;
+    const writing = (async () => {
+      for (const text of texts) {
+        await grpcSink.write({ packets: 1, bytes: text.length, wire: [pieceOf(text)] });
+        written += 1;
+      }
+    })();
+    await eventually("the queue is full", () => hunter.outbox.queue.held.batches === 4);
+    if (live) await writing;
+    else assert.ok(written < 60);
+    proceed();
+    await writing;
+    await grpcSink.close();
+    assert.deepEqual(grpcSink.undelivered, { batches: 0, packets: 0, bytes: 0 });
+    const dropped = hunter.outbox.queue.dropped.get("batches")?.packets ?? 0;
+    assert.equal(sink.texts.length + dropped, 60);
+    if (live) assert.ok(dropped > 0);
+    else assert.deepEqual(sink.texts, texts);
+    await processor.stop();
+  }
+});
+
+Deno.test("an interrupted file waits no longer for a lost processor", async () => {
+  const { server, port } = await startScript({});
+  server.forceShutdown();
+  const { hunter } = startHunter(port, {
+    limits: { queue: { batches: 1, packets: 1_000, bytes: 1_000_000 }, window: { batches: 1, bytes: 1_000_000 } },
+  });
+  const grpcSink = new GrpcSink(hunter, { packets: 1, bytes: 1_000, milliseconds: 60_000 }, false);
+  const writing = grpcSink.write({ packets: 1, bytes: 1, wire: [pieceOf("a")] });
+  grpcSink.interrupt();
+  await writing;
+  assert.equal((await hunter.stop(1)).packets, 1);
+});
+
+Deno.test("a server that never answers is given up at the deadline", async () => {
+  let asked = 0;
+  const { server, port } = await startScript({ management: { RegisterHunter: () => asked += 1 } });
+  const { hunter, lines } = startHunter(port, { timings: { ...quick, deadlineMs: 50 } });
+  await eventually("a second attempt", () => asked >= 2);
+  assert.match(lines.join("\n"), /DEADLINE_EXCEEDED/);
+  await hunter.stop();
+  server.forceShutdown();
+});
+
+Deno.test("a stop does not wait for an attempt to connect", async () => {
+  let asked = 0;
+  const { server, port } = await startScript({ management: { RegisterHunter: () => asked += 1 } });
+  const { hunter } = startHunter(port, { timings: { ...quick, deadlineMs: 600_000 } });
+  await eventually("an attempt", () => asked === 1);
+  await hunter.stop();
+  server.forceShutdown();
+});
+
+/** What a test needs to cut connections as a network does. */
+interface Session {
+  destroy(): void;
+}
+
+function serverOf(processor: unknown): Server {
+  return (processor as { serverForTests: Server }).serverForTests;
+}
+
+function sessionsOf(server: Server): Session[] {
+  return [...(server as unknown as { sessions: Map<Session, unknown> }).sessions.keys()];
+}

@@ -1,0 +1,219 @@
+/**
+ * Hunters and processors on loopback, real gRPC between them, with an engine that is replaced by protobufjs: a packet's
+ * data is a text, and the sink records texts.
+ *
+ * @module
+ */
+import "../../src/runtime/environment.ts";
+import { Server, ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import assert from "node:assert/strict";
+import type { Chunk, WirePiece } from "../../src/engine/chunk.ts";
+import type { HunterTimings } from "../../src/hunter/connection.ts";
+import { channelSecurity } from "../../src/hunter/credentials.ts";
+import { Hunter, type HunterOptions } from "../../src/hunter/hunter.ts";
+import type { BatchDecoder, ReceivedBatch } from "../../src/processor/batch_decoder.ts";
+import { Processor, type ProcessorOptions } from "../../src/processor/processor.ts";
+import { serverCredentials } from "../../src/processor/server_credentials.ts";
+import { codecOf } from "../../src/proto/contract.ts";
+import type { PacketBatch } from "../../src/proto/data_messages.ts";
+import type { RegistrationResponse } from "../../src/proto/management_messages.ts";
+import { dataService, managementService } from "../../src/proto/services.ts";
+import type { Sink } from "../../src/sinks/sink.ts";
+
+/** The batch message, packets included. */
+export const packetBatch = codecOf<PacketBatch>("lippycat.data.PacketBatch");
+
+/** Timings that make tests quick. */
+export const quick: HunterTimings = {
+  deadlineMs: 5_000,
+  heartbeatMs: 50,
+  probeMs: 20,
+  closingMs: 1_000,
+  backoff: { firstMs: 20, longestMs: 100, stableMs: 10_000 },
+};
+
+/** Plain text on both sides. */
+export const plainText = {
+  insecure: true,
+  tlsCa: undefined,
+  tlsCert: undefined,
+  tlsKey: undefined,
+  tlsSkipVerify: false,
+  tlsClientAuth: false,
+};
+
+/** Decodes with protobufjs; the `json` output has one line per packet, its data. */
+class TextDecoderOfBatches implements BatchDecoder {
+  #chunk: Chunk = { packets: 0, bytes: 0 };
+
+  processBatch(bytes: Uint8Array): ReceivedBatch {
+    const batch = packetBatch.decode(bytes);
+    const lines = batch.packets.map(({ data }) => `${new TextDecoder().decode(data)}\n`).join("");
+    const packets = batch.packets.length;
+    const size = batch.packets.reduce((sum, { data }) => sum + data.length, 0);
+    this.#chunk = { packets, bytes: size, json: new TextEncoder().encode(lines) };
+    return {
+      hunterId: batch.hunter_id,
+      sequence: batch.sequence,
+      timestampNs: batch.timestamp_ns,
+      packets,
+      bytes: size,
+      captured: batch.stats?.total_captured ?? 0n,
+      matched: batch.stats?.filtered_matched ?? 0n,
+      dropped: batch.stats?.dropped ?? 0n,
+    };
+  }
+
+  take(): Chunk {
+    const chunk = this.#chunk;
+    this.#chunk = { packets: 0, bytes: 0 };
+    return chunk;
+  }
+}
+
+/** Records the packets' texts. */
+export class RecordingSink implements Sink {
+  readonly name = "the record";
+  readonly needs = ["json"] as const;
+  readonly texts: string[] = [];
+  /** While set, writes wait for it. */
+  gate: Promise<void> | undefined;
+  closed = false;
+
+  async write(chunk: Chunk): Promise<void> {
+    await this.gate;
+    this.texts.push(...new TextDecoder().decode(chunk.json).split("\n").filter((line) => line !== ""));
+  }
+
+  close(): Promise<void> {
+    this.closed = true;
+    return Promise.resolve();
+  }
+}
+
+/** A processor that listens on loopback. */
+export async function startProcessor(
+  options: Partial<ProcessorOptions> & { port?: number; security?: Partial<typeof plainText> } = {},
+): Promise<{ processor: Processor; port: number; sink: RecordingSink }> {
+  const sink = new RecordingSink();
+  const processor = new Processor({
+    id: "processor-1",
+    listen: `127.0.0.1:${options.port ?? 0}`,
+    credentials: () => serverCredentials({ ...plainText, ...options.security }),
+    maxHunters: 100,
+    maxSubscribers: 100,
+    filterFile: undefined,
+    decoder: new TextDecoderOfBatches(),
+    sinks: [sink],
+    onSinkFailure: () => {},
+    ...options,
+  });
+  const port = await processor.start();
+  assert.ok(port);
+  return { processor, port, sink };
+}
+
+/** A hunter for the processor at that port, started, and the lines that it tells. */
+export function startHunter(
+  port: number,
+  options: Partial<HunterOptions> & { id?: string; host?: string; security?: () => ReturnType<typeof channelSecurity> } =
+    {},
+): { hunter: Hunter; lines: string[]; send(...texts: string[]): void } {
+  const lines: string[] = [];
+  const address = `${options.host ?? "127.0.0.1"}:${port}`;
+  const hunter = new Hunter({
+    processor: address,
+    security: () => channelSecurity(plainText, address),
+    identity: {
+      id: options.id ?? "hunter-1",
+      hostname: "edge",
+      interfaces: ["eth0", "eth1"],
+      filterTypes: ["bpf", "ip_address", "dns_domain"],
+      bufferBytes: 2_048_000,
+    },
+    limits: {
+      queue: { batches: 1_000, packets: 100_000, bytes: 100_000_000 },
+      window: { batches: 100, bytes: 10_000_000 },
+    },
+    figures: () => ({ captured: 10, matched: 7, dropped: 2, failed: false }),
+    onFilters: () => {},
+    onState: (_state, line) => lines.push(line),
+    timings: quick,
+    ...options,
+  });
+  hunter.start();
+  const send = (...texts: string[]) => {
+    const piece = pieceOf(...texts);
+    hunter.outbox.queue.add({
+      pieces: [piece],
+      packets: piece.packets,
+      bytes: piece.bytes.length,
+      closedNs: BigInt(Date.now()) * 1_000_000n,
+      stats: hunter.batchStats(),
+    });
+  };
+  return { hunter, lines, send };
+}
+
+/** Encoded packets with these texts as their data. */
+export function pieceOf(...texts: string[]): WirePiece {
+  const packets = texts.map((text) => {
+    const data = new TextEncoder().encode(text);
+    return {
+      data,
+      timestamp_ns: 1n,
+      capture_length: data.length,
+      original_length: data.length,
+      interface_index: 0,
+      link_type: 1,
+      metadata: null,
+      interface_name: "eth0",
+      matched_filter_ids: [],
+      tls_keys: null,
+    };
+  });
+  const message = { hunter_id: "", sequence: 0n, timestamp_ns: 0n, packets, stats: null };
+  return { bytes: packetBatch.encode(message), packets: packets.length };
+}
+
+/** A server whose answers the test writes itself. Methods that it does not name are unimplemented. */
+export async function startScript(
+  script: { data?: UntypedServiceImplementation; management?: UntypedServiceImplementation },
+): Promise<{ server: Server; port: number }> {
+  const server = new Server();
+  server.addService(dataService, script.data ?? {});
+  server.addService(managementService, script.management ?? {});
+  const port = await new Promise<number>((resolve, reject) =>
+    server.bindAsync(
+      "127.0.0.1:0",
+      ServerCredentials.createInsecure(),
+      (error, bound) => error === null ? resolve(bound) : reject(error),
+    )
+  );
+  return { server, port };
+}
+
+/** Management methods of a scripted server that take every hunter and say nothing more. */
+export const welcoming: UntypedServiceImplementation = {
+  RegisterHunter: (_call: unknown, reply: (error: null, response: RegistrationResponse) => void) =>
+    reply(null, { accepted: true, error: "", assigned_id: "", filters: [], config: null }),
+  Heartbeat: (call: { resume(): void; on(event: "end", listener: () => void): void; end(): void }) => {
+    call.resume();
+    call.on("end", () => call.end());
+  },
+  SubscribeFilters: () => {},
+};
+
+/** Resolves when `condition` holds; fails with `what` when it does not for a long time. */
+export async function eventually(what: string, condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + 15_000;
+  while (!condition()) {
+    assert.ok(Date.now() < deadline, `never happened: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** `count` texts that tell where they come from. */
+export function numbered(prefix: string, count: number): string[] {
+  return Array.from({ length: count }, (_, at) => `${prefix}-${at}`);
+}
