@@ -1,4 +1,5 @@
 import type { ServerDuplexStream, UntypedServiceImplementation } from "@grpc/grpc-js";
+import { Wake } from "../delivery/wake.ts";
 import { FlowControl, type StreamControl } from "../proto/data_messages.ts";
 import { runIdKey } from "../proto/packet_batch.ts";
 import { logger } from "../telemetry/log.ts";
@@ -51,6 +52,10 @@ export class DataService {
     const runId = run === undefined ? undefined : String(run);
     this.#streams.add(call);
     let hunterId: string | undefined;
+    const gone = () => call.cancelled || call.destroyed || call.writableEnded;
+    const writable = new Wake();
+    call.on("drain", () => writable.wake());
+    call.on("close", () => writable.wake());
     try {
       // Leaving the loop must not destroy the stream: its status is still to be sent.
       for await (const batch of call.iterator({ destroyOnReturn: false })) {
@@ -58,7 +63,10 @@ export class DataService {
         if (hunterId === undefined) log.debug(`hunter ${key.hunterId} at ${call.getPeer()} sends packets`);
         hunterId = key.hunterId;
         this.#hunters.seen(hunterId);
-        await acknowledge(call, key.sequence);
+        if (gone()) return;
+        call.write({ ack_sequence: key.sequence, flow_control: FlowControl.FLOW_CONTINUE, error: "" });
+        // A hunter that does not read its acknowledgements is not read, either.
+        while (call.writableNeedDrain && !gone()) await writable.wait();
       }
       call.end();
     } catch (error) {
@@ -71,14 +79,4 @@ export class DataService {
       log.debug(`the packet stream of hunter ${hunterId ?? "(unknown)"} ended`);
     }
   }
-}
-
-async function acknowledge(call: PacketCall, sequence: bigint): Promise<void> {
-  if (call.cancelled || call.destroyed || call.writableEnded) return;
-  const ready = call.write({ ack_sequence: sequence, flow_control: FlowControl.FLOW_CONTINUE, error: "" });
-  if (ready) return;
-  await new Promise<void>((resolve) => {
-    call.once("drain", resolve);
-    call.once("close", resolve);
-  });
 }

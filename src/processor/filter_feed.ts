@@ -30,6 +30,7 @@ export class FilterFeed {
   /** Sends what has changed since the last time; false when nothing has. */
   update(): boolean {
     let changed = false;
+    if (this.#call.writableEnded) return false;
     for (const [type, filter] of this.#changes()) {
       if (this.#call.writableNeedDrain || this.#call.destroyed) return true;
       changed = true;

@@ -1,4 +1,4 @@
-import { isMap, isSeq, LineCounter, parseDocument, type YAMLSeq } from "yaml";
+import { isMap, isSeq, LineCounter, parseDocument, Scalar, type YAMLSeq } from "yaml";
 import { z } from "zod";
 import { type Filter, type FilterTypeName, filterTypeNames } from "../engine/filter.ts";
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
@@ -8,10 +8,19 @@ import { filterProblem } from "./filter_validation.ts";
 /** Every scalar is read as the text that stands in the file: `0049...` is a number of digits, not an integer. */
 const yamlOptions = { schema: "failsafe" as const, lineCounter: undefined as LineCounter | undefined };
 
-const flag = z.string().regex(/^(true|false)$/i, "must be true or false").transform((text) =>
-  /^true$/i.test(text)
-);
-const text = z.string("must be text");
+/** Says what a value must be, where zod would speak of types of TypeScript. */
+const wanted = (what: string) => ({
+  error: (issue: z.core.$ZodRawIssue) =>
+    issue.code === "unrecognized_keys"
+      ? undefined
+      : issue.input === undefined
+      ? "is missing"
+      : `must be ${what}`,
+});
+
+const flag = z.string(wanted("true or false")).regex(/^(true|false)$/i, "must be true or false")
+  .transform((text) => /^true$/i.test(text));
+const text = z.string(wanted("text"));
 
 /** `dns_domain`, or `FILTER_DNS_DOMAIN` as the enum writes it. */
 const type = text.transform((name, context): FilterTypeName => {
@@ -30,13 +39,16 @@ const fileSchema = z.strictObject({
         id: text,
         type,
         pattern: text,
-        target_hunters: z.union([z.literal("").transform(() => []), z.array(text)]).default([]),
+        target_hunters: z.union([z.literal("").transform(() => []), z.array(text, wanted("a list"))]).default(
+          [],
+        ),
         enabled: flag.default(true),
         description: text.default(""),
-      }),
+      }, wanted("a filter: id, type, pattern")),
+      wanted("a list of filters"),
     ),
   ]).default([]),
-});
+}, wanted("a mapping with the key filters"));
 
 /**
  * Reads filters from YAML: a list under `filters`, each with `id`, `type`, `pattern`, and if wanted `target_hunters`,
@@ -63,7 +75,9 @@ export function parseFilters(source: string, path: string): Filter[] {
   const content: unknown = document.toJS();
   const result = fileSchema.safeParse(content === null || content === "" ? {} : content);
   if (!result.success) {
-    const [issue] = result.error.issues.flatMap(innermost);
+    // A key that is not known often is the one that is missing.
+    const issues = result.error.issues.flatMap(innermost);
+    const issue = issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0];
     const keys = issue?.code === "unrecognized_keys" ? issue.keys : [];
     const problem = keys.length > 0
       ? `unknown key "${keys[0]}"`
@@ -121,13 +135,20 @@ export function writeFilter(path: string, id: string, filter: Filter | undefined
 
 function entryOf(filter: Filter): Record<string, unknown> {
   return {
-    id: filter.id,
+    id: quoted(filter.id),
     type: filter.type,
-    pattern: filter.pattern,
-    ...(filter.targetHunters.length > 0 && { target_hunters: filter.targetHunters }),
-    enabled: filter.enabled,
-    ...(filter.description !== "" && { description: filter.description }),
+    pattern: quoted(filter.pattern),
+    ...(filter.targetHunters.length > 0 && { target_hunters: filter.targetHunters.map(quoted) }),
+    enabled: String(filter.enabled),
+    ...(filter.description !== "" && { description: quoted(filter.description) }),
   };
+}
+
+/** Other readers of the file take what looks like a number, a date or a boolean for one. */
+function quoted(text: string): Scalar {
+  const scalar = new Scalar(text);
+  scalar.type = Scalar.QUOTE_DOUBLE;
+  return scalar;
 }
 
 /** In one step where the folder may be written, so that no reader ever sees half a file. */
@@ -163,6 +184,6 @@ function innermost(issue: Issue): Issue[] {
   );
 }
 
-function sentence(key: PropertyKey | undefined, message = "not a filter file"): string {
-  return key === undefined ? message : `${String(key)}: ${message}`;
+function sentence(key: PropertyKey = "the file", message = "is wrong"): string {
+  return `${typeof key === "number" ? `entry ${key + 1}` : String(key)} ${message}`;
 }

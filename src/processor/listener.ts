@@ -61,6 +61,8 @@ function reasonOf(error: unknown): string {
   const text = messageOf(error);
   if (text.includes("EADDRINUSE")) return "another program listens there: stop it, or choose another port";
   if (text.includes("EACCES")) return "not allowed: ports below 1024 need more rights";
-  if (text.includes("EADDRNOTAVAIL") || text.includes("ENOTFOUND")) return "this machine has no such address";
+  if (/EADDRNOTAVAIL|EINVAL|ENOTFOUND|Name resolution failed/.test(text)) {
+    return "this machine has no such address";
+  }
   return text;
 }

@@ -108,7 +108,7 @@ export class ManagementService {
     call.on("data", (beat: messages.HunterHeartbeat) => {
       this.#hunters.report(beat);
       // A hunter that does not read its answers gets no more of them.
-      if (call.writableNeedDrain) return;
+      if (call.writableNeedDrain || call.writableEnded) return;
       call.write({
         timestamp_ns: beat.timestamp_ns,
         status: this.#node.status,

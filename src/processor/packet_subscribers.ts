@@ -108,7 +108,7 @@ class PacketSubscriber {
   }
 
   #send(): void {
-    if (this.#call.writableNeedDrain || this.#call.destroyed) return;
+    if (this.#call.writableNeedDrain || this.#call.writableEnded || this.#call.destroyed) return;
     let sent = 0;
     for (const bytes of this.#waiting) {
       sent += 1;

@@ -5,23 +5,32 @@
  * @module
  */
 import "../../src/runtime/environment.ts";
-import { Server, ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import {
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
 import assert from "node:assert/strict";
 import type { Chunk, WirePiece } from "../../src/engine/chunk.ts";
+import { Channel } from "../../src/hunter/channel.ts";
 import type { HunterTimings } from "../../src/hunter/connection.ts";
-import { channelSecurity } from "../../src/hunter/credentials.ts";
+import { channelSecurity, type SecuritySettings } from "../../src/hunter/credentials.ts";
 import { Hunter, type HunterOptions } from "../../src/hunter/hunter.ts";
 import type { BatchDecoder, ReceivedBatch } from "../../src/processor/batch_decoder.ts";
 import { Processor, type ProcessorOptions } from "../../src/processor/processor.ts";
-import { serverCredentials } from "../../src/processor/server_credentials.ts";
+import { serverCredentials, type ServerSecuritySettings } from "../../src/processor/server_credentials.ts";
 import { codecOf } from "../../src/proto/contract.ts";
-import type { PacketBatch } from "../../src/proto/data_messages.ts";
+import type { PacketBatch, StreamControl } from "../../src/proto/data_messages.ts";
 import type { RegistrationResponse } from "../../src/proto/management_messages.ts";
 import { dataService, managementService } from "../../src/proto/services.ts";
 import type { Sink } from "../../src/sinks/sink.ts";
 
 /** The batch message, packets included. */
 export const packetBatch = codecOf<PacketBatch>("lippycat.data.PacketBatch");
+
+/** The packet stream, as a scripted server sees it. */
+export type PacketCall = ServerDuplexStream<Uint8Array, StreamControl>;
 
 /** Timings that make tests quick. */
 export const quick: HunterTimings = {
@@ -33,7 +42,7 @@ export const quick: HunterTimings = {
 };
 
 /** Plain text on both sides. */
-export const plainText = {
+export const plainText: SecuritySettings & ServerSecuritySettings = {
   insecure: true,
   tlsCa: undefined,
   tlsCert: undefined,
@@ -79,8 +88,11 @@ export class RecordingSink implements Sink {
   /** While set, writes wait for it. */
   gate: Promise<void> | undefined;
   closed = false;
+  /** Writes begun. */
+  writes = 0;
 
   async write(chunk: Chunk): Promise<void> {
+    this.writes += 1;
     await this.gate;
     this.texts.push(...new TextDecoder().decode(chunk.json).split("\n").filter((line) => line !== ""));
   }
@@ -93,7 +105,7 @@ export class RecordingSink implements Sink {
 
 /** A processor that listens on loopback. */
 export async function startProcessor(
-  options: Partial<ProcessorOptions> & { port?: number; security?: Partial<typeof plainText> } = {},
+  options: Partial<ProcessorOptions> & { port?: number; security?: Partial<ServerSecuritySettings> } = {},
 ): Promise<{ processor: Processor; port: number; sink: RecordingSink }> {
   const sink = new RecordingSink();
   const processor = new Processor({
@@ -116,8 +128,11 @@ export async function startProcessor(
 /** A hunter for the processor at that port, started, and the lines that it tells. */
 export function startHunter(
   port: number,
-  options: Partial<HunterOptions> & { id?: string; host?: string; security?: () => ReturnType<typeof channelSecurity> } =
-    {},
+  options: Partial<HunterOptions> & {
+    id?: string;
+    host?: string;
+    security?: () => ReturnType<typeof channelSecurity>;
+  } = {},
 ): { hunter: Hunter; lines: string[]; send(...texts: string[]): void } {
   const lines: string[] = [];
   const address = `${options.host ?? "127.0.0.1"}:${port}`;
@@ -203,6 +218,68 @@ export const welcoming: UntypedServiceImplementation = {
   },
   SubscribeFilters: () => {},
 };
+
+/** A TCP connection in the middle that can be cut, as networks do. */
+export class Link {
+  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  readonly #connections = new Set<Deno.Conn>();
+  readonly #forwarding: Promise<unknown>[] = [];
+  readonly #target: number;
+  #stalled: PromiseWithResolvers<void> | undefined;
+
+  constructor(target: number) {
+    this.#target = target;
+    this.#forwarding.push(this.#accept());
+  }
+
+  get port(): number {
+    return this.#listener.addr.port;
+  }
+
+  /** Carries nothing more towards the side that connected. */
+  stall(): void {
+    this.#stalled ??= Promise.withResolvers();
+  }
+
+  /** Cuts what is connected now. */
+  cut(): void {
+    this.#stalled?.resolve();
+    for (const connection of this.#connections) connection.close();
+    this.#connections.clear();
+  }
+
+  async close(): Promise<void> {
+    this.#listener.close();
+    this.cut();
+    await Promise.allSettled(this.#forwarding);
+  }
+
+  async #accept(): Promise<void> {
+    for await (const near of this.#listener) {
+      const far = await Deno.connect({ port: this.#target });
+      this.#connections.add(near).add(far);
+      this.#forwarding.push(this.#forward(near, far, false), this.#forward(far, near, true));
+    }
+  }
+
+  async #forward(from: Deno.Conn, to: Deno.Conn, stalls: boolean): Promise<void> {
+    try {
+      for await (const bytes of from.readable) {
+        if (stalls) await this.#stalled?.promise;
+        for (let written = 0; written < bytes.length;) written += await to.write(bytes.subarray(written));
+      }
+      await to.closeWrite();
+    } catch {
+      // Cut.
+    }
+  }
+}
+
+/** A channel as hunters have it. */
+export function channelTo(port: number): Channel {
+  const address = `127.0.0.1:${port}`;
+  return new Channel(address, channelSecurity(plainText, address));
+}
 
 /** Resolves when `condition` holds; fails with `what` when it does not for a long time. */
 export async function eventually(what: string, condition: () => boolean): Promise<void> {

@@ -10,8 +10,8 @@ use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
 /// End of the recency list, and "no slot".
 const NONE: u32 = u32::MAX;
 
-/// Most entries that a map can be given room for. Slots and list links are 32 bits wide.
-pub const MAX_CAPACITY: usize = 1 << 30;
+/// Most entries that a map can be given room for. Far more than fit into 4 GiB of memory.
+pub const MAX_CAPACITY: usize = 1 << 26;
 
 /// One stored entry, with its place in the recency list.
 struct Entry<K, V> {

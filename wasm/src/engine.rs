@@ -9,8 +9,10 @@ use crate::matching::filter_set::{FilterSet, Subject};
 use crate::net::{self, Fragment, Packet, Transport, bpf::Program, cooked, link_type};
 use crate::record::{Reader, Record, Step, write};
 use crate::wire::captured_packet::{Header, put_batch_element, put_fields};
-use crate::wire::metadata::{Metadata, put_metadata};
+use crate::wire::encoder::Protobuf;
+use crate::wire::metadata::{self, Metadata};
 use crate::wire::packet_batch::{self, ReceivedPacket};
+use crate::wire::time::Clock;
 use crate::wire::{json, protobuf, text};
 
 /// Output bit: `PacketBatch.packets` fields.
@@ -154,6 +156,7 @@ pub struct Engine {
     fragments: BoundedMap<FragmentKey, FragmentFate>,
     rendered: Rendered,
     scratch: Scratch,
+    clock: Clock,
     counters: Counters,
     notices: Vec<String>,
     noticed_dns: bool,
@@ -183,6 +186,7 @@ impl Engine {
             fragments: BoundedMap::new(FRAGMENT_LIMIT),
             rendered: Rendered::default(),
             scratch: Scratch::default(),
+            clock: Clock::default(),
             counters: Counters::default(),
             notices: Vec::new(),
             noticed_dns: false,
@@ -408,21 +412,24 @@ impl Engine {
 
     /// Renders a packet that was captured here.
     fn render(&mut self, header: &Header, packet: &Packet, verdict: Option<&Verdict>, frame: &[u8]) {
-        let Self { scratch, filters, rendered, counters, options, .. } = self;
+        let Self { scratch, filters, rendered, counters, options, clock, .. } = self;
         let Scratch { messages, message_count, info, fields, frame: rewritten, matched } = scratch;
         let dns = verdict.and_then(|verdict| Some((messages.first()?, verdict)));
         let metadata = Metadata { packet, dns, messages: *message_count, info };
+        let ids = || matched.iter().map(|number| filters.id(*number));
+        if options.outputs & JSON != 0 {
+            json::put_captured(&mut rendered.json, clock, header, &metadata, ids());
+        }
+        if options.outputs & (WIRE | TEXT) == 0 {
+            return;
+        }
         let write = |fields: &mut Vec<u8>, header: &Header| {
             fields.clear();
-            let ids = matched.iter().map(|number| filters.id(*number));
-            put_fields(fields, header, |out| put_metadata(out, &metadata), ids);
+            put_fields(fields, header, |encoder| metadata::encode(encoder, &metadata), ids());
         };
         write(fields, header);
-        if options.outputs & JSON != 0 {
-            json::put_packet(&mut rendered.json, b"", fields);
-        }
         if options.outputs & TEXT != 0 {
-            text::put_packet(&mut rendered.text, b"", fields);
+            text::put_packet(&mut rendered.text, clock, b"", fields);
         }
         if options.outputs & WIRE == 0 {
             return;
@@ -480,15 +487,15 @@ impl Engine {
                 _ => None,
             };
             let metadata = Metadata { packet: &packet, dns, messages: *message_count, info };
-            protobuf::put_nested(&mut enriched, 7, |out| put_metadata(out, &metadata));
+            protobuf::put_nested(&mut enriched, 7, |out| metadata::encode(&mut Protobuf(out), &metadata));
         }
         enriched.extend_from_slice(received.encoded);
-        let Self { rendered, options, .. } = self;
+        let Self { rendered, options, clock, .. } = self;
         if options.outputs & JSON != 0 {
-            json::put_packet(&mut rendered.json, hunter_id, &enriched);
+            json::put_received(&mut rendered.json, clock, hunter_id, &enriched);
         }
         if options.outputs & TEXT != 0 {
-            text::put_packet(&mut rendered.text, hunter_id, &enriched);
+            text::put_packet(&mut rendered.text, clock, hunter_id, &enriched);
         }
         if options.outputs & WIRE != 0 {
             rendered.put_wire(options, b"", &enriched);

@@ -28,7 +28,8 @@ pub fn append_hex(octets: &[u8], text: &mut Vec<u8>) {
 pub fn append_base64(octets: &[u8], text: &mut Vec<u8>) {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for chunk in octets.chunks(3) {
-        let bits = chunk.iter().zip([16, 8, 0]).fold(0, |bits, (octet, shift)| bits | u32::from(*octet) << shift);
+        let bits =
+            chunk.iter().zip([16, 8, 0]).fold(0, |bits, (octet, shift)| bits | u32::from(*octet) << shift);
         for (index, shift) in [18, 12, 6, 0].into_iter().enumerate() {
             let digit = DIGITS[(bits >> shift & 63) as usize];
             text.push(if index <= chunk.len() { digit } else { b'=' });
@@ -47,7 +48,6 @@ pub fn append_base32hex(octets: &[u8], text: &mut Vec<u8>) {
             held -= 5;
             text.push(DIGITS[(bits >> held & 31) as usize]);
         }
-        bits &= 31;
     }
     if held > 0 {
         text.push(DIGITS[(bits << (5 - held) & 31) as usize]);

@@ -326,14 +326,7 @@ impl Message {
             self.known[1] = (record.data, data);
         }
         let class = self.class(record.class);
-        self.answers.push(Answer {
-            name,
-            rr_type: record.rr_type,
-            class,
-            ttl: record.ttl,
-            data,
-            readable,
-        });
+        self.answers.push(Answer { name, rr_type: record.rr_type, class, ttl: record.ttl, data, readable });
         Some(record.end)
     }
 

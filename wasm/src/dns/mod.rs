@@ -6,6 +6,7 @@ pub mod entropy;
 pub mod info;
 pub mod message;
 pub mod mnemonic;
+pub mod name_facts;
 pub mod names;
 pub mod rdata;
 pub mod stream;
@@ -17,7 +18,8 @@ pub mod tunneling;
 pub use info::write_info;
 pub use message::{Message, Outcome};
 
-use entropy::Entropy;
+use message::Header;
+use name_facts::NameReader;
 use tracker::{Endpoints, Key, Tracker};
 use tunneling::{Detector, Sample};
 
@@ -58,9 +60,8 @@ pub struct Verdict {
 
 /// Judges messages by those before them. Time is capture time, so the same packets give the same verdicts.
 pub struct Analyzer {
-    detector: Option<Detector>,
+    detection: Option<Detection>,
     tracker: Tracker,
-    entropy: Entropy,
     /// The name at hand, normalized.
     name: Vec<u8>,
     queries: u64,
@@ -68,13 +69,20 @@ pub struct Analyzer {
     correlated: u64,
 }
 
+struct Detection {
+    names: NameReader,
+    detector: Detector,
+}
+
 impl Analyzer {
     /// An analyzer; without `detect_tunneling` all scores are 0.
     pub fn new(detect_tunneling: bool) -> Self {
         Self {
-            detector: detect_tunneling.then(|| Detector::new(tunneling::MAX_DOMAINS)),
+            detection: detect_tunneling.then(|| Detection {
+                names: NameReader::new(),
+                detector: Detector::new(tunneling::MAX_DOMAINS),
+            }),
             tracker: Tracker::new(tracker::MAX_PENDING),
-            entropy: Entropy::new(),
             name: Vec::new(),
             queries: 0,
             responses: 0,
@@ -89,28 +97,21 @@ impl Analyzer {
         let count = if response { &mut self.responses } else { &mut self.queries };
         *count += 1;
         let Some(question) = message.question() else { return verdict };
-        let text = message.text(question.name);
-        suffix::normalize(text, &mut self.name);
-        if let Some(waited) = self.correlate(message, flow, question.rr_type, timestamp_ns) {
+        suffix::normalize(message.text(question.name), &mut self.name);
+        let hash = name_facts::hash(&self.name);
+        let rr_type = question.rr_type;
+        if let Some(waited) = self.correlate(message.header(), flow, hash, rr_type, timestamp_ns) {
             self.correlated += 1;
             verdict.correlated_query = true;
             verdict.query_response_time_ms = waited;
         }
-        let Some(detector) = &mut self.detector else { return verdict };
-        let (base, subdomain) = suffix::split(&self.name);
-        let (subdomain_entropy, name_entropy) = self.entropy.of_prefix_and_whole(&self.name, subdomain.len());
-        verdict.entropy_score = name_entropy;
-        if flow.scored && !self.name.is_empty() && !suffix::is_reverse_mapping(&self.name) {
-            let sample = Sample {
-                base,
-                subdomain,
-                name_length: text.len(),
-                rr_type: question.rr_type,
-                name_entropy,
-                subdomain_entropy,
-                timestamp_ns,
-            };
-            verdict.tunneling_score = if response { detector.response(&sample) } else { detector.query(&sample) };
+        let Some(Detection { names, detector }) = &mut self.detection else { return verdict };
+        let name = names.facts(&self.name, hash);
+        verdict.entropy_score = name.entropy;
+        if flow.scored && name.length > 0 && !name.reverse_mapping {
+            let sample = Sample { name, rr_type, timestamp_ns };
+            verdict.tunneling_score =
+                if response { detector.response(&sample) } else { detector.query(&sample) };
         }
         verdict
     }
@@ -137,18 +138,25 @@ impl Analyzer {
 
     /// Base domains displaced for want of room.
     pub fn domain_evictions(&self) -> u64 {
-        self.detector.as_ref().map_or(0, Detector::evictions)
+        self.detection.as_ref().map_or(0, |detection| detection.detector.evictions())
     }
 
     /// Notes a query, or finds the one that a response answers and returns the milliseconds between them.
-    fn correlate(&mut self, message: &Message, flow: &FlowView, rr_type: u16, timestamp_ns: i64) -> Option<i64> {
+    fn correlate(
+        &mut self,
+        header: &Header,
+        flow: &FlowView,
+        name: u64,
+        rr_type: u16,
+        timestamp_ns: i64,
+    ) -> Option<i64> {
         if MULTICAST_PORTS.contains(&flow.source_port) || MULTICAST_PORTS.contains(&flow.destination_port) {
             return None;
         }
-        let header = message.header();
         let source = (&flow.source, flow.source_port);
         let destination = (&flow.destination, flow.destination_port);
-        let (client, server) = if header.is_response() { (destination, source) } else { (source, destination) };
+        let (client, server) =
+            if header.is_response() { (destination, source) } else { (source, destination) };
         let endpoints = Endpoints {
             transport: flow.transport,
             client: client.0,
@@ -156,7 +164,7 @@ impl Analyzer {
             server: server.0,
             server_port: server.1,
         };
-        let key = Key::new(&endpoints, header.id, &self.name, rr_type);
+        let key = Key::new(&endpoints, header.id, name, rr_type);
         if header.is_response() {
             return self.tracker.response(key, timestamp_ns);
         }

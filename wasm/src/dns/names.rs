@@ -82,7 +82,7 @@ fn append_labels(labels: &[u8], text: &mut Vec<u8>) {
         position += 1 + usize::from(std::mem::replace(length, b'.'));
         dots += DOT;
     }
-    let classes = text.iter().skip(start).map(|octet| CLASS[usize::from(*octet)]);
+    let classes = text.get(start..).unwrap_or_default().iter().map(|octet| CLASS[usize::from(*octet)]);
     if classes.sum::<u32>() != dots {
         text.truncate(start);
         append_special_labels(labels, text);

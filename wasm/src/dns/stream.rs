@@ -38,7 +38,8 @@ pub struct Messages<'a> {
 pub fn messages(segment: &[u8]) -> Messages<'_> {
     let first = split_frame(segment).map(|(first, _)| first);
     let framed = first.is_some_and(|first| {
-        let divided = divides_evenly(segment) && Header::read(first.bytes).is_some_and(|header| sane(&header));
+        let divided =
+            divides_evenly(segment) && Header::read(first.bytes).is_some_and(|header| sane(&header));
         divided || is_plausible(first.bytes, first.length)
     });
     if framed {
@@ -93,7 +94,8 @@ fn is_plausible(payload: &[u8], length: usize) -> bool {
     let records: usize = records.into_iter().map(usize::from).sum();
     // A question has at least 5 octets, a record 11.
     let least = HEADER_LENGTH + 5 * usize::from(header.question_count) + 11 * records;
-    let something = usize::from(header.question_count) + records > 0 || header.is_response() || header.opcode() == 6;
+    let something =
+        usize::from(header.question_count) + records > 0 || header.is_response() || header.opcode() == 6;
     let whole = payload.len() == length;
     sane(&header)
         && something

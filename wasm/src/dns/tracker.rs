@@ -1,6 +1,6 @@
 //! Which query a response answers, and how long it took.
 
-use std::hash::Hasher;
+use std::hash::{Hash, Hasher};
 
 use crate::bounded::{BoundedMap, MixHasher};
 
@@ -26,14 +26,22 @@ pub struct Endpoints<'a> {
 }
 
 /// What query and response have in common, as 128 bits of hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key(u64, u64);
 
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // Both are hashes; one will do to find a place.
+        state.write_u64(self.0 ^ self.1);
+    }
+}
+
 impl Key {
-    /// The key of a message: `name` is the normalized name of its first question, `rr_type` the type asked for.
-    pub fn new(endpoints: &Endpoints, id: u16, name: &[u8], rr_type: u16) -> Self {
+    /// The key of a message: `name` is the hash of the normalized name of its first question, `rr_type` the type
+    /// asked for.
+    pub fn new(endpoints: &Endpoints, id: u16, name: u64, rr_type: u16) -> Self {
         let mut question = MixHasher::with_seed(1);
-        question.write(name);
+        question.write_u64(name);
         let rest = u64::from(endpoints.transport) << 32 | u64::from(rr_type) << 16 | u64::from(id);
         question.write_u64(rest);
         let mut hosts = MixHasher::with_seed(2);

@@ -1,9 +1,8 @@
 //! Signs of data carried in names: a score from 0 to 1 per message, from the name itself and from what was
 //! asked below the same base domain before.
 
-use std::hash::Hasher;
-
-use crate::bounded::{BoundedMap, MixHasher};
+use super::name_facts::NameFacts;
+use crate::bounded::BoundedMap;
 
 /// Most base domains held. A further one displaces the one asked for longest ago.
 pub const MAX_DOMAINS: usize = 5_000;
@@ -23,21 +22,13 @@ const SUBDOMAIN_LENGTH: usize = 20;
 const TYPE_NULL: u16 = 10;
 const TYPE_TXT: u16 = 16;
 
-/// What the detector needs of one message.
+/// What the detector looks at in one message.
 #[derive(Clone, Copy, Debug)]
-pub struct Sample<'a> {
-    /// Base domain of the name, normalized.
-    pub base: &'a [u8],
-    /// What stands before the base domain; may be empty.
-    pub subdomain: &'a [u8],
-    /// Octets of the name's text.
-    pub name_length: usize,
+pub struct Sample {
+    /// The name of its first question.
+    pub name: NameFacts,
     /// Type asked for.
     pub rr_type: u16,
-    /// Entropy of the name, bits per character.
-    pub name_entropy: f64,
-    /// Entropy of the subdomain, bits per character.
-    pub subdomain_entropy: f64,
     /// Capture time in nanoseconds.
     pub timestamp_ns: i64,
 }
@@ -57,7 +48,7 @@ impl Detector {
     pub fn query(&mut self, sample: &Sample) -> f64 {
         let now = sample.timestamp_ns;
         while self.domains.pop_oldest_if(|_, domain| domain.idle(now)).is_some() {}
-        let domain = self.domains.touch_or_insert_with(hash(sample.base), |evicted| {
+        let domain = self.domains.touch_or_insert_with(sample.name.base, |evicted| {
             // Of an evicted domain only the memory of its set lives on.
             let mut domain = Domain::default();
             if let Some(Domain { subdomains, .. }) = evicted {
@@ -72,7 +63,7 @@ impl Detector {
 
     /// The score of a response: that of its name now. Nothing is taken into account.
     pub fn response(&self, sample: &Sample) -> f64 {
-        match self.domains.get(&hash(sample.base)) {
+        match self.domains.get(&sample.name.base) {
             Some(domain) if !domain.idle(sample.timestamp_ns) => domain.score(sample),
             _ => Domain::default().score(sample),
         }
@@ -113,13 +104,14 @@ impl Domain {
 
     fn update(&mut self, sample: &Sample) {
         self.queries += 1;
-        self.length += sample.name_length as u64;
+        self.length += sample.name.length as u64;
         self.last_seen_ns = sample.timestamp_ns;
-        if !sample.subdomain.is_empty() {
+        if sample.name.subdomain_length > 0 {
             self.with_subdomain += 1;
-            self.subdomains.insert(hash(sample.subdomain));
+            self.subdomains.insert(sample.name.subdomain);
         }
-        if sample.subdomain.len() >= SUBDOMAIN_LENGTH && sample.subdomain_entropy >= ENTROPY_THRESHOLD {
+        let random = sample.name.subdomain_entropy >= ENTROPY_THRESHOLD;
+        if random && sample.name.subdomain_length >= SUBDOMAIN_LENGTH {
             self.random += 1;
         }
         if matches!(sample.rr_type, TYPE_TXT | TYPE_NULL) {
@@ -130,8 +122,8 @@ impl Domain {
     fn score(&self, sample: &Sample) -> f64 {
         let ratio = |part: u64, whole: u64| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
         let mut score = 0.0;
-        if sample.name_entropy >= ENTROPY_THRESHOLD {
-            score += 0.30 * (sample.name_entropy - ENTROPY_THRESHOLD).min(1.0);
+        if sample.name.entropy >= ENTROPY_THRESHOLD {
+            score += 0.30 * (sample.name.entropy - ENTROPY_THRESHOLD).min(1.0);
         }
         let distinct = self.subdomains.len();
         if distinct > 10 {
@@ -200,8 +192,20 @@ fn put(cells: &mut [u32], value: u32) -> bool {
     false
 }
 
-fn hash(text: &[u8]) -> u64 {
-    let mut hasher = MixHasher::default();
-    hasher.write(text);
-    hasher.finish()
+#[cfg(test)]
+mod tests {
+    use super::{DistinctCount, MAX_SUBDOMAINS};
+
+    #[test]
+    fn a_count_at_its_end_holds_no_memory() {
+        let mut count = DistinctCount::default();
+        for number in 1..=3 * MAX_SUBDOMAINS as u64 {
+            for _ in 0..2 {
+                count.insert(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            }
+            assert_eq!(count.len() as u64, number.min(MAX_SUBDOMAINS as u64));
+            assert!(count.cells.len() <= 2 * MAX_SUBDOMAINS.next_power_of_two());
+            assert_eq!(count.cells.is_empty(), count.len() == MAX_SUBDOMAINS);
+        }
+    }
 }

@@ -75,7 +75,9 @@ impl Part {
             if self.octets.get(matched) == Some(&octet) {
                 return matched + 1;
             }
-            let Some(border) = matched.checked_sub(1).and_then(|last| self.borders.get(last)) else { return 0 };
+            let Some(border) = matched.checked_sub(1).and_then(|last| self.borders.get(last)) else {
+                return 0;
+            };
             matched = *border;
         }
     }
@@ -148,9 +150,9 @@ mod tests {
         match pattern.split_first() {
             None => value.is_empty(),
             Some((b'*', rest)) => (0..=value.len()).any(|from| slow(rest, &value[from..])),
-            Some((octet, rest)) => value.split_first().is_some_and(|(first, value)| {
-                first.eq_ignore_ascii_case(octet) && slow(rest, value)
-            }),
+            Some((octet, rest)) => value
+                .split_first()
+                .is_some_and(|(first, value)| first.eq_ignore_ascii_case(octet) && slow(rest, value)),
         }
     }
 

@@ -1,6 +1,8 @@
 //! `CapturedPacket` (`proto/data.proto`): the engine's result for one packet.
 
-use super::protobuf::{put_bytes, put_element, put_nested, put_uint, put_varint, varint_length};
+use super::encoder::{Encoder, Protobuf};
+use super::protobuf::{put_bytes, put_varint, varint_length};
+use super::schema::captured_packet as field;
 
 /// Field number of `PacketBatch.packets`.
 const PACKETS: u32 = 4;
@@ -22,24 +24,33 @@ pub struct Header<'a> {
     pub interface_name: &'a [u8],
 }
 
-/// Appends the fields of a `CapturedPacket` but for its frame: `header`, the metadata that `write_metadata`
-/// appends, and the ids of the filters that let it pass.
+/// Encodes a `CapturedPacket` but for its frame: `header`, the metadata that `write_metadata` adds, and the ids of
+/// the filters that let it pass. The time stamp comes before them, from the caller.
+pub fn encode<'a, E: Encoder>(
+    encoder: &mut E,
+    header: &Header,
+    write_metadata: impl FnOnce(&mut E),
+    matched_filter_ids: impl Iterator<Item = &'a str>,
+) {
+    encoder.unsigned(&field::CAPTURE_LENGTH, u64::from(header.capture_length));
+    encoder.unsigned(&field::ORIGINAL_LENGTH, u64::from(header.original_length));
+    encoder.unsigned(&field::INTERFACE_INDEX, u64::from(header.interface_index));
+    encoder.unsigned(&field::LINK_TYPE, u64::from(header.link_type));
+    encoder.inline(&field::METADATA, write_metadata);
+    encoder.text(&field::INTERFACE_NAME, header.interface_name);
+    encoder.texts(&field::MATCHED_FILTER_IDS, matched_filter_ids);
+}
+
+/// Appends the protobuf fields of a `CapturedPacket` but for its frame.
 pub fn put_fields<'a>(
     out: &mut Vec<u8>,
     header: &Header,
-    write_metadata: impl FnOnce(&mut Vec<u8>),
+    write_metadata: impl FnOnce(&mut Protobuf),
     matched_filter_ids: impl Iterator<Item = &'a str>,
 ) {
-    put_uint(out, 2, header.timestamp_ns as u64);
-    put_uint(out, 3, u64::from(header.capture_length));
-    put_uint(out, 4, u64::from(header.original_length));
-    put_uint(out, 5, u64::from(header.interface_index));
-    put_uint(out, 6, u64::from(header.link_type));
-    put_nested(out, 7, write_metadata);
-    put_bytes(out, 8, header.interface_name);
-    for id in matched_filter_ids {
-        put_element(out, 9, id.as_bytes());
-    }
+    let mut encoder = Protobuf(out);
+    encoder.signed(&field::TIMESTAMP_NS, header.timestamp_ns);
+    encode(&mut encoder, header, write_metadata, matched_filter_ids);
 }
 
 /// Appends a whole packet as an element of `PacketBatch.packets`: its frame, then its other `fields`.
@@ -62,7 +73,12 @@ mod tests {
             let frame = vec![7u8; length];
             let header = Header { timestamp_ns: -5, capture_length: 3, link_type: 1, ..Header::default() };
             let mut fields = Vec::new();
-            put_fields(&mut fields, &header, |out| put_bytes(out, 1, b"DNS"), ["a", "b"].into_iter());
+            put_fields(
+                &mut fields,
+                &header,
+                |encoder| put_bytes(encoder.0, 1, b"DNS"),
+                ["a", "b"].into_iter(),
+            );
             let mut out = Vec::new();
             put_batch_element(&mut out, &frame, &fields);
             let elements: Vec<_> = Fields::of(&out).collect();

@@ -3,16 +3,37 @@
 
 use std::io::Write;
 
+use super::captured_packet::{self, Header};
+use super::encoder::Json;
+use super::metadata::{self, Metadata};
 use super::protobuf::{Fields, Value};
-use super::schema::{CAPTURED_PACKET, Field, Kind};
-use super::time::put_rfc3339;
+use super::schema::{Field, Key, Kind, captured_packet as field};
+use super::time::Clock;
 
 /// Messages nested deeper than this are left out. The contract needs three levels.
 const DEPTH_LIMIT: u32 = 8;
 
-/// Appends one line for `packet`, an encoded `CapturedPacket`. `hunter_id` is the sender of the batch it came
-/// in; empty on the node that captured it.
-pub fn put_packet(out: &mut Vec<u8>, hunter_id: &[u8], packet: &[u8]) {
+/// Appends one line for a packet that was captured here.
+pub fn put_captured<'a>(
+    out: &mut Vec<u8>,
+    clock: &mut Clock,
+    header: &Header,
+    metadata: &Metadata,
+    matched_filter_ids: impl Iterator<Item = &'a str>,
+) {
+    out.extend_from_slice(b"{\"timestamp\":\"");
+    clock.put_rfc3339(out, header.timestamp_ns);
+    out.extend_from_slice(b"\",\"timestamp_ns\":");
+    clock.put_nanoseconds(out, header.timestamp_ns);
+    let mut encoder = Json { out, first: false };
+    let write_metadata = |encoder: &mut Json| metadata::encode(encoder, metadata);
+    captured_packet::encode(&mut encoder, header, write_metadata, matched_filter_ids);
+    out.extend_from_slice(b"}\n");
+}
+
+/// Appends one line for `packet`, an encoded `CapturedPacket` as it was received. `hunter_id` is the sender of the
+/// batch that it came in.
+pub fn put_received(out: &mut Vec<u8>, clock: &mut Clock, hunter_id: &[u8], packet: &[u8]) {
     let timestamp_ns = Fields::of(packet)
         .filter_map(|field| match field {
             (2, Value::Varint(value)) => Some(value as i64),
@@ -21,13 +42,10 @@ pub fn put_packet(out: &mut Vec<u8>, hunter_id: &[u8], packet: &[u8]) {
         .last()
         .unwrap_or(0);
     out.extend_from_slice(b"{\"timestamp\":\"");
-    put_rfc3339(out, timestamp_ns, 9);
-    out.push(b'"');
-    if !hunter_id.is_empty() {
-        put_key(out, "hunter_id", &mut false);
-        put_text(out, hunter_id);
-    }
-    put_fields(out, CAPTURED_PACKET, packet, &mut false, DEPTH_LIMIT);
+    clock.put_rfc3339(out, timestamp_ns);
+    out.extend_from_slice(b"\",\"hunter_id\":");
+    put_text(out, hunter_id);
+    put_fields(out, field::ALL, packet, &mut false, DEPTH_LIMIT);
     out.extend_from_slice(b"}\n");
 }
 
@@ -82,13 +100,13 @@ fn put_fields_in_order(
             (Kind::Hidden, _) => {}
             (Kind::Inline(inner), Value::Bytes(bytes)) => put_fields(out, inner, bytes, first, depth - 1),
             _ if field.repeated => {
-                put_key(out, field.name, first);
+                put_key(out, field, first);
                 out.push(if matches!(field.kind, Kind::Map) { b'{' } else { b'[' });
                 put_element(out, field.kind, value, depth);
                 open = Some(field);
             }
             _ => {
-                put_key(out, field.name, first);
+                put_key(out, field, first);
                 put_value(out, field.kind, Some(value), depth);
             }
         }
@@ -119,7 +137,7 @@ fn put_fields_in_any_order(
                 put_default(out, field, first);
                 continue;
             }
-            put_key(out, field.name, first);
+            put_key(out, field, first);
             out.push(if matches!(field.kind, Kind::Map) { b'{' } else { b'[' });
             for (at, value) in values.enumerate() {
                 if at > 0 {
@@ -146,13 +164,13 @@ fn put_fields_in_any_order(
                 if let Kind::Inline(_) = field.kind {
                     put_fields(out, inner, &merged, first, depth - 1);
                 } else {
-                    put_key(out, field.name, first);
+                    put_key(out, field, first);
                     put_object(out, inner, &merged, depth - 1);
                 }
             }
             kind => match found.by_ref().last() {
                 Some(value) => {
-                    put_key(out, field.name, first);
+                    put_key(out, field, first);
                     put_value(out, kind, Some(value), depth);
                 }
                 None => put_default(out, field, first),
@@ -166,7 +184,7 @@ fn put_default(out: &mut Vec<u8>, field: &Field, first: &mut bool) {
     if !field.always {
         return;
     }
-    put_key(out, field.name, first);
+    put_key(out, field, first);
     if field.repeated { out.extend_from_slice(b"[]") } else { put_value(out, field.kind, None, 1) }
 }
 
@@ -185,15 +203,9 @@ fn put_element(out: &mut Vec<u8>, kind: Kind, value: Value, depth: u32) {
 fn put_value(out: &mut Vec<u8>, kind: Kind, value: Option<Value>, depth: u32) {
     match (kind, value) {
         (Kind::Unsigned, Some(Value::Varint(value))) => put_decimal(out, value),
-        (Kind::Signed, Some(Value::Varint(value))) => {
-            if (value as i64) < 0 {
-                out.push(b'-');
-            }
-            put_decimal(out, (value as i64).unsigned_abs());
-        }
+        (Kind::Signed, Some(Value::Varint(value))) => put_signed(out, value as i64),
         (Kind::Unsigned | Kind::Signed, _) => out.push(b'0'),
-        (Kind::Bool, Some(Value::Varint(1..))) => out.extend_from_slice(b"true"),
-        (Kind::Bool, _) => out.extend_from_slice(b"false"),
+        (Kind::Bool, value) => put_bool(out, matches!(value, Some(Value::Varint(1..)))),
         (Kind::Double, Some(Value::Fixed64(bits))) => put_double(out, f64::from_bits(bits)),
         (Kind::Double, _) => out.push(b'0'),
         (Kind::Message(inner), Some(Value::Bytes(bytes))) => put_object(out, inner, bytes, depth - 1),
@@ -216,64 +228,109 @@ fn put_map_entry(out: &mut Vec<u8>, entry: &[u8]) {
     put_text(out, text);
 }
 
-fn put_key(out: &mut Vec<u8>, name: &str, first: &mut bool) {
-    if !std::mem::take(first) {
-        out.push(b',');
+/// Appends `,"name":`, without the comma for the first member of an object.
+#[inline]
+pub fn put_key(out: &mut Vec<u8>, field: &Field, first: &mut bool) {
+    let Key { padded, length } = &field.key;
+    let start = out.len();
+    out.extend_from_slice(padded);
+    out.truncate(start + length);
+    if std::mem::take(first) {
+        out.remove(start);
     }
-    out.push(b'"');
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
 }
 
 /// JSON has no infinities and no NaN: they become 0, as a score that cannot be told.
-fn put_double(out: &mut Vec<u8>, value: f64) {
-    if value.is_finite() {
+pub fn put_double(out: &mut Vec<u8>, value: f64) {
+    if value.is_finite() && value != 0.0 {
         let _ = write!(out, "{value}");
     } else {
         out.push(b'0');
     }
 }
 
-/// Appends decimal digits.
+/// Appends `true` or `false`.
 #[inline]
-pub fn put_decimal(out: &mut Vec<u8>, mut value: u64) {
-    let mut digits = [0u8; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
+pub fn put_bool(out: &mut Vec<u8>, value: bool) {
+    if value { out.extend_from_slice(b"true") } else { out.extend_from_slice(b"false") }
 }
 
-/// Length of the run at the front of `text` that needs no escape: printable ASCII but for quote and backslash.
-/// Eight bytes at a time; the tests for a byte below 0x20, of 0x7f, or equal to one value are the classic ones on
-/// words of bytes.
+/// Appends decimal digits, with a sign where it is negative.
 #[inline]
-fn plain_run(text: &[u8]) -> usize {
+pub fn put_signed(out: &mut Vec<u8>, value: i64) {
+    if value < 0 {
+        out.push(b'-');
+    }
+    put_decimal(out, value.unsigned_abs());
+}
+
+/// Appends decimal digits.
+#[inline]
+pub fn put_decimal(out: &mut Vec<u8>, value: u64) {
+    // Division of 32-bit numbers is much the faster one in WebAssembly.
+    match u32::try_from(value) {
+        Ok(value) if value < 10 => out.push(b'0' + value as u8),
+        Ok(value) => {
+            let mut digits = [0u8; 10];
+            let mut at = digits.len();
+            let mut rest = value;
+            while rest > 0 {
+                at -= 1;
+                digits[at] = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+            digits[at..].iter().for_each(|digit| out.push(*digit));
+        }
+        Err(_) => {
+            let _ = write!(out, "{value}");
+        }
+    }
+}
+
+/// Appends a JSON string. Control characters, C1 included, are escaped, so that a terminal that shows the line is
+/// not steered by it; octets that are not UTF-8 become U+FFFD.
+#[inline]
+pub fn put_text(out: &mut Vec<u8>, text: &[u8]) {
+    out.push(b'"');
+    out.reserve(text.len() + 1);
+    let (words, tail) = text.as_chunks::<8>();
+    let mut copied = 0;
+    // Copies of fixed size: short slices are what there is most of, and their copies are calls in WebAssembly.
+    for word in words {
+        if has_special(u64::from_ne_bytes(*word)) {
+            break;
+        }
+        out.extend_from_slice(word);
+        copied += 8;
+    }
+    if copied == words.len() * 8 {
+        for byte in tail {
+            if !is_plain(*byte) {
+                break;
+            }
+            out.push(*byte);
+            copied += 1;
+        }
+    }
+    if copied < text.len() {
+        put_special_text(out, &text[copied..]);
+    }
+    out.push(b'"');
+}
+
+/// Whether one of eight bytes needs an escape: not printable ASCII, quote, or backslash. The tests on words of bytes
+/// are the classic ones.
+#[inline]
+fn has_special(word: u64) -> bool {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
     let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
-    let mut run = 0;
-    let mut chunks = text.chunks_exact(8);
-    for chunk in chunks.by_ref() {
-        let Ok(bytes) = <[u8; 8]>::try_from(chunk) else { break };
-        let word = u64::from_ne_bytes(bytes);
-        let special = word & HIGHS
-            | word.wrapping_sub(ONES * 0x20) & HIGHS
-            | zero(word ^ (ONES * 0x7f))
-            | zero(word ^ (ONES * u64::from(b'"')))
-            | zero(word ^ (ONES * u64::from(b'\\')));
-        if special != 0 {
-            return run + chunk.iter().take_while(|byte| is_plain(**byte)).count();
-        }
-        run += 8;
-    }
-    run + chunks.remainder().iter().take_while(|byte| is_plain(**byte)).count()
+    word & HIGHS
+        | word.wrapping_sub(ONES * 0x20) & HIGHS
+        | zero(word ^ (ONES * 0x7f))
+        | zero(word ^ (ONES * u64::from(b'"')))
+        | zero(word ^ (ONES * u64::from(b'\\')))
+        != 0
 }
 
 #[inline]
@@ -281,13 +338,12 @@ fn is_plain(byte: u8) -> bool {
     (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\'
 }
 
-/// Appends a JSON string. Control characters, C1 included, are escaped, so that a terminal that shows the line is
-/// not steered by it; octets that are not UTF-8 become U+FFFD.
-pub fn put_text(out: &mut Vec<u8>, text: &[u8]) {
-    out.push(b'"');
+#[cold]
+fn put_special_text(out: &mut Vec<u8>, text: &[u8]) {
     let mut rest = text;
     while !rest.is_empty() {
-        let (run, special) = rest.split_at(plain_run(rest));
+        let plain = rest.iter().take_while(|byte| is_plain(**byte)).count();
+        let (run, special) = rest.split_at(plain);
         out.extend_from_slice(run);
         rest = match special.first() {
             None => special,
@@ -313,7 +369,6 @@ pub fn put_text(out: &mut Vec<u8>, text: &[u8]) {
             }
         };
     }
-    out.push(b'"');
 }
 
 fn put_escape(out: &mut Vec<u8>, byte: u8) {
@@ -332,7 +387,7 @@ fn put_escape(out: &mut Vec<u8>, byte: u8) {
 #[cfg(test)]
 mod tests {
     use super::super::protobuf::{put_bytes, put_double, put_element, put_nested, put_uint};
-    use super::super::schema::PACKET_METADATA;
+    use super::super::schema::packet_metadata;
     use super::*;
 
     fn text_of(bytes: &[u8]) -> String {
@@ -356,18 +411,27 @@ mod tests {
     }
 
     #[test]
-    fn plain_runs_end_where_they_should() {
-        let mut text = [b'x'; 40];
-        for at in 0..40 {
-            for special in [0u8, 0x1f, b'"', b'\\', 0x7f, 0x80, 0xff, b' ', b'~', b'a'] {
-                text[at] = special;
-                for start in 0..=at {
-                    let run = text[start..].iter().take_while(|byte| is_plain(**byte)).count();
-                    assert_eq!(plain_run(&text[start..]), run, "{special} at {at} from {start}");
-                }
+    fn special_bytes_are_found_in_words() {
+        let mut word = [b'x'; 8];
+        for at in 0..8 {
+            for byte in 0..=255 {
+                word[at] = byte;
+                assert_eq!(has_special(u64::from_ne_bytes(word)), !is_plain(byte), "{byte} at {at}");
             }
-            text[at] = b'x';
+            word[at] = b'x';
         }
+    }
+
+    #[test]
+    fn decimals() {
+        for value in [0u64, 9, 10, 99, 4_294_967_295, 4_294_967_296, u64::MAX] {
+            let mut out = Vec::new();
+            put_decimal(&mut out, value);
+            assert_eq!(String::from_utf8(out).unwrap(), value.to_string());
+        }
+        let mut out = Vec::new();
+        put_signed(&mut out, i64::MIN);
+        assert_eq!(String::from_utf8(out).unwrap(), i64::MIN.to_string());
     }
 
     /// Both ways of rendering agree on messages that come in order.
@@ -384,8 +448,8 @@ mod tests {
             put_nested(out, 18, |out| put_uint(out, 4, 4));
         });
         let (mut in_order, mut in_any) = (Vec::new(), Vec::new());
-        assert!(put_fields_in_order(&mut in_order, PACKET_METADATA, &metadata, &mut true, 8));
-        put_fields_in_any_order(&mut in_any, PACKET_METADATA, &metadata, &mut true, 8);
+        assert!(put_fields_in_order(&mut in_order, packet_metadata::ALL, &metadata, &mut true, 8));
+        put_fields_in_any_order(&mut in_any, packet_metadata::ALL, &metadata, &mut true, 8);
         assert_eq!(String::from_utf8(in_order).unwrap(), String::from_utf8(in_any).unwrap());
     }
 
@@ -413,7 +477,7 @@ mod tests {
         });
         put_element(&mut packet, 9, b"f1");
         let mut out = Vec::new();
-        put_packet(&mut out, b"edge", &packet);
+        put_received(&mut out, &mut Clock::default(), b"edge", &packet);
         assert_eq!(
             String::from_utf8(out).unwrap(),
             concat!(
@@ -441,7 +505,7 @@ mod tests {
             put_nested(out, 12, |_| {});
         });
         let mut out = Vec::new();
-        put_packet(&mut out, b"", &packet);
+        put_received(&mut out, &mut Clock::default(), b"", &packet);
         let line = String::from_utf8(out).unwrap();
         assert!(line.contains(r#""protocol":"DNS""#) && line.contains(r#""answers":[]"#), "{line}");
     }

@@ -1,7 +1,8 @@
 //! `PacketMetadata` and `DNSMetadata` (`proto/data.proto`) from what the engine found in a packet.
 
+use super::encoder::Encoder;
 use super::json::put_decimal;
-use super::protobuf::{put_bool, put_bytes, put_double, put_nested, put_uint};
+use super::schema::{dns_answer, dns_metadata as dns, packet_metadata as field};
 use crate::dns::message::Message;
 use crate::dns::{Verdict, mnemonic};
 use crate::net::{Packet, Transport};
@@ -18,76 +19,79 @@ pub struct Metadata<'a> {
     pub info: &'a [u8],
 }
 
-/// Appends the fields of a `PacketMetadata`.
-pub fn put_metadata(out: &mut Vec<u8>, metadata: &Metadata) {
+/// Encodes a `PacketMetadata`.
+pub fn encode<E: Encoder>(encoder: &mut E, metadata: &Metadata) {
     let packet = metadata.packet;
     let protocol = match metadata.dns {
         Some(_) => dns_protocol_name(packet.source_port, packet.destination_port),
         None => protocol_name(packet),
     };
-    put_bytes(out, 1, protocol.as_bytes());
+    encoder.text(&field::PROTOCOL, protocol.as_bytes());
     if let Some(ip) = &packet.ip {
-        put_nested(out, 2, |out| ip.source.write_text(out));
-        put_nested(out, 3, |out| ip.destination.write_text(out));
+        encoder.plain_text(&field::SRC_IP, |out| ip.source.write_text(out));
+        encoder.plain_text(&field::DST_IP, |out| ip.destination.write_text(out));
     }
-    put_uint(out, 4, u64::from(packet.source_port));
-    put_uint(out, 5, u64::from(packet.destination_port));
+    encoder.unsigned(&field::SRC_PORT, u64::from(packet.source_port));
+    encoder.unsigned(&field::DST_PORT, u64::from(packet.destination_port));
     match packet.transport {
-        Transport::Udp => put_bytes(out, 6, b"UDP"),
-        Transport::Tcp => put_bytes(out, 6, b"TCP"),
+        Transport::Udp => encoder.text(&field::TRANSPORT, b"UDP"),
+        Transport::Tcp => encoder.text(&field::TRANSPORT, b"TCP"),
         _ => {}
     }
     if metadata.dns.is_some() {
-        put_bytes(out, 9, metadata.info);
+        encoder.text(&field::INFO, metadata.info);
     } else if packet.transport == Transport::Tcp {
-        put_nested(out, 9, |out| put_tcp_info(out, packet));
+        encoder.plain_text(&field::INFO, |out| put_tcp_info(out, packet));
     }
     if metadata.messages > 1 {
-        put_nested(out, 10, |out| {
-            put_bytes(out, 1, b"dns.messages");
-            put_nested(out, 2, |out| put_decimal(out, metadata.messages as u64));
-        });
+        encoder.entry(&field::DETAILS, "dns.messages", |out| put_decimal(out, metadata.messages as u64));
     }
     if let Some((message, verdict)) = metadata.dns {
-        put_nested(out, 12, |out| put_dns(out, message, verdict));
+        encoder.message(&field::DNS, |encoder| encode_dns(encoder, message, verdict));
     }
 }
 
-/// Appends the fields of a `DNSMetadata`.
-fn put_dns(out: &mut Vec<u8>, message: &Message, verdict: &Verdict) {
+/// Encodes a `DNSMetadata`.
+fn encode_dns<E: Encoder>(encoder: &mut E, message: &Message, verdict: &Verdict) {
     let header = message.header();
-    put_uint(out, 1, u64::from(header.id));
-    put_bool(out, 2, header.is_response());
-    put_bytes(out, 3, mnemonic::opcode(header.opcode()).as_bytes());
-    put_bytes(out, 4, mnemonic::rcode(message.rcode()).as_bytes());
-    put_bool(out, 5, header.authoritative());
-    put_bool(out, 6, header.truncated());
-    put_bool(out, 7, header.recursion_desired());
-    put_bool(out, 8, header.recursion_available());
-    put_bool(out, 9, header.authenticated_data());
-    put_bool(out, 10, header.checking_disabled());
-    put_uint(out, 11, u64::from(header.question_count));
-    put_uint(out, 12, u64::from(header.answer_count));
-    put_uint(out, 13, u64::from(header.authority_count));
-    put_uint(out, 14, u64::from(header.additional_count));
-    if let Some(question) = message.question() {
-        put_bytes(out, 15, message.text(question.name));
-        put_bytes(out, 16, mnemonic::rr_type(question.rr_type).as_bytes());
-        put_bytes(out, 17, mnemonic::class(question.class).as_bytes());
-    }
-    for answer in message.answers() {
-        put_nested(out, 18, |out| {
-            put_bytes(out, 1, message.text(answer.name));
-            put_bytes(out, 2, mnemonic::rr_type(answer.rr_type).as_bytes());
-            put_bytes(out, 3, mnemonic::class(answer.class).as_bytes());
-            put_uint(out, 4, u64::from(answer.ttl));
-            put_bytes(out, 5, message.text(answer.data));
-        });
-    }
-    put_uint(out, 19, verdict.query_response_time_ms as u64);
-    put_bool(out, 20, verdict.correlated_query);
-    put_double(out, 21, verdict.tunneling_score);
-    put_double(out, 22, verdict.entropy_score);
+    encoder.unsigned(&dns::TRANSACTION_ID, u64::from(header.id));
+    encoder.boolean(&dns::IS_RESPONSE, header.is_response());
+    encoder.text(&dns::OPCODE, mnemonic::opcode(header.opcode()).as_bytes());
+    encoder.text(&dns::RESPONSE_CODE, mnemonic::rcode(message.rcode()).as_bytes());
+    encoder.boolean(&dns::AUTHORITATIVE, header.authoritative());
+    encoder.boolean(&dns::TRUNCATED, header.truncated());
+    encoder.boolean(&dns::RECURSION_DESIRED, header.recursion_desired());
+    encoder.boolean(&dns::RECURSION_AVAILABLE, header.recursion_available());
+    encoder.boolean(&dns::AUTHENTICATED_DATA, header.authenticated_data());
+    encoder.boolean(&dns::CHECKING_DISABLED, header.checking_disabled());
+    encoder.unsigned(&dns::QUESTION_COUNT, u64::from(header.question_count));
+    encoder.unsigned(&dns::ANSWER_COUNT, u64::from(header.answer_count));
+    encoder.unsigned(&dns::AUTHORITY_COUNT, u64::from(header.authority_count));
+    encoder.unsigned(&dns::ADDITIONAL_COUNT, u64::from(header.additional_count));
+    let question = message.question();
+    encoder.text(&dns::QUERY_NAME, question.map_or(b"", |question| message.text(question.name)));
+    encoder.text(
+        &dns::QUERY_TYPE,
+        question
+            .map(|question| mnemonic::rr_type(question.rr_type))
+            .as_ref()
+            .map_or(b"", |name| name.as_bytes()),
+    );
+    encoder.text(
+        &dns::QUERY_CLASS,
+        question.map(|question| mnemonic::class(question.class)).as_ref().map_or(b"", |name| name.as_bytes()),
+    );
+    encoder.messages(&dns::ANSWERS, message.answers().iter(), |encoder, answer| {
+        encoder.text(&dns_answer::NAME, message.text(answer.name));
+        encoder.text(&dns_answer::TYPE, mnemonic::rr_type(answer.rr_type).as_bytes());
+        encoder.text(&dns_answer::CLASS, mnemonic::class(answer.class).as_bytes());
+        encoder.unsigned(&dns_answer::TTL, u64::from(answer.ttl));
+        encoder.text(&dns_answer::DATA, message.text(answer.data));
+    });
+    encoder.signed(&dns::QUERY_RESPONSE_TIME_MS, verdict.query_response_time_ms);
+    encoder.boolean(&dns::CORRELATED_QUERY, verdict.correlated_query);
+    encoder.double(&dns::TUNNELING_SCORE, verdict.tunneling_score);
+    encoder.double(&dns::ENTROPY_SCORE, verdict.entropy_score);
 }
 
 /// The three protocols that speak in DNS messages: RFC 1035, RFC 6762 (port 5353), RFC 4795 (port 5355).

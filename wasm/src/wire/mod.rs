@@ -1,10 +1,10 @@
 //! What leaves the engine: protobuf messages of the wire contract, and their renderings as JSON lines and text.
 //!
-//! A packet is encoded once, as the fields of a `CapturedPacket` without its frame. JSON and text are made from
-//! those bytes, so they cannot differ from what goes over the wire, and the processor renders what it receives
-//! with the same code.
+//! What the engine says of a packet is written once, against [`encoder::Encoder`], and comes out as protobuf or JSON.
+//! Packets that a processor receives are rendered from their bytes, by the tables of [`schema`].
 
 pub mod captured_packet;
+pub mod encoder;
 pub mod json;
 pub mod metadata;
 pub mod packet_batch;

@@ -113,7 +113,7 @@ mod tests {
         });
         let mut fields = Vec::new();
         let header = Header { timestamp_ns: 5, original_length: 80, link_type: 113, ..Header::default() };
-        put_fields(&mut fields, &header, |out| put_bytes(out, 1, b"DNS"), std::iter::empty());
+        put_fields(&mut fields, &header, |encoder| put_bytes(encoder.0, 1, b"DNS"), std::iter::empty());
         put_batch_element(&mut batch, b"frame", &fields);
         batch.extend_from_slice(&[0x22, 1, 0xff]);
         assert_eq!(

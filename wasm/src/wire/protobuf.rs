@@ -74,19 +74,31 @@ pub fn put_element(out: &mut Vec<u8>, field: u32, value: &[u8]) {
 /// Appends a length-delimited field whose content `write` appends; present even when that is empty.
 #[inline]
 pub fn put_nested(out: &mut Vec<u8>, field: u32, write: impl FnOnce(&mut Vec<u8>)) {
-    put_varint(out, u64::from(field) << 3 | 2);
-    let mark = out.len();
-    out.push(0);
+    let mark = open_nested(out, field);
     write(out);
-    let length = out.len() - mark - 1;
+    close_nested(out, mark);
+}
+
+/// Begins a length-delimited field; what is appended until [`close_nested`] is its content.
+#[inline]
+pub fn open_nested(out: &mut Vec<u8>, field: u32) -> usize {
+    put_varint(out, u64::from(field) << 3 | 2);
+    out.push(0);
+    out.len()
+}
+
+/// Ends the field that [`open_nested`] began, with what that returned.
+#[inline]
+pub fn close_nested(out: &mut Vec<u8>, mark: usize) {
+    let length = out.len().saturating_sub(mark);
     let width = varint_length(length as u64);
     if width > 1 {
         // The length took more than the byte that was kept free for it: move the content up.
         out.resize(out.len() + width - 1, 0);
-        out.copy_within(mark + 1..mark + 1 + length, mark + width);
+        out.copy_within(mark..mark + length, mark + width - 1);
     }
     let mut rest = length;
-    for (at, byte) in out[mark..mark + width].iter_mut().enumerate() {
+    for (at, byte) in out.iter_mut().skip(mark.saturating_sub(1)).take(width).enumerate() {
         *byte = rest as u8 & 0x7f | if at + 1 < width { 0x80 } else { 0 };
         rest >>= 7;
     }

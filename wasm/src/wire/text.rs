@@ -2,7 +2,7 @@
 
 use super::json::put_decimal;
 use super::protobuf::{Fields, Value};
-use super::time::put_rfc3339;
+use super::time::Clock;
 
 /// Scores from here on are shown beside a DNS message.
 const NOTABLE_TUNNELING_SCORE: f64 = 0.3;
@@ -10,7 +10,7 @@ const NOTABLE_TUNNELING_SCORE: f64 = 0.3;
 /// Appends one line for `packet`, an encoded `CapturedPacket`:
 /// `2023-11-14T22:13:20.123456Z 192.0.2.1:53 > 192.0.2.2:41000 DNS 79 A example.com -> 192.0.2.3 (12 ms)`.
 /// `hunter_id` leads the line when it is not empty. Control characters are escaped.
-pub fn put_packet(out: &mut Vec<u8>, hunter_id: &[u8], packet: &[u8]) {
+pub fn put_packet(out: &mut Vec<u8>, clock: &mut Clock, hunter_id: &[u8], packet: &[u8]) {
     let mut view = View::default();
     for (number, value) in Fields::of(packet) {
         match (number, value) {
@@ -21,7 +21,7 @@ pub fn put_packet(out: &mut Vec<u8>, hunter_id: &[u8], packet: &[u8]) {
             _ => {}
         }
     }
-    put_rfc3339(out, view.timestamp_ns, 6);
+    clock.put_rfc3339_micros(out, view.timestamp_ns);
     for origin in [hunter_id, view.interface] {
         if !origin.is_empty() {
             out.push(b' ');
@@ -143,7 +143,7 @@ mod tests {
         put_uint(&mut packet, 4, 79);
         put_nested(&mut packet, 7, write);
         let mut out = Vec::new();
-        put_packet(&mut out, hunter_id, &packet);
+        put_packet(&mut out, &mut Clock::default(), hunter_id, &packet);
         String::from_utf8(out).unwrap()
     }
 

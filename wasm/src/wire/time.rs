@@ -1,12 +1,67 @@
 //! Times as text: RFC 3339 in UTC, without a calendar library.
 
-/// Appends the RFC 3339 text of `timestamp_ns` (nanoseconds since 1970-01-01T00:00:00Z) with `digits` digits of
-/// the second, 0 to 9: `2023-11-14T22:13:20.123456789Z`. Every i64 is inside the years 1677 to 2262.
-pub fn put_rfc3339(out: &mut Vec<u8>, timestamp_ns: i64, digits: usize) {
-    let seconds = timestamp_ns.div_euclid(1_000_000_000);
-    let nanoseconds = timestamp_ns.rem_euclid(1_000_000_000) as u32;
-    let (year, month, day) = civil_date(seconds.div_euclid(86_400));
-    let second_of_day = seconds.rem_euclid(86_400) as u32;
+use super::json::{put_decimal, put_signed};
+
+/// Writes times, and remembers the text of the last second: packets come many to a second.
+#[derive(Debug)]
+pub struct Clock {
+    second: i64,
+    /// `2023-11-14T22:13:20` of that second.
+    text: [u8; 19],
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { second: 0, text: *b"1970-01-01T00:00:00" }
+    }
+}
+
+impl Clock {
+    /// Appends the RFC 3339 text of `timestamp_ns` (nanoseconds since 1970-01-01T00:00:00Z) with nanoseconds:
+    /// `2023-11-14T22:13:20.123456789Z`. Every i64 is inside the years 1677 to 2262.
+    #[inline]
+    pub fn put_rfc3339(&mut self, out: &mut Vec<u8>, timestamp_ns: i64) {
+        let fraction = self.put_second(out, timestamp_ns);
+        out.push(b'.');
+        out.extend_from_slice(&nine_digits(fraction));
+        out.push(b'Z');
+    }
+
+    /// The same with microseconds.
+    pub fn put_rfc3339_micros(&mut self, out: &mut Vec<u8>, timestamp_ns: i64) {
+        self.put_rfc3339(out, timestamp_ns);
+        out.truncate(out.len() - 4);
+        out.push(b'Z');
+    }
+
+    /// Appends `timestamp_ns` in decimal.
+    #[inline]
+    pub fn put_nanoseconds(&mut self, out: &mut Vec<u8>, timestamp_ns: i64) {
+        let (seconds, nanoseconds) = (timestamp_ns / 1_000_000_000, timestamp_ns % 1_000_000_000);
+        if seconds > 0 {
+            put_decimal(out, seconds as u64);
+            out.extend_from_slice(&nine_digits(nanoseconds as u32));
+        } else {
+            put_signed(out, timestamp_ns);
+        }
+    }
+
+    /// Appends the text of the second, and returns the nanoseconds beyond it.
+    #[inline]
+    fn put_second(&mut self, out: &mut Vec<u8>, timestamp_ns: i64) -> u32 {
+        let second = timestamp_ns.div_euclid(1_000_000_000);
+        if second != self.second {
+            self.second = second;
+            self.text = second_text(second);
+        }
+        out.extend_from_slice(&self.text);
+        timestamp_ns.rem_euclid(1_000_000_000) as u32
+    }
+}
+
+fn second_text(second: i64) -> [u8; 19] {
+    let (year, month, day) = civil_date(second.div_euclid(86_400));
+    let second_of_day = second.rem_euclid(86_400) as u32;
     let mut text = *b"0000-00-00T00:00:00";
     set_digits(&mut text[0..4], year);
     set_digits(&mut text[5..7], month);
@@ -14,14 +69,13 @@ pub fn put_rfc3339(out: &mut Vec<u8>, timestamp_ns: i64, digits: usize) {
     set_digits(&mut text[11..13], second_of_day / 3600);
     set_digits(&mut text[14..16], second_of_day / 60 % 60);
     set_digits(&mut text[17..19], second_of_day % 60);
-    out.extend_from_slice(&text);
-    let digits = digits.min(9);
-    if digits > 0 {
-        let mut fraction = *b".000000000";
-        set_digits(&mut fraction[1..], nanoseconds);
-        out.extend_from_slice(&fraction[..=digits]);
-    }
-    out.push(b'Z');
+    text
+}
+
+fn nine_digits(value: u32) -> [u8; 9] {
+    let mut digits = [0; 9];
+    set_digits(&mut digits, value);
+    digits
 }
 
 fn set_digits(text: &mut [u8], mut value: u32) {
@@ -52,20 +106,27 @@ mod tests {
 
     #[test]
     fn known_times() {
-        for (timestamp_ns, digits, expected) in [
-            (0, 9, "1970-01-01T00:00:00.000000000Z"),
-            (1_700_000_000_123_456_789, 9, "2023-11-14T22:13:20.123456789Z"),
-            (1_700_000_000_123_456_789, 6, "2023-11-14T22:13:20.123456Z"),
-            (951_782_400_000_000_000, 0, "2000-02-29T00:00:00Z"),
-            (4_107_542_399_000_000_000, 0, "2100-02-28T23:59:59Z"),
-            (4_107_542_400_000_000_000, 0, "2100-03-01T00:00:00Z"),
-            (-1, 9, "1969-12-31T23:59:59.999999999Z"),
-            (i64::MAX, 9, "2262-04-11T23:47:16.854775807Z"),
-            (i64::MIN, 9, "1677-09-21T00:12:43.145224192Z"),
+        let mut clock = Clock::default();
+        for (timestamp_ns, expected) in [
+            (0, "1970-01-01T00:00:00.000000000Z"),
+            (1_700_000_000_123_456_789, "2023-11-14T22:13:20.123456789Z"),
+            (1_700_000_000_000_000_001, "2023-11-14T22:13:20.000000001Z"),
+            (951_782_400_000_000_000, "2000-02-29T00:00:00.000000000Z"),
+            (4_107_542_399_000_000_000, "2100-02-28T23:59:59.000000000Z"),
+            (4_107_542_400_000_000_000, "2100-03-01T00:00:00.000000000Z"),
+            (-1, "1969-12-31T23:59:59.999999999Z"),
+            (i64::MAX, "2262-04-11T23:47:16.854775807Z"),
+            (i64::MIN, "1677-09-21T00:12:43.145224192Z"),
         ] {
             let mut out = Vec::new();
-            put_rfc3339(&mut out, timestamp_ns, digits);
-            assert_eq!(String::from_utf8(out).unwrap(), expected);
+            clock.put_rfc3339(&mut out, timestamp_ns);
+            assert_eq!(String::from_utf8_lossy(&out), expected);
+            out.clear();
+            clock.put_rfc3339_micros(&mut out, timestamp_ns);
+            assert_eq!(String::from_utf8_lossy(&out), format!("{}Z", &expected[..26]));
+            out.clear();
+            clock.put_nanoseconds(&mut out, timestamp_ns);
+            assert_eq!(String::from_utf8(out).unwrap(), timestamp_ns.to_string());
         }
     }
 }

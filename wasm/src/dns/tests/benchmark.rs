@@ -7,18 +7,28 @@ use super::*;
 #[test]
 #[ignore = "prints timings"]
 fn parse_and_observe() {
-    const ROUNDS: usize = 20;
-    let names: Vec<String> = (0..1000).map(|number| format!("host{number}.cdn{}.example{}.com", number % 7, number % 300)).collect();
+    const ROUNDS: usize = 100;
+    let names: Vec<String> = (0..1000)
+        .map(|number| format!("host{number}.cdn{}.example{}.com", number % 7, number % 300))
+        .collect();
     let queries: Vec<Vec<u8>> = names.iter().zip(0..).map(|(name, id)| asking(id, 0x0100, name, 1)).collect();
     let responses: Vec<Vec<u8>> =
         names.iter().zip(0..).map(|(name, id)| answering(id, name, 1, &[192, 0, 2, 1])).collect();
     let chains: Vec<Vec<u8>> = vec![hex(VECTORS[2]); 1000];
-    let there = FlowView { transport: 17, source_port: 40_000, destination_port: 53, scored: true, ..FlowView::default() };
+    let there = FlowView {
+        transport: 17,
+        source_port: 40_000,
+        destination_port: 53,
+        scored: true,
+        ..FlowView::default()
+    };
     let back = FlowView { source_port: 53, destination_port: 40_000, ..there };
     let mut out = Vec::new();
-    for (case, first, second) in
-        [("query", &queries, None), ("query + response", &queries, Some(&responses)), ("CNAME chain", &chains, None)]
-    {
+    for (case, first, second) in [
+        ("query", &queries, None),
+        ("query + response", &queries, Some(&responses)),
+        ("CNAME chain", &chains, None),
+    ] {
         for detect in [false, true] {
             let mut analyzer = Analyzer::new(detect);
             let mut message = Message::new();

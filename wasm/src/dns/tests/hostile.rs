@@ -1,6 +1,6 @@
 use super::super::names::{self, NameError};
-use super::super::{Analyzer, FlowView};
 use super::super::stream::{looks_like_dns, messages};
+use super::super::{Analyzer, FlowView};
 use super::*;
 
 /// Decodes the name at `start` behind a prefix that must be left alone.
@@ -152,7 +152,13 @@ fn names_survive_the_round_trip() {
 }
 
 /// Everything that takes octets from outside, and what must hold of the result.
-fn feed(payload: &[u8], mdns: bool, message: &mut Message, analyzer: &mut Analyzer, out: &mut Vec<u8>) -> Outcome {
+fn feed(
+    payload: &[u8],
+    mdns: bool,
+    message: &mut Message,
+    analyzer: &mut Analyzer,
+    out: &mut Vec<u8>,
+) -> Outcome {
     let outcome = message.parse(payload, mdns);
     assert_eq!(outcome == Outcome::NotDns, payload.len() < 12);
     assert!(message.consumed() <= payload.len());

@@ -317,6 +317,13 @@ fn lying_counts_cost_nothing() {
 }
 
 #[test]
+fn a_pointer_into_the_header_is_read_as_it_stands() {
+    // Id and flags make a label there, at the offset of nothing known yet.
+    let (message, outcome) = parsed(&hex("0161 0000 0001 0000 0000 0000 c000 0001 0001"));
+    assert_eq!((outcome, string(message.question_name())), (Outcome::Whole, "a".into()));
+}
+
+#[test]
 fn trailing_octets_are_not_consumed() {
     let mut payload = hex(VECTORS[1]);
     let length = payload.len();
@@ -350,7 +357,8 @@ fn extended_rcodes() {
 
 #[test]
 fn opt_is_never_an_answer() {
-    let payload = hex("0001 8180 0000 0002 0000 0000 00 0029 04d0 01000000 0000 00 0001 0001 0000003c 0004 c0000201");
+    let payload =
+        hex("0001 8180 0000 0002 0000 0000 00 0029 04d0 01000000 0000 00 0001 0001 0000003c 0004 c0000201");
     let (message, outcome) = parsed(&payload);
     assert_eq!((outcome, message.answers().len(), message.rcode()), (Outcome::Whole, 1, 0));
     assert_eq!(answer_text(&message, &message.answers()[0]), " A IN 60 192.0.2.1");
@@ -360,7 +368,9 @@ fn opt_is_never_an_answer() {
 #[test]
 fn class_flags_of_mdns() {
     // A question that wants a unicast response, and a record that flushes caches.
-    let payload = hex("0000 8400 0001 0001 0000 0000 0161056c6f63616c00 0001 8001 c00c 0001 8001 00000078 0004 c0000201");
+    let payload = hex(
+        "0000 8400 0001 0001 0000 0000 0161056c6f63616c00 0001 8001 c00c 0001 8001 00000078 0004 c0000201",
+    );
     let mut message = Message::new();
     for (mdns, class) in [(true, "IN"), (false, "CLASS32769")] {
         assert_eq!(message.parse(&payload, mdns), Outcome::Whole);
@@ -393,7 +403,9 @@ fn names_for_filters() {
 fn output_is_bounded() {
     // The longest names, each but the first a pointer.
     let mut payload = hex("0001 8180 0001 ffff 0000 0000");
-    let long = wire_name(&["\u{1}".repeat(63), "\u{2}".repeat(63), "\u{3}".repeat(63), "\u{4}".repeat(61)].join("."));
+    let long = wire_name(
+        &["\u{1}".repeat(63), "\u{2}".repeat(63), "\u{3}".repeat(63), "\u{4}".repeat(61)].join("."),
+    );
     assert_eq!(long.len(), 255);
     payload.extend(long);
     payload.extend(hex("0001 0001"));
@@ -428,7 +440,10 @@ fn output_is_bounded() {
     }
     payload.extend(hex("0162 00 0001 0001 0000003c 0004 0a000001"));
     let (message, outcome) = parsed(&payload);
-    assert_eq!((outcome, message.questions().len(), message.answers().len()), (Outcome::Whole, MAX_QUESTIONS, 1));
+    assert_eq!(
+        (outcome, message.questions().len(), message.answers().len()),
+        (Outcome::Whole, MAX_QUESTIONS, 1)
+    );
     assert!(message.clipped());
     assert!(!parsed(&hex(VECTORS[2])).0.clipped());
 }
@@ -443,9 +458,16 @@ fn numbers_have_the_names_of_the_registry() {
     let expected = "NOERROR FORMERR SERVFAIL NXDOMAIN NOTIMP REFUSED YXDOMAIN YXRRSET NXRRSET NOTAUTH NOTZONE \
                     DSOTYPENI";
     assert_eq!(rcodes.join(" "), expected);
-    for (value, name) in
-        [(0, "CLASS0"), (1, "IN"), (2, "CS"), (3, "CH"), (4, "HS"), (254, "NONE"), (255, "ANY"), (65535, "CLASS65535")]
-    {
+    for (value, name) in [
+        (0, "CLASS0"),
+        (1, "IN"),
+        (2, "CS"),
+        (3, "CH"),
+        (4, "HS"),
+        (254, "NONE"),
+        (255, "ANY"),
+        (65535, "CLASS65535"),
+    ] {
         assert_eq!(string(mnemonic::class(value).as_bytes()), name);
     }
     for (value, name) in [
@@ -490,7 +512,10 @@ fn numbers_have_the_names_of_the_registry() {
 #[test]
 fn info_of_messages_without_a_question() {
     for (payload, expected) in [
-        ("0000 8400 0000 0001 0000 0000 0161056c6f63616c00 0001 8001 00000078 0004 c0000201", "A a.local -> 192.0.2.1"),
+        (
+            "0000 8400 0000 0001 0000 0000 0161056c6f63616c00 0001 8001 00000078 0004 c0000201",
+            "A a.local -> 192.0.2.1",
+        ),
         ("0001 8005 0000 0000 0000 0000", "REFUSED"),
         ("0001 3000 0000 0000 0000 0000", "DSO"),
     ] {
@@ -517,4 +542,7 @@ fn info_of_messages_without_a_question() {
     data.extend("€".repeat(85).as_bytes());
     let (message, _) = parsed(&answering(1, "a", 16, &data));
     assert_eq!(info(&message), format!("TXT a -> abc {}...", "€".repeat(84)));
+    data.splice(..4, [2, b'a', b'b']);
+    let (message, _) = parsed(&answering(1, "a", 16, &data));
+    assert_eq!(info(&message), format!("TXT a -> ab {}...", "€".repeat(84)));
 }

@@ -38,9 +38,15 @@ fn answer_text(message: &Message, answer: &Answer) -> String {
     let rr_type = mnemonic::rr_type(answer.rr_type);
     let class = mnemonic::class(answer.class);
     let ttl = answer.ttl.to_string();
-    [message.text(answer.name), rr_type.as_bytes(), class.as_bytes(), ttl.as_bytes(), message.text(answer.data)]
-        .map(string)
-        .join(" ")
+    [
+        message.text(answer.name),
+        rr_type.as_bytes(),
+        class.as_bytes(),
+        ttl.as_bytes(),
+        message.text(answer.data),
+    ]
+    .map(string)
+    .join(" ")
 }
 
 fn info(message: &Message) -> String {

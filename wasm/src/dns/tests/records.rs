@@ -24,7 +24,11 @@ fn presentation_forms() {
         (5, "00", ""),
         (12, "0161c00c", "a.example.com"),
         (39, "0162c00c", "b.example.com"),
-        (6, "026e73c00c04726f6f74c00c0000000100000002000000030000000400000005", "ns.example.com root.example.com"),
+        (
+            6,
+            "026e73c00c04726f6f74c00c0000000100000002000000030000000400000005",
+            "ns.example.com root.example.com",
+        ),
         (15, "000000", "0 ."),
         (15, "ffff0161c00c", "65535 a.example.com"),
         (18, "0001c00c", "1 example.com"),
@@ -52,9 +56,21 @@ fn presentation_forms() {
             "0001 0d 02 00000e10 60000000 5fffffff 04d2 00 0102",
             "A 13 2 3600 20210114082536 20210114082535 1234 . AQI=",
         ),
-        (46, "0006 08 00 00000000 ffffffff 00000000 0000 0161c00c 00", "SOA 8 0 0 21060207062815 19700101000000 0 a.example.com AA=="),
-        (46, "0006 08 00 00000000 3a9b4e80 386d4380 0000 00 00", "SOA 8 0 0 20010227065144 20000101000000 0 . AA=="),
-        (46, "0006 08 00 00000000 38bb2e00 f4d41f80 0000 00 00", "SOA 8 0 0 20000229022504 21000301000000 0 . AA=="),
+        (
+            46,
+            "0006 08 00 00000000 ffffffff 00000000 0000 0161c00c 00",
+            "SOA 8 0 0 21060207062815 19700101000000 0 a.example.com AA==",
+        ),
+        (
+            46,
+            "0006 08 00 00000000 3a9b4e80 386d4380 0000 00 00",
+            "SOA 8 0 0 20010227065144 20000101000000 0 . AA==",
+        ),
+        (
+            46,
+            "0006 08 00 00000000 38bb2e00 f4d41f80 0000 00 00",
+            "SOA 8 0 0 20000229022504 21000301000000 0 . AA==",
+        ),
         (47, "04686f7374c00c 0006400100000003 0401 40", "host.example.com A MX RRSIG NSEC TYPE1025"),
         (47, "04686f7374c00c 000640010000000 3 010140", "host.example.com A MX RRSIG NSEC CAA"),
         (47, "00 ff0101", ". TYPE65287"),
@@ -83,7 +99,11 @@ fn presentation_forms() {
             "0010 0161c00c 0000 0004 0001 0003 0002 0000 0003 0002 0035 0005 0003 010203",
             "16 a.example.com mandatory=alpn,port no-default-alpn port=53 ech=AQID",
         ),
-        (64, "0001 00 0007 0002 2f71 0008 0000 029b 0001 22 029c 0000", r#"1 . dohpath="/q" ohttp key667="\"" key668"#),
+        (
+            64,
+            "0001 00 0007 0002 2f71 0008 0000 029b 0001 22 029c 0000",
+            r#"1 . dohpath="/q" ohttp key667="\"" key668"#,
+        ),
     ] {
         assert_eq!(data_text(rr_type, &hex(data)), expected, "type {rr_type}, data {data}");
     }
@@ -136,7 +156,11 @@ fn malformed_data_is_only_measured() {
         (250, ""),
     ] {
         let data = hex(data);
-        assert_eq!(data_text(rr_type, &data), format!("<data {} bytes>", data.len()), "type {rr_type}, {data:x?}");
+        assert_eq!(
+            data_text(rr_type, &data),
+            format!("<data {} bytes>", data.len()),
+            "type {rr_type}, {data:x?}"
+        );
     }
 }
 
@@ -148,6 +172,7 @@ fn data_may_point_back_but_not_on() {
     payload.extend(hex("c00c 0005 0001 0000003c 0002 c00c"));
     let (message, outcome) = parsed(&payload);
     assert_eq!(outcome, Outcome::Whole);
-    let data: Vec<String> = message.answers().iter().map(|answer| string(message.text(answer.data))).collect();
+    let data: Vec<String> =
+        message.answers().iter().map(|answer| string(message.text(answer.data))).collect();
     assert_eq!(data, ["<data 2 bytes>", "a"]);
 }

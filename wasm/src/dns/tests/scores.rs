@@ -1,4 +1,5 @@
 use super::super::entropy::Entropy;
+use super::super::name_facts::{NameFacts, NameReader, hash};
 use super::super::tunneling::{Detector, MAX_DOMAINS, MAX_IDLE_NS, MAX_SUBDOMAINS, Sample};
 use super::super::{Analyzer, FlowView, Verdict, suffix};
 use super::*;
@@ -18,7 +19,13 @@ impl Session {
     fn new() -> Self {
         Self {
             analyzer: Analyzer::new(true),
-            flow: FlowView { transport: 17, source_port: 40_000, destination_port: 53, scored: true, ..FlowView::default() },
+            flow: FlowView {
+                transport: 17,
+                source_port: 40_000,
+                destination_port: 53,
+                scored: true,
+                ..FlowView::default()
+            },
             time: 1_700_000_000_000_000_000,
         }
     }
@@ -92,7 +99,8 @@ fn entropy_agrees_with_the_formula() {
             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_".chars().collect()
         };
         let letters = 1 + random.below(alphabet.len());
-        let text: String = (0..random.below(300)).map(|_| alphabet[random.below(letters)].to_ascii_lowercase()).collect();
+        let text: String =
+            (0..random.below(300)).map(|_| alphabet[random.below(letters)].to_ascii_lowercase()).collect();
         let cut = text.char_indices().nth(random.below(text.chars().count())).map_or(0, |(at, _)| at);
         let (prefix, whole) = entropy.of_prefix_and_whole(text.as_bytes(), cut);
         close(whole, slow_entropy(&text));
@@ -143,12 +151,9 @@ fn base_domains() {
         assert_eq!((string(found_base), string(found_subdomain)), (base.into(), subdomain.into()), "{name}");
     }
     // The fifteen suffixes that must be known at least.
-    for (top, seconds) in [
-        ("uk", "co org ac gov"),
-        ("au", "com org net edu"),
-        ("nz", "co org net"),
-        ("jp", "co or ne ac"),
-    ] {
+    for (top, seconds) in
+        [("uk", "co org ac gov"), ("au", "com org net edu"), ("nz", "co org net"), ("jp", "co or ne ac")]
+    {
         for second in seconds.split(' ') {
             let name = format!("a.b.{second}.{top}");
             let expected = (format!("b.{second}.{top}"), "a".to_string());
@@ -171,6 +176,37 @@ fn reverse_mapping() {
         ("", false),
     ] {
         assert_eq!(suffix::is_reverse_mapping(name.as_bytes()), expected, "{name}");
+    }
+}
+
+#[test]
+fn remembered_names_have_the_facts_of_new_ones() {
+    let mut entropy = Entropy::new();
+    let mut reader = NameReader::new();
+    let mut check = |name: &str, hash_of_name: u64| {
+        let facts = reader.facts(name.as_bytes(), hash_of_name);
+        let (base, subdomain) = suffix::split(name.as_bytes());
+        let expected = NameFacts {
+            length: name.len(),
+            base: hash(base),
+            subdomain: hash(subdomain),
+            subdomain_length: subdomain.len(),
+            entropy: entropy.of(name.as_bytes()),
+            subdomain_entropy: entropy.of(subdomain),
+            reverse_mapping: name.ends_with(".in-addr.arpa"),
+        };
+        assert_eq!(facts, expected, "{name}");
+    };
+    let mut random = Random(0x0bad_cafe_0bad_cafe);
+    for _ in 0..50_000 {
+        let label = "x".repeat(random.below(30));
+        let name = format!("{label}{}.y{}.co.uk", random.below(3000), random.below(10));
+        check(&name, hash(name.as_bytes()));
+    }
+    // Names with the same hash, one after the other.
+    for name in ["a.example.com", "b.example.com", "b.example.co", "", "a.example.com", "1.in-addr.arpa", ""]
+    {
+        check(name, 7);
     }
 }
 
@@ -203,7 +239,7 @@ fn distinct_subdomains_have_an_end() {
     let mut detector = Detector::new(10);
     for number in 1..=3 * MAX_SUBDOMAINS {
         let subdomain = number.to_string();
-        let score = detector.query(&Sample { subdomain: subdomain.as_bytes(), rr_type: A, ..sample("a.com", 0) });
+        let score = detector.query(&Sample { rr_type: A, ..sample("a.com", &subdomain, 0) });
         let expected = if number > 10 { 0.25 * (number as f64 / 100.0).min(1.0) } else { 0.0 };
         close(score, expected);
     }
@@ -264,7 +300,9 @@ fn responses_report_and_change_nothing() {
 fn names_that_are_not_scored() {
     let tunnel = "abcdefghijklmnopqrst.example.com";
     let mut session = Session::new();
-    for name in ["1.2.0.192.in-addr.arpa", "b.a.9.8.7.6.5.0.4.0.0.0.3.0.0.0.2.0.0.0.1.0.0.0.0.0.0.0.1.2.3.4.ip6.arpa"] {
+    for name in
+        ["1.2.0.192.in-addr.arpa", "b.a.9.8.7.6.5.0.4.0.0.0.3.0.0.0.2.0.0.0.1.0.0.0.0.0.0.0.1.2.3.4.ip6.arpa"]
+    {
         let verdict = session.observe(&asking(1, 0x0100, name, TXT));
         assert_eq!(verdict.tunneling_score, 0.0);
         assert!(verdict.entropy_score > 2.0);
@@ -277,16 +315,16 @@ fn names_that_are_not_scored() {
     assert_eq!(off.observe(&asking(1, 0x0100, tunnel, TXT)), Verdict::default());
 }
 
-fn sample(base: &str, timestamp_ns: i64) -> Sample<'_> {
-    Sample {
-        base: base.as_bytes(),
-        subdomain: b"",
-        name_length: base.len(),
-        rr_type: TXT,
-        name_entropy: 0.0,
-        subdomain_entropy: 0.0,
-        timestamp_ns,
-    }
+/// A query for data below `base`, of a name without entropy.
+fn sample(base: &str, subdomain: &str, timestamp_ns: i64) -> Sample {
+    let name = NameFacts {
+        length: base.len(),
+        base: hash(base.as_bytes()),
+        subdomain: hash(subdomain.as_bytes()),
+        subdomain_length: subdomain.len(),
+        ..NameFacts::default()
+    };
+    Sample { name, rr_type: TXT, timestamp_ns }
 }
 
 #[test]
@@ -294,16 +332,17 @@ fn the_domain_asked_for_longest_ago_is_forgotten() {
     let mut detector = Detector::new(MAX_DOMAINS);
     let names: Vec<String> = (0..=MAX_DOMAINS).map(|number| format!("d{number}.com")).collect();
     for (time, name) in names[..MAX_DOMAINS].iter().enumerate() {
-        detector.query(&sample(name, time as i64));
+        detector.query(&sample(name, "", time as i64));
     }
     assert_eq!((detector.domains(), detector.evictions()), (MAX_DOMAINS, 0));
     // The first is asked for again, so the second is the oldest; a response keeps nothing young.
-    detector.query(&sample(&names[0], 6000));
-    detector.response(&sample(&names[1], 6000));
-    detector.query(&sample(&names[MAX_DOMAINS], 6001));
+    detector.query(&sample(&names[0], "", 6000));
+    detector.response(&sample(&names[1], "", 6000));
+    detector.query(&sample(&names[MAX_DOMAINS], "", 6001));
     assert_eq!((detector.domains(), detector.evictions()), (MAX_DOMAINS, 1));
-    for (name, score) in [(&names[0], 0.15), (&names[1], 0.0), (&names[2], 0.15), (&names[MAX_DOMAINS], 0.15)] {
-        close(detector.response(&sample(name, 6002)), score);
+    for (name, score) in [(&names[0], 0.15), (&names[1], 0.0), (&names[2], 0.15), (&names[MAX_DOMAINS], 0.15)]
+    {
+        close(detector.response(&sample(name, "", 6002)), score);
     }
 }
 
@@ -312,14 +351,14 @@ fn an_evicted_domain_leaves_nothing_to_the_next() {
     let mut detector = Detector::new(1);
     for number in 0..50 {
         let subdomain = format!("s{number}");
-        detector.query(&Sample { subdomain: subdomain.as_bytes(), ..sample("a.com", 0) });
+        detector.query(&sample("a.com", &subdomain, 0));
     }
-    let first = detector.query(&Sample { subdomain: b"s1", rr_type: A, ..sample("b.com", 1) });
+    let first = detector.query(&Sample { rr_type: A, ..sample("b.com", "s1", 1) });
     close(first, 0.0);
     assert_eq!((detector.domains(), detector.evictions()), (1, 1));
     for number in 0..11 {
         let subdomain = format!("s{number}");
-        let score = detector.query(&Sample { subdomain: subdomain.as_bytes(), rr_type: A, ..sample("b.com", 1) });
+        let score = detector.query(&Sample { rr_type: A, ..sample("b.com", &subdomain, 1) });
         close(score, if number == 10 { 0.0275 } else { 0.0 });
     }
 }
@@ -327,13 +366,13 @@ fn an_evicted_domain_leaves_nothing_to_the_next() {
 #[test]
 fn idle_domains_expire() {
     let mut detector = Detector::new(10);
-    detector.query(&sample("a.com", 0));
-    detector.query(&sample("b.com", 1000));
-    close(detector.response(&sample("a.com", MAX_IDLE_NS)), 0.15);
-    close(detector.response(&sample("a.com", MAX_IDLE_NS + 1)), 0.0);
-    detector.query(&sample("c.com", MAX_IDLE_NS + 1));
+    detector.query(&sample("a.com", "", 0));
+    detector.query(&sample("b.com", "", 1000));
+    close(detector.response(&sample("a.com", "", MAX_IDLE_NS)), 0.15);
+    close(detector.response(&sample("a.com", "", MAX_IDLE_NS + 1)), 0.0);
+    detector.query(&sample("c.com", "", MAX_IDLE_NS + 1));
     assert_eq!((detector.domains(), detector.evictions()), (2, 0));
     // Time that goes back expires nothing.
-    detector.query(&sample("d.com", -5));
+    detector.query(&sample("d.com", "", -5));
     assert_eq!(detector.domains(), 3);
 }

@@ -118,6 +118,9 @@ fn plausible_messages() {
         ("0001 0003 0001 0000 0000 0000 00 0001 0001", false),
         ("0001 0000 0001 0000 0000 0000 00 0001 0005", false),
         ("0001 0000 0001 0000 0000 0000 00 0001 00ff", true),
+        // Names that are not all there.
+        ("0001 0000 0001 0000 0000 0000 05 61626364", false),
+        ("0001 0000 0001 0000 0000 0000 03 616263 00", false),
     ] {
         assert_eq!(looks_like_dns(&hex(payload)), expected, "{payload}");
     }

@@ -1,0 +1,55 @@
+import "../runtime/environment.ts";
+import assert from "node:assert/strict";
+import { Outbox } from "../delivery/outbox.ts";
+import { HunterStatus } from "../proto/management_messages.ts";
+import { Reporter } from "./reporter.ts";
+
+const stats = { total_captured: 0n, filtered_matched: 0n, dropped: 0n, buffer_usage: 0 };
+const batch = (packets: number) => ({ pieces: [], packets, bytes: packets, closedNs: 0n, stats });
+
+Deno.test("the status follows the queue's fill, recent losses, and the capture", () => {
+  const figures = { captured: 0, matched: 0, dropped: 0, failed: false };
+  const outbox = new Outbox({
+    queue: { batches: 10, packets: 1_000, bytes: 1_000 },
+    window: { batches: 1, bytes: 1 },
+  });
+  const reporter = new Reporter(() => figures, outbox, () => 3);
+  const { STATUS_HEALTHY, STATUS_WARNING, STATUS_ERROR } = HunterStatus;
+  const statusAfter = (change: () => void) => {
+    change();
+    return reporter.report().status;
+  };
+  assert.equal(statusAfter(() => {}), STATUS_HEALTHY);
+  assert.equal(statusAfter(() => Object.assign(figures, { captured: 1_000, dropped: 100 })), STATUS_HEALTHY);
+  assert.equal(statusAfter(() => Object.assign(figures, { captured: 2_000, dropped: 201 })), STATUS_WARNING);
+  assert.equal(statusAfter(() => figures.captured = 3_000), STATUS_HEALTHY, "an old loss is no warning");
+  assert.equal(
+    statusAfter(() => [..."12345678"].forEach(() => outbox.queue.offer(batch(1)))),
+    STATUS_HEALTHY,
+  );
+  assert.equal(statusAfter(() => outbox.queue.offer(batch(1))), STATUS_WARNING);
+  assert.equal(statusAfter(() => figures.failed = true), STATUS_ERROR);
+});
+
+Deno.test("losses of the capture and of the queue are counted together", () => {
+  const outbox = new Outbox({
+    queue: { batches: 1, packets: 10, bytes: 10 },
+    window: { batches: 1, bytes: 1 },
+  });
+  const reporter = new Reporter(
+    () => ({ captured: 100, matched: 50, dropped: 7, failed: false }),
+    outbox,
+    () => 3,
+  );
+  outbox.queue.offer(batch(5));
+  outbox.queue.offer(batch(4));
+  assert.deepEqual(reporter.batchStats(), {
+    total_captured: 100n,
+    filtered_matched: 50n,
+    dropped: 11n,
+    buffer_usage: 100,
+  });
+  const { stats } = reporter.report();
+  assert.deepEqual([stats.packets_dropped, stats.buffer_bytes, stats.active_filters], [11n, 5n, 3]);
+  assert.equal(stats.cpu_percent, -1, "unknown before there was time to measure");
+});

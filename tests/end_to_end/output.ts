@@ -1,0 +1,67 @@
+/** What the program prints, read back. */
+import assert from "node:assert/strict";
+import type { DNSMetadata } from "../../src/proto/data_messages.ts";
+import { linesOf } from "./program.ts";
+
+/** A packet as the program prints it. */
+export interface PacketLine {
+  readonly timestamp: string;
+  readonly capture_length: number;
+  readonly original_length: number;
+  readonly link_type: number;
+  readonly interface_name?: string;
+  readonly hunter_id?: string;
+  readonly protocol: string;
+  readonly src_ip: string;
+  readonly dst_ip: string;
+  readonly src_port: number;
+  readonly dst_port: number;
+  readonly transport: string;
+  readonly info: string;
+  readonly dns?: DNSMetadata;
+  readonly matched_filter_ids?: readonly string[];
+}
+
+/** The summary that `--json` writes to standard error. */
+export interface SummaryLine {
+  readonly packets: number;
+  readonly bytes: number;
+  readonly kept: number;
+  readonly kept_bytes: number;
+  readonly seconds: number;
+  readonly packets_per_second: number;
+  readonly bits_per_second: number;
+  readonly drops: Readonly<Record<string, number>>;
+  readonly rejected: Readonly<Record<string, number>>;
+  readonly faults: Readonly<Record<string, number>>;
+  readonly dns: Readonly<Record<string, number>>;
+  readonly delivery?: Readonly<Record<string, number>>;
+}
+
+/** One packet per line. */
+export function packetsIn(stdout: Uint8Array): PacketLine[] {
+  return linesOf(stdout).map((line) => JSON.parse(line));
+}
+
+/** As {@link packetsIn}; the last line may still be under way. */
+export function packetsSoFar(stdout: Uint8Array): PacketLine[] {
+  return packetsIn(stdout.subarray(0, stdout.lastIndexOf(0x0a) + 1));
+}
+
+/** The summary: the one JSON object on standard error that counts packets. */
+export function summaryIn(stderr: string): SummaryLine {
+  const objects = linesOf(stderr).filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+  const summaries = objects.filter((object) => "packets" in object);
+  assert.equal(summaries.length, 1, stderr);
+  return summaries[0];
+}
+
+/** The sum of all counts. */
+export function sumOf(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}
+
+/** The lines of standard error that the program wrote for the operator, in text form. */
+export function messagesIn(stderr: string): string[] {
+  return linesOf(stderr).filter((line) => line.startsWith("caracal: "));
+}

@@ -1,0 +1,234 @@
+//! One description of a message, two encodings: what the engine says of a packet is written once, against
+//! [`Encoder`], and comes out as protobuf or as JSON.
+
+use super::json::{self, put_decimal, put_double};
+use super::protobuf;
+use super::schema::Field;
+
+/// Takes the fields of a message in ascending order. A default value may be left out.
+pub trait Encoder {
+    /// A uint32 or uint64.
+    fn unsigned(&mut self, field: &Field, value: u64);
+    /// An int32 or int64.
+    fn signed(&mut self, field: &Field, value: i64);
+    /// A bool.
+    fn boolean(&mut self, field: &Field, value: bool);
+    /// A double.
+    fn double(&mut self, field: &Field, value: f64);
+    /// A string: UTF-8.
+    fn text(&mut self, field: &Field, value: &[u8]);
+    /// A string that `write` appends, of printable ASCII without quote and backslash; present even when empty.
+    fn plain_text(&mut self, field: &Field, write: impl FnOnce(&mut Vec<u8>));
+    /// A repeated string.
+    fn texts<'t>(&mut self, field: &Field, values: impl Iterator<Item = &'t str>);
+    /// A map with one entry, of the same kind of text as [`Encoder::plain_text`].
+    fn entry(&mut self, field: &Field, key: &str, write: impl FnOnce(&mut Vec<u8>));
+    /// A message.
+    fn message(&mut self, field: &Field, write: impl FnOnce(&mut Self));
+    /// A message whose fields are shown as the outer message's own.
+    fn inline(&mut self, field: &Field, write: impl FnOnce(&mut Self));
+    /// A repeated message.
+    fn messages<T>(&mut self, field: &Field, items: impl Iterator<Item = T>, write: impl Fn(&mut Self, T));
+}
+
+/// Writes protobuf.
+pub struct Protobuf<'o>(pub &'o mut Vec<u8>);
+
+impl Encoder for Protobuf<'_> {
+    #[inline]
+    fn unsigned(&mut self, field: &Field, value: u64) {
+        protobuf::put_uint(self.0, field.number, value);
+    }
+
+    #[inline]
+    fn signed(&mut self, field: &Field, value: i64) {
+        protobuf::put_uint(self.0, field.number, value as u64);
+    }
+
+    #[inline]
+    fn boolean(&mut self, field: &Field, value: bool) {
+        protobuf::put_bool(self.0, field.number, value);
+    }
+
+    #[inline]
+    fn double(&mut self, field: &Field, value: f64) {
+        protobuf::put_double(self.0, field.number, value);
+    }
+
+    #[inline]
+    fn text(&mut self, field: &Field, value: &[u8]) {
+        protobuf::put_bytes(self.0, field.number, value);
+    }
+
+    #[inline]
+    fn plain_text(&mut self, field: &Field, write: impl FnOnce(&mut Vec<u8>)) {
+        protobuf::put_nested(self.0, field.number, write);
+    }
+
+    #[inline]
+    fn texts<'t>(&mut self, field: &Field, values: impl Iterator<Item = &'t str>) {
+        for value in values {
+            protobuf::put_element(self.0, field.number, value.as_bytes());
+        }
+    }
+
+    fn entry(&mut self, field: &Field, key: &str, write: impl FnOnce(&mut Vec<u8>)) {
+        protobuf::put_nested(self.0, field.number, |out| {
+            protobuf::put_bytes(out, 1, key.as_bytes());
+            protobuf::put_nested(out, 2, write);
+        });
+    }
+
+    #[inline]
+    fn message(&mut self, field: &Field, write: impl FnOnce(&mut Self)) {
+        let mark = protobuf::open_nested(self.0, field.number);
+        write(self);
+        protobuf::close_nested(self.0, mark);
+    }
+
+    #[inline]
+    fn inline(&mut self, field: &Field, write: impl FnOnce(&mut Self)) {
+        self.message(field, write);
+    }
+
+    #[inline]
+    fn messages<T>(&mut self, field: &Field, items: impl Iterator<Item = T>, write: impl Fn(&mut Self, T)) {
+        for item in items {
+            self.message(field, |encoder| write(encoder, item));
+        }
+    }
+}
+
+/// Writes the members of a JSON object.
+pub struct Json<'o> {
+    /// Where to.
+    pub out: &'o mut Vec<u8>,
+    /// True while the object has no member.
+    pub first: bool,
+}
+
+impl Json<'_> {
+    #[inline]
+    fn key(&mut self, field: &Field) {
+        json::put_key(self.out, field, &mut self.first);
+    }
+
+    #[inline]
+    fn object(&mut self, write: impl FnOnce(&mut Self)) {
+        self.out.push(b'{');
+        let outer = std::mem::replace(&mut self.first, true);
+        write(self);
+        self.first = outer;
+        self.out.push(b'}');
+    }
+
+    #[inline]
+    fn quoted(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.out.push(b'"');
+        write(self.out);
+        self.out.push(b'"');
+    }
+}
+
+impl Encoder for Json<'_> {
+    #[inline]
+    fn unsigned(&mut self, field: &Field, value: u64) {
+        if value != 0 || field.always {
+            self.key(field);
+            put_decimal(self.out, value);
+        }
+    }
+
+    #[inline]
+    fn signed(&mut self, field: &Field, value: i64) {
+        if value != 0 || field.always {
+            self.key(field);
+            json::put_signed(self.out, value);
+        }
+    }
+
+    #[inline]
+    fn boolean(&mut self, field: &Field, value: bool) {
+        if value || field.always {
+            self.key(field);
+            json::put_bool(self.out, value);
+        }
+    }
+
+    #[inline]
+    fn double(&mut self, field: &Field, value: f64) {
+        if value != 0.0 || field.always {
+            self.key(field);
+            put_double(self.out, value);
+        }
+    }
+
+    #[inline]
+    fn text(&mut self, field: &Field, value: &[u8]) {
+        if !value.is_empty() || field.always {
+            self.key(field);
+            json::put_text(self.out, value);
+        }
+    }
+
+    #[inline]
+    fn plain_text(&mut self, field: &Field, write: impl FnOnce(&mut Vec<u8>)) {
+        self.key(field);
+        self.quoted(write);
+    }
+
+    fn texts<'t>(&mut self, field: &Field, values: impl Iterator<Item = &'t str>) {
+        let mut any = false;
+        for value in values {
+            if !any {
+                self.key(field);
+            }
+            self.out.push(if any { b',' } else { b'[' });
+            any = true;
+            json::put_text(self.out, value.as_bytes());
+        }
+        if any {
+            self.out.push(b']');
+        }
+    }
+
+    fn entry(&mut self, field: &Field, key: &str, write: impl FnOnce(&mut Vec<u8>)) {
+        self.key(field);
+        self.out.push(b'{');
+        json::put_text(self.out, key.as_bytes());
+        self.out.push(b':');
+        self.quoted(write);
+        self.out.push(b'}');
+    }
+
+    #[inline]
+    fn message(&mut self, field: &Field, write: impl FnOnce(&mut Self)) {
+        self.key(field);
+        self.object(write);
+    }
+
+    #[inline]
+    fn inline(&mut self, _: &Field, write: impl FnOnce(&mut Self)) {
+        write(self);
+    }
+
+    fn messages<T>(&mut self, field: &Field, items: impl Iterator<Item = T>, write: impl Fn(&mut Self, T)) {
+        let mut any = false;
+        for item in items {
+            if !any {
+                self.key(field);
+            }
+            self.out.push(if any { b',' } else { b'[' });
+            any = true;
+            self.object(|encoder| write(encoder, item));
+        }
+        match any {
+            true => self.out.push(b']'),
+            false if field.always => {
+                self.key(field);
+                self.out.extend_from_slice(b"[]");
+            }
+            false => {}
+        }
+    }
+}
