@@ -4,7 +4,12 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { Engine, type EngineCounters, type EngineOptions, type FilterSettings } from "../src/engine/engine.ts";
+import {
+  Engine,
+  type EngineCounters,
+  type EngineOptions,
+  type FilterSettings,
+} from "../src/engine/engine.ts";
 import { engineModule } from "../src/engine/module.js";
 import type { OutputKind } from "../src/engine/chunk.ts";
 
@@ -138,7 +143,13 @@ export function fixture(name: string): Uint8Array {
 }
 
 /** The captures of `fixtures/`, those in gzip left out: unpacking is not the engine's. */
-export const fixtureNames = ["dns.pcap", "dns-any.pcap", "dns-vlan.pcap", "dns.pcapng", "dns-tunnel.pcap"] as const;
+export const fixtureNames = [
+  "dns.pcap",
+  "dns-any.pcap",
+  "dns-vlan.pcap",
+  "dns.pcapng",
+  "dns-tunnel.pcap",
+] as const;
 
 const shared = new URL("../../shared/captures/", import.meta.url);
 
@@ -155,7 +166,9 @@ export function sharedFile(name: string): Uint8Array | undefined {
 /** Names of these captures; none without them. */
 export function sharedCaptureNames(): string[] {
   try {
-    return [...Deno.readDirSync(shared)].map((entry) => entry.name).filter((name) => /\.pcap(ng)?$/.test(name)).sort();
+    return [...Deno.readDirSync(shared)].map((entry) => entry.name).filter((name) =>
+      /\.pcap(ng)?$/.test(name)
+    ).sort();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
     throw error;

@@ -1,3 +1,4 @@
+import "../runtime/http2_sessions.ts";
 import {
   Client,
   type ClientDuplexStream,

@@ -45,6 +45,9 @@ const advice: readonly [pattern: RegExp, text: string][] = [
   [/ProtocolVersion|protocol version/i, "TLS 1.3 is needed on both sides"],
 ];
 
+/** Said of a connection that was made, and ended before HTTP/2 began. */
+const endedAtOnce = "the other side ended the connection at once: is TLS on, or off, on both sides?";
+
 /** Describes the status of a failed call. */
 export function failureOf(call: { readonly code: status; readonly details: string }): RpcFailure {
   // grpc-js wraps the cause of a failed connection in words of its own, with a time of its own.
@@ -56,9 +59,10 @@ export function failureOf(call: { readonly code: status; readonly details: strin
   const found = call.code === status.UNAVAILABLE
     ? advice.find(([pattern]) => pattern.test(cause))
     : undefined;
-  const hint = found === undefined ? "" : `; ${found[1]}`;
+  const hint = found?.[1] ?? (/^Failed to connect/.test(cause) ? endedAtOnce : undefined);
   return new RpcFailure(
-    `${status[call.code]}${cause === "" ? "" : `: ${cause}`}${hint}`,
+    [status[call.code], ...(cause === "" ? [] : [cause])].join(": ") +
+      (hint === undefined ? "" : `; ${hint}`),
     call.code,
     found !== undefined || permanentCodes.includes(call.code),
   );

@@ -19,6 +19,12 @@ Deno.test("failures are told in the words of their cause, and permanent ones are
       "UNAVAILABLE: self-signed certificate in certificate chain; the certificate is not from the CA in --tls-ca",
       true,
     ],
+    [
+      status.UNAVAILABLE,
+      wrapped("Failed to connect (2026-01-02T03:04:05.678Z)"),
+      "UNAVAILABLE: Failed to connect; the other side ended the connection at once: is TLS on, or off, on both sides?",
+      false,
+    ],
     [status.UNAUTHENTICATED, "no API key", "UNAUTHENTICATED: no API key", true],
     [status.RESOURCE_EXHAUSTED, "100 hunters", "RESOURCE_EXHAUSTED: 100 hunters", false],
     [status.UNKNOWN, "certificate of death", "UNKNOWN: certificate of death", false],

@@ -1,3 +1,4 @@
+import "../runtime/http2_sessions.ts";
 import { Server, type ServerCredentials } from "@grpc/grpc-js";
 import { maxMessageBytes } from "../proto/contract.ts";
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
@@ -8,11 +9,15 @@ const graceMs = 2_000;
 /** IPv6 and IPv4; where there is no IPv6, IPv4. */
 const allAddresses = ["[::]", "0.0.0.0"];
 
+/** Bytes that a connection, and each stream on it, may send ahead of being read: enough for a fast, distant hunter. */
+const receiveWindowBytes = 4 * 1_048_576;
+
 /** A gRPC server with the contract's limits. */
 export function newServer(): Server {
   return new Server({
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_send_message_length": -1,
+    "grpc-node.flow_control_window": receiveWindowBytes,
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 20_000,
     "grpc.keepalive_permit_without_calls": 1,

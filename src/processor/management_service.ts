@@ -1,4 +1,4 @@
-import { status, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import { type ServerDuplexStream, status, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import { nowNs } from "../delivery/batch.ts";
 import { filterMessage, filterOf } from "../proto/filter_message.ts";
 import type * as messages from "../proto/management_messages.ts";
@@ -11,6 +11,8 @@ import { filterProblem } from "./filter_validation.ts";
 import type { HunterRegistry } from "./hunter_registry.ts";
 import type { NodeStatus } from "./node_status.ts";
 import { notOffered, StatusError, unary } from "./status_error.ts";
+
+type HeartbeatCall = ServerDuplexStream<messages.HunterHeartbeat, messages.ProcessorHeartbeat>;
 
 /** What hunters are told that ask for wishes; none of it is new to them. */
 const wishes = {
@@ -31,6 +33,8 @@ export class ManagementService {
   /** Writes a change of filters where it survives a restart; throws OperatorError when it cannot. */
   readonly #persist: (id: string, filter: Filter | undefined) => void;
   readonly #feeds = new Set<FilterFeed>();
+  /** Hunters that the change under way was sent to. */
+  readonly #told = new Set<string>();
   readonly #streams = new Set<{ emit(event: "error", error: StatusError): unknown }>();
 
   constructor(
@@ -163,17 +167,9 @@ export class ManagementService {
     return { success: true, error: "", hunters_updated: this.#told.size };
   }
 
-  /** Hunters that the change under way was sent to. */
-  readonly #told = new Set<string>();
-
   #feed(): void {
     for (const feed of this.#feeds) {
       if (feed.update()) this.#told.add(feed.hunterId);
     }
   }
 }
-
-type HeartbeatCall = import("@grpc/grpc-js").ServerDuplexStream<
-  messages.HunterHeartbeat,
-  messages.ProcessorHeartbeat
->;

@@ -24,7 +24,7 @@ export interface LocalCapture {
   readonly filterTypes: readonly FilterTypeName[];
   /** Its counters now. */
   readonly figures: () => CaptureFigures;
-  /** Told its filters at the start and after each change. */
+  /** Told its filters when the filter file was read, and after each change. */
   readonly onFilters: (filters: readonly Filter[]) => void;
 }
 

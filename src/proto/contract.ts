@@ -17,7 +17,10 @@ export interface Codec<T> {
 export const root: protobuf.Root = protobuf.Root.fromJSON(contract);
 root.resolveAll();
 
-/** @param name full name of the message, such as `lippycat.data.StreamControl`. */
+/**
+ * The codec of one message type.
+ * @param name full name of the message, such as `lippycat.data.StreamControl`
+ */
 export function codecOf<T>(name: string): Codec<T> {
   const type = root.lookupType(name);
   return {

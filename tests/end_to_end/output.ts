@@ -18,6 +18,7 @@ export interface PacketLine {
   readonly dst_port: number;
   readonly transport: string;
   readonly info: string;
+  readonly details?: Readonly<Record<string, string>>;
   readonly dns?: DNSMetadata;
   readonly matched_filter_ids?: readonly string[];
 }
@@ -64,4 +65,16 @@ export function sumOf(counts: Readonly<Record<string, number>>): number {
 /** The lines of standard error that the program wrote for the operator, in text form. */
 export function messagesIn(stderr: string): string[] {
   return linesOf(stderr).filter((line) => line.startsWith("caracal: "));
+}
+
+/** The names that a packet's DNS messages are about, as domain filters see them. */
+export function namesIn({ dns, info, details }: PacketLine): string[] {
+  if (dns === undefined) return [];
+  return [
+    dns.query_name,
+    ...dns.answers.map(({ name }) => name),
+    ...dns.answers.filter(({ type }) => type === "CNAME").map(({ data }) => data),
+    // Of several messages in one segment, all but the first are named in the info only.
+    ...(details?.["dns.messages"] === undefined ? [] : info.split(/[?;]? |\?$/)),
+  ];
 }

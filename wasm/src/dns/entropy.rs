@@ -53,7 +53,8 @@ impl Entropy {
     pub fn of_prefix_and_whole(&mut self, normal: &[u8], prefix: usize) -> (f64, f64) {
         let (head, tail) = normal.split_at_checked(prefix).unwrap_or((normal, &[]));
         if normal.len() >= TABLE_LENGTH || !normal.is_ascii() || memchr(b'\\', normal).is_some() {
-            return (self.of_special(head), self.of_special(normal));
+            let by_octets = self.of_octets(normal, prefix);
+            return by_octets.unwrap_or_else(|| (self.of_special(head), self.of_special(normal)));
         }
         let mut counts = [0; 128];
         let head_sum = self.count(head, &mut counts);
@@ -77,11 +78,52 @@ impl Entropy {
         let dots = usize::from(counts[usize::from(b'.')]);
         let counted = length.saturating_sub(dots);
         let product = |n: usize| self.products.get(n).copied().unwrap_or(0);
-        if counted == 0 {
-            return 0.0;
+        self.of_sum(counted, sum.saturating_sub(product(dots)))
+    }
+
+    /// Both entropies of a name of ASCII characters and escapes, as tunnels with binary names have them. None where
+    /// there is more in it than the tables cover.
+    fn of_octets(&self, normal: &[u8], prefix: usize) -> Option<(f64, f64)> {
+        let mut counts = [0u8; 256];
+        let (mut counted, mut sum) = (0usize, 0u64);
+        let mut of_prefix = None;
+        let mut rest = normal;
+        while let Some((&first, after)) = rest.split_first() {
+            if of_prefix.is_none() && normal.len() - rest.len() >= prefix {
+                of_prefix = Some(self.of_sum(counted, sum));
+            }
+            rest = after;
+            let octet = match first {
+                b'.' => continue,
+                b'\\' => match *after {
+                    [a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', ref following @ ..] => {
+                        rest = following;
+                        u8::try_from(
+                            (u32::from(a - b'0') * 10 + u32::from(b - b'0')) * 10 + u32::from(c - b'0'),
+                        )
+                        .ok()?
+                    }
+                    [escaped, ref following @ ..] if escaped.is_ascii() => {
+                        rest = following;
+                        escaped
+                    }
+                    _ => return None,
+                },
+                0x80.. => return None,
+                _ => first,
+            };
+            let count = counts.get_mut(usize::from(octet))?;
+            sum += self.steps.get(usize::from(*count))?;
+            *count = count.checked_add(1)?;
+            counted += 1;
         }
-        let sum = sum.saturating_sub(product(dots));
-        product(counted).saturating_sub(sum) as f64 / ONE / counted as f64
+        let whole = self.of_sum(counted, sum);
+        Some((of_prefix.unwrap_or(whole), whole)).filter(|_| counted < TABLE_LENGTH)
+    }
+
+    fn of_sum(&self, counted: usize, sum: u64) -> f64 {
+        let product = self.products.get(counted).copied().unwrap_or(0);
+        if counted == 0 { 0.0 } else { product.saturating_sub(sum) as f64 / ONE / counted as f64 }
     }
 
     /// The entropy of text that is long, not ASCII or has escapes.

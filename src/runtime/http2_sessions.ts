@@ -1,0 +1,46 @@
+/**
+ * Works around a fault of Deno's node:http2 (seen with 2.9.6): a session that is destroyed while the bytes that it
+ * received are being worked through is freed under the feet of the native code, and the process aborts. It happens
+ * whenever a peer closes an idle connection properly, with GOAWAY. Here such a session is destroyed right after.
+ *
+ * Imported by whatever makes gRPC servers and channels.
+ *
+ * @module
+ */
+import http2 from "node:http2";
+
+type Session = http2.Http2Session;
+
+/** Makes `session` wait with its destruction until its socket's data event is over. */
+function guard(session: Session): void {
+  const destroy = session.destroy.bind(session);
+  let receiving = false;
+  session.socket.prependListener("data", () => receiving = true);
+  session.socket.on("data", () => receiving = false);
+  session.destroy = (...reason: Parameters<Session["destroy"]>) => {
+    if (receiving) setImmediate(destroy, ...reason);
+    else destroy(...reason);
+  };
+}
+
+type Create = (
+  ...options: never[]
+) => { on(event: "session", listener: (session: Session) => void): unknown };
+type Connect = (
+  ...options: never[]
+) => { once(event: "connect", listener: (session: Session) => void): unknown };
+
+const module = http2 as unknown as { createServer: Create; createSecureServer: Create; connect: Connect };
+const { createServer, createSecureServer, connect } = module;
+const guardingServer = (create: Create): Create => (...options) => {
+  const server = create(...options);
+  server.on("session", guard);
+  return server;
+};
+module.createServer = guardingServer(createServer);
+module.createSecureServer = guardingServer(createSecureServer);
+module.connect = (...options) => {
+  const session = connect(...options);
+  session.once("connect", guard);
+  return session;
+};

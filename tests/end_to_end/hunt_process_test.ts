@@ -1,0 +1,468 @@
+import "../../src/runtime/environment.ts";
+import { Client, credentials } from "@grpc/grpc-js";
+import assert from "node:assert/strict";
+import { codecOf } from "../../src/proto/contract.ts";
+import type { PacketBatch } from "../../src/proto/data_messages.ts";
+import type * as management from "../../src/proto/management_messages.ts";
+import { dataService, managementService } from "../../src/proto/services.ts";
+import {
+  captureOf,
+  type CaptureRecord,
+  fileHeader,
+  fixture,
+  fixtureObstacle,
+  portsOf,
+  readCapture,
+  recordOf,
+  repeated,
+  timestampOf,
+} from "./capture_file.ts";
+import { namesIn, type PacketLine, packetsIn, packetsSoFar, summaryIn, sumOf } from "./output.ts";
+import {
+  type Child,
+  concatenated,
+  eventually,
+  Folder,
+  linesOf,
+  pause,
+  type ProgramOptions,
+  run,
+  start,
+} from "./program.ts";
+
+const obstacle = fixtureObstacle("dns.pcap");
+if (obstacle !== undefined) console.log(`tests of hunt with process are skipped: ${obstacle}`);
+
+const dns = fixture("dns.pcap");
+const hunterPermissions = ["--allow-ffi", "--allow-net", `--allow-read=${dns}`];
+
+function processTest(name: string, fn: (folder: Folder) => Promise<void>): void {
+  Deno.test({
+    name: `hunt and process: ${name}`,
+    ignore: obstacle !== undefined,
+    fn: async () => {
+      using folder = new Folder();
+      await fn(folder);
+    },
+  });
+}
+
+/** A processor on loopback, listening. */
+async function startProcessor(
+  args: readonly string[] = [],
+  { port = 0, ...options }: ProgramOptions & { port?: number } = {},
+): Promise<{ processor: Child; address: string }> {
+  const processor = start(
+    ["process", "--insecure", "--id", "central", "--listen", `127.0.0.1:${port}`, "--json", ...args],
+    { permissions: ["--allow-net", "--allow-read", "--allow-write"], limitMs: 60_000, ...options },
+  );
+  try {
+    const [, address = ""] = await processor.said(/listening on (127\.0\.0\.1:[0-9]+)/);
+    return { processor, address };
+  } catch (error) {
+    await processor[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** What a hunter for DNS keeps of the fixture. */
+function dnsRecords(): CaptureRecord[] {
+  return readCapture(dns).records.filter(({ frame }) => portsOf(frame).includes(53));
+}
+
+/** The packets of a capture as `sniff` shows them. */
+async function sniffed(path: string): Promise<PacketLine[]> {
+  const { code, stdout, stderr } = await run(["sniff", "dns", "-r", path, "--json"], {
+    permissions: ["--allow-read"],
+  });
+  assert.equal(code, 0, stderr);
+  return packetsIn(stdout);
+}
+
+processTest("every packet of a file arrives once, in order, unchanged, with its metadata", async (folder) => {
+  const { processor, address } = await startProcessor(["-w", folder.file("out.pcap")]);
+  await using _ = processor;
+  const hunted = await run(
+    ["hunt", "dns", "-r", dns, "-P", address, "--insecure", "--id", "edge", "--json"],
+    {
+      permissions: hunterPermissions,
+    },
+  );
+  assert.equal(hunted.code, 0, hunted.stderr);
+  const records = dnsRecords();
+  const summary = summaryIn(hunted.stderr);
+  assert.equal(summary.kept, records.length);
+  assert.equal(summary.delivery?.acknowledged, records.length);
+  assert.equal(sumOf(summary.drops), 0);
+
+  const { code, stdout, stderr } = await processor.interrupt();
+  assert.equal(code, 0, stderr);
+  const counted = summaryIn(stderr);
+  assert.equal(counted.packets, records.length);
+  assert.equal(counted.bytes, records.reduce((sum, { frame }) => sum + frame.length, 0));
+  assert.deepEqual(readCapture(folder.file("out.pcap")), { linkType: 1, records });
+  const lines = packetsIn(stdout);
+  assert.deepEqual(new Set(lines.map(({ hunter_id }) => hunter_id)), new Set(["edge"]));
+  assert.deepEqual(lines.map(({ hunter_id: _, ...line }) => line), await sniffed(dns));
+});
+
+processTest("two hunters at once", async (folder) => {
+  const { processor, address } = await startProcessor(["-w", folder.file("out.pcap")]);
+  await using _ = processor;
+  const outcomes = await Promise.all(
+    ["east", "west"].map((id) =>
+      run(["hunt", "dns", "-r", dns, "-P", address, "--insecure", "--id", id], {
+        permissions: hunterPermissions,
+      })
+    ),
+  );
+  for (const { code, stderr } of outcomes) assert.equal(code, 0, stderr);
+  const { code, stdout, stderr } = await processor.interrupt();
+  assert.equal(code, 0, stderr);
+  const times = dnsRecords().map(({ timeNs }) => timestampOf(timeNs));
+  for (const id of ["east", "west"]) {
+    const own = packetsIn(stdout).filter(({ hunter_id }) => hunter_id === id);
+    assert.deepEqual(own.map(({ timestamp }) => timestamp), times);
+  }
+  assert.equal(readCapture(folder.file("out.pcap")).records.length, 2 * times.length);
+});
+
+/** A hunter that is fed through a pipe, registered. */
+async function startFedHunter(address: string, ...args: string[]): Promise<Child> {
+  const hunter = start(["hunt", "dns", "-r", "-", "-P", address, "--insecure", "--id", "edge", ...args], {
+    permissions: ["--allow-ffi", "--allow-net"],
+    fed: true,
+  });
+  await hunter.feed(fileHeader(1));
+  await hunter.said(/registered with central/);
+  return hunter;
+}
+
+/** Waits until a change of filters is in force. */
+async function filtersInForce(hunter: Child, from: number): Promise<void> {
+  await hunter.said(/[0-9]+ filters? in force/, from);
+  // The capture thread takes them between two blocks.
+  await pause(300);
+}
+
+/** The records later, so that they can be told apart. */
+function shifted(records: readonly CaptureRecord[], hours: number): CaptureRecord[] {
+  return records.map((record) => ({ ...record, timeNs: record.timeNs + BigInt(hours) * 3_600_000_000_000n }));
+}
+
+processTest(
+  "the filters of a YAML file reach the hunter, and so does a change of the file",
+  async (folder) => {
+    const filters = folder.file(
+      "filters.yaml",
+      `filters:
+  - { id: v6, type: ip_address, pattern: "::1" }
+  - { id: web, type: dns_domain, pattern: "www.*" }
+  - { id: off, type: dns_domain, pattern: "*", enabled: false }
+  - { id: elsewhere, type: dns_domain, pattern: "*", target_hunters: [another] }
+`,
+    );
+    const { processor, address } = await startProcessor(["--filter-file", filters]);
+    await using _ = processor;
+    await using hunter = await startFedHunter(address);
+    await filtersInForce(hunter, 0);
+    const records = dnsRecords();
+    const known = await sniffed(dns);
+    const isWeb = (line: PacketLine) => namesIn(line).some((name) => /^www\./i.test(name));
+    const isV6 = (line: PacketLine) => line.src_ip === "::1";
+
+    const expectedAt = (hours: number, idsOf: (line: PacketLine) => string[]) =>
+      shifted(records, hours).flatMap(({ timeNs }, at) => {
+        const line = known[at];
+        assert.ok(line);
+        const ids = idsOf(line);
+        return ids.length === 0 ? [] : [{ timestamp: timestampOf(timeNs), ids }];
+      });
+    const arrivedAt = (hours: number) => {
+      const times = new Set(shifted(records, hours).map(({ timeNs }) => timestampOf(timeNs)));
+      return packetsSoFar(processor.stdout).filter(({ timestamp }) => times.has(timestamp)).map((line) => ({
+        timestamp: line.timestamp,
+        ids: [...line.matched_filter_ids ?? []],
+      }));
+    };
+
+    const first = expectedAt(0, (line) => [...isV6(line) ? ["v6"] : [], ...isWeb(line) ? ["web"] : []]);
+    assert.ok(["v6", "web", "v6,web"].every((ids) => first.some((packet) => packet.ids.join() === ids)));
+    await hunter.feed(concatenated(records.map(recordOf)));
+    await processor.until("the packets", () => arrivedAt(0).length >= first.length);
+
+    let before = hunter.stderr.length;
+    Deno.writeTextFileSync(
+      filters,
+      `filters:\n  - { id: text, type: dns_domain, pattern: "txt.example.test" }\n`,
+    );
+    await filtersInForce(hunter, before);
+    const second = expectedAt(1, (line) => namesIn(line).includes("txt.example.test") ? ["text"] : []);
+    assert.ok(second.length > 0);
+    await hunter.feed(concatenated(shifted(records, 1).map(recordOf)));
+    await processor.until("the packets", () => arrivedAt(1).length >= second.length);
+
+    // A file that cannot be used leaves the filters as they are.
+    before = hunter.stderr.length;
+    const saidBefore = processor.stderr.length;
+    Deno.writeTextFileSync(filters, "filters:\n  - { id: text, type: nonsense, pattern: x }\n");
+    await processor.said(/filters\.yaml:2: .*nonsense.*stay as they were/, saidBefore);
+    await hunter.feed(concatenated(shifted(records, 2).map(recordOf)));
+    await hunter.closeInput();
+    assert.equal((await hunter.ended()).code, 0, hunter.stderr);
+    const { code, stderr } = await processor.interrupt();
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(arrivedAt(0), first);
+    assert.deepEqual(arrivedAt(1), second);
+    assert.deepEqual(
+      arrivedAt(2),
+      expectedAt(2, (line) => namesIn(line).includes("txt.example.test") ? ["text"] : []),
+    );
+  },
+);
+
+processTest("a BPF filter of the processor holds for a capture file, too", async (folder) => {
+  const filters = folder.file(
+    "filters.yaml",
+    `filters:
+  - { id: kernel, type: bpf, pattern: "udp" }
+  - { id: all, type: dns_domain, pattern: "*" }
+`,
+  );
+  const { processor, address } = await startProcessor(["--filter-file", filters]);
+  await using _ = processor;
+  await using hunter = await startFedHunter(address);
+  await filtersInForce(hunter, 0);
+  await hunter.feed(concatenated(dnsRecords().map(recordOf)));
+  await hunter.closeInput();
+  const { code, stderr } = await hunter.ended();
+  assert.equal(code, 0, stderr);
+  const { stdout } = await processor.interrupt();
+  const expected = (await sniffed(dns)).filter(({ transport, dns }) =>
+    transport === "UDP" && dns !== undefined && dns.query_name !== ""
+  );
+  assert.deepEqual(
+    packetsIn(stdout).map(({ timestamp }) => timestamp),
+    expected.map(({ timestamp }) => timestamp),
+  );
+});
+
+processTest("a processor that is killed and started again: nothing is missing", async (folder) => {
+  const first = folder.file("first.pcap");
+  const second = folder.file("second.pcap");
+  const large = repeated({ linkType: 1, records: dnsRecords() }, 400);
+  const path = folder.file("large.pcap", captureOf(large));
+  const size = Deno.statSync(path).size;
+
+  const { processor, address } = await startProcessor(["-w", first, "--quiet"]);
+  await using _ = processor;
+  await using hunter = start([
+    "hunt",
+    "dns",
+    "-r",
+    path,
+    "-P",
+    address,
+    "--insecure",
+    "--id",
+    "edge",
+    "--json",
+  ], {
+    permissions: ["--allow-ffi", "--allow-net", `--allow-read=${path}`],
+    limitMs: 60_000,
+  });
+  await eventually("a part is written", () => Deno.statSync(first).size > size / 5);
+  processor.signal("SIGKILL");
+  assert.equal((await processor.ended()).signal, "SIGKILL");
+  assert.ok(hunter.running, "the hunter was done before the processor was killed");
+  const again = await startProcessor(["-w", second, "--quiet"], { port: Number(address.split(":")[1]) });
+  await using __ = again.processor;
+
+  const { code, stderr } = await hunter.ended();
+  assert.equal(code, 0, stderr);
+  const summary = summaryIn(stderr);
+  assert.equal(summary.kept, large.records.length);
+  assert.equal(sumOf(summary.drops), 0);
+  assert.equal(summary.delivery?.acknowledged, large.records.length);
+  assert.match(stderr, /trying again/);
+  const restarted = await again.processor.interrupt();
+  assert.equal(restarted.code, 0, restarted.stderr);
+
+  const before = readCapture(first, true).records;
+  const after = readCapture(second).records;
+  // Both have the order of the file: the first instance its beginning, the second its end.
+  const startOf = large.records.length - after.length;
+  const sameRecords = (some: readonly CaptureRecord[], at: number) =>
+    some.every((record, i) => {
+      const original = large.records[at + i];
+      return original !== undefined && record.timeNs === original.timeNs &&
+        record.frame.length === original.frame.length &&
+        record.frame.every((byte, offset) => byte === original.frame[offset]);
+    });
+  assert.ok(before.length > 0 && sameRecords(before, 0), "the first instance wrote something else");
+  assert.ok(after.length > 0 && sameRecords(after, startOf), "the second instance wrote something else");
+  assert.ok(startOf <= before.length, `${startOf - before.length} packets are missing`);
+  // The window holds 1,024 batches, with 64 packets each.
+  assert.ok(before.length - startOf <= 1024 * 64, `${before.length - startOf} packets came twice`);
+});
+
+/** A call of a client without any code of ours but the contract. */
+function ask<Request, Response>(
+  client: Client,
+  method: {
+    path: string;
+    requestSerialize(value: Request): Uint8Array;
+    responseDeserialize(bytes: Uint8Array): Response;
+  },
+  request: Request,
+): Promise<Response> {
+  return new Promise((resolve, reject) =>
+    client.makeUnaryRequest(
+      method.path,
+      method.requestSerialize as (value: Request) => never,
+      method.responseDeserialize as (bytes: Uint8Array) => Response,
+      request,
+      { deadline: Date.now() + 10_000 },
+      (error, response) => error !== null ? reject(error) : resolve(response as Response),
+    )
+  );
+}
+
+processTest("tap answers clients, and SIGINT ends it", async () => {
+  await using tap = start(
+    ["tap", "dns", "-r", "-", "--listen", "127.0.0.1:0", "--insecure", "--id", "edge", "--json"],
+    { permissions: ["--allow-net"], fed: true },
+  );
+  const [, address = ""] = await tap.said(/listening on (127\.0\.0\.1:[0-9]+)/);
+  const client = new Client(address, credentials.createInsecure());
+  const batches: PacketBatch[] = [];
+  const decode = codecOf<PacketBatch>("lippycat.data.PacketBatch").decode;
+  const { SubscribePackets } = dataService;
+  const subscription = client.makeServerStreamRequest(
+    SubscribePackets.path,
+    SubscribePackets.requestSerialize,
+    SubscribePackets.responseDeserialize,
+    { hunter_ids: [], bpf_filter: "", client_id: "watcher", has_hunter_filter: false },
+  );
+  subscription.on("data", (bytes: Uint8Array) => batches.push(decode(bytes)));
+  const ended = new Promise<void>((resolve) =>
+    subscription.on("error", () => resolve()).on("end", () => resolve())
+  );
+  try {
+    await tap.said(/watcher.* connected/);
+    const records = dnsRecords();
+    await tap.feed(concatenated([fileHeader(1), ...records.map(recordOf)]));
+    const packets = () => batches.flatMap((batch) => batch.packets);
+    await eventually("all packets are seen", () => packets().length >= records.length);
+    assert.deepEqual(
+      packets().map((packet) => ({ timeNs: packet.timestamp_ns, frame: new Uint8Array(packet.data) })),
+      records.map(({ timeNs, frame }) => ({ timeNs, frame: new Uint8Array(frame) })),
+    );
+    const known = await sniffed(dns);
+    packets().forEach(({ metadata }, at) => {
+      const line = known[at];
+      assert.ok(line && metadata);
+      const { protocol, src_ip, dst_ip, src_port, dst_port, transport, info } = line;
+      const { dns: _, details: __, sip: ___, rtp: ____, email: _____, ...rest } = metadata;
+      assert.deepEqual({ ...rest }, { protocol, src_ip, dst_ip, src_port, dst_port, transport, info });
+      assert.equal(metadata.dns?.query_name, line.dns?.query_name);
+    });
+
+    const status: management.StatusResponse = await ask(client, managementService.GetHunterStatus, {
+      hunter_id: "",
+    });
+    assert.deepEqual(status.hunters.map(({ hunter_id }) => hunter_id), ["edge"]);
+    assert.equal(status.processor_stats?.total_packets_received, BigInt(records.length));
+    const list: management.ListHuntersResponse = await ask(
+      client,
+      managementService.ListAvailableHunters,
+      {},
+    );
+    assert.deepEqual(list.hunters.map(({ hunter_id }) => hunter_id), ["edge"]);
+    const none: management.StatusResponse = await ask(client, managementService.GetHunterStatus, {
+      hunter_id: "another",
+    });
+    assert.deepEqual(none.hunters, []);
+
+    const { code, stdout, stderr } = await tap.interrupt();
+    assert.equal(code, 0, stderr);
+    assert.equal(summaryIn(stderr).kept, records.length);
+    assert.equal(linesOf(stdout).length, records.length);
+    await ended;
+  } finally {
+    client.close();
+  }
+});
+
+processTest("SIGINT ends a hunter with its packets delivered, and a summary", async () => {
+  const { processor, address } = await startProcessor();
+  await using _ = processor;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    await using hunter = await startFedHunter(address);
+    await hunter.feed(concatenated(dnsRecords().slice(0, 100).map(recordOf)));
+    // Its input stays open, so nothing but the signal ends it.
+    await pause(500);
+    hunter.signal(signal);
+    const { code, stderr } = await hunter.ended();
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /^100 packets, .*\n100 kept.*\n0 dropped\ndelivery: acknowledged 100, /m);
+  }
+  const { code, stdout, stderr } = await processor.interrupt();
+  assert.equal(code, 0, stderr);
+  assert.equal(linesOf(stdout).length, 200);
+  assert.equal(summaryIn(stderr).packets, 200);
+});
+
+processTest("a second signal ends a hunter at once that waits for its processor", async () => {
+  // Nobody listens there: the port was free a moment ago.
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  await using hunter = start([
+    "hunt",
+    "dns",
+    "-r",
+    dns,
+    "-P",
+    `127.0.0.1:${port}`,
+    "--insecure",
+    "--id",
+    "edge",
+  ], {
+    permissions: hunterPermissions,
+  });
+  // By the second attempt the file has been read.
+  await hunter.said(/trying again[^]*trying again/);
+  hunter.signal("SIGINT");
+  // It now gives the processor some seconds to come back.
+  await pause(1_000);
+  assert.ok(hunter.running, hunter.stderr);
+  hunter.signal("SIGINT");
+  const { code } = await hunter.ended();
+  assert.equal(code, 130);
+});
+
+processTest("what a hunter cannot deliver is counted", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const args = ["hunt", "dns", "-r", dns, "-P", `127.0.0.1:${port}`, "--insecure", "--id", "edge", "--json"];
+  const { stderr } = await run(args, { permissions: hunterPermissions });
+  const { drops, kept } = summaryIn(stderr);
+  assert.equal(drops.undelivered, kept);
+  assert.equal(kept, dnsRecords().length);
+});
+
+processTest("a port that is taken is told in one line", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  try {
+    const listen = `127.0.0.1:${listener.addr.port}`;
+    const args = ["process", "--insecure", "--id", "central", "--listen", listen];
+    const { code, stderr } = await run(args, { permissions: ["--allow-net"] });
+    assert.equal(code, 1);
+    assert.equal(linesOf(stderr).length, 1, stderr);
+    assert.ok(stderr.includes(listen), stderr);
+  } finally {
+    listener.close();
+  }
+});

@@ -1,0 +1,595 @@
+/** What holds of the engine's outputs for every capture: among each other, with the wire contract, and however the input is cut. */
+import assert from "node:assert/strict";
+import type protobuf from "protobufjs";
+import { root } from "../src/proto/contract.ts";
+import { filterTypeNames } from "../src/engine/filter.ts";
+import type { Filter, FilterTypeName } from "../src/engine/filter.ts";
+import { OperatorError } from "../src/runtime/operator_error.ts";
+import {
+  concat,
+  engine,
+  fixture,
+  fixtureNames,
+  type JsonPacket,
+  packetsOf,
+  randomNumbers,
+  run,
+  runOn,
+  type RunOptions,
+  sharedCaptureNames,
+  sharedFile,
+} from "./engine_run.ts";
+import {
+  back,
+  ends,
+  hex,
+  linkType,
+  pcapFile,
+  pcapng,
+  query,
+  readCapture,
+  record,
+  tcpFrame,
+  u16,
+  udpFrame,
+} from "./frames.ts";
+
+const captures: readonly (readonly [name: string, bytes: () => Uint8Array])[] = [
+  ...fixtureNames.map((name) => [name, () => fixture(name)] as const),
+  ...sharedCaptureNames().map((name) =>
+    [`shared ${name}`, () => sharedFile(name) ?? new Uint8Array()] as const
+  ),
+];
+const everything = ["wire", "json", "text", "pcap"] as const;
+
+const batchType = root.lookupType("lippycat.data.PacketBatch");
+const packetType = root.lookupType("lippycat.data.CapturedPacket");
+
+/** A decoded message, with 64-bit integers as bigints and without fields that hold their default. */
+type Decoded = Record<string, unknown>;
+
+function decode(type: protobuf.Type, bytes: Uint8Array): Decoded {
+  return type.toObject(type.decode(bytes), { longs: BigInt }) as Decoded;
+}
+
+/** Encodes the packets of `wire`, the content of a batch, again: they must come out as they were, so nothing is in them that the contract does not know, and no default is spelled out. */
+function decodeWire(wire: Uint8Array): Decoded[] {
+  const batch = batchType.decode(wire);
+  const again = batchType.encode(batch).finish();
+  assert.equal(again.length, wire.length);
+  assert.ok(again.every((byte, at) => byte === wire[at]), "encoded again, the wire output differs");
+  return (decode(batchType, wire).packets ?? []) as Decoded[];
+}
+
+/** The JSON object that stands for a decoded packet: metadata on the same level, frame and keys left out. */
+function flattened({ data: _data, tls_keys: _keys, metadata, ...packet }: Decoded): Decoded {
+  return { ...packet, ...metadata as Decoded };
+}
+
+/** Compares a decoded message with JSON: JSON may spell out defaults, and has nothing else beyond the message. */
+function assertShown(json: unknown, decoded: unknown, where: string): void {
+  if (Array.isArray(decoded)) {
+    assert.ok(Array.isArray(json) && json.length === decoded.length, where);
+    decoded.forEach((item, at) => assertShown(json[at], item, `${where}[${at}]`));
+  } else if (typeof decoded === "object" && decoded !== null) {
+    const shown = json as Record<string, unknown>;
+    assert.ok(typeof shown === "object" && shown !== null, where);
+    for (const [field, value] of Object.entries(decoded)) {
+      assertShown(shown[field], value, `${where}.${field}`);
+    }
+    for (const [field, value] of Object.entries(shown)) {
+      if (field in decoded) continue;
+      const isDefault = value === 0 || value === "" || value === false ||
+        (Array.isArray(value) && value.length === 0);
+      assert.ok(isDefault, `${where}.${field} is ${JSON.stringify(value)} in JSON only`);
+    }
+  } else if (typeof decoded === "bigint") {
+    assert.equal(BigInt(json as number), decoded, where);
+  } else {
+    assert.equal(json, decoded, where);
+  }
+}
+
+function assertShownAll(json: readonly JsonPacket[], decoded: readonly Decoded[]): void {
+  assert.equal(json.length, decoded.length);
+  json.forEach(({ timestamp: _text, hunter_id: _sender, ...shown }, at) => {
+    assertShown(shown, flattened(decoded[at] ?? {}), `packet ${at + 1}`);
+  });
+}
+
+for (const [name, bytes] of captures) {
+  Deno.test(`${name}: the answer does not depend on where the input is cut`, () => {
+    const capture = bytes();
+    const options: RunOptions = { outputs: everything, batchPackets: 7, filters: {} };
+    const whole = run(capture, options);
+    const below = capture.length < 20_000 ? [1, 100, 5000, 70_000] : [100, 5000, 70_000];
+    for (const most of below) {
+      const random = randomNumbers(most);
+      const cut = run(capture, { ...options, blockSize: () => random(most) + 1 });
+      assert.equal(cut.json, whole.json);
+      assert.equal(cut.text, whole.text);
+      assert.deepEqual(cut.wire, whole.wire);
+      assert.deepEqual(cut.pcap, whole.pcap);
+      assert.deepEqual(cut.counters, whole.counters);
+      // Faults of records are told at the end of a block.
+      assert.deepEqual([...cut.notices].sort(), [...whole.notices].sort());
+      assert.deepEqual([cut.packets, cut.bytes], [whole.packets, whole.bytes]);
+    }
+  });
+
+  Deno.test(`${name}: wire, JSON and capture file agree`, () => {
+    const capture = bytes();
+    const records = readCapture(capture);
+    const { wire, pieces, json, pcap, counters, packets } = run(capture, {
+      outputs: everything,
+      batchPackets: 7,
+    });
+    const shown = packetsOf(json);
+    const decoded = decodeWire(wire);
+    assert.equal(packets, records.length);
+    assert.equal(counters.kept, records.length);
+    assert.ok(pieces.every((count) => count > 0 && count <= 7));
+    assert.equal(pieces.reduce((sum, count) => sum + count, 0), decoded.length);
+
+    assert.equal(shown.length, records.length);
+    shown.forEach((packet, at) => {
+      const { timestampNs, data, originalLength, linkType } = records[at] ?? record(new Uint8Array());
+      assert.deepEqual(
+        [
+          BigInt(packet.timestamp_ns as number),
+          packet.capture_length,
+          packet.original_length,
+          packet.link_type,
+        ],
+        [timestampNs, data.length, originalLength, linkType],
+      );
+      const seconds = new Date(Number(timestampNs / 1_000_000_000n) * 1000).toISOString().slice(0, 19);
+      assert.equal(packet.timestamp, `${seconds}.${String(timestampNs % 1_000_000_000n).padStart(9, "0")}Z`);
+    });
+    if (records.every((packet) => packet.linkType !== linkType.sll2)) {
+      assertShownAll(shown, decoded);
+      decoded.forEach((packet, at) => {
+        assert.ok(
+          sameBytes(packet.data as Uint8Array ?? new Uint8Array(), records[at]?.data ?? new Uint8Array()),
+        );
+      });
+    }
+
+    const written = readCapture(pcap);
+    assert.equal(written.length, records.length);
+    written.forEach((packet, at) => {
+      const { data, ...rest } = packet;
+      const { data: expected, ...restExpected } = records[at] ?? packet;
+      assert.deepEqual(rest, restExpected);
+      assert.ok(sameBytes(data, expected), `frame ${at + 1}`);
+    });
+  });
+
+  Deno.test(`${name}: a receiver shows what the sender shows`, () => {
+    const { wire, json } = run(bytes(), { outputs: ["wire", "json"] });
+    if (packetsOf(json).some((packet) => packet.link_type === linkType.sll2)) return;
+    const header = batchType.encode({ hunter_id: "edge-1", sequence: 7, stats: { total_captured: 9 } })
+      .finish();
+    const receiver = engine();
+    const info = receiver.processBatch(concat([header, wire]));
+    const lines = json.split("\n").filter((line) => line !== "");
+    assert.equal(info.packets, lines.length);
+    assert.deepEqual([info.hunterId, info.sequence, info.captured], ["edge-1", 7n, 9n]);
+    const received = new TextDecoder().decode(receiver.take().json).split("\n").filter((line) => line !== "");
+    assert.deepEqual(received, lines.map((line) => line.replace(/",/, '","hunter_id":"edge-1",')));
+  });
+}
+
+function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, at) => byte === other[at]);
+}
+
+Deno.test("wire strings are valid UTF-8, whatever the input says", () => {
+  const label = (octets: number[]) => [octets.length, ...octets];
+  const names = [
+    label([0xff, 0xfe, 0x41]),
+    label([0xc3]), // The beginning of a character, cut off by the end of the label.
+    [...label([0xe3, 0x81]), ...label([0x82])], // A character over two labels.
+    label([0xed, 0xa0, 0x80]), // A surrogate.
+    label([0xc0, 0x80]), // An overlong form.
+    label([0, 7, 27, 0x7f, 0xc2, 0x9b]),
+    label(Array.from({ length: 63 }, (_, at) => 0x80 + at)),
+  ];
+  const messages = names.map((name, id) => {
+    const header = [...u16(id), 0x84, 0, 0, 1, 0, 1, 0, 0, 0, 0];
+    const text = [3, 0xff, 0xc3, 0x28];
+    return Uint8Array.from([
+      ...header,
+      ...[...name, 0, 0, 16, 0, 1],
+      ...[0xc0, 12, 0, 16, 0, 1, 0, 0, 0, 60, ...u16(text.length), ...text],
+    ]);
+  });
+  const interfaceName = Uint8Array.from([0x65, 0xff, 0x68, 0x80]);
+  const capture = concat([
+    pcapng.section(),
+    pcapng.interface(linkType.ethernet, interfaceName),
+    ...messages.map((message) => pcapng.packet(0, record(udpFrame(message, back(ends()))))),
+  ]);
+  const { wire, json } = run(capture, { outputs: ["wire", "json", "text"] });
+  const decoded = decodeWire(wire);
+  assert.equal(decoded.length, names.length);
+  assertShownAll(packetsOf(json), decoded);
+  assert.equal(decoded[0]?.interface_name, "e\ufffdh\ufffd");
+  const texts = [...stringsOf(batchType, wire)];
+  assert.ok(texts.length > 8 * names.length);
+  for (const text of texts) new TextDecoder("utf-8", { fatal: true }).decode(text);
+  const nameOf = (packet: Decoded | undefined) => ((packet?.metadata as Decoded)?.dns as Decoded)?.query_name;
+  assert.equal(nameOf(decoded[0]), "\\255\\254A");
+  assert.equal(nameOf(decoded[2]), "\\227\\129.\\130");
+  assert.equal(nameOf(decoded[5]), "\\000\\007\\027\\127\\194\\155");
+});
+
+/** The octets of all string fields in an encoded message. */
+function* stringsOf(type: protobuf.Type, bytes: Uint8Array): Generator<Uint8Array> {
+  let at = 0;
+  const varint = () => {
+    let [value, shift] = [0, 1];
+    for (;;) {
+      const byte = bytes[at++] ?? 0;
+      value += (byte & 127) * shift;
+      shift *= 128;
+      if (byte < 128) return value;
+    }
+  };
+  while (at < bytes.length) {
+    const tag = varint();
+    const field = type.fieldsById[tag >> 3];
+    assert.ok(field !== undefined, `${type.name} has no field ${tag >> 3}`);
+    if ((tag & 7) === 0) varint();
+    else if ((tag & 7) === 1) at += 8;
+    else {
+      const length = varint();
+      const value = bytes.subarray(at, at + length);
+      at += length;
+      const inner = field.resolve().resolvedType;
+      if (inner !== null && "fieldsById" in inner) yield* stringsOf(inner, value);
+      else if (field.type === "string" && !field.map) yield value;
+    }
+  }
+}
+
+Deno.test("cooked version 2 becomes version 1 on the wire, and nowhere else", () => {
+  const capture = fixture("dns-any.pcap");
+  const records = readCapture(capture);
+  const { wire, json } = run(capture, { outputs: everything });
+  const decoded = decodeWire(wire);
+  const shown = packetsOf(json);
+  assert.equal(decoded.length, records.length);
+  records.forEach(({ data, originalLength }, at) => {
+    assert.equal(shown[at]?.link_type, linkType.sll2);
+    // Packet type, ARPHRD, address length, address, protocol; the interface index has no place.
+    const header = [0, data[10] ?? 0, data[8] ?? 0, data[9] ?? 0, 0, data[11] ?? 0, ...data.subarray(12, 20)];
+    const expected = concat([header, data.subarray(0, 2), data.subarray(20)]);
+    const packet = decoded[at] ?? {};
+    assert.ok(sameBytes(packet.data as Uint8Array, expected));
+    assert.equal(packet.link_type, linkType.sll);
+    assert.equal(packet.capture_length, expected.length);
+    assert.equal(packet.original_length, originalLength - 4);
+    assertShown({ ...shown[at], timestamp: "" }, {
+      ...flattened(packet),
+      link_type: linkType.sll2,
+      capture_length: data.length,
+      original_length: originalLength,
+    }, `packet ${at + 1}`);
+  });
+});
+
+Deno.test("link types that the contract cannot carry are counted, and kept where they can be", () => {
+  const records = [record(hex("00112233")), record(hex("44"))];
+  const { wire, json, pcap, counters } = run(pcapFile(records, { linkType: 300 }), { outputs: everything });
+  assert.deepEqual([wire.length, packetsOf(json).length, readCapture(pcap).length], [0, 2, 2]);
+  assert.deepEqual([counters.unsendable_link_types, counters.unknown_link_types], [2, 2]);
+});
+
+/** Field kinds of the engine's tables, by the types of the contract. */
+const kinds: Readonly<Record<string, string>> = {
+  uint32: "Unsigned",
+  uint64: "Unsigned",
+  int32: "Signed",
+  int64: "Signed",
+  bool: "Bool",
+  double: "Double",
+  string: "Text",
+};
+
+Deno.test("the engine's field tables are those of the contract", () => {
+  const source = Deno.readTextFileSync(new URL("../wasm/src/wire/schema.rs", import.meta.url));
+  const tables = [...source.matchAll(/^ {4}(\w+) \{\n(.*?)^ {4}\}/gms)].map(([, name = "", body = ""]) => {
+    const lines = body.split("\n").filter((line) => line.trim() !== "");
+    const fields = lines.map((line) => {
+      const [, make, number, field, kind] =
+        /^ {8}[A-Z_]+: (\w+)\((\d+), "(\w+)", Kind::(\w+(?:\(\w+::ALL\))?)\),$/.exec(line) ??
+          assert.fail(`not understood: ${line}`);
+      return { number: Number(number), field, kind, repeated: make === "many" || make === "list" };
+    });
+    return [name, fields] as const;
+  });
+  assert.deepEqual(
+    tables.map(([name]) => name),
+    ["captured_packet", "packet_metadata", "sip_metadata", "access_network_info"].concat(
+      ["rtp_metadata", "email_metadata", "dns_metadata", "dns_answer"],
+    ),
+  );
+  const snake = (name: string) =>
+    name.replace(/([a-z])([A-Z])|([A-Z])([A-Z][a-z])/g, "$1$3_$2$4").toLowerCase();
+  const types = (root.lookup("lippycat.data") as protobuf.Namespace).nestedArray as protobuf.Type[];
+  for (const [name, fields] of tables) {
+    const type = types.find((candidate) => snake(candidate.name) === name);
+    assert.ok(type !== undefined, name);
+    const expected = type.fieldsArray.map((field) => ({
+      number: field.id,
+      field: field.name,
+      kind: field.map
+        ? "Map"
+        : ["data", "tls_keys"].includes(field.name) && type === packetType
+        ? "Hidden"
+        : field.name === "metadata"
+        ? "Inline(packet_metadata::ALL)"
+        : kinds[field.type] ?? `Message(${snake(field.type)}::ALL)`,
+      repeated: field.repeated || field.map,
+    }));
+    assert.deepEqual(fields, expected.sort((a, b) => a.number - b.number), name);
+  }
+});
+
+Deno.test("filter types have the numbers of the contract", () => {
+  const values = root.lookupEnum("lippycat.management.FilterType").values;
+  const expected = Object.entries(values).sort(([, a], [, b]) => a - b).map(([name]) =>
+    name.replace(/^FILTER_/, "").toLowerCase()
+  );
+  assert.deepEqual([...filterTypeNames], expected);
+});
+
+/** A message with all of its fields set, to something else than the default. */
+function full(type: protobuf.Type, text: string): Decoded {
+  return Object.fromEntries(type.fieldsArray.map((field) => {
+    const inner = field.resolve().resolvedType;
+    const scalar = {
+      string: `${text} ${field.name}`,
+      bytes: Uint8Array.of(1, 2, 3),
+      bool: true,
+      double: 0.1 + field.id,
+      int32: -field.id,
+      uint32: 4_000_000_000 + field.id,
+      int64: String(-(2n ** 60n) - BigInt(field.id)),
+      uint64: String(2n ** 63n + BigInt(field.id)),
+    }[field.type];
+    const value = inner !== null && "fieldsById" in inner ? full(inner, text) : scalar;
+    return [
+      field.name,
+      field.map ? { [`${text} key`]: value, "": value } : field.repeated ? [value, value] : value,
+    ];
+  }));
+}
+
+/** Splits an encoded message into its fields. */
+function fieldsOf(bytes: Uint8Array): Uint8Array[] {
+  const fields: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const start = at;
+    const varint = () => {
+      let [value, shift] = [0, 1];
+      for (;;) {
+        const byte = bytes[at++] ?? 0;
+        value += (byte & 127) * shift;
+        shift *= 128;
+        if (byte < 128) return value;
+      }
+    };
+    const tag = varint();
+    if ((tag & 7) === 0) varint();
+    else if ((tag & 7) === 1) at += 8;
+    else at += varint();
+    fields.push(bytes.slice(start, at));
+  }
+  return fields;
+}
+
+Deno.test("a received packet is shown whole: all fields, in any order, of any sender", () => {
+  for (const text of ["plain", 'quote " backslash \\ control \u0007\u009b newline \n', "\u{1f600} grün"]) {
+    const packet = full(packetType, text);
+    const encoded = packetType.encode(packetType.fromObject(packet)).finish();
+    const expected = decode(packetType, encoded);
+    const fields = fieldsOf(encoded);
+    const random = randomNumbers(text.length);
+    const shuffled = fields.map((field) => [random(1 << 30), field] as const)
+      .sort(([a], [b]) => a - b).map(([, field]) => field);
+    const unknown = [hex("f8ff0105"), hex("fa0703616263"), hex("a50600000000")];
+    // Stale scalars come first, and lose.
+    const stale = [packetType.encode({ timestamp_ns: 5, link_type: 9, interface_name: "stale" }).finish()];
+    for (const order of [fields, shuffled, [...unknown, ...fields, ...unknown], [...stale, ...fields]]) {
+      const batch = batchType.encode({ hunter_id: text, packets: [] }).finish();
+      const body = concat(order);
+      const element = concat([[0x22], varintOf(body.length), body]);
+      const receiver = engine({ outputs: ["json", "wire", "text", "pcap"] });
+      assert.equal(receiver.processBatch(concat([batch, element])).packets, 1);
+      const chunk = receiver.take();
+      const json = packetsOf(new TextDecoder("utf-8", { fatal: true }).decode(chunk.json));
+      assert.equal(json[0]?.hunter_id, text);
+      const { timestamp: _time, hunter_id: _sender, ...shown } = json[0] ?? {};
+      // Repeated fields come in the order in which they are sent, and here their elements are alike.
+      assertShown(shown, flattened(expected), "packet");
+      // On its way to further receivers nothing is lost.
+      assert.deepEqual(chunk.wire?.map((piece) => decode(batchType, piece.bytes)), [{
+        packets: [expected],
+      }]);
+      assert.deepEqual(readCapture(chunk.pcap ?? new Uint8Array()).length, 1);
+      assert.match(new TextDecoder("utf-8", { fatal: true }).decode(chunk.text), /^\P{Cc}+\n$/u);
+    }
+  }
+});
+
+function varintOf(value: number): number[] {
+  return value < 128 ? [value] : [value & 127 | 128, ...varintOf(Math.floor(value / 128))];
+}
+
+Deno.test("a packet that its sender did not analyse is analysed on arrival", () => {
+  const frame = udpFrame(query(7, "www.example.com", 28));
+  const bare = { data: frame, timestamp_ns: 1_700_000_000_000_000_000n.toString(), link_type: 1 };
+  const batch = batchType.encode(batchType.fromObject({ hunter_id: "go", packets: [bare] })).finish();
+  const receiver = engine();
+  receiver.processBatch(batch);
+  const [packet] = packetsOf(new TextDecoder().decode(receiver.take().json));
+  assert.equal(packet?.protocol, "DNS");
+  assert.equal(packet?.info, "AAAA www.example.com?");
+  assert.equal((packet?.dns as Decoded).query_name, "www.example.com");
+});
+
+Deno.test("what is no batch is refused, and changes nothing", () => {
+  for (const bytes of [hex("ff"), hex("0a05"), hex("2280808080808080808080"), hex("00"), hex("0b")]) {
+    const receiver = engine({ outputs: everything });
+    assert.throws(() => receiver.processBatch(bytes), OperatorError);
+    const { packets, ...outputs } = receiver.take();
+    assert.deepEqual([packets, outputs], [0, { bytes: 0 }]);
+    assert.equal(receiver.counters().packets, 0);
+  }
+  const receiver = engine({ outputs: everything });
+  assert.equal(receiver.processBatch(new Uint8Array()).packets, 0, "an empty batch is a valid probe");
+  assert.equal(receiver.processBatch(hex("2201ff 2200")).packets, 2);
+  assert.deepEqual([receiver.counters().bad_batch_packets, receiver.counters().kept], [1, 1]);
+});
+
+Deno.test("the limit ends an input after so many kept packets", () => {
+  const capture = fixture("dns.pcap");
+  const all = run(capture).json.split("\n");
+  for (const limit of [1, 2, 100]) {
+    const random = randomNumbers(limit);
+    for (const blockSize of [undefined, () => random(200) + 1]) {
+      const made = engine({ limit, ...(blockSize && { blockSize }) });
+      const first = runOn(made, capture, blockSize === undefined ? {} : { blockSize });
+      assert.deepEqual(first.json.split("\n").slice(0, -1), all.slice(0, limit));
+      assert.equal(first.counters.kept, limit);
+      assert.equal(runOn(made, capture).packets, 0, "the limit holds for all inputs together");
+    }
+  }
+  // Only packets that pass count.
+  const { json, counters } = run(capture, {
+    limit: 3,
+    filters: { filters: [filter("six", "ip_address", "::1")] },
+  });
+  assert.equal(packetsOf(json).length, 3);
+  assert.ok((counters.packets ?? 0) > 100);
+});
+
+function filter(id: string, type: FilterTypeName, pattern: string, enabled = true): Filter {
+  return { id, type, pattern, enabled, targetHunters: [], description: "" };
+}
+
+/** Ids per packet, "-" where none is shown; packets that were left out do not appear. */
+function idsOf(capture: Uint8Array, options: RunOptions): string[] {
+  const { wire, json } = run(capture, { ...options, outputs: ["wire", "json"] });
+  const shown = packetsOf(json);
+  assertShownAll(shown, decodeWire(wire));
+  return shown.map((packet) => (packet.matched_filter_ids as string[] ?? ["-"]).join(" "));
+}
+
+Deno.test("filters: what passes, and the ids of those that let it", () => {
+  const six = ends({ source: "2001:db8:0:0:0:0:0:2", destination: "2001:db8:0:0:0:0:0:1" });
+  const other = ends({ source: "198.51.100.7" });
+  const capture = pcapFile([
+    record(udpFrame(query(1, "www.example.com", 1))),
+    record(udpFrame(query(2, "example.com", 1), other)),
+    record(tcpFrame(concat([u16(33), query(3, "WWW.Example.COM", 1)]), six)),
+    record(udpFrame(hex("00"), ends({ destinationPort: 9 }))),
+    record(hex("02000000000102000000000208060001")),
+  ]);
+  const cases: readonly [filters: Filter[], expected: string[], rest?: RunOptions["filters"]][] = [
+    [[], ["-", "-", "-", "-", "-"]],
+    [[], [], { noFilterPolicy: "deny" }],
+    [[filter("off", "ip_address", "192.0.2.2", false)], [], { noFilterPolicy: "deny" }],
+    [[filter("client", "ip_address", "192.0.2.2")], ["client", "client"]],
+    [[filter("net", "ip_address", "192.0.2.0/24")], ["net", "net", "net"]],
+    [[filter("six", "ip_address", "2001:db8::/32")], ["six"]],
+    [[filter("exact", "ip_address", "2001:DB8::0002")], ["exact"]],
+    [[filter("mapped", "ip_address", "::ffff:198.51.100.7")], ["mapped"]],
+    [[filter("www", "dns_domain", "*.example.com")], ["www", "www"]],
+    [[filter("all", "dns_domain", "*example.com.")], ["all", "all", "all"]],
+    [[filter("equal", "dns_domain", "EXAMPLE.com")], ["equal"]],
+    [[filter("none", "dns_domain", "example.org")], []],
+    [
+      [
+        filter("d", "dns_domain", "*"),
+        filter("b", "ip_address", "192.0.2.1"),
+        filter("a", "ip_address", "192.0.2.2"),
+      ],
+      ["a b d", "b d", "d", "a b"],
+    ],
+    [[filter("kernel", "bpf", "udp")], ["-", "-", "-", "-", "-"], { noFilterPolicy: "deny" }],
+    [[], ["-", "-"], { localDomains: ["www.*"] }],
+    [[filter("client", "ip_address", "192.0.2.2")], ["client"], { localDomains: ["www.*"] }],
+  ];
+  for (const [filters, expected, rest = {}] of cases) {
+    assert.deepEqual(
+      idsOf(capture, { filters: { filters, ...rest } }),
+      expected,
+      JSON.stringify([filters, rest]),
+    );
+  }
+  const { counters } = run(capture, { filters: { filters: [filter("net", "ip_address", "192.0.2.2")] } });
+  assert.deepEqual([counters.packets, counters.kept, counters.rejected_by_filters], [5, 2, 3]);
+});
+
+Deno.test("filters that the engine cannot match are refused, and the others hold", () => {
+  const made = engine();
+  const filters = [
+    filter("user", "sip_user", "alice"),
+    filter("bad", "ip_address", "1.2.3"),
+    filter("ok", "dns_domain", "a"),
+  ];
+  const refused = made.setFilters({ filters, noFilterPolicy: "allow", localDomains: [] });
+  assert.deepEqual(refused.map(({ filter }) => filter.id), ["user", "bad"]);
+  assert.ok(refused.every(({ reason }) => reason.length > 0));
+  assert.equal(
+    runOn(made, pcapFile([record(udpFrame(query(1, "a", 1))), record(udpFrame(query(1, "b", 1)))])).packets,
+    1,
+  );
+});
+
+Deno.test("DNS mode keeps DNS, and what belongs to it", () => {
+  const vlan = fixture("dns-vlan.pcap");
+  const all = packetsOf(run(vlan).json);
+  const { json, counters } = run(vlan, { protocol: "dns", dnsPorts: [53] });
+  // Fragments of answers stay; multicast listener reports go.
+  const kept = packetsOf(json);
+  assert.deepEqual(kept, all.filter((packet) => packet.protocol !== "ICMPv6"));
+  assert.equal((counters.rejected_by_mode ?? 0) + kept.length, all.length);
+  const udp = packetsOf(run(vlan, { protocol: "dns", dnsPorts: [53], udpOnly: true }).json);
+  assert.ok(udp.length > 0 && udp.length < kept.length);
+  assert.ok(udp.every((packet) => packet.transport !== "TCP"));
+  assert.equal(run(vlan, { protocol: "dns", dnsPorts: [5300] }).packets, 0);
+  const frame = udpFrame(query(1, "example.com", 1), ends({ destinationPort: 5300 }));
+  const custom = packetsOf(run(pcapFile([record(frame)]), { protocol: "dns", dnsPorts: [53, 5300] }).json);
+  assert.equal((custom[0]?.dns as Decoded).query_name, "example.com");
+});
+
+Deno.test("several inputs, one after the other, share what the engine knows", () => {
+  const [asked, answer] = [query(9, "example.com", 1), query(9, "example.com", 1)];
+  answer[2] = 0x81;
+  const made = engine();
+  const at = 1_700_000_000_000_000_000n;
+  runOn(made, pcapFile([record(udpFrame(asked), at)]));
+  const second = runOn(
+    made,
+    pcapFile([record(udpFrame(answer, back(ends())), at + 41_900_000n)], { nanoseconds: true }),
+  );
+  const dns = packetsOf(second.json)[0]?.dns as Decoded;
+  assert.deepEqual([dns.correlated_query, dns.query_response_time_ms], [true, 41]);
+  assert.equal(second.counters.packets, 2);
+});
+
+Deno.test("byte order and resolution of a capture file change nothing", () => {
+  const records = readCapture(fixture("dns.pcap"));
+  const written = (options: object) => pcapFile(records, { nanoseconds: true, ...options });
+  assert.equal(run(written({ bigEndian: true })).json, run(written({})).json);
+  assert.equal(run(written({})).json, run(fixture("dns.pcap")).json);
+  const micros = packetsOf(run(written({ nanoseconds: false })).json);
+  micros.forEach((packet, at) => {
+    const expected = (records[at]?.timestampNs ?? 0n) / 1000n * 1000n;
+    assert.equal(BigInt(packet.timestamp_ns as number), expected);
+  });
+});

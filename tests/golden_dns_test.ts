@@ -1,0 +1,511 @@
+/** The engine's view of DNS against tshark's, message by message, and what its tunneling score makes of tunnels. */
+import assert from "node:assert/strict";
+import {
+  fixture,
+  fixtureNames,
+  type JsonPacket,
+  packetsOf,
+  run,
+  sharedCaptureNames,
+  sharedFile,
+  withoutShared,
+} from "./engine_run.ts";
+
+/** `DNSMetadata` as JSON lines show it. */
+interface Dns {
+  readonly transaction_id: number;
+  readonly is_response: boolean;
+  readonly opcode: string;
+  readonly response_code: string;
+  readonly question_count: number;
+  readonly answer_count: number;
+  readonly authority_count: number;
+  readonly additional_count: number;
+  readonly query_name: string;
+  readonly query_type: string;
+  readonly query_class: string;
+  readonly answers: readonly Answer[];
+  readonly query_response_time_ms: number;
+  readonly correlated_query: boolean;
+  readonly tunneling_score: number;
+  readonly [flag: string]: unknown;
+}
+
+interface Answer {
+  readonly name: string;
+  readonly type: string;
+  readonly class: string;
+  readonly ttl: number;
+  readonly data: string;
+}
+
+const names = {
+  opcode: { 0: "QUERY", 1: "IQUERY", 2: "STATUS", 3: "OPCODE3", 4: "NOTIFY", 5: "UPDATE" },
+  rcode: {
+    0: "NOERROR",
+    1: "FORMERR",
+    2: "SERVFAIL",
+    3: "NXDOMAIN",
+    4: "NOTIMP",
+    5: "REFUSED",
+    16: "BADVERS",
+  },
+  class: { 1: "IN", 3: "CH", 254: "NONE", 255: "ANY", 999: "CLASS999" },
+  // deno-fmt-ignore
+  type: {
+    1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 10: "NULL", 12: "PTR", 13: "HINFO", 15: "MX", 16: "TXT", 17: "RP", 18: "AFSDB",
+    28: "AAAA", 29: "LOC", 33: "SRV", 35: "NAPTR", 39: "DNAME", 43: "DS", 44: "SSHFP", 46: "RRSIG", 47: "NSEC",
+    48: "DNSKEY", 50: "NSEC3", 52: "TLSA", 64: "SVCB", 65: "HTTPS", 108: "EUI48", 252: "AXFR", 255: "ANY", 256: "URI",
+    257: "CAA", 65280: "TYPE65280",
+  },
+} as const;
+
+function nameOf(kind: keyof typeof names, value: number): string {
+  const name = (names[kind] as Record<number, string>)[value];
+  assert.ok(name !== undefined, `${kind} ${value} has no name in this test`);
+  return name;
+}
+
+/** Octets of a name or text as the engine escapes it (RFC 1035 5.1, RFC 4343 2.1). */
+function octetsOf(text: string): Uint8Array {
+  const octets = [...text.matchAll(/\\(\d{3})|\\(.)|([^\\]+)/gsu)].flatMap(([, decimal, escaped, plain]) =>
+    decimal === undefined ? [...new TextEncoder().encode(escaped ?? plain ?? "")] : [Number(decimal)]
+  );
+  return Uint8Array.from(octets);
+}
+
+/**
+ * tshark tells less than the engine: dots within labels are not escaped, and octets that are not UTF-8 are U+FFFD. How many
+ * of these in a row is not compared. Overlong forms of ASCII characters (C0 or C1 and one octet more) it reads as these.
+ */
+function asUtf8(text: string): string {
+  const octets = octetsOf(text).reduce<number[]>((read, octet) => {
+    const before = read.at(-1) ?? 0;
+    if ((before & 0xfe) === 0xc0 && (octet & 0xc0) === 0x80) {
+      read[read.length - 1] = (before & 1) << 6 | octet & 0x3f;
+    } else read.push(octet);
+    return read;
+  }, []);
+  return oneReplacement(new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(octets)));
+}
+const oneReplacement = (text: string) => text.replace(/\ufffd+/g, "\ufffd");
+
+/** PDML attributes: control characters. */
+const attribute = (text: string) =>
+  text.replace(/[^\P{Cc}\t\n\r\x80-\x9f]/gu, (control) => `\\x${control.charCodeAt(0).toString(16)}`);
+
+/** Texts of records end at a NUL. */
+const asRecordText = (text: string) => attribute(asUtf8(text).split("\0")[0] ?? "");
+
+/** Owner names do so where they are compressed; else they are as those of questions. */
+const asRecordName = (text: string, theirs = "") =>
+  text.includes("\\000") && theirs !== "<Root>" ? asQuestion(text) : asRecordText(text) || "<Root>";
+
+/** Character-strings are ASCII for it. */
+function asCharacterString(text: string): string {
+  const ascii = String.fromCharCode(...octetsOf(text)).replace(/[^\p{ASCII}]/gu, "\ufffd");
+  return attribute(oneReplacement(ascii).split("\0")[0] ?? "");
+}
+
+/** Names of questions: characters that do not print are escaped as in C. */
+function asQuestion(text: string): string {
+  const named: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+  return asUtf8(text).replace(
+    /\p{Cc}/gu,
+    (control) => named[control] ?? `\\${control.charCodeAt(0).toString(8).padStart(3, "0")}`,
+  ) || "<Root>";
+}
+
+/** What tshark shows, with the characters that its Unicode tables take for unassigned as they are. */
+const unescaped = (text: string) =>
+  oneReplacement(text).replace(
+    /\\u([0-9A-F]{4})/g,
+    (_, code: string) => String.fromCharCode(parseInt(code, 16)),
+  );
+
+function dnsOf(packet: JsonPacket | undefined): Dns | undefined {
+  return packet?.dns as Dns | undefined;
+}
+
+/** A message of `fixtures/truth.json`; what is zero, false or empty is left out. */
+interface Message {
+  readonly file: string;
+  readonly frame: number;
+  /** Its place among those of its frame. */
+  readonly message?: number;
+  /** The frames that it is spread over. */
+  readonly parts?: readonly number[];
+  readonly layer: "dns" | "mdns" | "llmnr";
+  readonly id?: number;
+  readonly response?: boolean;
+  readonly opcode?: number;
+  readonly rcode?: number;
+  readonly flags?: readonly string[];
+  readonly counts?: readonly number[];
+  readonly question?: readonly [name: string, type: number, class_: number];
+  /** The name is null when it is the question's. */
+  readonly answers?: readonly (readonly [
+    name: string | null,
+    type: number,
+    class_: number,
+    ttl: number,
+    length: number,
+    data?: string,
+  ])[];
+  readonly malformed?: boolean;
+}
+
+const flagNames = {
+  authoritative: "authoritative",
+  truncated: "truncated",
+  recdesired: "recursion_desired",
+  recavail: "recursion_available",
+  authenticated: "authenticated_data",
+  checkdisable: "checking_disabled",
+} as const;
+
+function compareHeader(dns: Dns, message: Message, where: string): void {
+  const counts = [dns.question_count, dns.answer_count, dns.authority_count, dns.additional_count];
+  assert.deepEqual(
+    {
+      id: dns.transaction_id,
+      response: dns.is_response,
+      opcode: dns.opcode,
+      rcode: dns.response_code,
+      counts,
+    },
+    {
+      id: message.id ?? 0,
+      response: message.response ?? false,
+      opcode: nameOf("opcode", message.opcode ?? 0),
+      rcode: nameOf("rcode", message.rcode ?? 0),
+      counts: message.counts ?? [0, 0, 0, 0],
+    },
+    where,
+  );
+  for (const [theirs, ours] of Object.entries(flagNames)) {
+    // In mDNS and LLMNR most of these bits mean something else, or nothing (RFC 6762, 18; RFC 4795, 2.1.1).
+    if (message.layer !== "dns" && theirs !== "truncated") continue;
+    // tshark does not show AA and RA of queries. NOTIFY has AA (RFC 1996, 3.6).
+    if (!dns.is_response && ["authoritative", "recavail"].includes(theirs)) {
+      assert.equal(dns[ours], theirs === "authoritative" && dns.opcode === "NOTIFY", `${where}: ${ours}`);
+      continue;
+    }
+    assert.equal(dns[ours], message.flags?.includes(theirs) ?? false, `${where}: ${ours}`);
+  }
+}
+
+function compareQuestion(dns: Dns, message: Message, where: string): void {
+  const ours = [asQuestion(dns.query_name), dns.query_type, dns.query_class];
+  const [name, type, class_] = message.question ?? [];
+  const theirs = name === undefined
+    ? ["<Root>", "", ""]
+    : [unescaped(name), nameOf("type", type ?? 0), nameOf("class", class_ ?? 0)];
+  assert.deepEqual(ours, theirs, where);
+}
+
+/** The first `count` answers; those tshark knows the text of with their data. */
+function compareAnswers(dns: Dns, message: Message, count: number, where: string): void {
+  const expected = (message.answers ?? []).filter((answer) => answer[1] !== 41).slice(0, count);
+  assert.equal(dns.answers.length, expected.length, where);
+  expected.forEach(([name, type, class_, ttl, length, data], at) => {
+    const answer = dns.answers[at];
+    assert.ok(answer !== undefined);
+    assert.deepEqual(
+      [asRecordName(answer.name, name ?? ""), answer.type, answer.class, answer.ttl],
+      [
+        name === null ? asRecordName(dns.query_name) : oneReplacement(name),
+        nameOf("type", type),
+        nameOf("class", class_),
+        ttl,
+      ],
+      `${where}: answer ${at}`,
+    );
+    // Zeroes in front of names that end with the root are the only ones that tshark does not show.
+    if (data !== undefined) {
+      const ours = type === 16 ? asCharacterString(answer.data) : asRecordText(answer.data);
+      // The root among other fields.
+      const shown = type === 33 ? ours?.replace(/ \.$/, " <Root>") : ours;
+      assert.equal(shown, unescaped(data), `${where}: data of answer ${at}`);
+    } else if (answer.data.startsWith("<data ")) {
+      assert.equal(answer.data, `<data ${length} bytes>`, where);
+    }
+  });
+}
+
+interface FixtureTruth {
+  readonly packets: Readonly<Record<string, number>>;
+  readonly messages: readonly Message[];
+}
+
+const fixtureTruth = JSON.parse(new TextDecoder().decode(fixture("truth.json"))) as FixtureTruth;
+
+/**
+ * Messages that are spread over several frames, which the engine reads frame by frame: it shows them at one of these
+ * frames, the first if that holds a header. Then question and answers may be missing from some place on.
+ */
+function compareSpread(packets: readonly JsonPacket[], message: Message, where: string): "first" | "last" {
+  const shown = (message.parts ?? []).filter((frame) => dnsOf(packets[frame - 1]) !== undefined);
+  assert.equal(shown.length, 1, where);
+  const dns = dnsOf(packets[(shown[0] ?? 0) - 1]);
+  assert.ok(dns !== undefined);
+  compareHeader(dns, message, where);
+  if (shown[0] === message.frame) {
+    compareQuestion(dns, message, where);
+    compareAnswers(dns, message, Infinity, where);
+    return "last";
+  }
+  assert.equal(shown[0], message.parts?.[0], where);
+  if (dns.query_name !== "") compareQuestion(dns, message, where);
+  assert.ok(dns.answers.length < dns.answer_count || dns.query_name === "" || dns.authority_count > 0, where);
+  compareAnswers(dns, message, dns.answers.length, where);
+  return "first";
+}
+
+for (const file of fixtureNames) {
+  Deno.test(`${file}: the engine sees what tshark sees`, () => {
+    const { json, counters, notices } = run(fixture(file));
+    const packets = packetsOf(json);
+    const messages = fixtureTruth.messages.filter((message) => message.file === file);
+    assert.ok(messages.length > 0);
+    assert.equal(packets.length, fixtureTruth.packets[file]);
+    const spread = messages.filter((message) => message.parts !== undefined);
+    const whole = messages.filter((message) => message.parts === undefined);
+    const frames = new Set(whole.map((message) => message.frame));
+    for (const [at, packet] of packets.entries()) {
+      const isPart = spread.some((message) => message.parts?.includes(at + 1));
+      if (!isPart) assert.equal(dnsOf(packet) !== undefined, frames.has(at + 1), `frame ${at + 1}`);
+    }
+    for (const message of whole) {
+      const where = `${file} frame ${message.frame}`;
+      const packet = packets[message.frame - 1];
+      const inFrame = whole.filter((other) => other.frame === message.frame).length;
+      const details = packet?.details as Record<string, string> | undefined;
+      assert.equal(details?.["dns.messages"] ?? "1", String(inFrame), where);
+      // Of several messages in one segment, all are in `info`, and the first is in `dns`.
+      const info = String(packet?.info).split("; ");
+      const asked = message.question?.[0];
+      if (asked !== undefined && inFrame > 1) {
+        assert.ok(info[message.message ?? 0]?.endsWith(` ${asked}?`), where);
+      }
+      if (message.message !== undefined) continue;
+      const dns = dnsOf(packet);
+      assert.ok(dns !== undefined, where);
+      assert.equal(packet?.protocol, { dns: "DNS", mdns: "mDNS", llmnr: "LLMNR" }[message.layer], where);
+      compareHeader(dns, message, where);
+      compareQuestion(dns, message, where);
+      compareAnswers(dns, message, Infinity, where);
+    }
+    const shown = spread.map((message) => compareSpread(packets, message, `${file} frame ${message.frame}`));
+    const first = shown.filter((place) => place === "first").length;
+    // A cut header is no message; one behind the length that was cut off is a whole one.
+    assert.deepEqual(
+      { last: shown.length - first, first },
+      { "dns.pcap": { last: 1, first: 2 }, "dns-vlan.pcap": { last: 0, first: 2 } }[file as string] ??
+        { last: 0, first: 0 },
+    );
+    assert.equal(counters.dns_messages, messages.length);
+    assert.equal(counters.dns_partial, first);
+    assert.equal(counters.kept, packets.length);
+    assert.deepEqual(notices, []);
+  });
+
+  Deno.test(`${file}: responses meet their queries`, () => correlate(packetsOf(run(fixture(file)).json)));
+}
+
+/** A second opinion on `correlated_query` and the time: the query is the first one not answered yet. */
+function correlate(packets: readonly JsonPacket[]): void {
+  const waiting = new Map<string, bigint>();
+  let correlated = 0;
+  for (const packet of packets) {
+    const dns = dnsOf(packet);
+    // One message per packet: further ones are not in `dns`, but their queries wait nevertheless.
+    if (dns === undefined || packet.protocol !== "DNS") continue;
+    const here = `${packet.src_ip} ${packet.src_port ?? 0}`;
+    const there = `${packet.dst_ip} ${packet.dst_port ?? 0}`;
+    const ends = dns.is_response ? [there, here] : [here, there];
+    const key = (id: number, name: string, type: string) =>
+      [packet.transport, ...ends, id, name.toLowerCase(), type].join(" ");
+    const own = key(dns.transaction_id, dns.query_name, dns.query_type);
+    const now = BigInt(packet.timestamp_ns as bigint);
+    const sent = waiting.get(own);
+    if (!dns.is_response) {
+      assert.equal(dns.correlated_query, false);
+      if (dns.query_type !== "" && sent === undefined) waiting.set(own, now);
+      if (packet.details !== undefined) return; // The rest needs all messages of a segment.
+      continue;
+    }
+    const expected = dns.query_type !== "" && sent !== undefined;
+    assert.equal(dns.correlated_query, expected, `${packet.timestamp} ${own}`);
+    assert.equal(
+      dns.query_response_time_ms,
+      expected ? Number((now - sent) / 1_000_000n) : 0,
+      `${packet.timestamp}`,
+    );
+    waiting.delete(own);
+    correlated += Number(expected);
+  }
+  assert.ok(correlated > 0);
+}
+
+/** A message of `../shared/captures/truth/dns.json`; records are those of all sections. */
+interface SharedMessage {
+  readonly file: string;
+  readonly frame: number;
+  readonly src: string;
+  readonly sport: number;
+  readonly dst: string;
+  readonly dport: number;
+  readonly transport: string;
+  readonly layer: "dns" | "mdns" | "llmnr";
+  readonly id: string;
+  readonly response: boolean;
+  readonly opcode: number;
+  readonly rcode?: number;
+  readonly questions: number;
+  readonly answers: number;
+  readonly qname?: readonly string[];
+  readonly qtype?: readonly number[];
+  readonly rr_names?: readonly string[];
+  readonly rr_types?: readonly number[];
+  readonly [data: string]: unknown;
+}
+
+/**
+ * Messages that came in IP fragments: tshark shows them at the last fragment, the engine at the first one, as far as that
+ * goes.
+ */
+const fragmented: Readonly<Record<string, ReadonlyMap<number, number>>> = {
+  "ipv6-fragments.pcap": new Map([[7, 1], [20, 8]]),
+};
+
+let sharedMessages: readonly SharedMessage[] | undefined;
+
+function sharedTruth(): readonly SharedMessage[] {
+  const read = () =>
+    JSON.parse(new TextDecoder().decode(sharedFile("truth/dns.json"))) as { entries: SharedMessage[] };
+  return sharedMessages ??= read().entries;
+}
+
+function compareShared(dns: Dns, message: SharedMessage, whole: boolean, where: string): void {
+  assert.deepEqual(
+    [dns.transaction_id, dns.is_response, dns.opcode, dns.question_count, dns.answer_count],
+    [
+      Number(message.id),
+      message.response,
+      nameOf("opcode", message.opcode),
+      message.questions,
+      message.answers,
+    ],
+    where,
+  );
+  if (message.rcode !== undefined) assert.equal(dns.response_code, nameOf("rcode", message.rcode), where);
+  if (message.questions > 0) {
+    const [name = "", type = 0] = [message.qname?.[0], message.qtype?.[0]];
+    assert.deepEqual(
+      [asQuestion(dns.query_name), dns.query_type],
+      [unescaped(name), nameOf("type", type)],
+      where,
+    );
+  }
+  const count = whole ? message.answers : dns.answers.length;
+  assert.ok(whole || dns.answers.length < message.answers || message.answers === 0, where);
+  const types = message.rr_types?.slice(0, count).map((type) => nameOf("type", type)) ?? [];
+  assert.deepEqual(dns.answers.map((answer) => answer.type), types, where);
+  // tshark has other fields for the owners of SRV records.
+  const owners = dns.answers.filter((answer) => answer.type !== "SRV").map((answer) =>
+    asRecordName(answer.name)
+  );
+  assert.deepEqual(owners, message.rr_names?.slice(0, owners.length).map(oneReplacement) ?? [], where);
+  // Data of one type over all sections, the answers first; of MX the host only.
+  for (const type of ["A", "AAAA", "CNAME", "NS", "MX", "TXT"]) {
+    const data = dns.answers.filter((answer) => answer.type === type).map((answer) => answer.data);
+    const ours = data.map(asRecordText);
+    const theirs = ((message[type.toLowerCase()] ?? []) as readonly string[]).map(oneReplacement);
+    if (type === "TXT") {
+      const [said, expected] = [data.map(asCharacterString).join(" "), theirs.join(" ")];
+      assert.equal(said, whole ? expected : expected.slice(0, said.length), where);
+    } else {
+      assert.deepEqual(
+        type === "MX" ? ours.map((data) => data.replace(/^\d+ /, "")) : ours,
+        theirs.slice(0, ours.length),
+        `${where}: ${type}`,
+      );
+    }
+  }
+}
+
+for (const file of sharedCaptureNames()) {
+  Deno.test(`shared ${file}: the engine sees what tshark sees`, () => {
+    const messages = sharedTruth().filter((message) => message.file === file);
+    const capture = sharedFile(file);
+    assert.ok(capture !== undefined);
+    const packets = packetsOf(run(capture).json);
+    const place = (frame: number) => fragmented[file]?.get(frame) ?? frame;
+    const carriers = packets.flatMap((packet, at) => dnsOf(packet) === undefined ? [] : [at + 1]);
+    assert.deepEqual(carriers, messages.map((message) => place(message.frame)).sort((a, b) => a - b));
+    for (const message of messages) {
+      const where = `${file} frame ${message.frame}`;
+      const packet = packets[place(message.frame) - 1];
+      const dns = dnsOf(packet);
+      assert.ok(packet !== undefined && dns !== undefined, where);
+      assert.deepEqual(
+        [packet.src_ip, packet.src_port, packet.dst_ip, packet.dst_port, packet.transport, packet.protocol],
+        [
+          message.src,
+          message.sport,
+          message.dst,
+          message.dport,
+          message.transport.toUpperCase(),
+          { dns: "DNS", mdns: "mDNS", llmnr: "LLMNR" }[message.layer],
+        ],
+        where,
+      );
+      compareShared(dns, message, place(message.frame) === message.frame, where);
+    }
+  });
+}
+if (withoutShared) Deno.test({ name: "shared captures: not there", ignore: true, fn() {} });
+
+/** Scores of DNS queries, in order. */
+function scores(packets: readonly JsonPacket[], isWanted: (dns: Dns) => boolean = () => true): number[] {
+  return packets.flatMap((packet) => {
+    const dns = dnsOf(packet);
+    return dns !== undefined && packet.protocol === "DNS" && !dns.is_response && isWanted(dns)
+      ? [dns.tunneling_score]
+      : [];
+  });
+}
+
+/** Median of the second half: the detector has to see something first. */
+function lateMedian(values: readonly number[]): number {
+  const late = values.slice(values.length >> 1).sort((a, b) => a - b);
+  return late[late.length >> 1] ?? 0;
+}
+
+const TUNNEL_MEDIAN = 0.4;
+const ORDINARY_MOST = 0.25;
+
+Deno.test("tunnels score high, ordinary names do not", () => {
+  const tunnel = packetsOf(run(fixture("dns-tunnel.pcap")).json);
+  for (
+    const [domain, type] of [["t.example.com", "NULL"], ["u.example.net", "TXT"], ["v.example.org", "CNAME"]]
+  ) {
+    const values = scores(tunnel, (dns) => dns.query_name.endsWith(`.${domain}`) && dns.query_type === type);
+    assert.ok(values.length > 30, `${values.length} queries in ${domain}`);
+    assert.ok(lateMedian(values) > TUNNEL_MEDIAN, `${domain}: ${lateMedian(values)}`);
+  }
+  for (const file of fixtureNames.filter((name) => name !== "dns-tunnel.pcap")) {
+    const values = scores(packetsOf(run(fixture(file)).json));
+    assert.ok(Math.max(...values) < ORDINARY_MOST, `${file}: ${Math.max(...values)}`);
+  }
+});
+
+for (const file of sharedCaptureNames()) {
+  Deno.test(`shared ${file}: the tunneling score`, () => {
+    const values = scores(packetsOf(run(sharedFile(file) ?? new Uint8Array()).json));
+    if (file.startsWith("dns-tunnel-")) {
+      assert.ok(lateMedian(values) > TUNNEL_MEDIAN, String(lateMedian(values)));
+    } else assert.ok(Math.max(0, ...values) < ORDINARY_MOST, String(Math.max(...values)));
+  });
+}
