@@ -34,7 +34,9 @@ export interface Run {
   readonly pieces: readonly number[];
   readonly json: string;
   readonly text: string;
+  /** Savefile records, without a file header. */
   readonly pcap: Uint8Array;
+  readonly pcapLinkType: number;
   readonly counters: EngineCounters;
   readonly notices: readonly string[];
   /** Packets and bytes, as the chunks counted them. */
@@ -71,7 +73,7 @@ export function run(capture: Uint8Array, options: RunOptions = {}): Run {
 export function runOn(engine: Engine, capture: Uint8Array, options: RunOptions = {}): Run {
   const parts: Record<OutputKind, Uint8Array[]> = { wire: [], json: [], text: [], pcap: [] };
   const pieces: number[] = [];
-  let [packets, bytes, position] = [0, 0, 0];
+  let [packets, bytes, position, pcapLinkType] = [0, 0, 0, 0];
   const input = engine.openInput("capture", options.interfaceName ?? "");
   for (let more = true; more;) {
     const size = Math.min(options.blockSize?.() ?? capture.length, capture.length - position);
@@ -83,6 +85,7 @@ export function runOn(engine: Engine, capture: Uint8Array, options: RunOptions =
     const chunk = engine.take();
     packets += chunk.packets;
     bytes += chunk.bytes;
+    pcapLinkType = chunk.pcapLinkType ?? pcapLinkType;
     for (const piece of chunk.wire ?? []) {
       parts.wire.push(piece.bytes);
       pieces.push(piece.packets);
@@ -99,6 +102,7 @@ export function runOn(engine: Engine, capture: Uint8Array, options: RunOptions =
     json: utf8(parts.json),
     text: utf8(parts.text),
     pcap: concat(parts.pcap),
+    pcapLinkType,
     counters: engine.counters(),
     notices: engine.takeNotices(),
     packets,

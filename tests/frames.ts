@@ -180,6 +180,11 @@ export function readCapture(file: Uint8Array): CaptureRecord[] {
   return view.getUint32(0, true) === 0x0a0d0d0a ? readPcapng(file, view) : readPcap(file, view);
 }
 
+/** Records that the engine wrote: without a file header, little endian, nanoseconds. */
+export function readRecords(records: Uint8Array, linkType: number): CaptureRecord[] {
+  return readCapture(concat([pcapFile([], { linkType, nanoseconds: true }), records]));
+}
+
 function readPcap(file: Uint8Array, view: DataView): CaptureRecord[] {
   const isLittleEndian = [0xa1b2c3d4, 0xa1b23c4d].includes(view.getUint32(0, true));
   const isNano = view.getUint32(0, isLittleEndian) === 0xa1b23c4d;
