@@ -29,7 +29,7 @@ async function file(name: string, bytes: Uint8Array): Promise<string> {
 }
 
 /** Not deepEqual, which takes minutes to show a difference. */
-function equalBytes(actual: Uint8Array, expected: Uint8Array, message?: string): void {
+function equalBytes(actual: Uint8Array, expected: Uint8Array, message = "bytes differ"): void {
   equal(actual.length, expected.length, message);
   equal(Buffer.compare(actual, expected), 0, message);
 }

@@ -140,6 +140,16 @@ export class Engine {
     };
   }
 
+  /** False when nothing is written, and packets are only counted. */
+  get hasOutputs(): boolean {
+    return this.#kinds.length > 0;
+  }
+
+  /** Bytes that {@link take} would give now. */
+  get outputBytes(): number {
+    return this.#kinds.reduce((sum, kind) => sum + this.#handle.output_length(outputBits[kind]), 0);
+  }
+
   /** What was written since the last call, in buffers of its own. */
   take(): Chunk {
     const chunk: { -readonly [key in keyof Chunk]: Chunk[key] } = {

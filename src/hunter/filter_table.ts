@@ -44,15 +44,20 @@ export class FilterTable {
     if (this.#filters.delete(id)) this.#report();
   }
 
+  /** Reports at once what would be reported soon. */
+  flush(): void {
+    if (this.#timer === undefined) return;
+    this.stop();
+    this.#changed([...this.#filters.values()]);
+  }
+
   /** Reports nothing more. */
   stop(): void {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   #report(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.#changed([...this.#filters.values()]);
-    }, coalescingMs);
+    this.#timer ??= setTimeout(() => this.flush(), coalescingMs);
   }
 }

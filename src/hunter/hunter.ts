@@ -28,7 +28,7 @@ export interface HunterOptions {
   readonly figures: () => CaptureFigures;
   /** Told all filters soon after some of them changed. */
   readonly onFilters: (filters: readonly Filter[]) => void;
-  /** Told each change of the connection: what happened, in one line. */
+  /** Told each change of the connection: what happened, in one line. Filters of a registration are told before it. */
   readonly onState?: (state: HunterState, line: string) => void;
   /** Other timings than {@link defaultTimings}. */
   readonly timings?: Partial<HunterTimings>;
@@ -164,6 +164,7 @@ export class Hunter {
       }, this.#stopping.signal);
       openedAt = Date.now();
       this.#connection = connection;
+      this.#filters.flush();
       this.#tell(
         "connected",
         `${this.name}: registered${connection.processorId && ` with ${connection.processorId}`}`,

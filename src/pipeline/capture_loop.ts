@@ -8,6 +8,11 @@ import type { CapturePlan } from "./capture_plan.ts";
 import { openSource, programsFor } from "./plan_source.ts";
 import type { CaptureEnd, Progress } from "./progress.ts";
 
+/**
+ * What a live capture holds back for sinks that are not ready, bytes of output. Bursts and short stalls fit; what does
+ * not is dropped and counted.
+ */
+const BACKLOG_BYTES = 128 << 20;
 /** Bytes read from a file per engine call. */
 const BLOCK_BYTES = 1 << 20;
 /** Longest time without giving the event loop a turn, ms. */
@@ -74,14 +79,16 @@ export class CaptureLoop {
   /** Replaces the kernel filter of every interface; a bad expression leaves the old one and gives a notice. */
   setBpf(expression: KernelExpression): void {
     try {
-      for (const source of this.#sources) source.setFilter(expression);
+      const live = this.#plan.inputs.some((input) => input.kind === "interface");
+      if (!live) this.#engine.setPrograms(programsFor(expression));
+      for (const source of this.#sources) if (source.live) source.setFilter(expression);
     } catch (error) {
       this.#host.notice(`the capture filter stays as it was: ${messageOf(error)}`);
     }
   }
 
   async #readFiles(): Promise<void> {
-    this.#engine.setPrograms(programsFor(this.#plan));
+    this.#engine.setPrograms(programsFor(this.#plan.bpf));
     for (const input of this.#plan.inputs) {
       if (this.#stopped) return;
       const source = openSource(input, this.#plan.bpf);
@@ -132,6 +139,8 @@ export class CaptureLoop {
     this.#sources = opened;
     if (opened.length > 0) this.#report();
     await Promise.all(opened.map((source) => this.#captureInterface(source)));
+    if (!this.#host.ready()) await this.#host.whenReady();
+    this.#deliver();
   }
 
   async #captureInterface(source: Source): Promise<void> {
@@ -171,10 +180,11 @@ export class CaptureLoop {
 
   #deliver(): void {
     for (const line of this.#engine.takeNotices()) this.#host.notice(line);
-    const chunk = this.#engine.take();
-    if (chunk.packets > 0) {
-      if (this.#host.ready()) this.#host.take(chunk);
-      else this.#droppedBySinks += chunk.packets;
+    if (this.#host.ready()) {
+      const chunk = this.#engine.take();
+      if (chunk.packets > 0 && this.#engine.hasOutputs) this.#host.take(chunk);
+    } else if (this.#engine.outputBytes > BACKLOG_BYTES) {
+      this.#droppedBySinks += this.#engine.take().packets;
     }
     if (performance.now() - this.#lastReport >= REPORT_MS) this.#report();
   }

@@ -3,7 +3,7 @@ import { compileForFiles } from "../capture/bpf_program.ts";
 import { FileSource } from "../capture/file_source.ts";
 import { LiveSource } from "../capture/live_source.ts";
 import type { Source } from "../capture/source.ts";
-import type { CapturePlan, FilePlan, InterfacePlan } from "./capture_plan.ts";
+import type { FilePlan, InterfacePlan } from "./capture_plan.ts";
 
 /** Largest snapshot length of libpcap, bytes; programs for files accept whole packets. */
 const MAXIMUM_SNAPLEN = 262_144;
@@ -13,7 +13,7 @@ export function openSource(input: FilePlan | InterfacePlan, bpf: KernelExpressio
   return input.kind === "file" ? new FileSource(input.path) : new LiveSource(input.name, input, bpf);
 }
 
-/** The programs that apply the plan's BPF expression to the records of files. Throws OperatorError. */
-export function programsFor(plan: CapturePlan): ReadonlyMap<number, Uint8Array> {
-  return plan.bpf.text === "" ? new Map() : compileForFiles(plan.bpf.text, MAXIMUM_SNAPLEN);
+/** The programs that apply a BPF expression to the records of files. Throws OperatorError. */
+export function programsFor(bpf: KernelExpression): ReadonlyMap<number, Uint8Array> {
+  return bpf.text === "" ? new Map() : compileForFiles(bpf.text, MAXIMUM_SNAPLEN);
 }

@@ -123,7 +123,9 @@ export class PacketIntake {
       await Promise.all(this.#sinks.map((sink) => sink.write(chunk)));
     } catch (error) {
       this.#onSinkFailure(error);
-      throw new StatusError(status.UNAVAILABLE, `the processor cannot store packets: ${messageOf(error)}`);
+      throw new StatusError(status.UNAVAILABLE, `the processor cannot store packets: ${messageOf(error)}`, {
+        cause: error,
+      });
     }
     this.#counters.packets += amount.packets;
     this.#counters.bytes += amount.bytes;

@@ -25,8 +25,10 @@ export function serverCredentials(settings: ServerSecuritySettings): ServerCrede
   const ca = settings.tlsCa === undefined ? null : readPem(settings.tlsCa, "--tls-ca");
   const keyPairs = [{ private_key: pair.key, cert_chain: pair.certificate }];
   const credentials = ServerCredentials.createSsl(ca, keyPairs, settings.tlsClientAuth);
-  // createSsl has no parameter for these; node:tls takes them from the same options.
+  // createSsl has no parameter for these; node:tls takes them from the same options. Without a CA of ours, createSsl
+  // puts in what GRPC_DEFAULT_SSL_ROOTS_FILE_PATH names, with which Deno's server does not speak TLS any more.
   Object.assign(credentials._getConstructorOptions() ?? {}, {
+    ca: ca ?? undefined,
     minVersion: minTlsVersion,
     rejectUnauthorized: settings.tlsClientAuth,
   });

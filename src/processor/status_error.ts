@@ -6,9 +6,12 @@ import { logger } from "../telemetry/log.ts";
 export class StatusError extends Error {
   override readonly name = "StatusError";
 
-  /** @param details what the caller reads */
-  constructor(readonly code: status, readonly details: string) {
-    super(details);
+  /**
+   * @param details what the caller reads
+   * @param options the failure behind it, for this process
+   */
+  constructor(readonly code: status, readonly details: string, options?: ErrorOptions) {
+    super(details, options);
   }
 }
 

@@ -1,7 +1,10 @@
-import type { MethodDefinition } from "@grpc/grpc-js";
+import { logVerbosity, type MethodDefinition, setLogVerbosity } from "@grpc/grpc-js";
 import { type Codec, codecOf, encodedBatch, root } from "./contract.ts";
 import type * as data from "./data_messages.ts";
 import type * as management from "./management_messages.ts";
+
+// What goes wrong comes as an error, and is told once; grpc-js would print lines of its own besides.
+setLogVerbosity(logVerbosity.NONE);
 
 const namesOf = { data: "lippycat.data.DataService", management: "lippycat.management.ManagementService" };
 

@@ -1,5 +1,6 @@
 import type { Chunk, OutputKind } from "../engine/chunk.ts";
 import type { Processor } from "../processor/processor.ts";
+import { StatusError } from "../processor/status_error.ts";
 import type { Sink } from "./sink.ts";
 
 /** Hands what is captured here to the processor in the same process, which gives it to its own sinks. */
@@ -16,9 +17,13 @@ export class ProcessorSink implements Sink {
     this.needs = [...new Set<OutputKind>(["wire", ...processor.sinks.flatMap((sink) => sink.needs)])];
   }
 
-  /** Takes a chunk. */
-  write(chunk: Chunk): Promise<void> {
-    return this.#processor.acceptLocal(chunk);
+  /** Takes a chunk. Rejects with what a sink of the processor failed with. */
+  async write(chunk: Chunk): Promise<void> {
+    try {
+      await this.#processor.acceptLocal(chunk);
+    } catch (error) {
+      throw error instanceof StatusError ? error.cause ?? error : error;
+    }
   }
 
   /** Resolves when the processor's sinks have taken everything; the processor goes on. */

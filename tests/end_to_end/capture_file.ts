@@ -109,3 +109,8 @@ export function portsOf(frame: Uint8Array): readonly number[] {
   const transport = 14 + (isIPv4 ? 4 * (view.getUint8(14) & 0xf) : 40);
   return [view.getUint16(transport), view.getUint16(transport + 2)];
 }
+
+/** What a run for DNS keeps of dns.pcap. */
+export function dnsRecords(): CaptureRecord[] {
+  return readCapture(fixture("dns.pcap")).records.filter(({ frame }) => portsOf(frame).includes(53));
+}

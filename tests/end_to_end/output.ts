@@ -1,7 +1,7 @@
 /** What the program prints, read back. */
 import assert from "node:assert/strict";
 import type { DNSMetadata } from "../../src/proto/data_messages.ts";
-import { linesOf } from "./program.ts";
+import { linesOf, run } from "./program.ts";
 
 /** A packet as the program prints it. */
 export interface PacketLine {
@@ -75,6 +75,15 @@ export function namesIn({ dns, info, details }: PacketLine): string[] {
     ...dns.answers.map(({ name }) => name),
     ...dns.answers.filter(({ type }) => type === "CNAME").map(({ data }) => data),
     // Of several messages in one segment, all but the first are named in the info only.
-    ...(details?.["dns.messages"] === undefined ? [] : info.split(/[?;]? |\?$/)),
+    ...(details?.["dns.messages"] === undefined ? [] : info.split(/[?;]* |\?$/)),
   ];
+}
+
+/** The packets of a capture as `sniff` shows them. */
+export async function sniffed(path: string): Promise<PacketLine[]> {
+  const { code, stdout, stderr } = await run(["sniff", "dns", "-r", path, "--json"], {
+    permissions: ["--allow-read"],
+  });
+  assert.equal(code, 0, stderr);
+  return packetsIn(stdout);
 }

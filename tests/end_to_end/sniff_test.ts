@@ -9,7 +9,7 @@ import {
   timestampOf,
 } from "./capture_file.ts";
 import { messagesIn, namesIn, type PacketLine, packetsIn, summaryIn, sumOf } from "./output.ts";
-import { command, Folder, linesOf, missingCommand, run, textOf } from "./program.ts";
+import { command, exists, Folder, linesOf, missingCommand, run, textOf } from "./program.ts";
 
 const obstacle = fixtureObstacle("dns.pcap", "dns.pcap.gz", "dns.pcapng", "dns-any.pcap", "dns-vlan.pcap");
 if (obstacle !== undefined) console.log(`sniff tests are skipped: ${obstacle}`);
@@ -18,7 +18,7 @@ const dns = fixture("dns.pcap");
 const readOnly = ["--allow-ffi", "--allow-read"];
 
 function sniffTest(name: string, fn: () => Promise<void>, missing?: string): void {
-  if (missing !== undefined) console.log(`"sniff: ${name}" is skipped: ${missing} is not installed`);
+  if (missing !== undefined) console.log(`"sniff: ${name}" is skipped: there is no ${missing}`);
   Deno.test({ name: `sniff: ${name}`, ignore: obstacle !== undefined || missing !== undefined, fn });
 }
 
@@ -375,12 +375,9 @@ sniffTest("a reader that goes away ends the run, and that is no failure", async 
     assert.equal(linesOf(stdout).length, 1);
     assert.doesNotMatch(stderr, /error|^\s+at /im);
   }
-});
-
-const full = Deno.build.os === "linux";
+}, missingCommand("bash"));
 
 sniffTest("a full disk is told in one line, exit code 1", async () => {
-  if (!full) return;
   // Deno gives devices to nobody but who may do everything.
   const written = await run(["sniff", "dns", "-r", dns, "-w", "/dev/full", "--quiet"], {
     permissions: ["--allow-all"],
@@ -399,4 +396,4 @@ sniffTest("a full disk is told in one line, exit code 1", async () => {
       assert.equal(messagesIn(stderr).length, 1, stderr);
     }
   }
-});
+}, exists("/dev/full") ? missingCommand("bash") : "/dev/full");

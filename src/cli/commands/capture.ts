@@ -106,9 +106,12 @@ export function filterTypesOf(settings: Settings): FilterTypeName[] {
   return settings.protocol === "dns" ? ["bpf", "ip_address", "dns_domain"] : ["bpf", "ip_address"];
 }
 
-/** The id of this node: the one that was given, or the host name. */
-export function nodeId(settings: Settings): string {
-  const id = settings.id ?? hostName();
+/**
+ * The id of this node: the one that was given, or the host name.
+ * @param fallback for a node that need not be told from others, where the host name cannot be read
+ */
+export function nodeId(settings: Settings, fallback?: string): string {
+  const id = settings.id ?? hostName() ?? fallback;
   if (id !== undefined) return id;
   throw new OperatorError(
     "this machine's host name cannot be read: name the node with --id, or add --allow-ffi or --allow-sys=hostname",

@@ -3,7 +3,7 @@ import { exclusionExpression } from "../../capture/bpf.ts";
 import type { Settings } from "../../config/settings.ts";
 import { maxBatchBytes } from "../../delivery/batcher.ts";
 import { defaultWindow, maxQueueBytes } from "../../delivery/outbox.ts";
-import type { Filter, NoFilterPolicy } from "../../engine/filter.ts";
+import type { Filter } from "../../engine/filter.ts";
 import { channelSecurity } from "../../hunter/credentials.ts";
 import { Hunter } from "../../hunter/hunter.ts";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
@@ -20,6 +20,7 @@ import {
   nodeId,
   outputsOf,
 } from "./capture.ts";
+import { StopSignals } from "../stop_signals.ts";
 import { runPipeline } from "./run_pipeline.ts";
 import { runWithProcessor } from "./tap.ts";
 
@@ -40,7 +41,9 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
   const id = nodeId(settings);
   const exclusion = live ? await processorExclusion(processor) : "";
   let pipeline: Pipeline | undefined;
+  let pushed: readonly Filter[] = [];
   let failed = false;
+  const registered = Promise.withResolvers<void>();
   const hunter = new Hunter({
     processor,
     security: () => channelSecurity(settings, processor),
@@ -60,7 +63,17 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
       window: defaultWindow,
     },
     figures: () => captureFigures(pipeline, failed),
-    onFilters: (filters) => pipeline && applyFilters(pipeline, settings, filters, policy, exclusion),
+    onFilters: (filters) => {
+      pushed = filters;
+      log.info(`${filters.length} ${filters.length === 1 ? "filter" : "filters"} in force`);
+      if (pipeline === undefined) return;
+      const changed = nodeFilters(settings, filters, policy, exclusion);
+      pipeline.setFilters(changed.engine);
+      pipeline.setBpf(changed.bpf);
+    },
+    onState: (state) => {
+      if (state === "connected") registered.resolve();
+    },
   });
   if (policy === "deny") {
     log.warn(
@@ -76,12 +89,15 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
     sink,
     ...(settings.writeFile === undefined ? [] : await localSinks({ ...settings, quiet: true })),
   ];
-  const filters = nodeFilters(settings, [], policy, exclusion);
+  hunter.start();
+  // A live capture does not wait. A file does, so that the processor's filters hold for all of it.
+  if (!live && !await waitUnlessStopped(registered.promise)) {
+    await sink.close();
+    return 0;
+  }
+  const filters = nodeFilters(settings, pushed, policy, exclusion);
   return await runPipeline(settings, capturePlan(settings, outputsOf(sinks), filters), sinks, {
-    started(started) {
-      pipeline = started;
-      hunter.start();
-    },
+    started: (started) => pipeline = started,
     stopping: () => sink.interrupt(),
     failed: () => failed = true,
     lost: () => ({
@@ -96,18 +112,13 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
   });
 }
 
-/** Puts what the processor sent in force: in the engine at once, and in the kernel where its expression changed. */
-function applyFilters(
-  pipeline: Pipeline,
-  settings: Settings,
-  filters: readonly Filter[],
-  policy: NoFilterPolicy,
-  exclusion: string,
-): void {
-  const { engine, bpf } = nodeFilters(settings, filters, policy, exclusion);
-  pipeline.setFilters(engine);
-  pipeline.setBpf(bpf);
-  log.info(`${filters.length} ${filters.length === 1 ? "filter" : "filters"} in force`);
+/** Waits for `event`; false when a stop signal came before it. */
+async function waitUnlessStopped(event: Promise<void>): Promise<boolean> {
+  const stop = Promise.withResolvers<void>();
+  const signals = new StopSignals(() => stop.resolve());
+  await Promise.race([event, stop.promise]);
+  signals.close();
+  return !signals.received;
 }
 
 /** Keeps the traffic with the processor out of the capture. */

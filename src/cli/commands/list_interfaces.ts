@@ -12,7 +12,7 @@ export async function listInterfacesCommand(settings: Settings): Promise<ExitCod
   const interfaces = listInterfaces();
   const warning = captureWarning(interfaces);
   const text = settings.json ? interfacesAsJson(interfaces, warning) : interfacesAsText(interfaces);
-  await ByteOutput.standardOutput().write(new TextEncoder().encode(text));
+  await ByteOutput.standardOutput().write(new TextEncoder().encode(text + "\n"));
   if (warning !== undefined && !settings.json) log.warn(warning);
   return 0;
 }

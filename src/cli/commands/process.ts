@@ -21,7 +21,7 @@ export async function process(settings: Settings): Promise<ExitCode> {
   const ended = Promise.withResolvers<unknown>();
   Engine.load(engineModule);
   const processor = new Processor({
-    id: nodeId(settings),
+    id: nodeId(settings, "processor"),
     listen: settings.listen,
     credentials: () => serverCredentials(settings),
     maxHunters: settings.maxHunters,

@@ -36,7 +36,7 @@ export async function tap(settings: Settings): Promise<ExitCode> {
 export async function runWithProcessor(settings: Settings, listen: string | undefined): Promise<ExitCode> {
   // Who names no filters and no policy wants to see what is there.
   const policy = settings.noFilterPolicy ?? "allow";
-  const id = nodeId(settings);
+  const id = nodeId(settings, settings.command);
   const live = settings.readFiles.length === 0;
   let pipeline: Pipeline | undefined;
   let pushed: readonly Filter[] = [];
