@@ -93,7 +93,8 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
   // A live capture does not wait. A file does, so that the processor's filters hold for all of it.
   if (!live && !await waitUnlessStopped(registered.promise)) {
     await sink.close();
-    return 0;
+    log.error(`stopped before ${hunter.name} was reached: nothing was read`);
+    return 1;
   }
   const filters = nodeFilters(settings, pushed, policy, exclusion);
   return await runPipeline(settings, capturePlan(settings, outputsOf(sinks), filters), sinks, {

@@ -46,7 +46,7 @@ export async function process(settings: Settings): Promise<ExitCode> {
   }
   const seconds = Math.round(performance.now() - started) / 1000;
   const { counters } = processor;
-  if (settings.jsonSummary) console.error(JSON.stringify({ ...counters, seconds }));
+  if (settings.jsonSummary) console.error(JSON.stringify(processorSummary(counters, seconds)));
   else log.info(`ended after ${seconds} s: ${statisticsLine(counters)}`);
   return 0;
 }
@@ -63,6 +63,12 @@ export function batchDecoder(settings: Settings, sinks: readonly Sink[]): BatchD
     batchBytes: PIECE_BYTES,
     limit: 0,
   });
+}
+
+/** The counters with names as in the other summaries. */
+function processorSummary(counters: ProcessorCounters, seconds: number): Record<string, number> {
+  const { packets, bytes, batches, repeats, malformed, filters, subscriberDrops } = counters;
+  return { packets, bytes, seconds, batches, repeats, malformed, filters, subscriber_drops: subscriberDrops };
 }
 
 /** A line every few seconds in which something came in. */
