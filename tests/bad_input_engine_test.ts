@@ -109,6 +109,9 @@ function patched(bytes: Uint8Array, at: number, ...changed: number[]): Uint8Arra
 
 const second = HEADER + RECORD;
 
+/** Its lengths and the octets behind them read as a record of 2 bytes, too. */
+const cutInFirst = concat([pcapFile([]), hex("304f0f6a 00000000 55000000 55000000 02000000 00aa 0200 0000")]);
+
 for (
   const [what, bytes, packets, expected, notice] of [
     [
@@ -119,6 +122,7 @@ for (
       "is cut short",
     ],
     ["ends in a packet", good.subarray(0, good.length - 1), 2, { truncated_records: 1 }, "is cut short"],
+    ["ends in its first packet", cutInFirst, 0, { truncated_records: 1 }, "is cut short"],
     [
       "ends behind a record header",
       good.subarray(0, good.length - FRAME),

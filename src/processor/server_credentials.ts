@@ -24,11 +24,11 @@ export function serverCredentials(settings: ServerSecuritySettings): ServerCrede
   }
   const ca = settings.tlsCa === undefined ? null : readPem(settings.tlsCa, "--tls-ca");
   const keyPairs = [{ private_key: pair.key, cert_chain: pair.certificate }];
-  const credentials = ServerCredentials.createSsl(ca, keyPairs, settings.tlsClientAuth);
-  // createSsl has no parameter for these; node:tls takes them from the same options. Without a CA of ours, createSsl
-  // puts in what GRPC_DEFAULT_SSL_ROOTS_FILE_PATH names, with which Deno's server does not speak TLS any more.
+  // Without a CA, createSsl would read the file that GRPC_DEFAULT_SSL_ROOTS_FILE_PATH names, and with many
+  // certificates in it Deno's server speaks no TLS. Nobody is verified then, so any certificate does.
+  const credentials = ServerCredentials.createSsl(ca ?? pair.certificate, keyPairs, settings.tlsClientAuth);
+  // createSsl has no parameter for these; node:tls takes them from the same options.
   Object.assign(credentials._getConstructorOptions() ?? {}, {
-    ca: ca ?? undefined,
     minVersion: minTlsVersion,
     rejectUnauthorized: settings.tlsClientAuth,
   });
