@@ -19,6 +19,7 @@ need nsupdate bind9-dnsutils
 need iodined iodine
 need ifconfig net-tools # iodine calls it
 need ip iproute2
+need sysctl procps
 need mergecap wireshark-common
 need tcprewrite tcpreplay
 need gzip gzip

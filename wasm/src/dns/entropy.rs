@@ -53,8 +53,8 @@ impl Entropy {
     pub fn of_prefix_and_whole(&mut self, normal: &[u8], prefix: usize) -> (f64, f64) {
         let (head, tail) = normal.split_at_checked(prefix).unwrap_or((normal, &[]));
         if normal.len() >= TABLE_LENGTH || !normal.is_ascii() || memchr(b'\\', normal).is_some() {
-            let by_octets = self.of_octets(normal, prefix);
-            return by_octets.unwrap_or_else(|| (self.of_special(head), self.of_special(normal)));
+            let binary = self.of_binary(normal, prefix);
+            return binary.unwrap_or_else(|| (self.of_special(head), self.of_special(normal)));
         }
         let mut counts = [0; 128];
         let head_sum = self.count(head, &mut counts);
@@ -81,38 +81,54 @@ impl Entropy {
         self.of_sum(counted, sum.saturating_sub(product(dots)))
     }
 
-    /// Both entropies of a name of ASCII characters and escapes, as tunnels with binary names have them. None where
-    /// there is more in it than the tables cover.
-    fn of_octets(&self, normal: &[u8], prefix: usize) -> Option<(f64, f64)> {
-        let mut counts = [0u8; 256];
+    /// Both entropies of a name with escapes or characters beyond ASCII, as tunnels with binary names have them. None
+    /// where there is more in it than the tables cover.
+    fn of_binary(&self, normal: &[u8], prefix: usize) -> Option<(f64, f64)> {
+        let mut octets = [0u8; 256];
+        // Characters beyond ASCII are few in a name: found by looking at all of them.
+        let mut beyond = [(0u32, 0u8); 64];
+        let mut beyond_length = 0usize;
         let (mut counted, mut sum) = (0usize, 0u64);
         let mut of_prefix = None;
-        let mut rest = normal;
-        while let Some((&first, after)) = rest.split_first() {
-            if of_prefix.is_none() && normal.len() - rest.len() >= prefix {
+        let mut rest = str::from_utf8(normal).ok()?.chars();
+        loop {
+            if of_prefix.is_none() && normal.len() - rest.as_str().len() >= prefix {
                 of_prefix = Some(self.of_sum(counted, sum));
             }
-            rest = after;
-            let octet = match first {
-                b'.' => continue,
-                b'\\' => match *after {
-                    [a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', ref following @ ..] => {
-                        rest = following;
+            let Some(character) = rest.next() else { break };
+            let octet = match character {
+                '.' => continue,
+                '\\' => match *rest.as_str().as_bytes() {
+                    [a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', ..] => {
+                        rest = rest.as_str().get(3..)?.chars();
                         u8::try_from(
                             (u32::from(a - b'0') * 10 + u32::from(b - b'0')) * 10 + u32::from(c - b'0'),
                         )
                         .ok()?
                     }
-                    [escaped, ref following @ ..] if escaped.is_ascii() => {
-                        rest = following;
-                        escaped
-                    }
-                    _ => return None,
+                    _ => rest.next().and_then(|escaped| u8::try_from(escaped).ok()).filter(u8::is_ascii)?,
                 },
-                0x80.. => return None,
-                _ => first,
+                _ if character.is_ascii() => character as u8,
+                _ => {
+                    for lower in character.to_lowercase().map(u32::from) {
+                        let known = beyond.iter_mut().take(beyond_length).find(|(known, _)| *known == lower);
+                        let count = match known {
+                            Some((_, count)) => count,
+                            None => {
+                                let (place, count) = beyond.get_mut(beyond_length)?;
+                                beyond_length += 1;
+                                *place = lower;
+                                count
+                            }
+                        };
+                        sum += self.steps.get(usize::from(*count))?;
+                        *count = count.checked_add(1)?;
+                        counted += 1;
+                    }
+                    continue;
+                }
             };
-            let count = counts.get_mut(usize::from(octet))?;
+            let count = octets.get_mut(usize::from(octet))?;
             sum += self.steps.get(usize::from(*count))?;
             *count = count.checked_add(1)?;
             counted += 1;

@@ -265,24 +265,26 @@ pub fn put_signed(out: &mut Vec<u8>, value: i64) {
 }
 
 /// Appends decimal digits.
-#[inline]
 pub fn put_decimal(out: &mut Vec<u8>, value: u64) {
-    // Division of 32-bit numbers is much the faster one in WebAssembly.
-    match u32::try_from(value) {
-        Ok(value) if value < 10 => out.push(b'0' + value as u8),
-        Ok(value) => {
-            let mut digits = [0u8; 10];
-            let mut at = digits.len();
-            let mut rest = value;
-            while rest > 0 {
-                at -= 1;
-                digits[at] = b'0' + (rest % 10) as u8;
-                rest /= 10;
-            }
-            digits[at..].iter().for_each(|digit| out.push(*digit));
+    // Division of 32-bit numbers is much the faster one in WebAssembly, and copies of fixed size are.
+    let Ok(value) = u32::try_from(value) else {
+        let _ = write!(out, "{value}");
+        return;
+    };
+    let digit = |power: u32| b'0' + (value / power % 10) as u8;
+    match value {
+        0..10 => out.push(digit(1)),
+        10..100 => out.extend_from_slice(&[digit(10), digit(1)]),
+        100..1_000 => out.extend_from_slice(&[digit(100), digit(10), digit(1)]),
+        1_000..10_000 => out.extend_from_slice(&[digit(1_000), digit(100), digit(10), digit(1)]),
+        10_000..100_000 => {
+            out.extend_from_slice(&[digit(10_000), digit(1_000), digit(100), digit(10), digit(1)]);
         }
-        Err(_) => {
-            let _ = write!(out, "{value}");
+        _ => {
+            put_decimal(out, u64::from(value / 100_000));
+            let value = value % 100_000;
+            let digit = |power: u32| b'0' + (value / power % 10) as u8;
+            out.extend_from_slice(&[digit(10_000), digit(1_000), digit(100), digit(10), digit(1)]);
         }
     }
 }
