@@ -11,6 +11,7 @@ export class StopSignals {
   readonly #listener: () => void;
   #received = false;
 
+  /** Listens from now on, until {@link close}. */
   constructor(stop: () => void) {
     this.#listener = () => {
       if (this.#received) Deno.exit(FORCED_EXIT);

@@ -12,7 +12,9 @@ export interface Summary {
   readonly kept_bytes: number;
   /** Wall-clock time, seconds. */
   readonly seconds: number;
+  /** Packets read by wall-clock time. */
   readonly packets_per_second: number;
+  /** Captured bytes, times 8, by wall-clock time. */
   readonly bits_per_second: number;
   /** Packets lost, by reason; every reason is always there. */
   readonly drops: Readonly<Record<string, number>>;
@@ -20,6 +22,7 @@ export interface Summary {
   readonly rejected: Readonly<Record<string, number>>;
   /** Oddities that were read over, by kind. */
   readonly faults: Readonly<Record<string, number>>;
+  /** DNS messages parsed, and responses that were matched with their query. */
   readonly dns: Readonly<Record<string, number>>;
   /** Packets on their way to a processor, by what became of them; only with a processor elsewhere. */
   readonly delivery?: Readonly<Record<string, number>>;

@@ -18,15 +18,19 @@ export type Protocol = "all" | "dns";
  * Nothing else reads raw arguments. A setting that the command has no flag for holds its default.
  */
 export interface Settings {
+  /** The command that was given, without its protocol. */
   readonly command: Command;
+  /** Protocol given after the command; default `all`. */
   readonly protocol: Protocol;
 
   // Capture
   /** Capture files to read, in order; `-` is standard input. Empty means live capture. */
   readonly readFiles: readonly string[];
+  /** Interfaces of a live capture; default `any`, which stands alone and means all of them. */
   readonly interfaces: readonly string[];
   /** BPF expression of the operator; empty for none. */
   readonly filter: string;
+  /** Also capture frames that are addressed to other machines; default false. */
   readonly promiscuous: boolean;
   /** Kernel capture buffer per interface, bytes. */
   readonly pcapBufferSize: number;
@@ -40,8 +44,11 @@ export interface Settings {
   readonly singleThread: boolean;
 
   // DNS
+  /** UDP and TCP ports that carry DNS; at least one, default 53. */
   readonly dnsPorts: readonly number[];
+  /** Leave DNS over TCP out; default false. */
   readonly udpOnly: boolean;
+  /** Score DNS queries for tunnelling; default true. */
   readonly detectTunneling: boolean;
   /** Domain patterns of the operator (`--domain`, `--domains-file`). */
   readonly domains: readonly string[];
@@ -51,6 +58,7 @@ export interface Settings {
   readonly format: "text" | "json";
   /** True when `--json` (or `--format json`) was asked for: the summary is JSON, too. */
   readonly jsonSummary: boolean;
+  /** Print no packets, only the summary; default false. */
   readonly quiet: boolean;
   /** Capture file to write; undefined for none, `-` for standard output. */
   readonly writeFile: string | undefined;
@@ -64,6 +72,7 @@ export interface Settings {
   readonly bufferSize: number;
   /** Packets per batch. */
   readonly batchSize: number;
+  /** A batch that is not full is sent after this time, ms; 1 to 60000, default 100. */
   readonly batchTimeoutMs: number;
   /** Batches that may wait for the processor; 1000 when the flag is 0. */
   readonly batchQueueSize: number;
@@ -73,7 +82,9 @@ export interface Settings {
   // Processor
   /** `host:port`; an empty host means all addresses. */
   readonly listen: string;
+  /** Hunters that may be connected at once; 1 to 100000, default 100. */
   readonly maxHunters: number;
+  /** Monitoring clients that may be connected at once; 0 for no limit, default 100. */
   readonly maxSubscribers: number;
   /** Filter store; undefined for none. */
   readonly filterFile: string | undefined;
@@ -81,13 +92,20 @@ export interface Settings {
   readonly stats: boolean;
 
   // TLS
+  /** Plain text instead of TLS; default false. */
   readonly insecure: boolean;
+  /** File of the own certificate, PEM; undefined for none. Goes together with `tlsKey`. */
   readonly tlsCert: string | undefined;
+  /** File of the private key of `tlsCert`, PEM; undefined for none. */
   readonly tlsKey: string | undefined;
+  /** File of the certificates that verify the other side, PEM; the system's trust store is never used. */
   readonly tlsCa: string | undefined;
+  /** Take any certificate of the processor, unverified; default false. */
   readonly tlsSkipVerify: boolean;
+  /** Admit only hunters and clients with a certificate that `tlsCa` verifies; default false. */
   readonly tlsClientAuth: boolean;
 
   // list interfaces
+  /** One JSON document instead of a table; default false. */
   readonly json: boolean;
 }

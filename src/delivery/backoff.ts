@@ -25,7 +25,7 @@ export class Backoff {
   readonly #random: () => number;
   #failures = 0;
 
-  /** @param random gives numbers from 0 to below 1 */
+  /** Begins without failures; `random` gives numbers from 0 to below 1. */
   constructor(limits: BackoffLimits = defaultBackoff, random: () => number = Math.random) {
     this.#limits = limits;
     this.#random = random;

@@ -18,6 +18,7 @@ export class BatchQueue {
   #released = false;
   #added: () => void = () => {};
 
+  /** Begins empty; each of the three bounds holds by itself. */
   constructor(limits: Amount) {
     this.#limits = limits;
   }

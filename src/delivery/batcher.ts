@@ -26,6 +26,7 @@ export class Batcher {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
+   * Begins without an open batch.
    * @param stats the counters that go with a batch
    * @param closed takes each batch as it is closed
    */

@@ -28,6 +28,7 @@ export class Outbox {
   #acknowledged: Amount = noAmount;
   #refused: Amount = noAmount;
 
+  /** Begins empty; the first batch that is sent gets sequence 1. */
   constructor(limits: OutboxLimits) {
     this.queue = new BatchQueue(limits.queue);
     this.#window = new Window(limits.window);

@@ -15,6 +15,7 @@ export class Window {
   readonly #unacknowledged = new Map<bigint, SentBatch>();
   #held: Amount = noAmount;
 
+  /** Begins empty; each of the two bounds holds by itself. */
   constructor(limits: Pick<Amount, "batches" | "bytes">) {
     this.#limits = limits;
   }

@@ -7,11 +7,15 @@ import { type Filter, filterTypeNames, type NoFilterPolicy } from "./filter.ts";
 
 /** How the engine is to work. */
 export interface EngineOptions {
+  /** What to write; none means that packets are only counted. */
   readonly outputs: readonly OutputKind[];
+  /** Packets of other protocols are rejected; `all` rejects none. */
   readonly protocol: Protocol;
   /** Ports whose traffic is DNS. */
   readonly dnsPorts: readonly number[];
+  /** Leave DNS over TCP out. */
   readonly udpOnly: boolean;
+  /** Score DNS queries for tunnelling. */
   readonly detectTunneling: boolean;
   /** Packets per wire piece, at most. */
   readonly batchPackets: number;
@@ -23,7 +27,9 @@ export interface EngineOptions {
 
 /** The filters in force. */
 export interface FilterSettings {
+  /** Of the processor or a filter file; disabled ones match nothing. */
   readonly filters: readonly Filter[];
+  /** What becomes of packets while `filters` are none. */
   readonly noFilterPolicy: NoFilterPolicy;
   /** Domain patterns of the operator's own: a further condition. */
   readonly localDomains: readonly string[];
@@ -31,22 +37,29 @@ export interface FilterSettings {
 
 /** A filter that was not taken, and why. */
 export interface RefusedFilter {
+  /** As it was given. */
   readonly filter: Filter;
+  /** What is wrong with it, for a message. */
   readonly reason: string;
 }
 
 /** What one received batch says about itself. */
 export interface BatchInfo {
+  /** Id of the sender, as it calls itself; may be empty. */
   readonly hunterId: string;
+  /** Number of the batch at its sender. */
   readonly sequence: bigint;
   /** When the sender closed it, nanoseconds since 1970. */
   readonly timestampNs: bigint;
+  /** Packets in it; 0 for a probe. */
   readonly packets: number;
   /** Bytes of frames in it. */
   readonly bytes: number;
   /** The sender's cumulative counters, packets. */
   readonly captured: bigint;
+  /** Of these, those that its filters kept, packets. */
   readonly matched: bigint;
+  /** Lost at the sender, packets. */
   readonly dropped: bigint;
 }
 
@@ -67,6 +80,7 @@ export class Engine {
   readonly #handle: bindings.EngineHandle;
   readonly #kinds: readonly OutputKind[];
 
+  /** Begins without inputs, filters and BPF programs, and with all counters at 0. */
   constructor(options: EngineOptions) {
     this.#kinds = options.outputs;
     this.#handle = new bindings.EngineHandle(
@@ -180,6 +194,7 @@ export class Engine {
     return pieces;
   }
 
+  /** Every counter by name, also those at 0. */
   counters(): EngineCounters {
     const values = this.#handle.counters();
     return Object.fromEntries(counterNames.map((name, at) => [name, values[at] ?? 0]));

@@ -27,6 +27,7 @@ export type FilterTypeName = typeof filterTypeNames[number];
 export interface Filter {
   /** Unique; goes into `matched_filter_ids`. */
   readonly id: string;
+  /** What of a packet it looks at. */
   readonly type: FilterTypeName;
   /** Value or expression; its language depends on the type. */
   readonly pattern: string;
@@ -34,6 +35,7 @@ export interface Filter {
   readonly targetHunters: readonly string[];
   /** A disabled filter is kept and shown, but matches nothing. */
   readonly enabled: boolean;
+  /** For people; may be empty. */
   readonly description: string;
 }
 

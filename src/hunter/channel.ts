@@ -14,7 +14,7 @@ import { failureOf } from "./rpc_failure.ts";
 export class Channel {
   readonly #client: Client;
 
-  /** @param processor `host:port` */
+  /** Connects to nothing yet; `processor` is `host:port`. */
   constructor(processor: string, security: ChannelSecurity) {
     this.#client = new Client(processor, security.credentials, {
       ...security.options,

@@ -10,7 +10,7 @@ export class FilterTable {
   readonly #changed: (filters: readonly Filter[]) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param changed is told all filters, soon after one or several of them changed */
+  /** Begins empty; `changed` is told all filters, soon after one or several of them changed. */
   constructor(changed: (filters: readonly Filter[]) => void) {
     this.#changed = changed;
   }

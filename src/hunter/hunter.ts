@@ -80,6 +80,7 @@ export class Hunter {
   /** What it holds for the processor. */
   readonly outbox: Outbox;
 
+  /** Begins unconnected and with an empty outbox; {@link start} connects. */
   constructor(options: HunterOptions) {
     this.#options = options;
     this.#timings = { ...defaultTimings, ...options.timings };

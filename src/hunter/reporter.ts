@@ -19,7 +19,7 @@ export class Reporter {
   readonly #system = new SystemSampler();
   #last = { captured: 0, dropped: 0 };
 
-  /** @param filters gives the number of filters in force */
+  /** Reads the counters when it reports; `filters` gives the number of filters in force. */
   constructor(figures: () => CaptureFigures, outbox: Outbox, filters: () => number) {
     this.#figures = figures;
     this.#outbox = outbox;

@@ -3,9 +3,11 @@ import { OperatorError } from "../runtime/operator_error.ts";
 
 /** Why a call, and with it the connection, failed. */
 export class RpcFailure extends Error {
+  /** Class name, as a printed error shows it. */
   override readonly name = "RpcFailure";
 
   /**
+   * Carries no cause: the message says all.
    * @param message one line for the operator
    * @param code gRPC status code
    * @param permanent true when the same attempt is bound to fail again until somebody changes something

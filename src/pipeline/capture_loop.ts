@@ -26,11 +26,15 @@ export interface CaptureHost {
   ready(): boolean;
   /** Resolves when there is room again. */
   whenReady(): Promise<void>;
+  /** Gets what the engine wrote; only called when there is room. */
   take(chunk: Chunk): void;
+  /** Gets the counters, about once per second. */
   report(progress: Progress): void;
+  /** A line for the operator that is no failure. */
   notice(line: string): void;
   /** An input that cannot be read, or not any longer. */
   failed(line: string): void;
+  /** Filters that were not taken; the others are in force. */
   refused(filters: readonly RefusedFilter[]): void;
 }
 

@@ -3,14 +3,19 @@ import type { EngineOptions, FilterSettings } from "../engine/engine.ts";
 
 /** A capture file, or `-` for standard input. */
 export interface FilePlan {
+  /** Tells it from an interface. */
   readonly kind: "file";
+  /** As the operator gave it; `-` for standard input. */
   readonly path: string;
 }
 
 /** A live interface. */
 export interface InterfacePlan {
+  /** Tells it from a file. */
   readonly kind: "interface";
+  /** As libpcap knows it; `any` for all interfaces. */
   readonly name: string;
+  /** Also capture frames that are addressed to other machines. */
   readonly promiscuous: boolean;
   /** Packets are cut to this many bytes. */
   readonly snapLength: number;
@@ -26,6 +31,8 @@ export interface CapturePlan {
   readonly inputs: readonly (FilePlan | InterfacePlan)[];
   /** For the kernel, or for the records of files; empty text for none. */
   readonly bpf: KernelExpression;
+  /** How the engine of this thread works; fixed for the run. */
   readonly engine: EngineOptions;
+  /** Filters in force at the start; they may be swapped during the run. */
   readonly filters: FilterSettings;
 }

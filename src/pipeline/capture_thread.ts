@@ -10,13 +10,18 @@ export interface CaptureListener {
   failed(line: string): void;
   /** Filters that were not taken. */
   refused(filters: readonly RefusedFilter[]): void;
+  /** The counters so far, about once per second. */
   progress(progress: Progress): void;
 }
 
 /** Source and engine behind one interface, whether they run in a worker or in this thread. */
 export interface CaptureThread {
+  /** Captures until the files are read, or until {@link stop}. Rejects when nothing can be captured. */
   run(): Promise<CaptureEnd>;
+  /** Ends the run after what has been read so far. */
   stop(): void;
+  /** Swaps the filters between two blocks; those not taken are told to the listener. */
   setFilters(filters: FilterSettings): void;
+  /** Replaces the BPF expression; a bad one leaves the old in force and gives a notice. */
   setBpf(expression: KernelExpression): void;
 }

@@ -24,6 +24,7 @@ export class CaptureWorker implements CaptureThread {
   #stopped = false;
   #delivery: Promise<void> = Promise.resolve();
 
+  /** Starts no thread yet; `module` is the compiled engine, `deliver` takes one chunk at a time. */
   constructor(
     module: WebAssembly.Module,
     plan: CapturePlan,

@@ -18,6 +18,7 @@ export class Pipeline {
   /** The first failure of a sink; it ends the run. */
   #sinkFailure: unknown;
 
+  /** Starts nothing yet; `singleThread` keeps capture and engine in this thread. */
   constructor(plan: CapturePlan, sinks: readonly Sink[], listener: CaptureListener, singleThread: boolean) {
     this.#sinks = sinks;
     this.#listener = listener;

@@ -19,6 +19,7 @@ export class DataService {
   readonly #subscribers: PacketSubscribers;
   readonly #streams = new Set<PacketCall>();
 
+  /** Serves nothing by itself; batches of registered hunters go to `intake`. */
   constructor(intake: PacketIntake, hunters: HunterRegistry, subscribers: PacketSubscribers) {
     this.#intake = intake;
     this.#hunters = hunters;

@@ -11,7 +11,7 @@ export class FilterStore {
   #inFile: ReadonlySet<string> = new Set();
   readonly #listeners = new Set<() => void>();
 
-  /** @param typesOf the filter types that a hunter announced; empty when it announced none */
+  /** Begins empty; `typesOf` gives the filter types that a hunter announced, or none. */
   constructor(typesOf: (hunterId: string) => readonly string[]) {
     this.#typesOf = typesOf;
   }

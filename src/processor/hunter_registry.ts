@@ -34,7 +34,7 @@ export class HunterRegistry {
   readonly #records = new Map<string, HunterRecord>();
   readonly #now: () => number;
 
-  /** @param now the clock, ms since 1970 */
+  /** Begins empty, and holds `maxHunters` at most; `now` is the clock, ms since 1970. */
   constructor(maxHunters: number, now: () => number = Date.now) {
     this.#maxHunters = maxHunters;
     this.#now = now;

@@ -37,6 +37,7 @@ export class ManagementService {
   readonly #told = new Set<string>();
   readonly #streams = new Set<{ emit(event: "error", error: StatusError): unknown }>();
 
+  /** Tells hunters each change of `filters` from now on; `persist` makes one survive a restart, or throws. */
   constructor(
     hunters: HunterRegistry,
     filters: FilterStore,

@@ -39,6 +39,7 @@ export class NodeStatus {
   readonly #startedAt = Date.now();
   #address = "";
 
+  /** Up since now, without an address; `local` is undefined where nothing is captured here. */
   constructor(
     processorId: string,
     hunters: HunterRegistry,

@@ -36,6 +36,7 @@ export class PacketIntake {
   #lane: Promise<unknown> = Promise.resolve();
   #localSequence = 0n;
 
+  /** All counters begin at 0; `onSinkFailure` is told what a sink threw. */
   constructor(
     decoder: BatchDecoder,
     sinks: readonly Sink[],

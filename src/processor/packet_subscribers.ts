@@ -18,7 +18,7 @@ export class PacketSubscribers {
   #named = 0;
   #droppedByGone = 0;
 
-  /** @param max clients at once; 0 for no limit */
+  /** Begins without clients, and takes `max` of them at once; 0 for no limit. */
   constructor(max: number) {
     this.#max = max;
   }

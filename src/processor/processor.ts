@@ -68,6 +68,7 @@ export class Processor {
   #watcher: FilterWatcher | undefined;
   #server: Server | undefined;
 
+  /** Begins without hunters and filters, and listens to nothing yet. */
   constructor(options: ProcessorOptions) {
     this.#options = options;
     this.#hunters = new HunterRegistry(options.maxHunters);

@@ -4,9 +4,12 @@ import { logger } from "../telemetry/log.ts";
 
 /** A failure that a caller is told as it is. */
 export class StatusError extends Error {
+  /** Class name, as a printed error shows it. */
   override readonly name = "StatusError";
 
   /**
+   * Becomes the status that a call ends with.
+   * @param code gRPC status code
    * @param details what the caller reads
    * @param options the failure behind it, for this process
    */

@@ -6,9 +6,10 @@ export type ExitCode = 0 | 1 | 2;
  * byte offset, peer) and what to do; it is printed as one line, without a stack.
  */
 export class OperatorError extends Error {
+  /** Class name, as a printed error shows it. */
   override readonly name = "OperatorError";
 
-  /** @param exitCode 1 when the run failed, 2 when the command line or the configuration is wrong. */
+  /** `exitCode` is 1 when the run failed, 2 when the command line or the configuration is wrong. */
   constructor(message: string, readonly exitCode: 1 | 2 = 1) {
     super(message);
   }

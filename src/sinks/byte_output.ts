@@ -3,11 +3,13 @@ import { requirePermission } from "../runtime/permissions.ts";
 
 /** The reader of an output went away (`| head`): the run ends, and that is no failure. */
 export class OutputClosed extends Error {
+  /** Class name, as a printed error shows it. */
   override readonly name = "OutputClosed";
 }
 
 /** Standard output or a file, written whole or failing with a clear line. */
 export class ByteOutput {
+  /** For messages: the path, or `standard output`. */
   readonly name: string;
   readonly #target: { write(bytes: Uint8Array): Promise<number> };
   readonly #close: () => void;
@@ -22,6 +24,7 @@ export class ByteOutput {
     this.#close = close;
   }
 
+  /** Standard output; {@link close} leaves it open. */
   static standardOutput(): ByteOutput {
     return new ByteOutput("standard output", Deno.stdout, () => {});
   }
@@ -38,6 +41,7 @@ export class ByteOutput {
     }
   }
 
+  /** Writes all of `bytes`. Rejects with OutputClosed when the reader is gone, else with OperatorError. */
   async write(bytes: Uint8Array): Promise<void> {
     try {
       for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await this.#target.write(rest));
@@ -49,6 +53,7 @@ export class ByteOutput {
     }
   }
 
+  /** Closes the file; standard output stays open. */
   close(): void {
     this.#close();
   }

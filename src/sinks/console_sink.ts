@@ -9,6 +9,7 @@ export class ConsoleSink implements Sink {
   readonly #format: "text" | "json";
   readonly #output = ByteOutput.standardOutput();
 
+  /** Needs and prints the output that is called like `format`, and no other. */
   constructor(format: "text" | "json") {
     this.#format = format;
     this.needs = [format];

@@ -14,6 +14,7 @@ export class GrpcSink implements Sink {
   #undelivered: Amount | undefined;
 
   /**
+   * Begins without an open batch.
    * @param hunter is started by the caller, and stopped by {@link close}
    * @param live true: what does not fit is dropped and counted; false: {@link write} waits for room
    */

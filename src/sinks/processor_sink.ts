@@ -11,7 +11,7 @@ export class ProcessorSink implements Sink {
   readonly needs: readonly OutputKind[];
   readonly #processor: Processor;
 
-  /** @param processor is started and stopped by the caller */
+  /** Needs what the sinks of `processor` need; the caller starts and stops it. */
   constructor(processor: Processor) {
     this.#processor = processor;
     this.needs = [...new Set<OutputKind>(["wire", ...processor.sinks.flatMap((sink) => sink.needs)])];

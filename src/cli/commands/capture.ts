@@ -20,7 +20,9 @@ export const PIECE_BYTES = 1 << 20;
 
 /** What the filters of a node come to: for the engine, and for the kernel. */
 export interface NodeFilters {
+  /** Filters and policy for the packets that reach the engine. */
   readonly engine: FilterSettings;
+  /** What must match before that: in the kernel, or for each record of a file. */
   readonly bpf: KernelExpression;
 }
 
