@@ -88,7 +88,10 @@ for (
     assert.deepEqual(faults(answer), { refused_inputs: 1 });
     assert.equal(answer.packets, 0);
     assert.equal(answer.notices.length, 1);
-    assert.ok(answer.notices[0]?.startsWith("capture: not a capture file: "), answer.notices[0] ?? "no notice");
+    assert.ok(
+      answer.notices[0]?.startsWith("capture: not a capture file: "),
+      answer.notices[0] ?? "no notice",
+    );
     assert.ok(answer.notices[0]?.includes(notice), answer.notices[0] ?? "no notice");
   });
 }

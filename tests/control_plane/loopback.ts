@@ -17,7 +17,8 @@ import { Channel } from "../../src/hunter/channel.ts";
 import type { HunterTimings } from "../../src/hunter/connection.ts";
 import { channelSecurity, type SecuritySettings } from "../../src/hunter/credentials.ts";
 import { Hunter, type HunterOptions } from "../../src/hunter/hunter.ts";
-import type { BatchDecoder, ReceivedBatch } from "../../src/processor/batch_decoder.ts";
+import type { BatchInfo } from "../../src/engine/engine.ts";
+import type { BatchDecoder } from "../../src/processor/batch_decoder.ts";
 import { Processor, type ProcessorOptions } from "../../src/processor/processor.ts";
 import { serverCredentials, type ServerSecuritySettings } from "../../src/processor/server_credentials.ts";
 import { codecOf } from "../../src/proto/contract.ts";
@@ -55,7 +56,7 @@ export const plainText: SecuritySettings & ServerSecuritySettings = {
 class TextDecoderOfBatches implements BatchDecoder {
   #chunk: Chunk = { packets: 0, bytes: 0 };
 
-  processBatch(bytes: Uint8Array): ReceivedBatch {
+  processBatch(bytes: Uint8Array): BatchInfo {
     const batch = packetBatch.decode(bytes);
     const lines = batch.packets.map(({ data }) => `${new TextDecoder().decode(data)}\n`).join("");
     const packets = batch.packets.length;

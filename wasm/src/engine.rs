@@ -1,19 +1,21 @@
 //! One block through the stages (records, decode, DNS, filters, encode); owns the state between blocks.
 
+mod rendering;
+mod selection;
+
 use crate::bounded::BoundedMap;
 pub use crate::counters::Counters;
 use crate::dns::message::{Message, Outcome};
 use crate::dns::{Analyzer, FlowView, Verdict, stream};
 use crate::matching::address::bits_of;
 use crate::matching::filter_set::{FilterSet, Subject};
-use crate::net::{self, Fragment, Packet, Transport, bpf::Program, cooked, link_type};
-use crate::record::{Reader, Record, Step, write};
-use crate::wire::captured_packet::{Header, put_batch_element, put_fields};
-use crate::wire::encoder::Protobuf;
-use crate::wire::metadata::{self, Metadata};
-use crate::wire::packet_batch::{self, ReceivedPacket};
+use crate::net::{self, Fragment, Packet, Transport, bpf::Program};
+use crate::record::{Reader, Record, Step};
+use crate::wire::captured_packet::Header;
+use crate::wire::packet_batch;
 use crate::wire::time::Clock;
-use crate::wire::{json, protobuf, text};
+use rendering::Rendered;
+use selection::{FragmentFate, FragmentKey, PortSet};
 
 /// Output bit: `PacketBatch.packets` fields.
 pub const WIRE: u8 = 1;
@@ -30,10 +32,6 @@ const MESSAGES_PER_SEGMENT: usize = 64;
 
 /// Fragmented datagrams that are remembered, so that their later fragments share the first one's fate.
 const FRAGMENT_LIMIT: usize = 8192;
-
-/// How long a fragmented datagram is remembered, nanoseconds of packet time; RFC 791 and RFC 8200 let receivers
-/// wait 15 to 60 s.
-const FRAGMENT_LIFETIME_NS: i64 = 30_000_000_000;
 
 /// Notices kept until they are taken.
 const NOTICE_LIMIT: usize = 64;
@@ -110,21 +108,6 @@ struct Input {
     reader: Reader,
 }
 
-/// What the outputs hold since they were emptied.
-#[derive(Default)]
-struct Rendered {
-    wire: Vec<u8>,
-    /// End offset and packets of each finished piece.
-    pieces: Vec<u32>,
-    open_piece_start: usize,
-    open_piece_packets: u32,
-    json: Vec<u8>,
-    text: Vec<u8>,
-    pcap: Vec<u8>,
-    packets: u64,
-    bytes: u64,
-}
-
 /// Buffers that are reused for every packet.
 #[derive(Default)]
 struct Scratch {
@@ -134,15 +117,6 @@ struct Scratch {
     fields: Vec<u8>,
     frame: Vec<u8>,
     matched: Vec<u32>,
-}
-
-/// Which datagram a fragment belongs to: addresses and identification. Not the protocol, since a later IPv6
-/// fragment does not name the one that follows the extension headers of the first.
-type FragmentKey = (u128, u128, u32);
-
-struct FragmentFate {
-    keep: bool,
-    seen_ns: i64,
 }
 
 /// The engine.
@@ -410,99 +384,6 @@ impl Engine {
         self.render(&header, &packet, verdict.as_ref(), record.data);
     }
 
-    /// Renders a packet that was captured here.
-    fn render(&mut self, header: &Header, packet: &Packet, verdict: Option<&Verdict>, frame: &[u8]) {
-        let Self { scratch, filters, rendered, counters, options, clock, .. } = self;
-        let Scratch { messages, message_count, info, fields, frame: rewritten, matched } = scratch;
-        let dns = verdict.and_then(|verdict| Some((messages.first()?, verdict)));
-        let metadata = Metadata { packet, dns, messages: *message_count, info };
-        let ids = || matched.iter().map(|number| filters.id(*number));
-        if options.outputs & JSON != 0 {
-            json::put_captured(&mut rendered.json, clock, header, &metadata, ids());
-        }
-        if options.outputs & (WIRE | TEXT) == 0 {
-            return;
-        }
-        let write = |fields: &mut Vec<u8>, header: &Header| {
-            fields.clear();
-            put_fields(fields, header, |encoder| metadata::encode(encoder, &metadata), ids());
-        };
-        write(fields, header);
-        if options.outputs & TEXT != 0 {
-            text::put_packet(&mut rendered.text, clock, b"", fields);
-        }
-        if options.outputs & WIRE == 0 {
-            return;
-        }
-        // The contract carries link types up to 255 (Go's decoder keeps 8 bits of it).
-        if header.link_type == link_type::LINUX_SLL2 {
-            rewritten.clear();
-            if cooked::to_cooked_v1(frame, rewritten) {
-                let shorter = (frame.len() - rewritten.len().min(frame.len())) as u32;
-                let as_v1 = Header {
-                    link_type: link_type::LINUX_SLL,
-                    capture_length: rewritten.len() as u32,
-                    original_length: header.original_length.saturating_sub(shorter),
-                    ..*header
-                };
-                write(fields, &as_v1);
-                rendered.put_wire(options, rewritten, fields);
-                return;
-            }
-        }
-        if header.link_type > 255 {
-            counters.unsendable_link_types += 1;
-            return;
-        }
-        rendered.put_wire(options, frame, fields);
-    }
-
-    fn take_received(&mut self, hunter_id: &[u8], received: &ReceivedPacket) {
-        self.counters.kept += 1;
-        self.counters.kept_bytes += received.frame.len() as u64;
-        self.rendered.packets += 1;
-        self.rendered.bytes += received.frame.len() as u64;
-        if self.options.outputs & PCAP != 0 {
-            self.put_savefile_record(
-                received.link_type,
-                received.timestamp_ns,
-                received.original_length.max(received.frame.len() as u32),
-                received.frame,
-            );
-        }
-        if self.options.outputs & (WIRE | JSON | TEXT) == 0 {
-            return;
-        }
-        let mut enriched = std::mem::take(&mut self.scratch.fields);
-        enriched.clear();
-        if !has_protocol(received.metadata) {
-            // A hunter that does not say what it saw (lippycat's does not): look here. The sender's own fields
-            // come after ours, and so win where both speak.
-            let packet = net::decode_record(received.link_type, received.frame, received.original_length);
-            self.count_decode(received.link_type, &packet);
-            let verdict = self.read_dns(&packet, received.timestamp_ns, &String::from_utf8_lossy(hunter_id));
-            let Scratch { messages, message_count, info, .. } = &self.scratch;
-            let dns = match (has_dns(received.metadata), &verdict) {
-                (false, Some(verdict)) => messages.first().map(|message| (message, verdict)),
-                _ => None,
-            };
-            let metadata = Metadata { packet: &packet, dns, messages: *message_count, info };
-            protobuf::put_nested(&mut enriched, 7, |out| metadata::encode(&mut Protobuf(out), &metadata));
-        }
-        enriched.extend_from_slice(received.encoded);
-        let Self { rendered, options, clock, .. } = self;
-        if options.outputs & JSON != 0 {
-            json::put_received(&mut rendered.json, clock, hunter_id, &enriched);
-        }
-        if options.outputs & TEXT != 0 {
-            text::put_packet(&mut rendered.text, clock, hunter_id, &enriched);
-        }
-        if options.outputs & WIRE != 0 {
-            rendered.put_wire(options, b"", &enriched);
-        }
-        self.scratch.fields = enriched;
-    }
-
     fn passes_program(&mut self, record: &Record) -> bool {
         match self.programs.iter().find(|(link_type, _)| *link_type == record.link_type) {
             Some((_, program)) => {
@@ -521,38 +402,6 @@ impl Engine {
     fn count_decode(&mut self, link_type: u32, packet: &Packet) {
         self.counters.unknown_link_types += u64::from(!net::link_type_is_known(link_type));
         self.counters.bad_lengths += u64::from(packet.faults.has_lies());
-    }
-
-    /// Whether the packet belongs to the mode; later fragments follow the first one of their datagram.
-    #[inline]
-    fn fits_mode(&mut self, packet: &Packet, timestamp_ns: i64) -> bool {
-        if self.options.protocol == Protocol::All {
-            return true;
-        }
-        match packet.fragment {
-            Fragment::Later { .. } => {
-                let keep =
-                    fragment_key(packet).and_then(|key| self.fragments.get(&key)).is_some_and(|fate| {
-                        fate.keep && timestamp_ns.saturating_sub(fate.seen_ns) < FRAGMENT_LIFETIME_NS
-                    });
-                self.counters.rejected_fragments += u64::from(!keep);
-                return keep;
-            }
-            Fragment::First { .. } | Fragment::None => {}
-        }
-        let transport = match packet.transport {
-            Transport::Udp => true,
-            Transport::Tcp => !self.options.udp_only,
-            _ => false,
-        };
-        let fits = transport
-            && (self.dns_ports.contains(packet.source_port)
-                || self.dns_ports.contains(packet.destination_port));
-        if let (Fragment::First { .. }, Some(key)) = (packet.fragment, fragment_key(packet)) {
-            self.fragments.insert(key, FragmentFate { keep: fits, seen_ns: timestamp_ns });
-        }
-        self.counters.rejected_by_mode += u64::from(!fits);
-        fits
     }
 
     /// Reads the DNS messages of a packet on a DNS port into the scratch messages, and what they are judged as.
@@ -654,84 +503,7 @@ impl Engine {
         filters.decide(&subject, matched)
     }
 
-    fn put_savefile_record(&mut self, link_type: u32, timestamp_ns: i64, original_length: u32, frame: &[u8]) {
-        let first = *self.pcap_link_type.get_or_insert(link_type);
-        if first == link_type {
-            write::record(timestamp_ns, original_length, frame, &mut self.rendered.pcap);
-            return;
-        }
-        // A pcap file has one link type.
-        if self.counters.unsendable_link_types == 0 {
-            self.notice(format!(
-                "packets of link type {link_type} cannot be written to a capture file that began with link type \
-                 {first}; they are left out of it, and counted as unsendable_link_types"
-            ));
-        }
-        self.counters.unsendable_link_types += 1;
-    }
-
     fn close_piece(&mut self) {
         self.rendered.close_piece();
     }
-}
-
-impl Rendered {
-    fn put_wire(&mut self, options: &Options, frame: &[u8], fields: &[u8]) {
-        let open = self.wire.len() - self.open_piece_start;
-        let more = frame.len() + fields.len() + 16;
-        if self.open_piece_packets > 0 && open + more > options.batch_bytes as usize {
-            self.close_piece();
-        }
-        put_batch_element(&mut self.wire, frame, fields);
-        self.open_piece_packets += 1;
-        if self.open_piece_packets >= options.batch_packets {
-            self.close_piece();
-        }
-    }
-
-    fn close_piece(&mut self) {
-        if self.open_piece_packets > 0 {
-            self.pieces.extend_from_slice(&[self.wire.len() as u32, self.open_piece_packets]);
-            self.open_piece_start = self.wire.len();
-            self.open_piece_packets = 0;
-        }
-    }
-}
-
-/// A set of ports with constant-time look-up.
-struct PortSet(Box<[u64; 1024]>);
-
-impl Default for PortSet {
-    fn default() -> Self {
-        Self(Box::new([0; 1024]))
-    }
-}
-
-impl PortSet {
-    fn insert(&mut self, port: u16) {
-        self.0[usize::from(port >> 6)] |= 1 << (port & 63);
-    }
-
-    #[inline]
-    fn contains(&self, port: u16) -> bool {
-        self.0[usize::from(port >> 6)] >> (port & 63) & 1 != 0
-    }
-}
-
-fn fragment_key(packet: &Packet) -> Option<FragmentKey> {
-    let ip = packet.ip.as_ref()?;
-    let (Fragment::First { identification } | Fragment::Later { identification, .. }) = packet.fragment
-    else {
-        return None;
-    };
-    Some((bits_of(&ip.source), bits_of(&ip.destination), identification))
-}
-
-fn has_protocol(metadata: &[u8]) -> bool {
-    protobuf::Fields::of(metadata)
-        .any(|field| matches!(field, (1, protobuf::Value::Bytes(name)) if !name.is_empty()))
-}
-
-fn has_dns(metadata: &[u8]) -> bool {
-    protobuf::Fields::of(metadata).any(|field| matches!(field, (12, protobuf::Value::Bytes(_))))
 }

@@ -1,0 +1,181 @@
+//! What the engine writes: packets into the outputs that were asked for.
+
+use super::{Engine, JSON, Options, PCAP, Scratch, TEXT, WIRE};
+use crate::dns::Verdict;
+use crate::net::{self, Packet, cooked, link_type};
+use crate::record::write;
+use crate::wire::captured_packet::{Header, put_batch_element, put_fields};
+use crate::wire::encoder::Protobuf;
+use crate::wire::metadata::{self, Metadata};
+use crate::wire::packet_batch::ReceivedPacket;
+use crate::wire::{json, protobuf, text};
+
+/// What the outputs hold since they were emptied.
+#[derive(Default)]
+pub(super) struct Rendered {
+    pub(super) wire: Vec<u8>,
+    /// End offset and packets of each finished piece.
+    pub(super) pieces: Vec<u32>,
+    pub(super) open_piece_start: usize,
+    pub(super) open_piece_packets: u32,
+    pub(super) json: Vec<u8>,
+    pub(super) text: Vec<u8>,
+    pub(super) pcap: Vec<u8>,
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+}
+
+impl Rendered {
+    fn put_wire(&mut self, options: &Options, frame: &[u8], fields: &[u8]) {
+        let open = self.wire.len() - self.open_piece_start;
+        let more = frame.len() + fields.len() + 16;
+        if self.open_piece_packets > 0 && open + more > options.batch_bytes as usize {
+            self.close_piece();
+        }
+        put_batch_element(&mut self.wire, frame, fields);
+        self.open_piece_packets += 1;
+        if self.open_piece_packets >= options.batch_packets {
+            self.close_piece();
+        }
+    }
+
+    pub(super) fn close_piece(&mut self) {
+        if self.open_piece_packets > 0 {
+            self.pieces.extend_from_slice(&[self.wire.len() as u32, self.open_piece_packets]);
+            self.open_piece_start = self.wire.len();
+            self.open_piece_packets = 0;
+        }
+    }
+}
+
+impl Engine {
+    /// Renders a packet that was captured here.
+    pub(super) fn render(
+        &mut self,
+        header: &Header,
+        packet: &Packet,
+        verdict: Option<&Verdict>,
+        frame: &[u8],
+    ) {
+        let Self { scratch, filters, rendered, counters, options, clock, .. } = self;
+        let Scratch { messages, message_count, info, fields, frame: rewritten, matched } = scratch;
+        let dns = verdict.and_then(|verdict| Some((messages.first()?, verdict)));
+        let metadata = Metadata { packet, dns, messages: *message_count, info };
+        let ids = || matched.iter().map(|number| filters.id(*number));
+        if options.outputs & JSON != 0 {
+            json::put_captured(&mut rendered.json, clock, header, &metadata, ids());
+        }
+        if options.outputs & (WIRE | TEXT) == 0 {
+            return;
+        }
+        let write = |fields: &mut Vec<u8>, header: &Header| {
+            fields.clear();
+            put_fields(fields, header, |encoder| metadata::encode(encoder, &metadata), ids());
+        };
+        write(fields, header);
+        if options.outputs & TEXT != 0 {
+            text::put_packet(&mut rendered.text, clock, b"", fields);
+        }
+        if options.outputs & WIRE == 0 {
+            return;
+        }
+        // The contract carries link types up to 255 (Go's decoder keeps 8 bits of it).
+        if header.link_type == link_type::LINUX_SLL2 {
+            rewritten.clear();
+            if cooked::to_cooked_v1(frame, rewritten) {
+                let shorter = (frame.len() - rewritten.len().min(frame.len())) as u32;
+                let as_v1 = Header {
+                    link_type: link_type::LINUX_SLL,
+                    capture_length: rewritten.len() as u32,
+                    original_length: header.original_length.saturating_sub(shorter),
+                    ..*header
+                };
+                write(fields, &as_v1);
+                rendered.put_wire(options, rewritten, fields);
+                return;
+            }
+        }
+        if header.link_type > 255 {
+            counters.unsendable_link_types += 1;
+            return;
+        }
+        rendered.put_wire(options, frame, fields);
+    }
+
+    pub(super) fn take_received(&mut self, hunter_id: &[u8], received: &ReceivedPacket) {
+        self.counters.kept += 1;
+        self.counters.kept_bytes += received.frame.len() as u64;
+        self.rendered.packets += 1;
+        self.rendered.bytes += received.frame.len() as u64;
+        if self.options.outputs & PCAP != 0 {
+            self.put_savefile_record(
+                received.link_type,
+                received.timestamp_ns,
+                received.original_length.max(received.frame.len() as u32),
+                received.frame,
+            );
+        }
+        if self.options.outputs & (WIRE | JSON | TEXT) == 0 {
+            return;
+        }
+        let mut enriched = std::mem::take(&mut self.scratch.fields);
+        enriched.clear();
+        if !has_protocol(received.metadata) {
+            // A hunter that does not say what it saw (lippycat's does not): look here. The sender's own fields
+            // come after ours, and so win where both speak.
+            let packet = net::decode_record(received.link_type, received.frame, received.original_length);
+            self.count_decode(received.link_type, &packet);
+            let verdict = self.read_dns(&packet, received.timestamp_ns, &String::from_utf8_lossy(hunter_id));
+            let Scratch { messages, message_count, info, .. } = &self.scratch;
+            let dns = match (has_dns(received.metadata), &verdict) {
+                (false, Some(verdict)) => messages.first().map(|message| (message, verdict)),
+                _ => None,
+            };
+            let metadata = Metadata { packet: &packet, dns, messages: *message_count, info };
+            protobuf::put_nested(&mut enriched, 7, |out| metadata::encode(&mut Protobuf(out), &metadata));
+        }
+        enriched.extend_from_slice(received.encoded);
+        let Self { rendered, options, clock, .. } = self;
+        if options.outputs & JSON != 0 {
+            json::put_received(&mut rendered.json, clock, hunter_id, &enriched);
+        }
+        if options.outputs & TEXT != 0 {
+            text::put_packet(&mut rendered.text, clock, hunter_id, &enriched);
+        }
+        if options.outputs & WIRE != 0 {
+            rendered.put_wire(options, b"", &enriched);
+        }
+        self.scratch.fields = enriched;
+    }
+
+    pub(super) fn put_savefile_record(
+        &mut self,
+        link_type: u32,
+        timestamp_ns: i64,
+        original_length: u32,
+        frame: &[u8],
+    ) {
+        let first = *self.pcap_link_type.get_or_insert(link_type);
+        if first == link_type {
+            write::record(timestamp_ns, original_length, frame, &mut self.rendered.pcap);
+            return;
+        }
+        // A pcap file has one link type.
+        if self.counters.unsendable_link_types == 0 {
+            self.notice(format!(
+                "packets of link type {link_type} cannot be written to a capture file that began with link type \
+                 {first}; they are left out of it, and counted as unsendable_link_types"
+            ));
+        }
+        self.counters.unsendable_link_types += 1;
+    }
+}
+
+fn has_protocol(metadata: &[u8]) -> bool {
+    protobuf::Fields::of(metadata)
+        .any(|field| matches!(field, (1, protobuf::Value::Bytes(name)) if !name.is_empty()))
+}
+
+fn has_dns(metadata: &[u8]) -> bool {
+    protobuf::Fields::of(metadata).any(|field| matches!(field, (12, protobuf::Value::Bytes(_))))
+}
