@@ -71,6 +71,11 @@ export class BatchQueue {
     return this.#full && !this.#released ? new Promise((resolve) => this.#waiting.push(resolve)) : undefined;
   }
 
+  /** The oldest batch. */
+  get oldest(): Batch | undefined {
+    return this.#batches[this.#head];
+  }
+
   /** Removes the oldest batch. */
   shift(): Batch | undefined {
     const batch = this.#batches[this.#head];

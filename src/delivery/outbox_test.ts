@@ -130,3 +130,22 @@ Deno.test("every batch is acknowledged, refused, dropped or still there", () => 
     }
   }));
 });
+
+Deno.test("batches that wait go out as one message, up to its bytes and in order", () => {
+  const piece = (packets: number) => ({ bytes: new Uint8Array(packets), packets });
+  const outbox = new Outbox({
+    queue: { batches: 100, packets: 1_000, bytes: 1_000 },
+    window: { batches: 10, bytes: 1_000 },
+    messageBytes: 10,
+  });
+  for (const size of [4, 5, 2, 11, 1]) outbox.queue.add({ ...batch(size), pieces: [piece(size)] });
+  const sent = [outbox.next(), outbox.next(), outbox.next(), outbox.next(), outbox.next()];
+  assert.deepEqual(
+    sent.map((one) =>
+      one && [one.sequence, one.batch.pieces.map(({ packets }) => packets), one.batch.packets]
+    ),
+    [[1n, [4, 5], 9], [2n, [2], 2], [3n, [11], 11], [4n, [1], 1], undefined],
+  );
+  assert.ok(outbox.acknowledge(4n));
+  assert.deepEqual(outbox.acknowledged, { batches: 4, packets: 23, bytes: 23 });
+});

@@ -2,7 +2,7 @@ import { lookup } from "node:dns/promises";
 import { exclusionExpression } from "../../capture/bpf.ts";
 import type { Settings } from "../../config/settings.ts";
 import { maxBatchBytes } from "../../delivery/batcher.ts";
-import { defaultWindow, maxQueueBytes } from "../../delivery/outbox.ts";
+import { backlogMessageBytes, defaultWindow, maxQueueBytes } from "../../delivery/outbox.ts";
 import type { Filter } from "../../engine/filter.ts";
 import { channelSecurity } from "../../hunter/credentials.ts";
 import { Hunter } from "../../hunter/hunter.ts";
@@ -61,6 +61,7 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
         bytes: maxQueueBytes,
       },
       window: defaultWindow,
+      messageBytes: backlogMessageBytes,
     },
     figures: () => captureFigures(pipeline, failed),
     onFilters: (filters) => {

@@ -121,7 +121,8 @@ fn check_received(options: &Options, sent: &Outputs) {
     let mut received = Outputs::default();
     received.take(&mut receiver);
     let sendable: Vec<&str> = json.lines().filter(|line| link_type(line) <= 255).collect();
-    let received = String::from_utf8(received.json).expect("JSON is UTF-8").replace("\"hunter_id\":\"\",", "");
+    let received =
+        String::from_utf8(received.json).expect("JSON is UTF-8").replace("\"hunter_id\":\"\",", "");
     assert_eq!(received.lines().collect::<Vec<_>>(), sendable, "sent and received differ");
 }
 

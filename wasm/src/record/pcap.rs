@@ -137,7 +137,9 @@ impl Pcap {
         if rest.is_empty() {
             return Step::End;
         }
+        // Without a record before it to tell what times are plausible, a record that is cut short is just that.
         if let Some(header) = header
+            && self.last_seconds.is_some()
             && let Search::Found(_) = self.search(rest.get(1..).unwrap_or_default(), true)
         {
             self.bad(input, header, log);
