@@ -189,6 +189,7 @@ export class LiveSource implements Source {
   }
 
   setFilter(filter: KernelExpression): void {
+    if (this.#closed) return;
     if (this.#handle !== undefined) this.#handle.setFilter(filter);
     else if (this.#lib !== undefined) checkFilter(this.#lib, this.#linkType, filter);
     this.#filter = filter;

@@ -56,6 +56,7 @@ export function summarize(
       unknown_interfaces: count("unknown_interfaces"),
       no_bpf_program: count("rejected_without_bpf_program"),
       unsendable_link_types: count("unsendable_link_types"),
+      unwritable_link_types: count("unwritable_link_types"),
       ...lost,
     },
     rejected: {
@@ -71,6 +72,7 @@ export function summarize(
       unknown_link_types: count("unknown_link_types"),
       bad_lengths: count("bad_lengths"),
       dns_partial: count("dns_partial"),
+      capture_restarts: progress.restarts,
       evictions: count("dns_query_evictions") + count("dns_domain_evictions") + count("fragment_evictions"),
     },
     dns: { messages: count("dns_messages"), correlated: count("dns_correlated") },

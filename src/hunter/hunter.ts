@@ -114,6 +114,11 @@ export class Hunter {
     return this.#stopped ??= this.#stop(patienceMs);
   }
 
+  /** Resolves at the next acknowledgement or change of the connection, or after `ms`. */
+  progressed(ms: number): Promise<unknown> {
+    return this.#progress.wait(ms);
+  }
+
   async #stop(patienceMs: number): Promise<Amount> {
     this.#retry.wake();
     let remaining = this.outbox.undelivered.batches;

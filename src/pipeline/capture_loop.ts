@@ -46,6 +46,7 @@ export class CaptureLoop {
   #failures = 0;
   #sources: Source[] = [];
   #stopped = false;
+  readonly #stopping = Promise.withResolvers<void>();
   #droppedBySinks = 0;
   #lastTurn = performance.now();
   #lastReport = performance.now();
@@ -66,12 +67,16 @@ export class CaptureLoop {
     } finally {
       for (const source of this.#sources) source.close();
     }
-    return { progress: this.#progress(), failures: this.#failures };
+    // A closed source still tells its counters; filters do not reach it any more.
+    const progress = this.#progress();
+    this.#sources = [];
+    return { progress, failures: this.#failures };
   }
 
   /** Ends the run after what has been read so far. */
   stop(): void {
     this.#stopped = true;
+    this.#stopping.resolve();
   }
 
   /** Swaps the filters between two blocks. */
@@ -82,12 +87,17 @@ export class CaptureLoop {
 
   /** Replaces the kernel filter of every interface; a bad expression leaves the old one and gives a notice. */
   setBpf(expression: KernelExpression): void {
-    try {
-      const live = this.#plan.inputs.some((input) => input.kind === "interface");
-      if (!live) this.#engine.setPrograms(programsFor(expression));
-      for (const source of this.#sources) if (source.live) source.setFilter(expression);
-    } catch (error) {
-      this.#host.notice(`the capture filter stays as it was: ${messageOf(error)}`);
+    const change = (name: string, set: () => void) => {
+      try {
+        set();
+      } catch (error) {
+        this.#host.notice(`the capture filter of ${name} stays as it was: ${messageOf(error)}`);
+      }
+    };
+    const live = this.#plan.inputs.some((input) => input.kind === "interface");
+    if (!live) change("the files", () => this.#engine.setPrograms(programsFor(expression)));
+    for (const source of this.#sources) {
+      if (source.live) change(source.name, () => source.setFilter(expression));
     }
   }
 
@@ -98,8 +108,9 @@ export class CaptureLoop {
       const source = openSource(input, this.#plan.bpf);
       this.#sources = [source];
       try {
-        await source.open();
-        await this.#readFile(source);
+        // A named pipe opens only when its writer comes.
+        await Promise.race([source.open(), this.#stopping.promise]);
+        if (!this.#stopped) await this.#readFile(source);
       } catch (error) {
         if (!(error instanceof OperatorError)) throw error;
         this.#fail(error.message);
@@ -156,13 +167,14 @@ export class CaptureLoop {
         this.#passOnNotices(source);
         this.#deliver();
         await this.#giveTurn();
+        // The limit of one interface is the limit of all.
+        if (!more) this.stop();
       }
     } catch (error) {
       if (!(error instanceof OperatorError)) throw error;
       this.#fail(error.message);
+      source.close();
     }
-    // The limit of one interface is the limit of all.
-    this.#stopped ||= this.#plan.engine.limit > 0;
   }
 
   #fail(line: string): void {
@@ -203,6 +215,7 @@ export class CaptureLoop {
       engine: this.#engine.counters(),
       kernel: this.#kernelCounters(),
       droppedBySinks: this.#droppedBySinks,
+      restarts: 0,
     };
   }
 

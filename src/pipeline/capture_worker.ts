@@ -1,16 +1,23 @@
 import type { KernelExpression } from "../capture/bpf.ts";
 import type { Chunk } from "../engine/chunk.ts";
 import type { FilterSettings } from "../engine/engine.ts";
-import { OperatorError } from "../runtime/operator_error.ts";
+import { messageOf, OperatorError } from "../runtime/operator_error.ts";
 import { isGranted } from "../runtime/permissions.ts";
 import type { CapturePlan } from "./capture_plan.ts";
 import type { CaptureListener, CaptureThread } from "./capture_thread.ts";
-import type { CaptureEnd } from "./progress.ts";
+import { type CaptureEnd, noProgress, type Progress, sumOf } from "./progress.ts";
 import { workerBundle } from "./worker_bundle.ts";
 import type { FromWorker, ToWorker } from "./worker_protocol.ts";
 
-/** Times that a live capture is started again after its thread broke down. */
+/** Times in a row that a live capture is started again after its thread broke down. */
 const RESTART_LIMIT = 5;
+/** A thread that ran this long has not broken down in a row with the one before it, ms. */
+const STABLE_MS = 60_000;
+
+/** No worker can be started here. */
+export class WorkerUnavailable extends Error {
+  override readonly name = "WorkerUnavailable";
+}
 
 /** A capture thread of its own, with no more permissions than it needs. */
 export class CaptureWorker implements CaptureThread {
@@ -20,7 +27,11 @@ export class CaptureWorker implements CaptureThread {
   readonly #result = Promise.withResolvers<CaptureEnd>();
   #plan: CapturePlan;
   #worker: Worker | undefined;
-  #restarts = 0;
+  #failures = 0;
+  #startedMs = 0;
+  #latest: Progress = noProgress;
+  /** Figures of the threads that broke down. */
+  #before: Progress | undefined;
   #stopped = false;
   #delivery: Promise<void> = Promise.resolve();
 
@@ -37,8 +48,13 @@ export class CaptureWorker implements CaptureThread {
     this.#listener = listener;
   }
 
+  /** Throws WorkerUnavailable where no thread can be started. */
   run(): Promise<CaptureEnd> {
-    this.#start();
+    try {
+      this.#start();
+    } catch (error) {
+      throw new WorkerUnavailable(messageOf(error));
+    }
     return this.#result.promise;
   }
 
@@ -69,12 +85,14 @@ export class CaptureWorker implements CaptureThread {
       deno: { permissions: this.#permissions() },
     });
     URL.revokeObjectURL(url);
-    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
+    // What an earlier thread still sends is taken, but it says nothing any more about this one.
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(worker, data);
     worker.onerror = (event) => {
       event.preventDefault();
-      this.#breakDown(event.message);
+      if (worker === this.#worker) this.#breakDown(event.message);
     };
     this.#worker = worker;
+    this.#startedMs = performance.now();
     this.#post({ kind: "start", module: this.#module, plan: this.#plan });
   }
 
@@ -96,16 +114,16 @@ export class CaptureWorker implements CaptureThread {
     };
   }
 
-  #receive(message: FromWorker): void {
+  #receive(worker: Worker, message: FromWorker): void {
     switch (message.kind) {
       case "chunk":
         // Sinks get the chunks in order; the credit goes back when all of them took this one.
-        this.#delivery = this.#delivery.then(() => this.#deliver(message.chunk)).then(() =>
-          this.#post({ kind: "credit" })
-        );
+        this.#delivery = this.#delivery.then(() => this.#deliver(message.chunk)).then(() => {
+          if (worker === this.#worker) this.#post({ kind: "credit" });
+        });
         break;
       case "progress":
-        this.#listener.progress(message.progress);
+        this.#listener.progress(this.#total(message.progress));
         break;
       case "notice":
         this.#listener.notice(message.line);
@@ -117,12 +135,22 @@ export class CaptureWorker implements CaptureThread {
         this.#listener.refused(message.filters);
         break;
       case "end":
-        this.#finish(() => this.#result.resolve(message.end));
+        this.#finish(() =>
+          this.#result.resolve({ ...message.end, progress: this.#total(message.end.progress) })
+        );
         break;
-      case "failed":
-        if (message.operator) this.#finish(() => this.#result.reject(new OperatorError(message.message)));
-        else this.#breakDown(message.message);
+      case "failed": {
+        const { message: text, exitCode } = message;
+        if (exitCode === undefined) this.#breakDown(text);
+        else this.#finish(() => this.#result.reject(new OperatorError(text, exitCode)));
+      }
     }
+  }
+
+  /** The figures of this thread with those of the ones before it. */
+  #total(progress: Progress): Progress {
+    this.#latest = this.#before === undefined ? progress : sumOf(this.#before, progress);
+    return this.#latest;
   }
 
   /** A live capture goes on in a new thread, with the same filters; a file cannot be resumed. */
@@ -130,13 +158,15 @@ export class CaptureWorker implements CaptureThread {
     this.#worker?.terminate();
     this.#worker = undefined;
     const live = this.#plan.inputs.some((input) => input.kind === "interface");
-    if (!live || this.#stopped || this.#restarts >= RESTART_LIMIT) {
+    if (performance.now() - this.#startedMs > STABLE_MS) this.#failures = 0;
+    if (!live || this.#stopped || this.#failures >= RESTART_LIMIT) {
       this.#finish(() => this.#result.reject(new Error(`the capture thread broke down: ${message}`)));
       return;
     }
-    this.#restarts++;
+    this.#failures++;
+    this.#before = { ...this.#latest, restarts: this.#latest.restarts + 1 };
     this.#listener.notice(
-      `the capture thread broke down and is started again (${this.#restarts}): ${message}`,
+      `the capture thread broke down and is started again; what it held is lost: ${message}`,
     );
     this.#start();
   }

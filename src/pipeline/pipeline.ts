@@ -2,18 +2,19 @@ import type { KernelExpression } from "../capture/bpf.ts";
 import type { Chunk } from "../engine/chunk.ts";
 import { Engine, type FilterSettings } from "../engine/engine.ts";
 import { engineModule } from "../engine/module.js";
-import type { Sink } from "../sinks/sink.ts";
+import type { Sink } from "./sink.ts";
 import { type CaptureHost, CaptureLoop } from "./capture_loop.ts";
 import type { CapturePlan } from "./capture_plan.ts";
 import type { CaptureListener, CaptureThread } from "./capture_thread.ts";
-import { CaptureWorker } from "./capture_worker.ts";
+import { CaptureWorker, WorkerUnavailable } from "./capture_worker.ts";
 import type { CaptureEnd, Progress } from "./progress.ts";
 
 /** Source to engine to sinks: the one pipe that every command runs. */
 export class Pipeline {
   readonly #sinks: readonly Sink[];
   readonly #listener: CaptureListener;
-  readonly #thread: CaptureThread;
+  readonly #plan: CapturePlan;
+  #thread: CaptureThread;
   #progress: Progress | undefined;
   /** The first failure of a sink; it ends the run. */
   #sinkFailure: unknown;
@@ -22,6 +23,7 @@ export class Pipeline {
   constructor(plan: CapturePlan, sinks: readonly Sink[], listener: CaptureListener, singleThread: boolean) {
     this.#sinks = sinks;
     this.#listener = listener;
+    this.#plan = plan;
     this.#thread = singleThread
       ? new InlineCapture(plan, (chunk) => this.#deliver(chunk), this.#listening())
       : new CaptureWorker(engineModule, plan, (chunk) => this.#deliver(chunk), this.#listening());
@@ -38,12 +40,26 @@ export class Pipeline {
    */
   async run(): Promise<CaptureEnd> {
     try {
-      const end = await this.#thread.run();
+      const end = await this.#runThread();
       this.#progress = end.progress;
       if (this.#sinkFailure !== undefined) throw this.#sinkFailure;
       return end;
     } finally {
-      for (const sink of this.#sinks) await sink.close();
+      await this.#closeSinks();
+    }
+  }
+
+  /** In a worker, else in this thread. */
+  #runThread(): Promise<CaptureEnd> {
+    try {
+      return this.#thread.run();
+    } catch (error) {
+      if (!(error instanceof WorkerUnavailable)) throw error;
+      this.#listener.notice(
+        `capture shares the main thread, since no worker can be started: ${error.message}`,
+      );
+      this.#thread = new InlineCapture(this.#plan, (chunk) => this.#deliver(chunk), this.#listening());
+      return this.#thread.run();
     }
   }
 
@@ -60,6 +76,13 @@ export class Pipeline {
   /** Replaces the kernel filter. */
   setBpf(expression: KernelExpression): void {
     this.#thread.setBpf(expression);
+  }
+
+  /** Closes all sinks, whatever becomes of one; throws the first failure. */
+  async #closeSinks(): Promise<void> {
+    const closed = await Promise.allSettled(this.#sinks.map((sink) => sink.close()));
+    const failure = closed.find((one) => one.status === "rejected");
+    if (failure !== undefined && this.#sinkFailure === undefined) throw failure.reason;
   }
 
   #listening(): CaptureListener {

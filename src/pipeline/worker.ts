@@ -60,9 +60,10 @@ async function start(module: WebAssembly.Module, plan: CapturePlan): Promise<voi
     loop = new CaptureLoop(plan, host);
     scope.postMessage({ kind: "end", end: await loop.run() });
   } catch (error) {
-    const operator = error instanceof OperatorError;
-    const message = operator || !(error instanceof Error) ? messageOf(error) : error.stack ?? error.message;
-    scope.postMessage({ kind: "failed", message, operator });
+    const exitCode = error instanceof OperatorError ? error.exitCode : undefined;
+    const unforeseen = exitCode === undefined && error instanceof Error;
+    const message = unforeseen ? error.stack ?? error.message : messageOf(error);
+    scope.postMessage({ kind: "failed", message, exitCode });
   }
   scope.close();
 }

@@ -24,5 +24,5 @@ export type FromWorker =
   | { readonly kind: "input-failed"; readonly line: string }
   | { readonly kind: "refused"; readonly filters: readonly RefusedFilter[] }
   | { readonly kind: "end"; readonly end: CaptureEnd }
-  /** The run failed as a whole; `operator` when the operator can do something about it. */
-  | { readonly kind: "failed"; readonly message: string; readonly operator: boolean };
+  /** The run failed as a whole; with an exit code when the operator can do something about it. */
+  | { readonly kind: "failed"; readonly message: string; readonly exitCode: 1 | 2 | undefined };

@@ -4,7 +4,7 @@ import type { Chunk } from "../engine/chunk.ts";
 import type { BatchStats } from "../proto/data_messages.ts";
 import { type BatchKey, encodeBatch, readBatchKey } from "../proto/packet_batch.ts";
 import { messageOf } from "../runtime/operator_error.ts";
-import type { Sink } from "../sinks/sink.ts";
+import type { Sink } from "../pipeline/sink.ts";
 import type { BatchDecoder } from "./batch_decoder.ts";
 import type { PacketSubscribers } from "./packet_subscribers.ts";
 import { RepeatDetector } from "./repeat_detector.ts";

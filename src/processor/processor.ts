@@ -2,7 +2,7 @@ import { type Server, type ServerCredentials, status } from "@grpc/grpc-js";
 import type { Chunk } from "../engine/chunk.ts";
 import type { Filter } from "../engine/filter.ts";
 import { dataService, managementService } from "../proto/services.ts";
-import type { Sink } from "../sinks/sink.ts";
+import type { Sink } from "../pipeline/sink.ts";
 import { logger } from "../telemetry/log.ts";
 import type { BatchDecoder } from "./batch_decoder.ts";
 import { DataService } from "./data_service.ts";

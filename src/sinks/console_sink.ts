@@ -1,6 +1,6 @@
 import type { Chunk, OutputKind } from "../engine/chunk.ts";
 import { ByteOutput } from "./byte_output.ts";
-import type { Sink } from "./sink.ts";
+import type { Sink } from "../pipeline/sink.ts";
 
 /** Packets on standard output: a readable line each, or a JSON object each. */
 export class ConsoleSink implements Sink {

@@ -2,7 +2,10 @@ import type { Amount } from "../delivery/batch.ts";
 import { Batcher, type BatcherLimits } from "../delivery/batcher.ts";
 import type { Chunk } from "../engine/chunk.ts";
 import type { Hunter } from "../hunter/hunter.ts";
-import type { Sink } from "./sink.ts";
+import type { Sink } from "../pipeline/sink.ts";
+
+/** How soon an interruption is noticed, ms. */
+const INTERRUPTION_MS = 200;
 
 /** Forms batches and hands them to a hunter. */
 export class GrpcSink implements Sink {
@@ -12,6 +15,7 @@ export class GrpcSink implements Sink {
   readonly #batcher: Batcher;
   readonly #live: boolean;
   #undelivered: Amount | undefined;
+  #interrupted = false;
 
   /**
    * Begins without an open batch.
@@ -47,12 +51,17 @@ export class GrpcSink implements Sink {
 
   /** The run is to end: {@link write} waits no longer. Without this, a file would wait for ever for a lost processor. */
   interrupt(): void {
+    this.#interrupted = true;
     this.#hunter.outbox.queue.release();
   }
 
   /** Sends what is held back, and stops the hunter. */
   async close(): Promise<void> {
     this.#batcher.flush();
+    // What came from a file waits for its processor as long as it takes; what was captured live has some seconds.
+    while (!this.#live && !this.#interrupted && this.#hunter.outbox.undelivered.batches > 0) {
+      await this.#hunter.progressed(INTERRUPTION_MS);
+    }
     this.#undelivered = await this.#hunter.stop();
   }
 }

@@ -1,7 +1,7 @@
 import type { Chunk, OutputKind } from "../engine/chunk.ts";
 import { logger } from "../telemetry/log.ts";
 import { ByteOutput } from "./byte_output.ts";
-import type { Sink } from "./sink.ts";
+import type { Sink } from "../pipeline/sink.ts";
 
 const log = logger("capture file");
 

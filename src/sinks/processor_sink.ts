@@ -1,7 +1,7 @@
 import type { Chunk, OutputKind } from "../engine/chunk.ts";
 import type { Processor } from "../processor/processor.ts";
 import { StatusError } from "../processor/status_error.ts";
-import type { Sink } from "./sink.ts";
+import type { Sink } from "../pipeline/sink.ts";
 
 /** Hands what is captured here to the processor in the same process, which gives it to its own sinks. */
 export class ProcessorSink implements Sink {

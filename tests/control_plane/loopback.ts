@@ -25,7 +25,7 @@ import { codecOf } from "../../src/proto/contract.ts";
 import type { PacketBatch, StreamControl } from "../../src/proto/data_messages.ts";
 import type { RegistrationResponse } from "../../src/proto/management_messages.ts";
 import { dataService, managementService } from "../../src/proto/services.ts";
-import type { Sink } from "../../src/sinks/sink.ts";
+import type { Sink } from "../../src/pipeline/sink.ts";
 
 /** The batch message, packets included. */
 export const packetBatch = codecOf<PacketBatch>("lippycat.data.PacketBatch");

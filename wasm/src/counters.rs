@@ -57,8 +57,10 @@ counters! {
     unknown_link_types,
     /// Packets whose IP, UDP or TCP length fields contradict what was captured.
     bad_lengths,
-    /// Packets that the wire contract or the capture file cannot carry, because of their link type.
+    /// Packets that the wire contract cannot carry, because of their link type.
     unsendable_link_types,
+    /// Packets that the capture file cannot hold, because it began with another link type.
+    unwritable_link_types,
     /// DNS messages read.
     dns_messages,
     /// DNS messages that were read only in part: cut short, or malformed.

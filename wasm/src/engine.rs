@@ -27,8 +27,8 @@ pub const TEXT: u8 = 4;
 pub const PCAP: u8 = 8;
 
 /// Messages read from one TCP segment; RFC 7766 (6.2.1.1) allows pipelining, a segment of 64 KiB holds far fewer
-/// than this in practice. More are counted as partly read.
-const MESSAGES_PER_SEGMENT: usize = 64;
+/// than this in practice. Further ones are counted as partly read.
+const MESSAGES_PER_SEGMENT: usize = 256;
 
 /// Fragmented datagrams that are remembered, so that their later fragments share the first one's fate.
 const FRAGMENT_LIMIT: usize = 8192;
@@ -204,7 +204,11 @@ impl Engine {
             if self.limit_reached() {
                 break false;
             }
-            match taken.reader.next(block, &mut position, at_end) {
+            let step = taken.reader.next(block, &mut position, at_end);
+            while let Some(fault) = taken.reader.take_fault() {
+                self.notice(format!("{}: {fault}", taken.name));
+            }
+            match step {
                 Step::Record(record) => self.take_record(&taken, &record),
                 Step::NeedMore => break !at_end,
                 Step::End => break false,
@@ -222,9 +226,6 @@ impl Engine {
         self.counters.bad_blocks += after.bad_blocks - before.bad_blocks;
         self.counters.unknown_interfaces += after.unknown_interfaces - before.unknown_interfaces;
         self.counters.skipped_bytes += after.skipped_bytes - before.skipped_bytes;
-        while let Some(fault) = taken.reader.take_fault() {
-            self.notice(format!("{}: {fault}", taken.name));
-        }
         self.close_piece();
         if let Some(slot) = self.inputs.get_mut(input as usize) {
             *slot = taken;
@@ -349,11 +350,14 @@ impl Engine {
         }
         let packet = net::decode_record(record.link_type, record.data, record.original_length);
         self.count_decode(record.link_type, &packet);
-        if !self.fits_mode(&packet, record.timestamp_ns) {
+        let fate = self.fate_of_first_fragment(&packet, record.timestamp_ns);
+        if !self.fits_mode(&packet, fate) {
             return;
         }
         let verdict = self.read_dns(&packet, record.timestamp_ns, &input.name);
-        if !self.passes_filters(&packet) {
+        let passes = self.passes_filters(&packet) || fate == Some(true);
+        self.remember_first_fragment(&packet, passes, record.timestamp_ns);
+        if !passes {
             self.counters.rejected_by_filters += 1;
             return;
         }
@@ -442,11 +446,15 @@ impl Engine {
             }
             Transport::Tcp => {
                 flow.transport = 6;
-                for part in stream::messages(packet.payload).take(MESSAGES_PER_SEGMENT) {
+                let mut parts = stream::messages(packet.payload);
+                for part in parts.by_ref().take(MESSAGES_PER_SEGMENT) {
                     let verdict =
                         self.read_message(part.bytes, mdns, &flow, timestamp_ns, origin, part.complete);
                     first = first.or(verdict);
                 }
+                let further = parts.count() as u64;
+                self.counters.dns_messages += further;
+                self.counters.dns_partial += further;
             }
             _ => {}
         }

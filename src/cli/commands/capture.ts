@@ -1,16 +1,15 @@
-import { dnsExpression, type KernelExpression, kernelExpression } from "../../capture/bpf.ts";
 import type { Settings } from "../../config/settings.ts";
 import type { OutputKind } from "../../engine/chunk.ts";
-import type { FilterSettings } from "../../engine/engine.ts";
 import type { CaptureFigures } from "../../delivery/capture_figures.ts";
-import type { Filter, FilterTypeName, NoFilterPolicy } from "../../engine/filter.ts";
+import type { FilterTypeName } from "../../engine/filter.ts";
 import type { CapturePlan, FilePlan, InterfacePlan } from "../../pipeline/capture_plan.ts";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
 import { hostName } from "../../runtime/host_name.ts";
 import { OperatorError } from "../../runtime/operator_error.ts";
 import { ConsoleSink } from "../../sinks/console_sink.ts";
 import { PcapFileSink } from "../../sinks/pcap_file_sink.ts";
-import type { Sink } from "../../sinks/sink.ts";
+import type { Sink } from "../../pipeline/sink.ts";
+import type { FilterControl } from "./filter_control.ts";
 
 /**
  * Bytes per wire piece, at most. Well below the 10 MiB that a gRPC message may have, so that a batch of several
@@ -18,49 +17,11 @@ import type { Sink } from "../../sinks/sink.ts";
  */
 export const PIECE_BYTES = 1 << 20;
 
-/** What the filters of a node come to: for the engine, and for the kernel. */
-export interface NodeFilters {
-  /** Filters and policy for the packets that reach the engine. */
-  readonly engine: FilterSettings;
-  /** What must match before that: in the kernel, or for each record of a file. */
-  readonly bpf: KernelExpression;
-}
-
-/** Joins the operator's settings with the filters that were pushed or read from a filter file. */
-export function nodeFilters(
-  settings: Settings,
-  filters: readonly Filter[],
-  noFilterPolicy: NoFilterPolicy,
-  exclusion: string,
-): NodeFilters {
-  const pushed = filters.filter((filter) =>
-    filter.type === "bpf" && filter.enabled && filter.pattern.trim() !== ""
-  )
-    .map((filter) => filter.pattern);
-  const engine = { filters, noFilterPolicy, localDomains: settings.domains };
-  if (settings.readFiles.length > 0) {
-    // The engine itself keeps to the mode's ports; only expressions of the operator and the processor remain.
-    const text = kernelExpression({
-      mode: "",
-      base: settings.filter,
-      pushed,
-      exclusion: "",
-      fragments: false,
-    });
-    return { engine, bpf: { text: text.withoutVlan, withoutVlan: text.withoutVlan } };
-  }
-  const mode = settings.protocol === "dns" ? dnsExpression(settings.dnsPorts, settings.udpOnly) : "";
-  return {
-    engine,
-    bpf: kernelExpression({ mode, base: settings.filter, pushed, exclusion, fragments: mode !== "" }),
-  };
-}
-
 /** What the capture thread is to do for these settings, and for sinks that need `outputs`. */
 export function capturePlan(
   settings: Settings,
   outputs: readonly OutputKind[],
-  filters: NodeFilters,
+  filters: FilterControl,
 ): CapturePlan {
   const inputs: (FilePlan | InterfacePlan)[] = settings.readFiles.length > 0
     ? settings.readFiles.map((path) => ({ kind: "file", path }))

@@ -3,7 +3,6 @@ import { exclusionExpression } from "../../capture/bpf.ts";
 import type { Settings } from "../../config/settings.ts";
 import { maxBatchBytes } from "../../delivery/batcher.ts";
 import { backlogMessageBytes, defaultWindow, maxQueueBytes } from "../../delivery/outbox.ts";
-import type { Filter } from "../../engine/filter.ts";
 import { channelSecurity } from "../../hunter/credentials.ts";
 import { Hunter } from "../../hunter/hunter.ts";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
@@ -11,16 +10,9 @@ import { hostName } from "../../runtime/host_name.ts";
 import type { ExitCode } from "../../runtime/operator_error.ts";
 import { GrpcSink } from "../../sinks/grpc_sink.ts";
 import { logger } from "../../telemetry/log.ts";
-import {
-  captureFigures,
-  capturePlan,
-  filterTypesOf,
-  localSinks,
-  nodeFilters,
-  nodeId,
-  outputsOf,
-} from "./capture.ts";
+import { captureFigures, capturePlan, filterTypesOf, localSinks, nodeId, outputsOf } from "./capture.ts";
 import { StopSignals } from "../stop_signals.ts";
+import { FilterControl } from "./filter_control.ts";
 import { runPipeline } from "./run_pipeline.ts";
 import { runWithProcessor } from "./tap.ts";
 
@@ -39,9 +31,8 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
   const live = settings.readFiles.length === 0;
   const policy = settings.noFilterPolicy ?? (settings.protocol === "all" ? "deny" : "allow");
   const id = nodeId(settings);
-  const exclusion = live ? await processorExclusion(processor) : "";
+  const filters = new FilterControl(settings, policy, live ? await processorExclusion(processor) : "");
   let pipeline: Pipeline | undefined;
-  let pushed: readonly Filter[] = [];
   let failed = false;
   const registered = Promise.withResolvers<void>();
   const hunter = new Hunter({
@@ -64,16 +55,15 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
       messageBytes: backlogMessageBytes,
     },
     figures: () => captureFigures(pipeline, failed),
-    onFilters: (filters) => {
-      pushed = filters;
-      log.info(`${filters.length} ${filters.length === 1 ? "filter" : "filters"} in force`);
-      if (pipeline === undefined) return;
-      const changed = nodeFilters(settings, filters, policy, exclusion);
-      pipeline.setFilters(changed.engine);
-      pipeline.setBpf(changed.bpf);
+    onFilters: (pushed) => {
+      log.info(`${pushed.length} ${pushed.length === 1 ? "filter" : "filters"} received`);
+      filters.setFilters(pushed);
     },
     onState: (state) => {
-      if (state === "connected") registered.resolve();
+      if (state !== "connected") return;
+      registered.resolve();
+      // Its name may not have been known before, or stand for another address now.
+      if (live) void processorExclusion(processor).then((exclusion) => filters.setExclusion(exclusion));
     },
   });
   if (policy === "deny") {
@@ -97,9 +87,11 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
     log.error(`stopped before ${hunter.name} was reached: nothing was read`);
     return 1;
   }
-  const filters = nodeFilters(settings, pushed, policy, exclusion);
   return await runPipeline(settings, capturePlan(settings, outputsOf(sinks), filters), sinks, {
-    started: (started) => pipeline = started,
+    started(started) {
+      pipeline = started;
+      filters.attach(started);
+    },
     stopping: () => sink.interrupt(),
     failed: () => failed = true,
     lost: () => ({
@@ -107,6 +99,7 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
       refused_by_processor: hunter.outbox.refused.packets,
       undelivered: sink.undelivered?.packets ?? 0,
     }),
+    incomplete: () => (sink.undelivered?.packets ?? 0) > 0 || hunter.outbox.refused.packets > 0,
     delivery: () => ({
       acknowledged: hunter.outbox.acknowledged.packets,
       batches: hunter.outbox.acknowledged.batches,
@@ -130,7 +123,7 @@ async function processorExclusion(processor: string): Promise<string> {
     const found = await lookup(hostname.replace(/^\[|\]$/g, ""), { all: true });
     return exclusionExpression(found.map(({ address }) => address), Number(port));
   } catch {
-    // The name may be known later; until then nothing is sent there.
+    // It is asked for again once there is a connection.
     return "";
   }
 }

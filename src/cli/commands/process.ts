@@ -6,7 +6,7 @@ import { Processor, type ProcessorCounters } from "../../processor/processor.ts"
 import { serverCredentials } from "../../processor/server_credentials.ts";
 import type { ExitCode } from "../../runtime/operator_error.ts";
 import { OutputClosed } from "../../sinks/byte_output.ts";
-import type { Sink } from "../../sinks/sink.ts";
+import type { Sink } from "../../pipeline/sink.ts";
 import { logger } from "../../telemetry/log.ts";
 import { StopSignals } from "../stop_signals.ts";
 import { localSinks, nodeId, outputsOf, PIECE_BYTES } from "./capture.ts";

@@ -4,10 +4,11 @@ import { Pipeline } from "../../pipeline/pipeline.ts";
 import type { CaptureEnd } from "../../pipeline/progress.ts";
 import type { ExitCode } from "../../runtime/operator_error.ts";
 import { OutputClosed } from "../../sinks/byte_output.ts";
-import type { Sink } from "../../sinks/sink.ts";
+import type { Sink } from "../../pipeline/sink.ts";
 import { logger } from "../../telemetry/log.ts";
 import { StopSignals } from "../stop_signals.ts";
 import { summarize, summaryText } from "../summary.ts";
+import { reportRefused } from "./filter_control.ts";
 
 const log = logger("capture");
 
@@ -21,6 +22,8 @@ export interface RunHooks {
   ended?(): Promise<void>;
   /** An input cannot be read. */
   failed?(): void;
+  /** True when not everything was delivered: the run has failed. */
+  incomplete?(): boolean;
   /** Packets lost behind the pipeline, by reason. */
   lost?(): Readonly<Record<string, number>>;
   /** What became of the packets meant for a processor elsewhere. */
@@ -47,11 +50,7 @@ export async function runPipeline(
         log.error(line);
         hooks.failed?.();
       },
-      refused: (filters) => {
-        for (const { filter, reason } of filters) {
-          log.warn(`filter ${filter.id} (${filter.type} "${filter.pattern}") is not used: ${reason}`);
-        }
-      },
+      refused: reportRefused,
       progress: () => {},
     },
     settings.singleThread,
@@ -61,16 +60,21 @@ export async function runPipeline(
     hooks.stopping?.();
   });
   let end: CaptureEnd | undefined;
+  let failure: unknown;
   try {
     hooks.started?.(pipeline);
     end = await pipeline.run();
   } catch (error) {
-    // `| head` took what it wanted.
-    if (!(error instanceof OutputClosed)) throw error;
-  } finally {
-    await hooks.ended?.();
-    signals.close();
+    failure = error;
   }
+  try {
+    await hooks.ended?.();
+  } catch (error) {
+    failure ??= error;
+  }
+  signals.close();
+  // `| head` took what it wanted.
+  if (failure !== undefined && !(failure instanceof OutputClosed)) throw failure;
   const progress = end?.progress ?? pipeline.progress;
   if (progress !== undefined) {
     const seconds = (performance.now() - started) / 1000;
@@ -78,7 +82,7 @@ export async function runPipeline(
     await printSummary(settings.jsonSummary ? JSON.stringify(summary) + "\n" : summaryText(summary));
   }
   const refused = progress?.engine.refused_inputs ?? 0;
-  return (end?.failures ?? 0) > 0 || refused > 0 ? 1 : 0;
+  return (end?.failures ?? 0) > 0 || refused > 0 || hooks.incomplete?.() === true ? 1 : 0;
 }
 
 async function printSummary(text: string): Promise<void> {

@@ -1,7 +1,8 @@
+import { exclusionExpression } from "../../capture/bpf.ts";
+import { listInterfaces } from "../../capture/interfaces.ts";
 import type { Settings } from "../../config/settings.ts";
 import { Engine } from "../../engine/engine.ts";
 import { engineModule } from "../../engine/module.js";
-import type { Filter } from "../../engine/filter.ts";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
 import { Processor } from "../../processor/processor.ts";
 import { serverCredentials } from "../../processor/server_credentials.ts";
@@ -9,15 +10,8 @@ import { hostName } from "../../runtime/host_name.ts";
 import type { ExitCode } from "../../runtime/operator_error.ts";
 import { ProcessorSink } from "../../sinks/processor_sink.ts";
 import { logger } from "../../telemetry/log.ts";
-import {
-  captureFigures,
-  capturePlan,
-  filterTypesOf,
-  localSinks,
-  nodeFilters,
-  nodeId,
-  outputsOf,
-} from "./capture.ts";
+import { captureFigures, capturePlan, filterTypesOf, localSinks, nodeId, outputsOf } from "./capture.ts";
+import { FilterControl } from "./filter_control.ts";
 import { batchDecoder } from "./process.ts";
 import { runPipeline } from "./run_pipeline.ts";
 
@@ -38,9 +32,10 @@ export async function runWithProcessor(settings: Settings, listen: string | unde
   const policy = settings.noFilterPolicy ?? "allow";
   const id = nodeId(settings, settings.command);
   const live = settings.readFiles.length === 0;
+  const filters = new FilterControl(settings, policy, live && listen !== undefined ? ownTraffic(listen) : "");
   let pipeline: Pipeline | undefined;
-  let pushed: readonly Filter[] = [];
   let failed = false;
+  let sinkFailure: unknown;
   const sinks = await localSinks(settings);
   Engine.load(engineModule);
   const processor = new Processor({
@@ -57,23 +52,31 @@ export async function runWithProcessor(settings: Settings, listen: string | unde
       interfaces: live ? settings.interfaces : settings.readFiles,
       filterTypes: filterTypesOf(settings),
       figures: () => captureFigures(pipeline, failed),
-      onFilters: (filters) => {
-        pushed = filters;
-        if (pipeline === undefined) return;
-        const changed = nodeFilters(settings, filters, policy, "");
-        pipeline.setFilters(changed.engine);
-        pipeline.setBpf(changed.bpf);
-      },
+      onFilters: (pushed) => filters.setFilters(pushed),
     },
-    // The pipeline hears of it from its own sink, and ends the run.
-    onSinkFailure: () => {},
+    onSinkFailure: (error) => {
+      sinkFailure ??= error;
+      pipeline?.stop();
+    },
   });
   await processor.start();
   const sink = new ProcessorSink(processor);
-  const plan = capturePlan(settings, outputsOf([sink]), nodeFilters(settings, pushed, policy, ""));
-  return await runPipeline(settings, plan, [sink], {
-    started: (started) => pipeline = started,
+  return await runPipeline(settings, capturePlan(settings, outputsOf([sink]), filters), [sink], {
+    started(started) {
+      pipeline = started;
+      filters.attach(started);
+    },
     failed: () => failed = true,
-    ended: () => processor.stop(),
+    async ended() {
+      await processor.stop();
+      if (sinkFailure !== undefined) throw sinkFailure;
+    },
   });
+}
+
+/** The traffic of those who connect to `listen`, seen from this machine: to be kept out of its capture. */
+function ownTraffic(listen: string): string {
+  const colon = listen.lastIndexOf(":");
+  const addresses = listInterfaces().flatMap((one) => one.addresses.map(({ ip }) => ip));
+  return exclusionExpression(addresses, Number(listen.slice(colon + 1)));
 }

@@ -57,7 +57,7 @@ impl Engine {
         verdict: Option<&Verdict>,
         frame: &[u8],
     ) {
-        let Self { scratch, filters, rendered, counters, options, clock, .. } = self;
+        let Self { scratch, filters, rendered, counters, options, clock, notices, .. } = self;
         let Scratch { messages, message_count, info, fields, frame: rewritten, matched } = scratch;
         let dns = verdict.and_then(|verdict| Some((messages.first()?, verdict)));
         let metadata = Metadata { packet, dns, messages: *message_count, info };
@@ -96,6 +96,13 @@ impl Engine {
             }
         }
         if header.link_type > 255 {
+            if counters.unsendable_link_types == 0 {
+                notices.push(format!(
+                    "packets of link type {} cannot be sent to a processor, whose contract ends at 255; they are left \
+                     out, and counted as unsendable_link_types",
+                    header.link_type
+                ));
+            }
             counters.unsendable_link_types += 1;
             return;
         }
@@ -161,13 +168,13 @@ impl Engine {
             return;
         }
         // A pcap file has one link type.
-        if self.counters.unsendable_link_types == 0 {
+        if self.counters.unwritable_link_types == 0 {
             self.notice(format!(
                 "packets of link type {link_type} cannot be written to a capture file that began with link type \
-                 {first}; they are left out of it, and counted as unsendable_link_types"
+                 {first}; they are left out of it, and counted as unwritable_link_types"
             ));
         }
-        self.counters.unsendable_link_types += 1;
+        self.counters.unwritable_link_types += 1;
     }
 }
 

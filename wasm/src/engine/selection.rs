@@ -18,22 +18,35 @@ pub(super) struct FragmentFate {
 }
 
 impl Engine {
-    /// Whether the packet belongs to the mode; later fragments follow the first one of their datagram.
+    /// For a later fragment: whether the first one of its datagram was kept, if that is remembered.
     #[inline]
-    pub(super) fn fits_mode(&mut self, packet: &Packet, timestamp_ns: i64) -> bool {
+    pub(super) fn fate_of_first_fragment(&self, packet: &Packet, timestamp_ns: i64) -> Option<bool> {
+        let Fragment::Later { .. } = packet.fragment else { return None };
+        let fate = self.fragments.get(&fragment_key(packet)?)?;
+        (timestamp_ns.saturating_sub(fate.seen_ns) < FRAGMENT_LIFETIME_NS).then_some(fate.keep)
+    }
+
+    /// Later fragments show neither ports nor names: they share the fate of the first one, where those matter.
+    #[inline]
+    pub(super) fn remember_first_fragment(&mut self, packet: &Packet, keep: bool, timestamp_ns: i64) {
+        if let Fragment::First { .. } = packet.fragment
+            && (self.options.protocol == Protocol::Dns || self.filters.wants_domains())
+            && let Some(key) = fragment_key(packet)
+        {
+            self.fragments.insert(key, FragmentFate { keep, seen_ns: timestamp_ns });
+        }
+    }
+
+    /// Whether the packet belongs to the mode. `fate` is that of the first fragment of its datagram.
+    #[inline]
+    pub(super) fn fits_mode(&mut self, packet: &Packet, fate: Option<bool>) -> bool {
+        if let Fragment::Later { .. } = packet.fragment {
+            let fits = fate.unwrap_or(self.options.protocol == Protocol::All);
+            self.counters.rejected_fragments += u64::from(!fits);
+            return fits;
+        }
         if self.options.protocol == Protocol::All {
             return true;
-        }
-        match packet.fragment {
-            Fragment::Later { .. } => {
-                let keep =
-                    fragment_key(packet).and_then(|key| self.fragments.get(&key)).is_some_and(|fate| {
-                        fate.keep && timestamp_ns.saturating_sub(fate.seen_ns) < FRAGMENT_LIFETIME_NS
-                    });
-                self.counters.rejected_fragments += u64::from(!keep);
-                return keep;
-            }
-            Fragment::First { .. } | Fragment::None => {}
         }
         let transport = match packet.transport {
             Transport::Udp => true,
@@ -43,9 +56,6 @@ impl Engine {
         let fits = transport
             && (self.dns_ports.contains(packet.source_port)
                 || self.dns_ports.contains(packet.destination_port));
-        if let (Fragment::First { .. }, Some(key)) = (packet.fragment, fragment_key(packet)) {
-            self.fragments.insert(key, FragmentFate { keep: fits, seen_ns: timestamp_ns });
-        }
         self.counters.rejected_by_mode += u64::from(!fits);
         fits
     }
