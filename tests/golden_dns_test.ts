@@ -264,7 +264,10 @@ for (const file of fixtureNames) {
   Deno.test(`${file}: responses meet their queries`, () => correlate(packetsOf(run(fixture(file)).json)));
 }
 
-/** A second opinion on `correlated_query` and the time: the query is the first one not answered yet. */
+/**
+ * A second opinion on `correlated_query` and the time: the query is the first one not answered yet. A response that does not
+ * repeat the question may be matched by its id.
+ */
 function correlate(packets: readonly JsonPacket[]): void {
   const waiting = new Map<string, bigint>();
   // Connections on which several messages came in one segment: only the first of these is in `dns`.
@@ -278,16 +281,22 @@ function correlate(packets: readonly JsonPacket[]): void {
     const connection = [packet.transport, ...dns.is_response ? [there, here] : [here, there]].join(" ");
     if (packet.details !== undefined) pipelined.add(connection);
     if (pipelined.has(connection)) continue;
-    const key = [connection, dns.transaction_id, dns.query_name.toLowerCase(), dns.query_type].join(" ");
+    const byId = `${connection} ${dns.transaction_id} `;
+    const hasQuestion = dns.query_type !== "" || !dns.is_response || !dns.correlated_query;
+    const key = hasQuestion
+      ? `${byId}${dns.query_name.toLowerCase()} ${dns.query_type}`
+      : [...waiting.keys()].findLast((other) => other.startsWith(byId)) ?? "";
     const now = BigInt(packet.timestamp_ns as bigint);
-    const sent = dns.query_type === "" ? undefined : waiting.get(key);
+    const sent = waiting.get(key);
     if (!dns.is_response) {
       assert.equal(dns.correlated_query, false);
-      if (dns.query_type !== "" && sent === undefined) waiting.set(key, now);
+      if (sent === undefined) waiting.set(key, now);
       continue;
     }
-    assert.equal(dns.correlated_query, sent !== undefined, `${packet.timestamp} ${key}`);
-    const expected = sent === undefined ? 0 : Number((now - sent) / 1_000_000n);
+    if (dns.query_type !== "" || dns.correlated_query) {
+      assert.equal(dns.correlated_query, sent !== undefined, `${packet.timestamp} ${key}`);
+    }
+    const expected = sent === undefined || !dns.correlated_query ? 0 : Number((now - sent) / 1_000_000n);
     assert.equal(dns.query_response_time_ms, expected, `${packet.timestamp} ${key}`);
     waiting.delete(key);
     correlated += Number(sent !== undefined);

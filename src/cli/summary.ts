@@ -71,6 +71,7 @@ export function summarize(
       skipped_bytes: count("skipped_bytes"),
       unknown_link_types: count("unknown_link_types"),
       bad_lengths: count("bad_lengths"),
+      empty_packets: count("empty_packets"),
       dns_partial: count("dns_partial"),
       capture_restarts: progress.restarts,
       evictions: count("dns_query_evictions") + count("dns_domain_evictions") + count("fragment_evictions"),
@@ -80,19 +81,34 @@ export function summarize(
   };
 }
 
+/** How the text names what the JSON names more tersely. */
+const words: Readonly<Record<string, string>> = {
+  mode: "of other protocols",
+  fragments: "fragments of such",
+  bpf: "by --filter",
+  filters: "by filters",
+  sinks: "output too slow",
+  kernel: "in the kernel",
+  interface: "at the interface",
+  refused_inputs: "inputs that are no capture",
+  dns_partial: "DNS messages read in part",
+  bad_lengths: "wrong lengths",
+  evictions: "table entries displaced",
+};
+
 /** The summary as a few lines of text; counts that are zero are left out, but for drops as a whole. */
 export function summaryText(summary: Summary): string {
   const lines = [
     `${grouped(summary.packets)} packets, ${grouped(summary.bytes)} bytes in ${seconds(summary.seconds)} ` +
     `(${grouped(summary.packets_per_second)} packets/s, ${bitRate(summary.bits_per_second)})`,
-    `${grouped(summary.kept)} kept${listed(", not asked for: ", summary.rejected)}` +
+    `${grouped(summary.kept)} kept${listed("; left out: ", summary.rejected)}` +
     listed("; DNS: ", summary.dns),
     listed("", summary.drops) === "" ? "0 dropped" : `dropped${listed(": ", summary.drops)}`,
   ];
   if (summary.delivery !== undefined) {
     lines.push(`delivery${listed(": ", summary.delivery) || ": nothing sent"}`);
   }
-  const faults = listed("read over: ", summary.faults);
+  const faults = listed("oddities in the input: ", summary.faults);
   if (faults !== "") lines.push(faults);
   return lines.join("\n") + "\n";
 }
@@ -100,7 +116,8 @@ export function summaryText(summary: Summary): string {
 function listed(lead: string, counts: Readonly<Record<string, number>>): string {
   const told = Object.entries(counts).filter(([, count]) => count > 0);
   if (told.length === 0) return "";
-  return lead + told.map(([name, count]) => `${name.replaceAll("_", " ")} ${grouped(count)}`).join(", ");
+  return lead +
+    told.map(([name, count]) => `${words[name] ?? name.replaceAll("_", " ")} ${grouped(count)}`).join(", ");
 }
 
 function grouped(count: number): string {

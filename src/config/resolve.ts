@@ -107,7 +107,13 @@ function find(
   file: ConfigFile | undefined,
 ): Found | undefined {
   const given = request.given.get(flag);
-  if (given !== undefined) return { texts: given.texts, origin: { kind: "flag", name: given.spelling } };
+  if (given !== undefined) {
+    // `-r "$FILE"` with FILE unset would quietly do something else.
+    if (flag.kind.name === "path" && given.texts.includes("")) {
+      throw new OperatorError(`${given.spelling}: the path is empty; leave the flag out, or name a file`, 2);
+    }
+    return { texts: given.texts, origin: { kind: "flag", name: given.spelling } };
+  }
   const keys = flag.keys[request.command] ?? [];
   for (const name of [...flag.variable === undefined ? [] : [flag.variable], ...keys.flatMap(variablesOf)]) {
     const text = environment(name);

@@ -123,6 +123,7 @@ export class CaptureLoop {
 
   async #readFile(source: Source): Promise<void> {
     const input = this.#engine.openInput(source.name, source.interfaceName);
+    const refused = this.#engine.counters().refused_inputs;
     for (let more = true; more && !this.#stopped;) {
       if (source.direct) {
         const bytes = source.readSync(this.#engine.inbox(BLOCK_BYTES));
@@ -132,6 +133,7 @@ export class CaptureLoop {
         more = this.#process(input, bytes);
       }
       this.#passOnNotices(source);
+      if (!more) this.#tellNotices(this.#engine.counters().refused_inputs !== refused);
       if (!this.#host.ready()) await this.#host.whenReady();
       this.#deliver();
       await this.#giveTurn();
@@ -152,7 +154,9 @@ export class CaptureLoop {
       this.#passOnNotices(source);
     }
     this.#sources = opened;
-    if (opened.length > 0) this.#report();
+    // A name that is wrong must not cost half of the traffic: what is asked for is captured, or nothing.
+    if (opened.length < this.#plan.inputs.length) return;
+    this.#report();
     await Promise.all(opened.map((source) => this.#captureInterface(source)));
     if (!this.#host.ready()) await this.#host.whenReady();
     this.#deliver();
@@ -194,8 +198,16 @@ export class CaptureLoop {
     return more;
   }
 
+  /** Tells what the engine has to say; `refused` when that is why an input is no capture. */
+  #tellNotices(refused = false): void {
+    for (const line of this.#engine.takeNotices()) {
+      if (refused) this.#fail(line);
+      else this.#host.notice(line);
+    }
+  }
+
   #deliver(): void {
-    for (const line of this.#engine.takeNotices()) this.#host.notice(line);
+    this.#tellNotices();
     if (this.#host.ready()) {
       const chunk = this.#engine.take();
       if (chunk.packets > 0 && this.#engine.hasOutputs) this.#host.take(chunk);

@@ -7,4 +7,8 @@ export interface BatchDecoder {
   processBatch(batch: Uint8Array): BatchInfo;
   /** What was rendered since the last call. */
   take(): Chunk;
+  /** Lines for the operator since the last call. */
+  takeNotices(): string[];
+  /** What was counted since the start, by name. */
+  counters(): Readonly<Record<string, number>>;
 }

@@ -5,6 +5,7 @@ import type { BatchStats } from "../proto/data_messages.ts";
 import { type BatchKey, encodeBatch, readBatchKey } from "../proto/packet_batch.ts";
 import { messageOf } from "../runtime/operator_error.ts";
 import type { Sink } from "../pipeline/sink.ts";
+import { logger } from "../telemetry/log.ts";
 import type { BatchDecoder } from "./batch_decoder.ts";
 import type { PacketSubscribers } from "./packet_subscribers.ts";
 import { RepeatDetector } from "./repeat_detector.ts";
@@ -22,7 +23,11 @@ export interface IntakeCounters {
   readonly repeats: number;
   /** Batches that could not be read. */
   readonly malformed: number;
+  /** Packets that the capture file cannot hold, because it began with another link type. */
+  readonly unwritable: number;
 }
+
+const log = logger("processor");
 
 /** Takes packets from hunters and from the capture on this machine to the sinks and subscribers, one batch at a time. */
 export class PacketIntake {
@@ -51,7 +56,7 @@ export class PacketIntake {
 
   /** What came in so far. */
   get counters(): IntakeCounters {
-    return { ...this.#counters };
+    return { ...this.#counters, unwritable: this.#decoder.counters().unwritable_link_types ?? 0 };
   }
 
   /**
@@ -69,6 +74,7 @@ export class PacketIntake {
       }
       const received = this.#read(() => this.#decoder.processBatch(batch));
       const chunk = this.#decoder.take();
+      for (const line of this.#decoder.takeNotices()) log.warn(line);
       if (received.packets > 0) {
         this.#counters.batches += 1;
         await this.#deliver(chunk, received);

@@ -1,5 +1,5 @@
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
-import { requirePermission } from "../runtime/permissions.ts";
+import { isGranted, requirePermission } from "../runtime/permissions.ts";
 
 /** The reader of an output went away (`| head`): the run ends, and that is no failure. */
 export class OutputClosed extends Error {
@@ -29,19 +29,36 @@ export class ByteOutput {
     return new ByteOutput("standard output", Deno.stdout, () => {});
   }
 
-  /** Opens `path` for writing, emptied; `-` is standard output. Throws OperatorError. */
-  static async open(path: string): Promise<ByteOutput> {
+  /**
+   * Opens `path` for writing, emptied; `-` is standard output. Throws OperatorError, also when it is one of the files
+   * that are `read`, under whatever name.
+   */
+  static async open(path: string, read: readonly string[] = []): Promise<ByteOutput> {
     if (path === "-") return ByteOutput.standardOutput();
     requirePermission({ name: "write", path }, `writing ${path}`);
+    let file: Deno.FsFile | undefined;
     try {
-      const file = await Deno.open(path, { write: true, create: true, truncate: true });
-      return new ByteOutput(path, file, () => file.close());
+      file = await Deno.open(path, { write: true, create: true });
+      const { dev, ino, isFile } = await file.stat();
+      for (const other of ino === null ? [] : read) {
+        const info = await statOf(other);
+        if (info?.dev === dev && info.ino === ino) {
+          throw new OperatorError(`${path} is ${other}, which is read: choose another file to write`, 2);
+        }
+      }
+      if (isFile) await file.truncate();
+      const opened = file;
+      return new ByteOutput(path, opened, () => opened.close());
     } catch (error) {
+      file?.close();
+      if (error instanceof OperatorError) throw error;
+      if (error instanceof Deno.errors.NotCapable) {
+        throw new OperatorError(`${path} cannot be written: Deno opens such a file only with --allow-all`);
+      }
       throw new OperatorError(`${path} cannot be written: ${messageOf(error)}`);
     }
   }
 
-  /** Writes all of `bytes`. Rejects with OutputClosed when the reader is gone, else with OperatorError. */
   async write(bytes: Uint8Array): Promise<void> {
     try {
       for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await this.#target.write(rest));
@@ -57,4 +74,10 @@ export class ByteOutput {
   close(): void {
     this.#close();
   }
+}
+
+/** What is known of a file that is to be read; undefined when it is none, or may not be looked at. */
+async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
+  if (path === "-" || !isGranted({ name: "read", path })) return undefined;
+  return await Deno.stat(path).catch(() => undefined);
 }

@@ -21,9 +21,9 @@ export class PcapFileSink implements Sink {
     this.#output = output;
   }
 
-  /** Opens `path`, emptied; `-` is standard output. Throws OperatorError. */
-  static async open(path: string): Promise<PcapFileSink> {
-    return new PcapFileSink(await ByteOutput.open(path));
+  /** Opens `path`, emptied, which must be none of the files that are `read`; `-` is standard output. Throws OperatorError. */
+  static async open(path: string, read: readonly string[]): Promise<PcapFileSink> {
+    return new PcapFileSink(await ByteOutput.open(path, read));
   }
 
   async write(chunk: Chunk): Promise<void> {

@@ -74,6 +74,14 @@ class TextDecoderOfBatches implements BatchDecoder {
     };
   }
 
+  takeNotices(): string[] {
+    return [];
+  }
+
+  counters(): Record<string, number> {
+    return {};
+  }
+
   take(): Chunk {
     const chunk = this.#chunk;
     this.#chunk = { packets: 0, bytes: 0 };

@@ -55,8 +55,10 @@ counters! {
     skipped_bytes,
     /// Packets of a link type that the engine does not decode.
     unknown_link_types,
-    /// Packets whose IP, UDP or TCP length fields contradict what was captured.
+    /// Packets whose record, IP, UDP or TCP lengths contradict what was captured.
     bad_lengths,
+    /// Packets of which nothing was captured.
+    empty_packets,
     /// Packets that the wire contract cannot carry, because of their link type.
     unsendable_link_types,
     /// Packets that the capture file cannot hold, because it began with another link type.

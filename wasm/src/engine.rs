@@ -100,6 +100,17 @@ pub struct BatchInfo {
     pub dropped: u64,
 }
 
+/// What is reported once.
+#[derive(Clone, Copy)]
+enum Oddity {
+    DnsMessage,
+    DnsFrames,
+    LinkType,
+    Lengths,
+    RecordLengths,
+    Empty,
+}
+
 struct Input {
     name: String,
     interface_name: String,
@@ -133,7 +144,8 @@ pub struct Engine {
     clock: Clock,
     counters: Counters,
     notices: Vec<String>,
-    noticed_dns: bool,
+    /// Oddities that have been reported.
+    noticed: u8,
     pcap_link_type: Option<u32>,
     /// The last received batch.
     pub batch: BatchInfo,
@@ -163,7 +175,7 @@ impl Engine {
             clock: Clock::default(),
             counters: Counters::default(),
             notices: Vec::new(),
-            noticed_dns: false,
+            noticed: 0,
             pcap_link_type: None,
             batch: BatchInfo::default(),
         }
@@ -349,7 +361,8 @@ impl Engine {
             return;
         }
         let packet = net::decode_record(record.link_type, record.data, record.original_length);
-        self.count_decode(record.link_type, &packet);
+        self.count_decode(record.link_type, &packet, &input.name);
+        self.count_lengths(record, &input.name);
         let fate = self.fate_of_first_fragment(&packet, record.timestamp_ns);
         if !self.fits_mode(&packet, fate) {
             return;
@@ -403,9 +416,42 @@ impl Engine {
     }
 
     #[inline]
-    fn count_decode(&mut self, link_type: u32, packet: &Packet) {
-        self.counters.unknown_link_types += u64::from(!net::link_type_is_known(link_type));
-        self.counters.bad_lengths += u64::from(packet.faults.has_lies());
+    fn count_decode(&mut self, link_type: u32, packet: &Packet, origin: &str) {
+        if !net::link_type_is_known(link_type) {
+            self.counters.unknown_link_types += 1;
+            let what = format!(
+                "has link type {link_type}, which is not decoded: nothing is known of what it carries"
+            );
+            self.notice_once(Oddity::LinkType, origin, &what, "unknown_link_types");
+        }
+        if packet.faults.has_lies() {
+            self.counters.bad_lengths += 1;
+            let what = "has length fields that contradict what was captured, which is believed";
+            self.notice_once(Oddity::Lengths, origin, what, "bad_lengths");
+        }
+    }
+
+    #[inline]
+    fn count_lengths(&mut self, record: &Record, origin: &str) {
+        if record.data.is_empty() {
+            self.counters.empty_packets += 1;
+            self.notice_once(Oddity::Empty, origin, "has no bytes", "empty_packets");
+        }
+        if record.data.len() as u64 > u64::from(record.original_length) {
+            self.counters.bad_lengths += 1;
+            let what = "has more bytes captured than it is said to have had on the line";
+            self.notice_once(Oddity::RecordLengths, origin, what, "bad_lengths");
+        }
+    }
+
+    /// Reports an oddity of the packet at hand, the first time.
+    fn notice_once(&mut self, oddity: Oddity, origin: &str, what: &str, counter: &str) {
+        let bit = 1 << oddity as u8;
+        if self.noticed & bit == 0 {
+            self.noticed |= bit;
+            let packet = self.counters.packets;
+            self.notice(format!("{origin}: packet {packet} {what} (reported once, counted as {counter})"));
+        }
     }
 
     /// Reads the DNS messages of a packet on a DNS port into the scratch messages, and what they are judged as.
@@ -452,9 +498,17 @@ impl Engine {
                         self.read_message(part.bytes, mdns, &flow, timestamp_ns, origin, part.complete);
                     first = first.or(verdict);
                 }
-                let further = parts.count() as u64;
-                self.counters.dns_messages += further;
-                self.counters.dns_partial += further;
+                let further = parts.by_ref().count() as u64;
+                self.counters.dns_messages += further + parts.too_short();
+                self.counters.dns_partial += further + parts.too_short();
+                if further + parts.too_short() > 0 {
+                    self.notice_once(
+                        Oddity::DnsFrames,
+                        origin,
+                        "has DNS messages over TCP that are too short or too many to be read",
+                        "dns_partial",
+                    );
+                }
             }
             _ => {}
         }
@@ -488,12 +542,9 @@ impl Engine {
         self.scratch.message_count += 1;
         if outcome == Outcome::Partial {
             self.counters.dns_partial += 1;
-            if complete && !std::mem::replace(&mut self.noticed_dns, true) {
-                let packet = self.counters.packets;
-                self.notice(format!(
-                    "{origin}: packet {packet} holds a malformed DNS message; it is read as far as it makes sense \
-                     (reported once, counted as dns_partial)"
-                ));
+            if complete {
+                let what = "holds a malformed DNS message; it is read as far as it makes sense";
+                self.notice_once(Oddity::DnsMessage, origin, what, "dns_partial");
             }
         }
         Some(verdict)

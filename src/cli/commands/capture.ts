@@ -53,7 +53,9 @@ export function capturePlan(
 /** The sinks that the operator asked for with flags: packets on standard output, a capture file. */
 export async function localSinks(settings: Settings): Promise<Sink[]> {
   const sinks: Sink[] = [];
-  if (settings.writeFile !== undefined) sinks.push(await PcapFileSink.open(settings.writeFile));
+  if (settings.writeFile !== undefined) {
+    sinks.push(await PcapFileSink.open(settings.writeFile, settings.readFiles));
+  }
   // Packets of two kinds would be mixed on one stream.
   if (!settings.quiet && settings.writeFile !== "-") sinks.push(new ConsoleSink(settings.format));
   return sinks;

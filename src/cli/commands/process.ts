@@ -67,8 +67,11 @@ export function batchDecoder(settings: Settings, sinks: readonly Sink[]): BatchD
 
 /** The counters with names as in the other summaries. */
 function processorSummary(counters: ProcessorCounters, seconds: number): Record<string, number> {
-  const { packets, bytes, batches, repeats, malformed, filters, subscriberDrops } = counters;
-  return { packets, bytes, seconds, batches, repeats, malformed, filters, subscriber_drops: subscriberDrops };
+  const { packets, bytes, batches, repeats, malformed, unwritable, filters, subscriberDrops } = counters;
+  return {
+    ...{ packets, bytes, seconds, batches, repeats, malformed, filters },
+    ...{ unwritable_link_types: unwritable, subscriber_drops: subscriberDrops },
+  };
 }
 
 /** A line every few seconds in which something came in. */
@@ -82,7 +85,9 @@ function logStatistics(processor: Processor): ReturnType<typeof setInterval> {
 }
 
 function statisticsLine(counters: ProcessorCounters): string {
-  const { hunters, packets, bytes, batches, repeats, malformed, subscribers, subscriberDrops } = counters;
-  return `${hunters} hunters, ${packets} packets (${bytes} bytes) in ${batches} batches, ${repeats} repeated, ` +
-    `${malformed} malformed, ${subscribers} subscribers (${subscriberDrops} batches missed)`;
+  const { hunters, packets, bytes, batches, repeats, malformed, unwritable, subscribers, subscriberDrops } =
+    counters;
+  return `hunters ${hunters}, packets ${packets} (${bytes} bytes) in ${batches} batches, repeated ${repeats}, ` +
+    `malformed ${malformed}, subscribers ${subscribers} (batches missed ${subscriberDrops})` +
+    (unwritable === 0 ? "" : `, left out of the capture file ${unwritable} (other link types)`);
 }

@@ -96,15 +96,16 @@ impl Analyzer {
         let response = message.header().is_response();
         let count = if response { &mut self.responses } else { &mut self.queries };
         *count += 1;
-        let Some(question) = message.question() else { return verdict };
-        suffix::normalize(message.text(question.name), &mut self.name);
-        let hash = name_facts::hash(&self.name);
-        let rr_type = question.rr_type;
-        if let Some(waited) = self.correlate(message.header(), flow, hash, rr_type, timestamp_ns) {
+        let question = message.question().map(|question| {
+            suffix::normalize(message.text(question.name), &mut self.name);
+            (name_facts::hash(&self.name), question.rr_type)
+        });
+        if let Some(waited) = self.correlate(message.header(), flow, question, timestamp_ns) {
             self.correlated += 1;
             verdict.correlated_query = true;
             verdict.query_response_time_ms = waited;
         }
+        let Some((hash, rr_type)) = question else { return verdict };
         let Some(Detection { names, detector }) = &mut self.detection else { return verdict };
         let name = names.facts(&self.name, hash);
         verdict.entropy_score = name.entropy;
@@ -146,8 +147,7 @@ impl Analyzer {
         &mut self,
         header: &Header,
         flow: &FlowView,
-        name: u64,
-        rr_type: u16,
+        question: Option<(u64, u16)>,
         timestamp_ns: i64,
     ) -> Option<i64> {
         if MULTICAST_PORTS.contains(&flow.source_port) || MULTICAST_PORTS.contains(&flow.destination_port) {
@@ -164,12 +164,17 @@ impl Analyzer {
             server: server.0,
             server_port: server.1,
         };
-        let key = Key::new(&endpoints, header.id, name, rr_type);
-        if header.is_response() {
-            return self.tracker.response(key, timestamp_ns);
+        let id_key = Key::new(&endpoints, header.id, 0, 0);
+        let key = question.map(|(name, rr_type)| Key::new(&endpoints, header.id, name, rr_type));
+        match (header.is_response(), key) {
+            (true, Some(key)) => self.tracker.response(key, timestamp_ns),
+            (true, None) => self.tracker.response_without_question(id_key, timestamp_ns),
+            (false, Some(key)) => {
+                self.tracker.query(key, id_key, timestamp_ns);
+                None
+            }
+            (false, None) => None,
         }
-        self.tracker.query(key, timestamp_ns);
-        None
     }
 }
 

@@ -29,6 +29,15 @@ pub struct Messages<'a> {
     rest: &'a [u8],
     /// The segment is one message whose length was in an earlier segment.
     bare: bool,
+    /// Frames so far that are too short to be messages.
+    too_short: u64,
+}
+
+impl Messages<'_> {
+    /// Frames so far that were passed over, because they are too short to be messages.
+    pub fn too_short(&self) -> u64 {
+        self.too_short
+    }
 }
 
 /// Finds the messages in `segment`: whole ones, and the beginning of one that goes on in a later segment.
@@ -36,17 +45,20 @@ pub struct Messages<'a> {
 /// Believed is a segment that its lengths divide without remainder, or whose first message is plausible to
 /// its end, or that is exactly one message without a length (some senders send the two octets alone).
 pub fn messages(segment: &[u8]) -> Messages<'_> {
-    let first = split_frame(segment).map(|(first, _)| first);
+    let (too_short, begins) = without_short_frames(segment);
+    let first = split_frame(begins).map(|(first, _)| first);
     let framed = first.is_some_and(|first| {
-        let divided =
-            divides_evenly(segment) && Header::read(first.bytes).is_some_and(|header| sane(&header));
-        divided || is_plausible(first.bytes, first.length)
+        let divided = divides_evenly(begins) && Header::read(first.bytes).is_some_and(|header| sane(&header));
+        let plausible = is_plausible(first.bytes, first.length);
+        // Short frames in front may as well be the inside of a message: then all is asked for.
+        let asks = Header::read(first.bytes).is_some_and(|header| header.question_count == 1);
+        if too_short == 0 { divided || plausible } else { divided && plausible && asks }
     });
     if framed {
-        return Messages { rest: segment, bare: false };
+        return Messages { rest: begins, bare: false, too_short };
     }
     let bare = looks_like_dns(segment) && walk(segment) == Walk::End(segment.len());
-    Messages { rest: if bare { segment } else { &[] }, bare }
+    Messages { rest: if bare { segment } else { &[] }, bare, too_short: 0 }
 }
 
 impl<'a> Iterator for Messages<'a> {
@@ -57,6 +69,8 @@ impl<'a> Iterator for Messages<'a> {
         if self.bare {
             return (!rest.is_empty()).then_some(Framed::new(rest, rest.len()));
         }
+        let (too_short, rest) = without_short_frames(rest);
+        self.too_short += too_short;
         let (message, after) = split_frame(rest)?;
         self.rest = after;
         (message.complete || is_plausible(message.bytes, message.length)).then_some(message)
@@ -74,6 +88,21 @@ fn split_frame(segment: &[u8]) -> Option<(Framed<'_>, &[u8])> {
     let length = usize::from(u16::from_be_bytes(*length));
     let (payload, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
     (payload.len() >= HEADER_LENGTH).then_some((Framed::new(payload, length), after))
+}
+
+/// How many frames at the front are too short to be messages, and what follows them. An empty one must not hide
+/// the messages behind it.
+fn without_short_frames(segment: &[u8]) -> (u64, &[u8]) {
+    let (mut too_short, mut rest) = (0, segment);
+    while let Some((length, after)) = rest.split_first_chunk()
+        && let length = usize::from(u16::from_be_bytes(*length))
+        && length < HEADER_LENGTH
+        && let Some(after) = after.get(length..)
+    {
+        too_short += 1;
+        rest = after;
+    }
+    (too_short, rest)
 }
 
 fn divides_evenly(segment: &[u8]) -> bool {

@@ -56,16 +56,19 @@ impl Key {
 pub struct Tracker {
     /// Capture time of each query in nanoseconds.
     pending: BoundedMap<Key, i64>,
+    /// The last query of each id between two endpoints, for responses that do not repeat the question.
+    by_id: BoundedMap<Key, Key>,
 }
 
 impl Tracker {
     /// A tracker of at most `capacity` queries.
     pub fn new(capacity: usize) -> Self {
-        Self { pending: BoundedMap::new(capacity) }
+        Self { pending: BoundedMap::new(capacity), by_id: BoundedMap::new(capacity) }
     }
 
-    /// Notes a query. One that is sent again keeps its first time.
-    pub fn query(&mut self, key: Key, timestamp_ns: i64) {
+    /// Notes a query. One that is sent again keeps its first time. `id_key` is its key without a question.
+    pub fn query(&mut self, key: Key, id_key: Key, timestamp_ns: i64) {
+        self.by_id.insert(id_key, key);
         while self.pending.pop_oldest_if(|_, sent| expired(*sent, timestamp_ns)).is_some() {}
         match self.pending.get_mut(&key) {
             Some(sent) if !expired(*sent, timestamp_ns) => {}
@@ -81,6 +84,13 @@ impl Tracker {
         let sent = self.pending.remove(&key)?;
         let waited = timestamp_ns.saturating_sub(sent).max(0);
         (!expired(sent, timestamp_ns)).then_some(waited / 1_000_000)
+    }
+
+    /// The same for a response without a question, as servers send that could not or would not read it (RFC 1035
+    /// 4.1.1, FORMERR, NOTIMP, REFUSED): found by endpoints and id alone.
+    pub fn response_without_question(&mut self, id_key: Key, timestamp_ns: i64) -> Option<i64> {
+        let key = self.by_id.remove(&id_key)?;
+        self.response(key, timestamp_ns)
     }
 
     /// Queries waiting.

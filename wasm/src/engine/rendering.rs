@@ -131,8 +131,10 @@ impl Engine {
             // A hunter that does not say what it saw (lippycat's does not): look here. The sender's own fields
             // come after ours, and so win where both speak.
             let packet = net::decode_record(received.link_type, received.frame, received.original_length);
-            self.count_decode(received.link_type, &packet);
-            let verdict = self.read_dns(&packet, received.timestamp_ns, &String::from_utf8_lossy(hunter_id));
+            let origin = std::mem::take(&mut self.batch.hunter_id);
+            self.count_decode(received.link_type, &packet, &origin);
+            let verdict = self.read_dns(&packet, received.timestamp_ns, &origin);
+            self.batch.hunter_id = origin;
             let Scratch { messages, message_count, info, .. } = &self.scratch;
             let dns = match (has_dns(received.metadata), &verdict) {
                 (false, Some(verdict)) => messages.first().map(|message| (message, verdict)),

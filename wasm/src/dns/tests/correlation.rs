@@ -149,16 +149,29 @@ fn the_query_stored_longest_ago_is_displaced() {
         Key::new(&endpoints, number as u16, 0, 1)
     };
     for number in 0..MAX_PENDING {
-        tracker.query(key(number), START);
+        tracker.query(key(number), key(number), START);
     }
     // Sending again does not make a query younger.
-    tracker.query(key(0), START + 1);
+    tracker.query(key(0), key(0), START + 1);
     assert_eq!((tracker.pending(), tracker.evictions()), (MAX_PENDING, 0));
-    tracker.query(key(MAX_PENDING), START + 2);
+    tracker.query(key(MAX_PENDING), key(MAX_PENDING), START + 2);
     assert_eq!((tracker.pending(), tracker.evictions()), (MAX_PENDING, 1));
     assert_eq!(tracker.response(key(0), START + 3), None);
     assert_eq!(tracker.response(key(1), START + 3 + MS), Some(1));
     // The rest goes when its time is over, uncounted.
-    tracker.query(key(MAX_PENDING + 1), START + MAX_AGE_NS + 1);
+    tracker.query(key(MAX_PENDING + 1), key(MAX_PENDING + 1), START + MAX_AGE_NS + 1);
     assert_eq!((tracker.pending(), tracker.evictions()), (2, 1));
+}
+
+#[test]
+fn a_refusal_without_a_question_is_found_by_its_id() {
+    let mut session = Session(Analyzer::new(false));
+    let there = flow(1, 40_000, 2, 53);
+    session.query(&there, 7, "a.com", 1, START);
+    // REFUSED, all counts 0.
+    let refusal = parsed(&[0, 7, 0x81, 0x05, 0, 0, 0, 0, 0, 0, 0, 0]).0;
+    assert!(!session.0.observe(&refusal, &back(&flow(1, 40_001, 2, 53)), START + MS).correlated_query);
+    let verdict = session.0.observe(&refusal, &back(&there), START + 5 * MS);
+    assert_eq!((verdict.correlated_query, verdict.query_response_time_ms), (true, 5));
+    assert!(!session.0.observe(&refusal, &back(&there), START + 6 * MS).correlated_query, "only once");
 }

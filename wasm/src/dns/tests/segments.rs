@@ -125,3 +125,20 @@ fn plausible_messages() {
         assert_eq!(looks_like_dns(&hex(payload)), expected, "{payload}");
     }
 }
+
+#[test]
+fn frames_too_short_for_a_message_hide_nothing() {
+    let message = asking(7, 0x0100, "b.com", 1);
+    for short in [&b""[..], b"abcde"] {
+        for segment in [
+            [framed(short), framed(&message)].concat(),
+            [framed(&message), framed(short), framed(&message)].concat(),
+            [framed(&message), framed(short)].concat(),
+        ] {
+            let mut found = messages(&segment);
+            let count = found.by_ref().inspect(|one| assert_eq!(one.bytes, message)).count();
+            assert_eq!(count, segment.len() / (message.len() + 2), "{short:?}");
+            assert_eq!(found.too_short(), 1, "{short:?}");
+        }
+    }
+}
