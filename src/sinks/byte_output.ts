@@ -39,14 +39,17 @@ export class ByteOutput {
     let file: Deno.FsFile | undefined;
     try {
       file = await Deno.open(path, { write: true, create: true });
-      const { dev, ino, isFile } = await file.stat();
-      for (const other of ino === null ? [] : read) {
+      const own = await statOf(path);
+      for (const other of read) {
         const info = await statOf(other);
-        if (info?.dev === dev && info.ino === ino) {
+        if (own !== undefined && own.ino !== null && info?.dev === own.dev && info.ino === own.ino) {
           throw new OperatorError(`${path} is ${other}, which is read: choose another file to write`, 2);
         }
       }
-      if (isFile) await file.truncate();
+      await file.truncate().catch((error) => {
+        // A device or a pipe has nothing to empty, and says so (EINVAL).
+        if (!/os error 22/.test(messageOf(error))) throw error;
+      });
       const opened = file;
       return new ByteOutput(path, opened, () => opened.close());
     } catch (error) {

@@ -51,8 +51,11 @@ export class FilterControl {
     this.#pipeline = pipeline;
   }
 
-  /** Takes the filters of the processor. A BPF expression that does not compile is refused, and the others hold. */
-  setFilters(filters: readonly Filter[]): void {
+  /**
+   * Takes the filters of the processor. A BPF expression that does not compile is refused, and the others hold.
+   * @returns how many are in force
+   */
+  setFilters(filters: readonly Filter[]): number {
     const refused: RefusedFilter[] = [];
     this.#filters = filters.filter((filter) => {
       const reason = filter.enabled ? bpfProblem(filter) : undefined;
@@ -62,6 +65,7 @@ export class FilterControl {
     reportRefused(refused);
     this.#pipeline?.setFilters(this.engine);
     this.#updateKernel();
+    return this.#filters.filter(({ enabled }) => enabled).length;
   }
 
   /** Takes another expression for the node's own traffic. */

@@ -56,8 +56,8 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
     },
     figures: () => captureFigures(pipeline, failed),
     onFilters: (pushed) => {
-      log.info(`${pushed.length} ${pushed.length === 1 ? "filter" : "filters"} received`);
-      filters.setFilters(pushed);
+      const inForce = filters.setFilters(pushed);
+      log.info(`${inForce} ${inForce === 1 ? "filter" : "filters"} in force`);
     },
     onState: (state) => {
       if (state !== "connected") return;

@@ -52,7 +52,7 @@ export async function runWithProcessor(settings: Settings, listen: string | unde
       interfaces: live ? settings.interfaces : settings.readFiles,
       filterTypes: filterTypesOf(settings),
       figures: () => captureFigures(pipeline, failed),
-      onFilters: (pushed) => filters.setFilters(pushed),
+      onFilters: (pushed) => void filters.setFilters(pushed),
     },
     onSinkFailure: (error) => {
       sinkFailure ??= error;
