@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import type { OutputKind } from "../src/engine/chunk.ts";
 import { Engine, type EngineCounters } from "../src/engine/engine.ts";
 import { engineModule } from "../src/engine/module.js";
+import { OperatorError } from "../src/runtime/operator_error.ts";
 import { type CaptureUnderTest, givenCapture, madeCapture } from "./capture_under_test.ts";
 
 /** One measurement. */
@@ -18,6 +19,8 @@ interface Measurement {
   /** Bytes of packets. */
   readonly bytes: number;
   readonly seconds: number;
+  /** Most bytes that the measured process held; undefined when it was this one. */
+  readonly rssBytes?: number;
 }
 
 interface Case {
@@ -57,7 +60,13 @@ const cases: readonly Case[] = [
 ];
 
 Engine.load(engineModule);
-await main();
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof OperatorError)) throw error;
+  console.error(`bench: ${error.message}`);
+  Deno.exit(error.exitCode);
+}
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -83,7 +92,7 @@ async function main(): Promise<void> {
 
 function report(one: Case, measurement: Measurement, json: boolean): void {
   const { packets, bytes, seconds } = measurement;
-  const rssMib = Math.round(Deno.memoryUsage().rss / 2 ** 20);
+  const rssMib = Math.round((measurement.rssBytes ?? Deno.memoryUsage().rss) / 2 ** 20);
   if (json) {
     console.log(JSON.stringify({ case: one.name, packets, bytes, seconds, rss_mib: rssMib }));
     return;
@@ -190,25 +199,32 @@ function measureBatches(capture: CaptureUnderTest): Measurement {
 async function measureSniff(capture: CaptureUnderTest, flags: readonly string[]): Promise<Measurement> {
   warmPageCache(capture.path);
   const output = Deno.makeTempFileSync({ prefix: "caracal-bench-" });
-  const stdout = Deno.openSync(output, { write: true });
-  const command = new Deno.Command(Deno.execPath(), {
+  const program = new URL("../main.ts", import.meta.url).pathname;
+  const deno = [Deno.execPath(), "run", "--no-prompt", "--allow-ffi", "--allow-read", program];
+  // The shell gives standard output to the file, and its place to the program.
+  const command = new Deno.Command("sh", {
     args: [
-      ...["run", "--no-prompt", "--allow-ffi", "--allow-read"],
-      new URL("../main.ts", import.meta.url).pathname,
-      ...["sniff", "-r", capture.path, ...flags],
+      "-c",
+      'out=$1; shift; exec "$@" >"$out"',
+      "sh",
+      output,
+      ...deno,
+      "sniff",
+      "-r",
+      capture.path,
+      ...flags,
     ],
     stdin: "null",
-    stdout: "piped",
+    stdout: "null",
     stderr: "piped",
   });
   const start = performance.now();
   const child = command.spawn();
-  const [, stderr, status] = await Promise.all([
-    child.stdout.pipeTo(stdout.writable),
-    new Response(child.stderr).text(),
-    child.status,
-  ]);
+  let rssBytes = 0;
+  const watch = setInterval(() => rssBytes = Math.max(rssBytes, peakOf(child.pid)), 20);
+  const [stderr, status] = await Promise.all([new Response(child.stderr).text(), child.status]);
   const seconds = (performance.now() - start) / 1000;
+  clearInterval(watch);
   Deno.removeSync(output);
   assert.equal(status.code, 0, stderr);
   const engine = runEngine(capture.path, "all", [], BLOCK).counters;
@@ -216,7 +232,17 @@ async function measureSniff(capture: CaptureUnderTest, flags: readonly string[])
     /^[^0-9]*([0-9,]+) packets|"packets":([0-9]+)/m.exec(stderr)?.slice(1).find(Boolean)?.replaceAll(",", ""),
   );
   assert.equal(told, engine.packets, stderr);
-  return { packets: told, bytes: engine.bytes ?? 0, seconds };
+  return { packets: told, bytes: engine.bytes ?? 0, seconds, rssBytes };
+}
+
+/** Most bytes that a process has held so far; 0 where the system does not tell. */
+function peakOf(pid: number): number {
+  try {
+    const [, kilobytes] = /^VmHWM:\s+(\d+) kB/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`)) ?? [];
+    return Number(kilobytes ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
 }
 
 /** Idle machines drop cached pages. */

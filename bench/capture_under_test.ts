@@ -4,6 +4,9 @@
  * @module
  */
 
+import { existsSync } from "node:fs";
+import { OperatorError } from "../src/runtime/operator_error.ts";
+
 /** Bytes of the capture that is made when none is given. */
 const MADE_BYTES = 256 << 20;
 const RECORD_HEADER = 16;
@@ -21,6 +24,7 @@ export interface CaptureUnderTest {
 
 /** The capture at `path`. */
 export function givenCapture(path: string): CaptureUnderTest {
+  if (!existsSync(path)) throw new OperatorError(`no such capture: ${path}`, 2);
   return { path, bytes: Deno.statSync(path).size, packets: countRecords(path), remove: () => {} };
 }
 
