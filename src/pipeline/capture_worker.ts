@@ -16,6 +16,7 @@ const STABLE_MS = 60_000;
 
 /** No worker can be started here. */
 export class WorkerUnavailable extends Error {
+  /** Tells it from other errors. */
   override readonly name = "WorkerUnavailable";
 }
 

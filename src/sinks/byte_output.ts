@@ -62,6 +62,7 @@ export class ByteOutput {
     }
   }
 
+  /** Writes all of `bytes`. Rejects with OutputClosed when the reader went away, else with OperatorError. */
   async write(bytes: Uint8Array): Promise<void> {
     try {
       for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await this.#target.write(rest));
