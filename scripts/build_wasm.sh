@@ -22,6 +22,9 @@ remap="--remap-path-prefix=$PWD=/caracal --remap-path-prefix=${CARGO_HOME:-$HOME
 remap="$remap --remap-path-prefix=$(rustc --print sysroot)=/rust"
 flags=$(sed -n 's/^rustflags = \["-C", "\(.*\)"\]/-C \1/p' .cargo/config.toml)
 RUSTFLAGS="$flags $remap" wasm-pack build --mode no-install --target bundler --release
+# The standard library was built elsewhere with its own paths in it, which are of no use: overwritten, length kept.
+perl -0777 -pi -e 's{(/[\w./-]*?)(/registry/src/[\w.-]+|/rustlib/src/rust)(?=/)}{"/rust" . "_" x (length("$1$2") - 5)}ge' \
+  pkg/caracal_engine_bg.wasm
 rm -f pkg/.gitignore pkg/package.json pkg/caracal_engine.js pkg/caracal_engine_bg.wasm.d.ts
 
 cat >pkg/README.md <<END
