@@ -325,3 +325,27 @@ liveTest("an interface that goes down and up again is captured on", replay, asyn
   assert.equal(code, 0, stderr);
   assert.match(stderr, /^0 dropped$/m);
 });
+
+liveTest("neither a tap nor a hunter captures what goes between them", undefined, async () => {
+  await using namespace = await makeWire();
+  await namespace.run("ip", "link", "set", "lo", "up");
+  const permissions = ["--allow-ffi", "--allow-net"];
+  const address = "127.0.0.1:5556";
+  await using tap = start(
+    ["tap", "-i", "lo", "--insecure", "--listen", address, "--id", "tap", "--quiet", "--json"],
+    { ...inside(namespace), permissions },
+  );
+  await tap.said(/listening on/);
+  const hunt = ["hunt", "-i", "lo", "-P", address, "--insecure", "--id", "edge", "--json"];
+  await using hunter = start([...hunt, "--no-filter-policy", "allow"], {
+    ...inside(namespace),
+    permissions,
+  });
+  await hunter.said(/registered with tap/);
+  // What the hunter would capture of its own traffic, it would send, and so capture again.
+  await pause(2_000);
+  const hunted = await hunter.interrupt();
+  const tapped = await tap.interrupt();
+  assert.deepEqual([hunted.code, tapped.code], [0, 0], hunted.stderr + tapped.stderr);
+  assert.deepEqual([summaryIn(hunted.stderr).packets, summaryIn(tapped.stderr).packets], [0, 0]);
+});
