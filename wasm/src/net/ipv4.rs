@@ -19,6 +19,7 @@ pub(super) fn decode(packet: &mut Packet<'_>) -> Next {
     if header_length < LEAST_HEADER_LENGTH {
         return packet.stop(Faults::IP_HEADER_LENGTH);
     }
+    packet.enter_network_layer();
     packet.ip = Some(IpHeader {
         source: Address::v4([s0, s1, s2, s3]),
         destination: Address::v4([d0, d1, d2, d3]),

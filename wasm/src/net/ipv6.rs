@@ -16,6 +16,7 @@ pub(super) fn decode(packet: &mut Packet<'_>) -> Next {
     let (source, destination) = addresses.split_at(16);
     let address =
         |octets: &[u8]| octets.first_chunk().map_or(Address::v6([0; 16]), |octets| Address::v6(*octets));
+    packet.enter_network_layer();
     packet.ip = Some(IpHeader {
         source: address(source),
         destination: address(destination),

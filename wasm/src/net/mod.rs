@@ -121,6 +121,12 @@ pub struct Packet<'a> {
     pub ethertype: u16,
     /// What is wrong with the frame.
     pub faults: Faults,
+    /// Where the payload begins in the frame, bytes.
+    pub payload_offset: u32,
+    /// Where the innermost IP header begins in the frame, bytes; 0 without one.
+    pub network_offset: u32,
+    /// Length of the link layer with its tags in front of the outermost IP header, bytes; 0 without one.
+    pub link_length: u32,
     vlans: [u16; MOST_VLANS],
     vlan_count: u8,
 }
@@ -346,6 +352,9 @@ impl<'a> Packet<'a> {
             fragment: Fragment::None,
             ethertype: 0,
             faults: Faults::default(),
+            payload_offset: 0,
+            network_offset: 0,
+            link_length: 0,
             vlans: [0; MOST_VLANS],
             vlan_count: 0,
         }
@@ -366,8 +375,18 @@ impl<'a> Packet<'a> {
     /// Takes a header of `length` bytes, or what there is of it, off the payload.
     #[inline]
     fn strip(&mut self, length: usize) {
+        self.payload_offset = self.payload_offset.saturating_add(length.min(self.payload.len()) as u32);
         self.payload = self.payload.get(length..).unwrap_or_default();
         self.payload_length = self.payload_length.saturating_sub(u32::try_from(length).unwrap_or(u32::MAX));
+    }
+
+    /// Notes that an IP header begins at the payload.
+    #[inline]
+    fn enter_network_layer(&mut self) {
+        if self.ip.is_none() {
+            self.link_length = self.payload_offset;
+        }
+        self.network_offset = self.payload_offset;
     }
 
     /// Sets the payload's length to what a length field says; more than was captured leaves it incomplete.
