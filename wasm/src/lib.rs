@@ -8,8 +8,10 @@
 
 pub mod bounded;
 pub mod counters;
+pub mod detect;
 pub mod dns;
 pub mod engine;
+pub mod flow;
 pub mod matching;
 pub mod net;
 pub mod record;

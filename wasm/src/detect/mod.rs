@@ -1,0 +1,228 @@
+//! Recognises protocols by what packets carry: [`signature`] says what a protocol's rule looks like, [`registry`] lists
+//! them in the order of their priority, [`Detector`] applies them to the packets of a flow.
+//!
+//! A flow gets a label once; what is remembered is the label, never the facts of the packet that gave it. Each later
+//! packet is described by itself, and one that contradicts the label is judged anew. A rule sees the payload of one
+//! datagram, or the beginning of one direction of a TCP stream in order. Ports raise confidence: they never suffice, and
+//! never exclude what the structure proves.
+
+pub mod facts;
+pub mod payload;
+pub mod registry;
+pub mod signature;
+pub mod ssh;
+pub mod state;
+#[cfg(test)]
+mod tests;
+
+pub use facts::Facts;
+pub use payload::Payload;
+pub use signature::{Carrier, Confidence, Method, Signature, Verdict};
+pub use state::FlowState;
+
+use registry::SIGNATURES;
+use signature::FirstBytes;
+
+/// Number of a signature in the registry.
+pub type Label = u8;
+
+/// Payload packets per direction that are examined before a flow is given up.
+const MOST_PACKETS: u8 = 8;
+/// Payload bytes per direction that are examined before a flow is given up.
+const MOST_BYTES: u16 = 16 << 10;
+
+/// What signatures share over all flows. Every table in it is bounded.
+#[derive(Default)]
+pub struct Shared {}
+
+/// What a packet was found to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recognised {
+    /// Nothing that is known.
+    Nothing,
+    /// Nothing yet: some signature asks for more of this direction of the stream.
+    More,
+    /// The protocol of this signature.
+    Protocol(Label),
+}
+
+/// Applies the signatures.
+pub struct Detector {
+    /// Candidates by carrier and first byte, one bit per signature.
+    udp: Box<[u128; 256]>,
+    tcp: Box<[u128; 256]>,
+    sctp: Box<[u128; 256]>,
+    /// Candidates by IP protocol number.
+    ip: Box<[u128; 256]>,
+    /// Candidates for what is neither.
+    link: u128,
+    shared: Shared,
+}
+
+impl Default for Detector {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Detector {
+    /// A detector with all signatures of the registry.
+    pub fn new() -> Self {
+        let table = || Box::new([0u128; 256]);
+        let mut new = Self {
+            udp: table(),
+            tcp: table(),
+            sctp: table(),
+            ip: table(),
+            link: 0,
+            shared: Shared::default(),
+        };
+        for (number, signature) in SIGNATURES.iter().enumerate() {
+            let bit = 1u128 << number;
+            for carrier in signature.carriers {
+                match *carrier {
+                    Carrier::Udp => add(&mut new.udp, signature.first, bit),
+                    Carrier::Tcp => add(&mut new.tcp, signature.first, bit),
+                    Carrier::Sctp => add(&mut new.sctp, signature.first, bit),
+                    Carrier::Ip(protocol) => {
+                        if let Some(mask) = new.ip.get_mut(usize::from(protocol)) {
+                            *mask |= bit;
+                        }
+                    }
+                    Carrier::Ethertype(_) | Carrier::Llc => new.link |= bit,
+                }
+            }
+        }
+        new
+    }
+
+    /// What the signatures share.
+    pub fn shared(&mut self) -> &mut Shared {
+        &mut self.shared
+    }
+
+    /// Judges a payload that is not empty, in its flow.
+    #[inline]
+    pub fn recognise(&mut self, payload: &Payload, state: &mut FlowState) -> Recognised {
+        match state.label() {
+            Some(label) => self.recognise_labelled(payload, state, label),
+            None if state.is_given_up() && !self.reopens(payload, state) => Recognised::Nothing,
+            None => self.recognise_new(payload, state),
+        }
+    }
+
+    /// Writes what the packet says by the rules of its protocol.
+    pub fn describe(&mut self, label: Label, payload: &Payload, state: &mut FlowState, facts: &mut Facts) {
+        if let Some(signature) = SIGNATURES.get(usize::from(label)) {
+            state.set_current(label);
+            (signature.describe)(payload, state, &mut self.shared, facts);
+        }
+    }
+
+    #[inline]
+    fn recognise_labelled(&mut self, payload: &Payload, state: &mut FlowState, label: Label) -> Recognised {
+        let Some(signature) = SIGNATURES.get(usize::from(label)) else { return Recognised::Nothing };
+        state.set_current(label);
+        if (signature.continues)(payload, state, &mut self.shared) {
+            return Recognised::Protocol(label);
+        }
+        self.recognise_contradiction(payload, state, label, signature)
+    }
+
+    #[cold]
+    fn recognise_contradiction(
+        &mut self,
+        payload: &Payload,
+        state: &mut FlowState,
+        label: Label,
+        signature: &Signature,
+    ) -> Recognised {
+        let others = self.candidates(payload) & !(1u128 << label);
+        let judged = self.examine(payload, state, others);
+        match judged.best {
+            Some((other, confidence, method)) => {
+                if signature.yields || payload.carrier == Carrier::Tcp {
+                    state.set_label(other, confidence, method);
+                }
+                Recognised::Protocol(other)
+            }
+            None => Recognised::Nothing,
+        }
+    }
+
+    fn recognise_new(&mut self, payload: &Payload, state: &mut FlowState) -> Recognised {
+        let judged = self.examine(payload, state, self.candidates(payload));
+        if let Some((label, confidence, method)) = judged.best {
+            state.set_label(label, confidence, method);
+            return Recognised::Protocol(label);
+        }
+        state.count_attempt(payload);
+        match judged.more && !state.is_given_up() {
+            true => Recognised::More,
+            false => Recognised::Nothing,
+        }
+    }
+
+    /// Whether something has happened that makes it worth to look at a flow again that was given up.
+    #[inline]
+    fn reopens(&self, _payload: &Payload, _state: &mut FlowState) -> bool {
+        false
+    }
+
+    #[inline]
+    fn candidates(&self, payload: &Payload) -> u128 {
+        let first = payload.bytes.first().map_or(0, |byte| usize::from(*byte));
+        let table = match payload.carrier {
+            Carrier::Udp => &self.udp,
+            Carrier::Tcp => &self.tcp,
+            Carrier::Sctp => &self.sctp,
+            Carrier::Ip(protocol) => return self.ip.get(usize::from(protocol)).copied().unwrap_or(0),
+            Carrier::Ethertype(_) | Carrier::Llc => return self.link,
+        };
+        table.get(first).copied().unwrap_or(0)
+    }
+
+    /// Asks the candidates in the order of their priority. The first one that is sure wins, else the surest.
+    fn examine(&mut self, payload: &Payload, state: &mut FlowState, mut candidates: u128) -> Judged {
+        let mut judged = Judged { best: None, more: false };
+        while candidates != 0 {
+            let number = candidates.trailing_zeros() as Label;
+            candidates &= candidates - 1;
+            let Some(signature) = SIGNATURES.get(usize::from(number)) else { break };
+            state.set_current(number);
+            match (signature.examine)(payload, state, &mut self.shared) {
+                Verdict::No | Verdict::Candidate => {}
+                Verdict::More => judged.more = true,
+                Verdict::Is(confidence, method) => {
+                    if judged.best.is_none_or(|(_, best, _)| confidence > best) {
+                        judged.best = Some((number, confidence, method));
+                    }
+                    if confidence >= Confidence::HIGH {
+                        break;
+                    }
+                }
+            }
+        }
+        judged
+    }
+}
+
+struct Judged {
+    best: Option<(Label, Confidence, Method)>,
+    more: bool,
+}
+
+fn add(table: &mut [u128; 256], first: FirstBytes, bit: u128) {
+    for (byte, mask) in table.iter_mut().enumerate() {
+        let fits = match first {
+            FirstBytes::Any => true,
+            FirstBytes::OneOf(bytes) => bytes.iter().any(|one| usize::from(*one) == byte),
+            FirstBytes::Ranges(ranges) => {
+                ranges.iter().any(|(low, high)| (usize::from(*low)..=usize::from(*high)).contains(&byte))
+            }
+        };
+        if fits {
+            *mask |= bit;
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What detection remembers of a flow.
+
+use super::{Confidence, Label, MOST_BYTES, MOST_PACKETS, Method, Payload};
+use crate::flow::key::Direction;
+
+/// No signature.
+const NONE: Label = Label::MAX;
+
+/// Things seen in a flow that several signatures care about.
+pub mod seen {
+    /// A STUN message.
+    pub const STUN: u8 = 1;
+    /// A TURN allocation.
+    pub const TURN_ALLOCATION: u8 = 2;
+    /// A SIP message.
+    pub const SIP: u8 = 4;
+    /// A server's greeting of a mail or file transfer protocol.
+    pub const GREETING: u8 = 8;
+    /// A QUIC handshake.
+    pub const QUIC: u8 = 16;
+}
+
+/// Detection's part of a flow's state.
+#[derive(Clone, Copy, Debug)]
+pub struct FlowState {
+    label: Label,
+    confidence: Confidence,
+    method: Method,
+    /// Bits of [`seen`].
+    pub seen: u8,
+    attempts: [u8; 2],
+    attempted_bytes: [u16; 2],
+    /// The signature being asked.
+    current: Label,
+    /// The signature that the notes belong to.
+    owner: Label,
+    notes: [u32; Self::NOTES],
+}
+
+impl Default for FlowState {
+    fn default() -> Self {
+        Self {
+            label: NONE,
+            confidence: Confidence::default(),
+            method: Method::default(),
+            seen: 0,
+            attempts: [0; 2],
+            attempted_bytes: [0; 2],
+            current: NONE,
+            owner: NONE,
+            notes: [0; Self::NOTES],
+        }
+    }
+}
+
+impl FlowState {
+    /// Words of notes that one signature can keep in a flow.
+    pub const NOTES: usize = 6;
+
+    /// The flow's protocol.
+    #[inline]
+    pub fn label(&self) -> Option<Label> {
+        (self.label != NONE).then_some(self.label)
+    }
+
+    /// How sure the label is.
+    pub fn confidence(&self) -> Confidence {
+        self.confidence
+    }
+
+    /// What the label rests on.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// Notes that the signature being asked has kept earlier in this flow.
+    #[inline]
+    pub fn notes(&self) -> Option<&[u32; Self::NOTES]> {
+        (self.owner == self.current).then_some(&self.notes)
+    }
+
+    /// Notes of the signature being asked, to be written; zeroed when they were another one's.
+    #[inline]
+    pub fn claim_notes(&mut self) -> &mut [u32; Self::NOTES] {
+        if self.owner != self.current {
+            self.owner = self.current;
+            self.notes = [0; Self::NOTES];
+        }
+        &mut self.notes
+    }
+
+    /// Whether no label was found within the first packets.
+    #[inline]
+    pub fn is_given_up(&self) -> bool {
+        let spent = |side: usize| {
+            self.attempts.get(side).is_some_and(|count| *count >= MOST_PACKETS)
+                || self.attempted_bytes.get(side).is_some_and(|bytes| *bytes >= MOST_BYTES)
+        };
+        spent(0) || spent(1)
+    }
+
+    /// Looks at the flow anew, as if it began here.
+    pub fn reopen(&mut self) {
+        self.attempts = [0; 2];
+        self.attempted_bytes = [0; 2];
+    }
+
+    pub(super) fn set_label(&mut self, label: Label, confidence: Confidence, method: Method) {
+        self.label = label;
+        self.confidence = confidence;
+        self.method = method;
+        self.reopen();
+    }
+
+    #[inline]
+    pub(super) fn set_current(&mut self, signature: Label) {
+        self.current = signature;
+    }
+
+    pub(super) fn count_attempt(&mut self, payload: &Payload) {
+        let side = usize::from(payload.direction == Direction::Reverse);
+        if let Some(count) = self.attempts.get_mut(side) {
+            *count = count.saturating_add(1);
+        }
+        if let Some(bytes) = self.attempted_bytes.get_mut(side) {
+            *bytes = bytes.saturating_add(payload.bytes.len().min(usize::from(MOST_BYTES)) as u16);
+        }
+    }
+}
