@@ -1,11 +1,6 @@
 import type { Settings } from "../config/settings.ts";
 import { type ExitCode, OperatorError } from "../runtime/operator_error.ts";
 import { configureLog, logger } from "../telemetry/log.ts";
-import { hunt } from "./commands/hunt.ts";
-import { listInterfacesCommand } from "./commands/list_interfaces.ts";
-import { process } from "./commands/process.ts";
-import { sniff } from "./commands/sniff.ts";
-import { tap } from "./commands/tap.ts";
 import { parseCommandLine } from "./program.ts";
 
 /** Runs the program with its arguments (without its name) and returns the exit code. */
@@ -29,18 +24,19 @@ export async function main(args: string[]): Promise<ExitCode> {
   }
 }
 
-function run(settings: Settings): Promise<ExitCode> {
+/** Each command is loaded when it is asked for: gRPC alone takes as long to load as all that `sniff` needs. */
+async function run(settings: Settings): Promise<ExitCode> {
   switch (settings.command) {
     case "hunt":
-      return hunt(settings);
+      return (await import("./commands/hunt.ts")).hunt(settings);
     case "sniff":
-      return sniff(settings);
+      return (await import("./commands/sniff.ts")).sniff(settings);
     case "tap":
-      return tap(settings);
+      return (await import("./commands/tap.ts")).tap(settings);
     case "process":
-      return process(settings);
+      return (await import("./commands/process.ts")).process(settings);
     case "list interfaces":
-      return listInterfacesCommand(settings);
+      return (await import("./commands/list_interfaces.ts")).listInterfacesCommand(settings);
     case "config explain":
     case "completion":
       throw new Error(`${settings.command} prints, and does not run`);
