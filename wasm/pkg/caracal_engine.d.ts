@@ -45,6 +45,10 @@ export class EngineHandle {
      */
     filters_swap(): void;
     /**
+     * No more input will come: what was held back goes to the outputs.
+     */
+    finish(): void;
+    /**
      * Address of room for `bytes` bytes of input, behind what is left of the last ones. Valid until the next
      * call into the module.
      */
@@ -54,7 +58,7 @@ export class EngineHandle {
      * the DNS ports. `batch_packets` and `batch_bytes` bound a wire piece. `limit`: stop after this many kept
      * packets, 0 for never.
      */
-    constructor(outputs: number, dns_only: boolean, dns_ports: Uint16Array, udp_only: boolean, detect_tunneling: boolean, batch_packets: number, batch_bytes: number, limit: number);
+    constructor(outputs: number, dns_only: boolean, dns_ports: Uint16Array, udp_only: boolean, detect_tunneling: boolean, batch_packets: number, batch_bytes: number, limit: number, settings: SettingsHandle);
     /**
      * Opens an input and returns its number. `name` is for messages, `interface_name` for the packets.
      */
@@ -105,4 +109,24 @@ export class EngineHandle {
      * Lines for the operator since the last call, separated by line feeds.
      */
     take_notices(): string;
+    /**
+     * Flows, and packets and bytes by protocol and by address (the `top` ones), as a JSON object.
+     */
+    traffic(top: number): string;
+}
+
+/**
+ * Settings that have a name.
+ */
+export class SettingsHandle {
+    free(): void;
+    [Symbol.dispose](): void;
+    /**
+     * The defaults.
+     */
+    constructor();
+    /**
+     * Sets one; false when there is none of that name, or no such value.
+     */
+    set(name: string, value: string): boolean;
 }

@@ -117,6 +117,12 @@ export class EngineHandle {
         wasm.enginehandle_filters_swap(this.__wbg_ptr);
     }
     /**
+     * No more input will come: what was held back goes to the outputs.
+     */
+    finish() {
+        wasm.enginehandle_finish(this.__wbg_ptr);
+    }
+    /**
      * Address of room for `bytes` bytes of input, behind what is left of the last ones. Valid until the next
      * call into the module.
      * @param {number} bytes
@@ -138,11 +144,13 @@ export class EngineHandle {
      * @param {number} batch_packets
      * @param {number} batch_bytes
      * @param {number} limit
+     * @param {SettingsHandle} settings
      */
-    constructor(outputs, dns_only, dns_ports, udp_only, detect_tunneling, batch_packets, batch_bytes, limit) {
+    constructor(outputs, dns_only, dns_ports, udp_only, detect_tunneling, batch_packets, batch_bytes, limit, settings) {
         const ptr0 = passArray16ToWasm0(dns_ports, wasm.__wbindgen_malloc);
         const len0 = WASM_VECTOR_LEN;
-        const ret = wasm.enginehandle_new(outputs, dns_only, ptr0, len0, udp_only, detect_tunneling, batch_packets, batch_bytes, limit);
+        _assertClass(settings, SettingsHandle);
+        const ret = wasm.enginehandle_new(outputs, dns_only, ptr0, len0, udp_only, detect_tunneling, batch_packets, batch_bytes, limit, settings.__wbg_ptr);
         this.__wbg_ptr = ret;
         EngineHandleFinalization.register(this, this.__wbg_ptr, this);
         return this;
@@ -277,8 +285,65 @@ export class EngineHandle {
             wasm.__wbindgen_free(deferred1_0, deferred1_1, 1);
         }
     }
+    /**
+     * Flows, and packets and bytes by protocol and by address (the `top` ones), as a JSON object.
+     * @param {number} top
+     * @returns {string}
+     */
+    traffic(top) {
+        let deferred1_0;
+        let deferred1_1;
+        try {
+            const ret = wasm.enginehandle_traffic(this.__wbg_ptr, top);
+            deferred1_0 = ret[0];
+            deferred1_1 = ret[1];
+            return getStringFromWasm0(ret[0], ret[1]);
+        } finally {
+            wasm.__wbindgen_free(deferred1_0, deferred1_1, 1);
+        }
+    }
 }
 if (Symbol.dispose) EngineHandle.prototype[Symbol.dispose] = EngineHandle.prototype.free;
+
+/**
+ * Settings that have a name.
+ */
+export class SettingsHandle {
+    __destroy_into_raw() {
+        const ptr = this.__wbg_ptr;
+        this.__wbg_ptr = 0;
+        SettingsHandleFinalization.unregister(this);
+        return ptr;
+    }
+    free() {
+        const ptr = this.__destroy_into_raw();
+        wasm.__wbg_settingshandle_free(ptr, 0);
+    }
+    /**
+     * The defaults.
+     */
+    constructor() {
+        const ret = wasm.settingshandle_new();
+        this.__wbg_ptr = ret;
+        SettingsHandleFinalization.register(this, this.__wbg_ptr, this);
+        return this;
+    }
+    /**
+     * Sets one; false when there is none of that name, or no such value.
+     * @param {string} name
+     * @param {string} value
+     * @returns {boolean}
+     */
+    set(name, value) {
+        const ptr0 = passStringToWasm0(name, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ptr1 = passStringToWasm0(value, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+        const len1 = WASM_VECTOR_LEN;
+        const ret = wasm.settingshandle_set(this.__wbg_ptr, ptr0, len0, ptr1, len1);
+        return ret !== 0;
+    }
+}
+if (Symbol.dispose) SettingsHandle.prototype[Symbol.dispose] = SettingsHandle.prototype.free;
 export function __wbg___wbindgen_throw_344f42d3211c4765(arg0, arg1) {
     throw new Error(getStringFromWasm0(arg0, arg1));
 }
@@ -294,6 +359,15 @@ export function __wbindgen_init_externref_table() {
 const EngineHandleFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_enginehandle_free(ptr, 1));
+const SettingsHandleFinalization = (typeof FinalizationRegistry === 'undefined')
+    ? { register: () => {}, unregister: () => {} }
+    : new FinalizationRegistry(ptr => wasm.__wbg_settingshandle_free(ptr, 1));
+
+function _assertClass(instance, klass) {
+    if (!(instance instanceof klass)) {
+        throw new Error(`expected instance of ${klass.name}`);
+    }
+}
 
 function getArrayF64FromWasm0(ptr, len) {
     ptr = ptr >>> 0;

@@ -14,6 +14,7 @@ const NONE: u32 = u32::MAX;
 pub const MAX_CAPACITY: usize = 1 << 26;
 
 /// One stored entry, with its place in the recency list.
+#[derive(Clone)]
 struct Entry<K, V> {
     key: K,
     value: V,
@@ -35,6 +36,7 @@ const EMPTY: Cell = Cell { hash: 0, slot: NONE };
 ///
 /// An entry is newest when it is inserted, replaced or touched; [`get`](Self::get) and
 /// [`get_mut`](Self::get_mut) leave the order alone.
+#[derive(Clone)]
 pub struct BoundedMap<K, V> {
     capacity: usize,
     entries: Vec<Entry<K, V>>,
@@ -135,6 +137,11 @@ impl<K: Hash + Eq + Copy, V> BoundedMap<K, V> {
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let (position, slot) = self.find(hash_of(key), key)?;
         self.remove_at(position, slot).map(|(_, value)| value)
+    }
+
+    /// All entries, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.entries.iter().map(|entry| (&entry.key, &entry.value))
     }
 
     /// The entry that was stored or touched longest ago.

@@ -73,8 +73,36 @@ counters! {
     dns_query_evictions,
     /// Domains that were pushed out of the tunnelling table.
     dns_domain_evictions,
-    /// Fragmented datagrams that were pushed out of the fragment table.
+    /// Fragmented datagrams that were pushed out of the table of those that were not reassembled.
     fragment_evictions,
+    /// IP fragments that became part of a datagram; the datagram takes their place.
+    fragments_merged,
+    /// Datagrams rebuilt from fragments.
+    datagrams_rebuilt,
+    /// IP fragments whose datagram was not completed, for want of others, of time or of room; kept as they are.
+    fragments_given_up,
+    /// Datagrams with fragments that overlap.
+    fragment_overlaps,
+    /// IP fragments that came again; left out.
+    fragment_duplicates,
+    /// Packets inside tunnels.
+    tunnelled_packets,
+    /// Packets that go out as the Ethernet frame that was in a VXLAN tunnel.
+    vxlan_decapsulated,
+    /// Packets whose ESP encapsulation without encryption was taken off.
+    esp_null_decapsulated,
+    /// Flows displaced by others.
+    flow_evictions,
+    /// Flows whose protocol was recognised.
+    detected_flows,
+    /// Holes in TCP streams that were passed over.
+    reassembly_gaps,
+    /// Bytes of TCP streams that are missing there.
+    reassembly_missing_bytes,
+    /// Bytes of TCP streams that were dropped for want of room.
+    reassembly_discarded_bytes,
+    /// TCP streams that gave way to others.
+    reassembly_evictions,
     /// Packets of received batches that are no protobuf message.
     bad_batch_packets,
 }

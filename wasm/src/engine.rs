@@ -1,21 +1,33 @@
-//! One block through the stages (records, decode, DNS, filters, encode); owns the state between blocks.
+//! One block through the stages (records, decode, reassembly, flows, detection, filters, encode); owns the state
+//! between blocks.
 
+mod arrival;
+mod dns_reading;
+mod recognition;
 mod rendering;
 mod selection;
+mod settings;
+mod traffic;
 
-use crate::bounded::BoundedMap;
+use std::hash::Hasher;
+
+use crate::bounded::{BoundedMap, MixHasher};
 pub use crate::counters::Counters;
-use crate::dns::message::{Message, Outcome};
-use crate::dns::{Analyzer, FlowView, Verdict, stream};
+use crate::detect::Facts;
 use crate::matching::address::bits_of;
 use crate::matching::filter_set::{FilterSet, Subject};
-use crate::net::{self, Fragment, Packet, Transport, bpf::Program};
+use crate::net::bpf::Program;
+use crate::net::esp::EspNull;
+use crate::net::fragments::Defragmenter;
+use crate::net::{self, Packet};
 use crate::record::{Reader, Record, Step};
-use crate::wire::captured_packet::Header;
 use crate::wire::packet_batch;
 use crate::wire::time::Clock;
+use dns_reading::DnsReader;
+use recognition::Recognizer;
 use rendering::Rendered;
 use selection::{FragmentFate, FragmentKey, PortSet};
+pub use settings::Settings;
 
 /// Output bit: `PacketBatch.packets` fields.
 pub const WIRE: u8 = 1;
@@ -25,10 +37,6 @@ pub const JSON: u8 = 2;
 pub const TEXT: u8 = 4;
 /// Output bit: a capture file.
 pub const PCAP: u8 = 8;
-
-/// Messages read from one TCP segment; RFC 7766 (6.2.1.1) allows pipelining, a segment of 64 KiB holds far fewer
-/// than this in practice. Further ones are counted as partly read.
-const MESSAGES_PER_SEGMENT: usize = 256;
 
 /// Fragmented datagrams that are remembered, so that their later fragments share the first one's fate.
 const FRAGMENT_LIMIT: usize = 8192;
@@ -122,22 +130,27 @@ struct Input {
 /// Buffers that are reused for every packet.
 #[derive(Default)]
 struct Scratch {
-    messages: Vec<Message>,
-    message_count: usize,
-    info: Vec<u8>,
+    facts: Facts,
     fields: Vec<u8>,
     frame: Vec<u8>,
+    rebuilt: Vec<u8>,
+    decapsulated: Vec<u8>,
     matched: Vec<u32>,
 }
 
 /// The engine.
 pub struct Engine {
     options: Options,
-    dns_ports: PortSet,
     filters: FilterSet,
     programs: Vec<(u32, Program)>,
     inputs: Vec<Input>,
-    analyzer: Analyzer,
+    dns: DnsReader,
+    recognizer: Recognizer,
+    /// Absent while a datagram that it gave is on its way through the engine.
+    defragmenter: Option<Box<Defragmenter>>,
+    /// No fragment is held for too long before this packet time.
+    next_fragment_expiry_ns: i64,
+    esp: Option<EspNull>,
     fragments: BoundedMap<FragmentKey, FragmentFate>,
     rendered: Rendered,
     scratch: Scratch,
@@ -153,7 +166,12 @@ pub struct Engine {
 
 impl Engine {
     /// An engine that lets everything pass until filters are set.
-    pub fn new(mut options: Options) -> Self {
+    pub fn new(options: Options) -> Self {
+        Self::with_settings(options, &Settings::default())
+    }
+
+    /// The same, with bounds, timeouts and decapsulation as the operator set them.
+    pub fn with_settings(mut options: Options, settings: &Settings) -> Self {
         options.batch_packets = options.batch_packets.max(1);
         let mut dns_ports = PortSet::default();
         options.dns_ports.iter().for_each(|port| dns_ports.insert(*port));
@@ -163,9 +181,12 @@ impl Engine {
             dns_ports.insert(LLMNR_PORT);
         }
         Self {
-            analyzer: Analyzer::new(options.detect_tunneling),
+            dns: DnsReader::new(options.detect_tunneling),
+            recognizer: Recognizer::new(dns_ports, settings.flow_limits(), settings.reassembly()),
+            defragmenter: None,
+            next_fragment_expiry_ns: i64::MAX,
+            esp: settings.esp(),
             options,
-            dns_ports,
             filters: FilterSet::default(),
             programs: Vec::new(),
             inputs: Vec::new(),
@@ -313,13 +334,40 @@ impl Engine {
         rendered.bytes = 0;
     }
 
+    /// No more input will come: what was held back for more of it is given up, and written out where it can be.
+    pub fn finish(&mut self) {
+        self.give_up_fragments();
+        self.recognizer.finish();
+        self.close_piece();
+    }
+
+    /// Flows, and packets and bytes by protocol and by address (the `top` ones), as JSON.
+    pub fn traffic_json(&self, top: usize) -> String {
+        self.recognizer.traffic_json(top)
+    }
+
     /// The counters.
     pub fn counters(&self) -> Counters {
+        let reassembly = self.recognizer.reassembler.counters();
+        let fragments =
+            self.defragmenter.as_ref().map(|defragmenter| defragmenter.counters()).unwrap_or_default();
         Counters {
-            dns_correlated: self.analyzer.correlated(),
-            dns_query_evictions: self.analyzer.query_evictions(),
-            dns_domain_evictions: self.analyzer.domain_evictions(),
+            dns_messages: self.dns.messages_read,
+            dns_partial: self.dns.partial,
+            dns_correlated: self.dns.analyzer.correlated(),
+            dns_query_evictions: self.dns.analyzer.query_evictions(),
+            dns_domain_evictions: self.dns.analyzer.domain_evictions(),
             fragment_evictions: self.fragments.evictions(),
+            fragments_merged: fragments.fragments_merged,
+            datagrams_rebuilt: fragments.datagrams_rebuilt,
+            fragment_overlaps: fragments.overlaps,
+            fragment_duplicates: fragments.duplicates,
+            flow_evictions: self.recognizer.flows.evictions(),
+            detected_flows: self.recognizer.detected,
+            reassembly_gaps: reassembly.gaps,
+            reassembly_missing_bytes: reassembly.missing_bytes,
+            reassembly_discarded_bytes: reassembly.discarded_bytes,
+            reassembly_evictions: reassembly.evicted_streams,
             ..self.counters
         }
     }
@@ -352,53 +400,6 @@ impl Engine {
         if self.notices.len() < NOTICE_LIMIT {
             self.notices.push(line);
         }
-    }
-
-    fn take_record(&mut self, input: &Input, record: &Record) {
-        self.counters.packets += 1;
-        self.counters.bytes += record.data.len() as u64;
-        if !self.programs.is_empty() && !self.passes_program(record) {
-            return;
-        }
-        let packet = net::decode_record(record.link_type, record.data, record.original_length);
-        self.count_decode(record.link_type, &packet, &input.name);
-        self.count_lengths(record, &input.name);
-        let fate = self.fate_of_first_fragment(&packet, record.timestamp_ns);
-        if !self.fits_mode(&packet, fate) {
-            return;
-        }
-        let verdict = self.read_dns(&packet, record.timestamp_ns, &input.name);
-        let passes = self.passes_filters(&packet) || fate == Some(true);
-        self.remember_first_fragment(&packet, passes, record.timestamp_ns);
-        if !passes {
-            self.counters.rejected_by_filters += 1;
-            return;
-        }
-        self.counters.kept += 1;
-        self.counters.kept_bytes += record.data.len() as u64;
-        self.rendered.packets += 1;
-        self.rendered.bytes += record.data.len() as u64;
-        if self.options.outputs & PCAP != 0 {
-            self.put_savefile_record(
-                record.link_type,
-                record.timestamp_ns,
-                record.original_length,
-                record.data,
-            );
-        }
-        if self.options.outputs & (WIRE | JSON | TEXT) == 0 {
-            return;
-        }
-        let named = input.reader.interface_name(record.interface).unwrap_or(&input.interface_name);
-        let header = Header {
-            timestamp_ns: record.timestamp_ns,
-            capture_length: record.data.len() as u32,
-            original_length: record.original_length,
-            interface_index: if input.live { input.index } else { record.interface },
-            link_type: record.link_type,
-            interface_name: named.as_bytes(),
-        };
-        self.render(&header, &packet, verdict.as_ref(), record.data);
     }
 
     fn passes_program(&mut self, record: &Record) -> bool {
@@ -454,115 +455,26 @@ impl Engine {
         }
     }
 
-    /// Reads the DNS messages of a packet on a DNS port into the scratch messages, and what they are judged as.
-    #[inline]
-    fn read_dns(&mut self, packet: &Packet, timestamp_ns: i64, origin: &str) -> Option<Verdict> {
-        self.scratch.message_count = 0;
-        self.scratch.info.clear();
-        if packet.payload.is_empty() || matches!(packet.fragment, Fragment::Later { .. }) {
-            return None;
-        }
-        let (source_port, destination_port) = (packet.source_port, packet.destination_port);
-        if !self.dns_ports.contains(source_port) && !self.dns_ports.contains(destination_port) {
-            return None;
-        }
-        let mdns = source_port == MDNS_PORT || destination_port == MDNS_PORT;
-        let llmnr = source_port == LLMNR_PORT || destination_port == LLMNR_PORT;
-        let ip = packet.ip.as_ref()?;
-        let mut flow = FlowView {
-            transport: ip.protocol,
-            source: bits_of(&ip.source).to_be_bytes(),
-            destination: bits_of(&ip.destination).to_be_bytes(),
-            source_port,
-            destination_port,
-            scored: !mdns && !llmnr,
-        };
-        let mut first = None;
-        match packet.transport {
-            Transport::Udp => {
-                flow.transport = 17;
-                first = self.read_message(
-                    packet.payload,
-                    mdns,
-                    &flow,
-                    timestamp_ns,
-                    origin,
-                    packet.is_complete(),
-                );
-            }
-            Transport::Tcp => {
-                flow.transport = 6;
-                let mut parts = stream::messages(packet.payload);
-                for part in parts.by_ref().take(MESSAGES_PER_SEGMENT) {
-                    let verdict =
-                        self.read_message(part.bytes, mdns, &flow, timestamp_ns, origin, part.complete);
-                    first = first.or(verdict);
-                }
-                let further = parts.by_ref().count() as u64;
-                self.counters.dns_messages += further + parts.too_short();
-                self.counters.dns_partial += further + parts.too_short();
-                if further + parts.too_short() > 0 {
-                    self.notice_once(
-                        Oddity::DnsFrames,
-                        origin,
-                        "has DNS messages over TCP that are too short or too many to be read",
-                        "dns_partial",
-                    );
-                }
-            }
-            _ => {}
-        }
-        first
-    }
-
-    fn read_message(
-        &mut self,
-        bytes: &[u8],
-        mdns: bool,
-        flow: &FlowView,
-        timestamp_ns: i64,
-        origin: &str,
-        complete: bool,
-    ) -> Option<Verdict> {
-        let at = self.scratch.message_count;
-        if self.scratch.messages.len() <= at {
-            self.scratch.messages.push(Message::default());
-        }
-        let message = self.scratch.messages.get_mut(at)?;
-        let outcome = message.parse(bytes, mdns);
-        if outcome == Outcome::NotDns {
-            return None;
-        }
-        self.counters.dns_messages += 1;
-        let verdict = self.analyzer.observe(message, flow, timestamp_ns);
-        if at > 0 {
-            self.scratch.info.extend_from_slice(b"; ");
-        }
-        crate::dns::write_info(message, &mut self.scratch.info);
-        self.scratch.message_count += 1;
-        if outcome == Outcome::Partial {
-            self.counters.dns_partial += 1;
-            if complete {
-                let what = "holds a malformed DNS message; it is read as far as it makes sense";
-                self.notice_once(Oddity::DnsMessage, origin, what, "dns_partial");
-            }
-        }
-        Some(verdict)
-    }
-
     #[inline]
     fn passes_filters(&mut self, packet: &Packet) -> bool {
-        let Self { filters, scratch, .. } = self;
-        let Scratch { messages, message_count, matched, .. } = scratch;
-        let messages = messages.get(..*message_count).unwrap_or_default();
+        let Self { filters, scratch, dns, .. } = self;
+        let addresses = |ip: &net::IpHeader| (bits_of(&ip.source), bits_of(&ip.destination));
         let subject = Subject {
-            addresses: packet.ip.as_ref().map(|ip| (bits_of(&ip.source), bits_of(&ip.destination))),
-            domains: &|each| messages.iter().for_each(|message| message.names().for_each(&mut *each)),
+            addresses: packet.ip.as_ref().map(addresses),
+            outer_addresses: packet.outer_ip.as_ref().map(addresses),
+            domains: &|each| dns.for_each_name(each),
         };
-        filters.decide(&subject, matched)
+        filters.decide(&subject, &mut scratch.matched)
     }
 
     fn close_piece(&mut self) {
         self.rendered.close_piece();
     }
+}
+
+/// A number for a hunter's name.
+fn hash_of(name: &[u8]) -> u64 {
+    let mut hasher = MixHasher::with_seed(3);
+    hasher.write(name);
+    hasher.finish()
 }

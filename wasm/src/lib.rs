@@ -19,9 +19,28 @@ pub mod wire;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use engine::{Counters, Engine, Options, Protocol};
+use engine::{Counters, Engine, Options, Protocol, Settings};
 use matching::filter_set::{FilterSet, NoFilterPolicy};
 use net::bpf::Program;
+
+/// Settings that have a name.
+#[wasm_bindgen]
+pub struct SettingsHandle(Settings);
+
+#[wasm_bindgen]
+impl SettingsHandle {
+    /// The defaults.
+    #[wasm_bindgen(constructor)]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> SettingsHandle {
+        SettingsHandle(Settings::default())
+    }
+
+    /// Sets one; false when there is none of that name, or no such value.
+    pub fn set(&mut self, name: &str, value: &str) -> bool {
+        self.0.set(name, value)
+    }
+}
 
 /// The engine as JavaScript sees it: numbers, strings, and addresses in the module's memory.
 #[wasm_bindgen]
@@ -50,18 +69,22 @@ impl EngineHandle {
         batch_packets: u32,
         batch_bytes: u32,
         limit: f64,
+        settings: &SettingsHandle,
     ) -> EngineHandle {
         EngineHandle {
-            engine: Engine::new(Options {
-                outputs,
-                protocol: if dns_only { Protocol::Dns } else { Protocol::All },
-                dns_ports: dns_ports.to_vec(),
-                udp_only,
-                detect_tunneling,
-                batch_packets,
-                batch_bytes,
-                limit: limit as u64,
-            }),
+            engine: Engine::with_settings(
+                Options {
+                    outputs,
+                    protocol: if dns_only { Protocol::Dns } else { Protocol::All },
+                    dns_ports: dns_ports.to_vec(),
+                    udp_only,
+                    detect_tunneling,
+                    batch_packets,
+                    batch_bytes,
+                    limit: limit as u64,
+                },
+                &settings.0,
+            ),
             inbox: Vec::new(),
             tail: 0,
             next_filters: FilterSet::default(),
@@ -96,6 +119,16 @@ impl EngineHandle {
             self.tail = 0;
         }
         progress.wants_more
+    }
+
+    /// No more input will come: what was held back goes to the outputs.
+    pub fn finish(&mut self) {
+        self.engine.finish();
+    }
+
+    /// Flows, and packets and bytes by protocol and by address (the `top` ones), as a JSON object.
+    pub fn traffic(&self, top: usize) -> String {
+        self.engine.traffic_json(top)
     }
 
     /// Takes one encoded `PacketBatch` of `bytes` bytes from the inbox. False when it is none.

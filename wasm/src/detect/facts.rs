@@ -43,6 +43,12 @@ impl Facts {
         })
     }
 
+    /// Sets the info to text that is UTF-8 already.
+    pub fn set_info(&mut self, text: &[u8]) {
+        self.info.clear();
+        self.info.extend_from_slice(text);
+    }
+
     /// Appends text to the info; bytes that are not UTF-8 become U+FFFD, control characters a space.
     pub fn say(&mut self, text: &[u8]) {
         put_clean(&mut self.info, text, MOST_INFO);

@@ -6,14 +6,23 @@
 //! datagram, or the beginning of one direction of a TCP stream in order. Ports raise confidence: they never suffice, and
 //! never exclude what the structure proves.
 
+pub mod bgp;
 pub mod facts;
+pub mod messaging;
+pub mod modbus;
+pub mod mongodb;
+pub mod mysql;
 pub mod payload;
+pub mod postgresql;
+pub mod redis;
 pub mod registry;
 pub mod signature;
 pub mod ssh;
 pub mod state;
+pub mod tds;
 #[cfg(test)]
 mod tests;
+pub mod windows;
 
 pub use facts::Facts;
 pub use payload::Payload;

@@ -105,7 +105,8 @@ impl FlowState {
         self.attempted_bytes = [0; 2];
     }
 
-    pub(super) fn set_label(&mut self, label: Label, confidence: Confidence, method: Method) {
+    /// Gives the flow a label.
+    pub fn set_label(&mut self, label: Label, confidence: Confidence, method: Method) {
         self.label = label;
         self.confidence = confidence;
         self.method = method;

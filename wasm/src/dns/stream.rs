@@ -29,11 +29,18 @@ pub struct Messages<'a> {
     rest: &'a [u8],
     /// The segment is one message whose length was in an earlier segment.
     bare: bool,
+    /// It is known that a length begins here: what follows it is a message, plausible or not.
+    in_step: bool,
     /// Frames so far that are too short to be messages.
     too_short: u64,
 }
 
-impl Messages<'_> {
+impl<'a> Messages<'a> {
+    /// What has not been given out; at the end, what is no whole frame.
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// Frames so far that were passed over, because they are too short to be messages.
     pub fn too_short(&self) -> u64 {
         self.too_short
@@ -55,25 +62,34 @@ pub fn messages(segment: &[u8]) -> Messages<'_> {
         if too_short == 0 { divided || plausible } else { divided && plausible && asks }
     });
     if framed {
-        return Messages { rest: begins, bare: false, too_short };
+        return Messages { rest: begins, bare: false, in_step: false, too_short };
     }
     let bare = looks_like_dns(segment) && walk(segment) == Walk::End(segment.len());
-    Messages { rest: if bare { segment } else { &[] }, bare, too_short: 0 }
+    Messages { rest: if bare { segment } else { &[] }, bare, in_step: false, too_short: 0 }
+}
+
+/// The messages of `bytes`, which begin with a length: whole ones, and the beginning of one that goes on.
+pub fn messages_in_step(bytes: &[u8]) -> Messages<'_> {
+    Messages { rest: bytes, bare: false, in_step: true, too_short: 0 }
 }
 
 impl<'a> Iterator for Messages<'a> {
     type Item = Framed<'a>;
 
     fn next(&mut self) -> Option<Framed<'a>> {
-        let rest = std::mem::take(&mut self.rest);
         if self.bare {
+            let rest = std::mem::take(&mut self.rest);
             return (!rest.is_empty()).then_some(Framed::new(rest, rest.len()));
         }
-        let (too_short, rest) = without_short_frames(rest);
+        let (too_short, rest) = without_short_frames(self.rest);
         self.too_short += too_short;
+        self.rest = rest;
         let (message, after) = split_frame(rest)?;
+        if !message.complete && !self.in_step && !is_plausible(message.bytes, message.length) {
+            return None;
+        }
         self.rest = after;
-        (message.complete || is_plausible(message.bytes, message.length)).then_some(message)
+        Some(message)
     }
 }
 

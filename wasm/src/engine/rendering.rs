@@ -1,7 +1,8 @@
 //! What the engine writes: packets into the outputs that were asked for.
 
-use super::{Engine, JSON, Options, PCAP, Scratch, TEXT, WIRE};
-use crate::dns::Verdict;
+use super::recognition::Arrival;
+use super::{Engine, JSON, Options, PCAP, Scratch, TEXT, WIRE, hash_of};
+use crate::detect::Facts;
 use crate::net::{self, Packet, cooked, link_type};
 use crate::record::write;
 use crate::wire::captured_packet::{Header, put_batch_element, put_fields};
@@ -54,13 +55,12 @@ impl Engine {
         &mut self,
         header: &Header,
         packet: &Packet,
-        verdict: Option<&Verdict>,
+        protocol: Option<&'static str>,
         frame: &[u8],
     ) {
-        let Self { scratch, filters, rendered, counters, options, clock, notices, .. } = self;
-        let Scratch { messages, message_count, info, fields, frame: rewritten, matched } = scratch;
-        let dns = verdict.and_then(|verdict| Some((messages.first()?, verdict)));
-        let metadata = Metadata { packet, dns, messages: *message_count, info };
+        let Self { scratch, filters, rendered, counters, options, clock, notices, dns, .. } = self;
+        let Scratch { facts, fields, frame: rewritten, matched, .. } = scratch;
+        let metadata = Metadata { packet, protocol, dns: dns.first(), facts };
         let ids = || matched.iter().map(|number| filters.id(*number));
         if options.outputs & JSON != 0 {
             json::put_captured(&mut rendered.json, clock, header, &metadata, ids());
@@ -133,14 +133,19 @@ impl Engine {
             let packet = net::decode_record(received.link_type, received.frame, received.original_length);
             let origin = std::mem::take(&mut self.batch.hunter_id);
             self.count_decode(received.link_type, &packet, &origin);
-            let verdict = self.read_dns(&packet, received.timestamp_ns, &origin);
-            self.batch.hunter_id = origin;
-            let Scratch { messages, message_count, info, .. } = &self.scratch;
-            let dns = match (has_dns(received.metadata), &verdict) {
-                (false, Some(verdict)) => messages.first().map(|message| (message, verdict)),
-                _ => None,
+            let arrival = Arrival {
+                timestamp_ns: received.timestamp_ns,
+                captured: received.frame.len() as u32,
+                context: hash_of(hunter_id),
+                described: true,
             };
-            let metadata = Metadata { packet: &packet, dns, messages: *message_count, info };
+            let protocol =
+                self.recognizer.recognise(&packet, &arrival, &mut self.dns, &mut self.scratch.facts);
+            self.count_dns_oddities(&origin);
+            self.batch.hunter_id = origin;
+            put_layers(&packet, &mut self.scratch.facts);
+            let dns = self.dns.first().filter(|_| !has_dns(received.metadata));
+            let metadata = Metadata { packet: &packet, protocol, dns, facts: &self.scratch.facts };
             protobuf::put_nested(&mut enriched, 7, |out| metadata::encode(&mut Protobuf(out), &metadata));
         }
         enriched.extend_from_slice(received.encoded);
@@ -177,6 +182,40 @@ impl Engine {
             ));
         }
         self.counters.unwritable_link_types += 1;
+    }
+}
+
+/// Says in which VLANs and tunnels a packet is, outermost first.
+#[inline]
+pub(super) fn put_layers(packet: &Packet, facts: &mut Facts) {
+    if !packet.vlans().is_empty() {
+        facts
+            .entry("vlan", |out| join(out, packet.vlans(), |out, id| json::put_decimal(out, u64::from(*id))));
+    }
+    if !packet.tunnels().is_empty() {
+        put_tunnels(packet, facts);
+    }
+}
+
+#[cold]
+fn put_tunnels(packet: &Packet, facts: &mut Facts) {
+    let tunnels = packet.tunnels();
+    facts.entry("tunnel", |out| {
+        join(out, tunnels, |out, one| out.extend_from_slice(one.kind.name().as_bytes()))
+    });
+    facts.entry("tunnel_id", |out| join(out, tunnels, |out, one| json::put_decimal(out, u64::from(one.id))));
+    if let Some(outer) = &packet.outer_ip {
+        facts.entry("tunnel_src_ip", |out| outer.source.write_text(out));
+        facts.entry("tunnel_dst_ip", |out| outer.destination.write_text(out));
+    }
+}
+
+fn join<T>(out: &mut Vec<u8>, items: &[T], mut write: impl FnMut(&mut Vec<u8>, &T)) {
+    for (number, item) in items.iter().enumerate() {
+        if number > 0 {
+            out.push(b',');
+        }
+        write(out, item);
     }
 }
 

@@ -53,9 +53,7 @@ impl Engine {
             Transport::Tcp => !self.options.udp_only,
             _ => false,
         };
-        let fits = transport
-            && (self.dns_ports.contains(packet.source_port)
-                || self.dns_ports.contains(packet.destination_port));
+        let fits = transport && self.recognizer.is_dns_port(packet);
         self.counters.rejected_by_mode += u64::from(!fits);
         fits
     }

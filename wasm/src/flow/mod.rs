@@ -1,3 +1,6 @@
-//! Flows: their key, their table, and the reassembly of their TCP streams.
+//! Flows: which packets belong together, in which phase they are, and the streams of TCP in order.
 
 pub mod key;
+pub mod reassembly;
+pub mod table;
+pub mod tcp_state;

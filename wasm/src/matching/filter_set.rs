@@ -44,6 +44,8 @@ pub type EachDomain<'a> = dyn Fn(&mut dyn FnMut(&[u8])) + 'a;
 pub struct Subject<'a> {
     /// Source and destination address, if the packet has them.
     pub addresses: Option<(AddressBits, AddressBits)>,
+    /// Those of the outermost IP header, where the packet is in a tunnel.
+    pub outer_addresses: Option<(AddressBits, AddressBits)>,
     /// Domain names of a DNS message: questions, owners of answers, CNAME targets.
     pub domains: &'a EachDomain<'a>,
 }
@@ -103,13 +105,14 @@ impl FilterSet {
         if self.addresses.is_empty() && self.domains.is_empty() {
             return self.kernel_filters || self.policy == NoFilterPolicy::Allow;
         }
-        if let Some((source, destination)) = subject.addresses
-            && !self.addresses.is_empty()
-        {
-            self.addresses.find(source, matched);
-            let of_source = matched.len();
-            self.addresses.find(destination, matched);
-            remove_repeats(matched, of_source);
+        if !self.addresses.is_empty() {
+            for (source, destination) in subject.addresses.iter().chain(&subject.outer_addresses) {
+                for address in [source, destination] {
+                    let before = matched.len();
+                    self.addresses.find(*address, matched);
+                    remove_repeats(matched, before);
+                }
+            }
         }
         if !self.domains.is_empty() {
             (subject.domains)(&mut |name| {
@@ -153,7 +156,8 @@ mod tests {
         let mut matched = Vec::new();
         let domains = |each: &mut dyn FnMut(&[u8])| names.iter().for_each(|name| each(name.as_bytes()));
         let addresses = addresses.map(|(source, destination)| (v4_bits(source), v4_bits(destination)));
-        let passes = set.decide(&Subject { addresses, domains: &domains }, &mut matched);
+        let passes =
+            set.decide(&Subject { addresses, outer_addresses: None, domains: &domains }, &mut matched);
         (passes, matched.iter().map(|number| set.id(*number).to_owned()).collect())
     }
 

@@ -1,10 +1,8 @@
 //! Ethernet II and IEEE 802.3 with SNAP.
 
-use super::{Faults, Next, Packet, ethertype};
+use super::{Faults, Next, Packet, ethertype, llc};
 
-const HEADER_LENGTH: usize = 14;
-/// 802.2 LLC header and SNAP organisation code in front of an EtherType.
-const SNAP: [u8; 6] = [0xaa, 0xaa, 0x03, 0, 0, 0];
+pub(super) const HEADER_LENGTH: usize = 14;
 
 #[inline]
 pub(super) fn decode(packet: &mut Packet<'_>) -> Next {
@@ -25,11 +23,5 @@ fn ieee_802_3(packet: &mut Packet<'_>, length: u16) -> Next {
     if length != 0 {
         packet.truncate(u32::from(length));
     }
-    match packet.payload.first_chunk::<8>() {
-        Some(&[llc @ .., high, low]) if llc == SNAP => {
-            packet.strip(SNAP.len() + 2);
-            Next::EtherType(u16::from_be_bytes([high, low]))
-        }
-        _ => Next::End,
-    }
+    llc::decode(packet)
 }

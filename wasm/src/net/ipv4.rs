@@ -6,7 +6,7 @@ const LEAST_HEADER_LENGTH: usize = 20;
 const MORE_FRAGMENTS: u16 = 0x2000;
 const OFFSET: u16 = 0x1fff;
 
-#[inline]
+#[inline(always)]
 pub(super) fn decode(packet: &mut Packet<'_>) -> Next {
     let Some(&header) = packet.payload.first_chunk::<LEAST_HEADER_LENGTH>() else {
         return packet.stop(Faults::HEADER_CUT);
@@ -29,6 +29,9 @@ pub(super) fn decode(packet: &mut Packet<'_>) -> Next {
     });
     // A total length of 0 means segmentation offload: the packet goes to the end of the frame.
     let total_length = u16::from_be_bytes([t0, t1]);
+    if packet.overflows_tunnel(usize::from(total_length)) {
+        return packet.stop(Faults::IP_TOTAL_LENGTH);
+    }
     if usize::from(total_length) >= header_length {
         packet.truncate(u32::from(total_length));
     } else if total_length != 0 {

@@ -4,7 +4,7 @@ use super::{Address, Faults, IpHeader, Next, Packet, extension};
 
 const HEADER_LENGTH: usize = 40;
 
-#[inline]
+#[inline(always)]
 pub(super) fn decode(packet: &mut Packet<'_>) -> Next {
     let Some((header, _)) = packet.payload.split_first_chunk::<HEADER_LENGTH>() else {
         return packet.stop(Faults::HEADER_CUT);
@@ -27,6 +27,9 @@ pub(super) fn decode(packet: &mut Packet<'_>) -> Next {
     packet.strip(HEADER_LENGTH);
     // A payload length of 0 means a jumbogram or segmentation offload: the packet goes to the end of the frame.
     let payload_length = u16::from_be_bytes([l0, l1]);
+    if packet.overflows_tunnel(usize::from(payload_length)) {
+        return packet.stop(Faults::IP_TOTAL_LENGTH);
+    }
     if payload_length != 0 {
         packet.truncate(u32::from(payload_length));
     }

@@ -12,7 +12,12 @@ pub(super) fn decode(packet: &mut Packet<'_>) -> Next {
     };
     packet.strip(HEADER_LENGTH);
     // Families are small numbers, so the smaller reading is the right one.
-    match u32::from_be_bytes(header).min(u32::from_le_bytes(header)) {
+    by_family(u32::from_be_bytes(header).min(u32::from_le_bytes(header)))
+}
+
+/// What the address family says that follows.
+pub(super) fn by_family(family: u32) -> Next {
+    match family {
         AF_INET => Next::EtherType(ethertype::IPV4),
         // AF_INET6 of Linux, of NetBSD and OpenBSD, of FreeBSD, and of Darwin.
         10 | 24 | 28 | 30 => Next::EtherType(ethertype::IPV6),

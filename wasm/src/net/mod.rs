@@ -8,139 +8,108 @@ pub mod bpf;
 #[cfg(test)]
 mod bpf_tests;
 pub mod cooked;
+pub mod esp;
 mod ethernet;
+pub mod ethertype;
 mod extension;
+mod faults;
+mod fddi;
+pub mod fragments;
+mod ieee_802_11;
 mod ipv4;
 mod ipv6;
+pub mod link_type;
+mod llc;
 mod loopback;
+mod mpls;
+mod nflog;
+mod pflog;
+mod ppp;
+mod pppoe;
+pub mod protocol;
+mod radiotap;
+mod rewrite;
+mod sctp;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 mod udp;
+mod udp_lite;
 mod vlan;
 
 pub use address::Address;
+pub use faults::Faults;
 pub use tcp::flags as tcp_flag;
+pub use tunnel::{MOST_TUNNELS, Tunnel, TunnelKind};
 
-use std::ops::{BitOr, BitOrAssign};
-
-/// LINKTYPE_ and DLT_ numbers that [`decode`] knows.
-pub mod link_type {
-    /// BSD loopback: family in the byte order of the capturing machine.
-    pub const NULL: u32 = 0;
-    /// Ethernet.
-    pub const ETHERNET: u32 = 1;
-    /// Raw IP, as some systems number it.
-    pub const DLT_RAW: u32 = 12;
-    /// Raw IP, as OpenBSD numbers it.
-    pub const DLT_RAW_OPENBSD: u32 = 14;
-    /// Raw IP, version 4 or 6.
-    pub const RAW: u32 = 101;
-    /// OpenBSD loopback: family in network byte order.
-    pub const LOOP: u32 = 108;
-    /// Linux cooked capture, version 1.
-    pub const LINUX_SLL: u32 = 113;
-    /// Raw IPv4.
-    pub const IPV4: u32 = 228;
-    /// Raw IPv6.
-    pub const IPV6: u32 = 229;
-    /// Linux cooked capture, version 2.
-    pub const LINUX_SLL2: u32 = 276;
-}
-
-/// EtherTypes that [`decode`] knows (IANA).
-pub mod ethertype {
-    /// Values below this are no EtherTypes but lengths (IEEE 802.3).
-    pub const LEAST: u16 = 1536;
-    /// Internet Protocol version 4.
-    pub const IPV4: u16 = 0x0800;
-    /// Customer VLAN tag, IEEE 802.1Q.
-    pub const VLAN: u16 = 0x8100;
-    /// Internet Protocol version 6.
-    pub const IPV6: u16 = 0x86dd;
-    /// Service VLAN tag, IEEE 802.1ad.
-    pub const SERVICE_VLAN: u16 = 0x88a8;
-    /// Outer VLAN tag before IEEE 802.1ad.
-    pub const OUTER_VLAN: u16 = 0x9100;
-}
-
-/// IP protocol numbers that [`decode`] knows (IANA).
-pub mod protocol {
-    /// IPv6 hop-by-hop options.
-    pub const HOP_BY_HOP: u8 = 0;
-    /// Transmission Control Protocol.
-    pub const TCP: u8 = 6;
-    /// User Datagram Protocol.
-    pub const UDP: u8 = 17;
-    /// IPv6 routing header.
-    pub const ROUTING: u8 = 43;
-    /// IPv6 fragment header.
-    pub const FRAGMENT: u8 = 44;
-    /// Authentication Header.
-    pub const AUTHENTICATION: u8 = 51;
-    /// No next header.
-    pub const NO_NEXT_HEADER: u8 = 59;
-    /// IPv6 destination options.
-    pub const DESTINATION_OPTIONS: u8 = 60;
-    /// IPv6 mobility header.
-    pub const MOBILITY: u8 = 135;
-    /// Host Identity Protocol.
-    pub const HOST_IDENTITY: u8 = 139;
-    /// Shim6.
-    pub const SHIM6: u8 = 140;
-}
-
-/// Most headers that are read in one frame, from the link header on; [`Faults::TOO_DEEP`] marks a frame with more.
-const MOST_LAYERS: usize = 16;
+/// Most headers that are read in one frame, those of tunnels among them, from the link header on; [`Faults::TOO_DEEP`] marks a frame with more.
+/// Four tunnels with an Ethernet, an IP and a transport header each take 19.
+const MOST_LAYERS: usize = 24;
 /// Most VLAN tags of a frame whose ids are kept; the tags beneath are read, their ids are not kept.
 pub const MOST_VLANS: usize = 4;
 
-/// The layers of one frame, borrowed from it.
+/// The layers of one frame, borrowed from it. Where there are tunnels, it is the innermost packet that is described,
+/// except by [`Packet::outer_ip`], [`Packet::vlans`] and [`Packet::link_length`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Packet<'a> {
-    /// What follows the last header that was read (for UDP and TCP the transport payload), as far as the length fields
-    /// and the capture allow.
+    /// What follows the last header that was read (for UDP, TCP and SCTP the transport payload), as far as the length
+    /// fields and the capture allow.
     pub payload: &'a [u8],
     /// Length of the payload in bytes as the length fields have it; more than `payload.len()` where the capture is cut.
     pub payload_length: u32,
     /// The IP header, if there is one.
     pub ip: Option<IpHeader>,
+    /// The outermost IP header, if there is a tunnel behind it.
+    pub outer_ip: Option<IpHeader>,
     /// The transport layer.
     pub transport: Transport,
-    /// Source port of UDP or TCP, else 0.
+    /// Source port of UDP, TCP or SCTP, else 0.
     pub source_port: u16,
-    /// Destination port of UDP or TCP, else 0.
+    /// Destination port of UDP, TCP or SCTP, else 0.
     pub destination_port: u16,
     /// TCP flags, the low eight bits (RFC 9293 section 3.1); see [`tcp_flag`].
     pub tcp_flags: u8,
     /// TCP sequence number.
     pub tcp_sequence: u32,
+    /// TCP acknowledgment number, whether or not the ACK flag makes it significant.
+    pub tcp_acknowledgment: u32,
+    /// TCP window, unscaled.
+    pub tcp_window: u16,
     /// Whether the IP packet is a fragment.
     pub fragment: Fragment,
-    /// EtherType of what the link layer and its VLAN tags carry, implied where the link knows only IP; 0 if it has none.
+    /// EtherType of what the link layer, its tags and its labels carry, implied where there is only IP; 0 if unknown.
     pub ethertype: u16,
     /// What is wrong with the frame.
     pub faults: Faults,
     /// Where the payload begins in the frame, bytes.
     pub payload_offset: u32,
-    /// Where the innermost IP header begins in the frame, bytes; 0 without one.
+    /// Where the IP header begins in the frame, bytes; 0 without one.
     pub network_offset: u32,
-    /// Length of the link layer with its tags in front of the outermost IP header, bytes; 0 without one.
+    /// Length of the link layer with its tags and labels in front of the outermost IP header, bytes; 0 without one.
     pub link_length: u32,
+    /// Where the outermost tunnel is VXLAN: start and end in the frame, in bytes, of the Ethernet frame in it.
+    pub replacement: Option<(u32, u32)>,
     vlans: [u16; MOST_VLANS],
     vlan_count: u8,
+    /// Whether VLAN tags that follow are those of an Ethernet frame within the frame.
+    tags_are_inner: bool,
+    tunnel_count: u8,
+    tunnels: [Tunnel; MOST_TUNNELS],
 }
 
-/// The transport layer of a packet. [`Transport::Udp`] and [`Transport::Tcp`] have their ports.
+/// The transport layer of a packet. Those with a name have their ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Transport {
     /// No transport header was reached: no IP, a later fragment, or a capture cut before the ports.
     #[default]
     None,
-    /// UDP.
+    /// UDP, or UDP-Lite where the IP header says so.
     Udp,
     /// TCP.
     Tcp,
+    /// SCTP; the payload is its chunks.
+    Sctp,
     /// Another IP protocol, by its number; its header is the beginning of the payload.
     Other(u8),
 }
@@ -180,57 +149,6 @@ pub struct IpHeader {
     pub hop_limit: u8,
 }
 
-/// Set of things that are wrong with a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
-pub struct Faults(u8);
-
-impl Faults {
-    /// The capture ends before the end of a header.
-    pub const HEADER_CUT: Self = Self(1);
-    /// The version of the IP header is not the one announced, or neither 4 nor 6.
-    pub const IP_VERSION: Self = Self(2);
-    /// IPv4 header length below 20 bytes or beyond the packet.
-    pub const IP_HEADER_LENGTH: Self = Self(4);
-    /// IP total length too small for the IP header, or, as far as that can be told, beyond the frame.
-    pub const IP_TOTAL_LENGTH: Self = Self(8);
-    /// An IPv6 extension header reaches beyond the packet.
-    pub const EXTENSION_LENGTH: Self = Self(16);
-    /// UDP length below 8 or beyond the IP packet, or an IP packet too short for its UDP header.
-    pub const UDP_LENGTH: Self = Self(32);
-    /// TCP data offset below 20 bytes or beyond the IP packet, or an IP packet too short for its TCP header.
-    pub const TCP_DATA_OFFSET: Self = Self(64);
-    /// More headers than the decoder reads.
-    pub const TOO_DEEP: Self = Self(128);
-
-    /// Whether nothing is wrong.
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Whether the frame lies about anything: whether there is more than [`Faults::HEADER_CUT`].
-    pub fn has_lies(self) -> bool {
-        self.0 & !Self::HEADER_CUT.0 != 0
-    }
-
-    /// Whether all of `other` is in the set.
-    pub fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-}
-
-impl BitOr for Faults {
-    type Output = Self;
-    fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-}
-
-impl BitOrAssign for Faults {
-    fn bitor_assign(&mut self, other: Self) {
-        self.0 |= other.0;
-    }
-}
-
 /// Whether [`decode`] can read frames of this link type.
 pub fn link_type_is_known(link_type: u32) -> bool {
     link_layer(link_type).is_some()
@@ -239,35 +157,28 @@ pub fn link_type_is_known(link_type: u32) -> bool {
 /// Reads the layers of a frame: as far as they are supported, captured and consistent.
 #[inline]
 pub fn decode<'a>(link_type: u32, frame: &'a [u8]) -> Packet<'a> {
-    // In two steps, so that the packet is built where the caller wants it: copying it costs as much as reading a frame.
-    let mut packet = Packet::new(frame);
-    read_layers(link_type, &mut packet);
-    packet
+    decode_record(link_type, frame, u32::MAX)
 }
 
 /// Reads the layers of a captured record. Unlike [`decode`], it can tell a length beyond the frame that lies from one
 /// that the snap length cut: nothing was cut if the frame has all of its `original_length` bytes.
+///
+/// Where speed matters, call [`Packet::unread`] and [`Packet::read`]: copying a packet costs half as much as reading it.
 #[inline]
 pub fn decode_record<'a>(link_type: u32, frame: &'a [u8], original_length: u32) -> Packet<'a> {
-    let mut packet = decode(link_type, frame);
-    if !packet.is_complete() && frame.len() as u64 >= u64::from(original_length) {
-        packet.resolve_lie();
-    }
+    let mut packet = Packet::unread(frame);
+    packet.read(link_type, original_length);
     packet
 }
 
-fn read_layers(link_type: u32, packet: &mut Packet<'_>) {
-    let mut next = match link_type {
-        link_type::ETHERNET => ethernet::decode(packet),
-        _ => match link_layer(link_type) {
-            Some(link_layer) => link_layer(packet),
-            None => Next::End,
-        },
-    };
-    for _ in 1..MOST_LAYERS {
+/// Reads the layers from `next` on, at most `layers`.
+#[inline(never)]
+fn follow(packet: &mut Packet<'_>, mut next: Next, layers: usize) {
+    for layers_left in (0..layers).rev() {
         next = match next {
             Next::EtherType(ethertype) => by_ethertype(packet, ethertype),
             Next::Protocol(protocol) => by_protocol(packet, protocol),
+            Next::Tunnel => return tunnel::enter(packet, layers_left),
             Next::End => return,
         };
     }
@@ -281,6 +192,8 @@ fn read_layers(link_type: u32, packet: &mut Packet<'_>) {
 enum Next {
     EtherType(u16),
     Protocol(u8),
+    /// Perhaps a tunnel, by the transport or the ports of the packet.
+    Tunnel,
     End,
 }
 
@@ -295,6 +208,16 @@ fn link_layer(link_type: u32) -> Option<Layer> {
         link_type::NULL | link_type::LOOP => loopback::decode,
         link_type::DLT_RAW | link_type::DLT_RAW_OPENBSD | link_type::RAW => by_ip_version,
         link_type::IPV4 | link_type::IPV6 => by_ip_version,
+        link_type::PPP => ppp::decode,
+        link_type::PPP_HDLC => ppp::decode_hdlc,
+        link_type::PPP_ETHER => pppoe::decode,
+        link_type::C_HDLC => ppp::decode_cisco,
+        link_type::IEEE802_11 => ieee_802_11::decode,
+        link_type::IEEE802_11_RADIOTAP => radiotap::decode,
+        link_type::IEEE802_11_PRISM => radiotap::decode_prism,
+        link_type::FDDI => fddi::decode,
+        link_type::PFLOG => pflog::decode,
+        link_type::NFLOG => nflog::decode,
         _ => return None,
     })
 }
@@ -305,7 +228,11 @@ fn by_ethertype(packet: &mut Packet<'_>, ethertype: u16) -> Next {
     match ethertype {
         ethertype::IPV4 => ipv4::decode(packet),
         ethertype::IPV6 => ipv6::decode(packet),
-        ethertype::VLAN | ethertype::SERVICE_VLAN | ethertype::OUTER_VLAN => vlan::decode(packet),
+        ethertype::VLAN | ethertype::SERVICE_VLAN | ethertype::OUTER_VLAN | ethertype::OUTER_VLAN_2 => {
+            vlan::decode(packet)
+        }
+        ethertype::MPLS | ethertype::MPLS_UPSTREAM => mpls::decode(packet),
+        ethertype::PPPOE_SESSION => pppoe::decode(packet),
         _ => Next::End,
     }
 }
@@ -330,6 +257,12 @@ fn by_protocol(packet: &mut Packet<'_>, protocol: u8) -> Next {
             packet.truncate(0);
             Next::End
         }
+        protocol::SCTP => sctp::decode(packet),
+        protocol::UDP_LITE => udp_lite::decode(packet),
+        protocol::GRE | protocol::IPV4 | protocol::IPV6 | protocol::ETHERIP => {
+            packet.transport = Transport::Other(protocol);
+            Next::Tunnel
+        }
         other => {
             packet.transport = Transport::Other(other);
             Next::End
@@ -338,25 +271,63 @@ fn by_protocol(packet: &mut Packet<'_>, protocol: u8) -> Next {
 }
 
 impl<'a> Packet<'a> {
+    /// A frame of which nothing has been read: all of it is payload.
     #[inline]
-    fn new(frame: &'a [u8]) -> Self {
+    pub fn unread(frame: &'a [u8]) -> Self {
         Self {
             payload: frame,
             payload_length: u32::try_from(frame.len()).unwrap_or(u32::MAX),
             ip: None,
+            outer_ip: None,
             transport: Transport::None,
             source_port: 0,
             destination_port: 0,
             tcp_flags: 0,
             tcp_sequence: 0,
+            tcp_acknowledgment: 0,
+            tcp_window: 0,
             fragment: Fragment::None,
             ethertype: 0,
             faults: Faults::default(),
             payload_offset: 0,
             network_offset: 0,
             link_length: 0,
+            replacement: None,
             vlans: [0; MOST_VLANS],
             vlan_count: 0,
+            tags_are_inner: false,
+            tunnel_count: 0,
+            tunnels: [Tunnel::default(); MOST_TUNNELS],
+        }
+    }
+
+    /// Reads the layers in place, as [`decode_record`] does; once, on an [`unread`](Self::unread) packet.
+    // A function of its own, so that the compiler does not take the packet apart into variables and put it together.
+    #[inline(never)]
+    pub fn read(&mut self, link_type: u32, original_length: u32) {
+        let frame_length = self.payload.len() as u64;
+        let mut next = match link_type {
+            link_type::ETHERNET => ethernet::decode(self),
+            _ => match link_layer(link_type) {
+                Some(link_layer) => link_layer(self),
+                None => Next::End,
+            },
+        };
+        // Nearly all packets are transport over IP over a link: these steps without a loop, for speed.
+        if let Next::EtherType(ethertype @ (ethertype::IPV4 | ethertype::IPV6)) = next {
+            self.ethertype = ethertype;
+            next = if ethertype == ethertype::IPV4 { ipv4::decode(self) } else { ipv6::decode(self) };
+        }
+        next = match next {
+            Next::Protocol(protocol::TCP) => tcp::decode(self),
+            Next::Protocol(protocol::UDP) => udp::decode(self),
+            other => other,
+        };
+        if next != Next::End {
+            follow(self, next, MOST_LAYERS - 3);
+        }
+        if !self.is_complete() && frame_length >= u64::from(original_length) {
+            self.resolve_lie();
         }
     }
 
@@ -366,7 +337,14 @@ impl<'a> Packet<'a> {
         self.payload.len() as u64 >= u64::from(self.payload_length)
     }
 
-    /// VLAN identifiers (12 bits each), the outermost first; at most [`MOST_VLANS`].
+    /// The tunnels that the packet is in, the outermost first; at most [`MOST_TUNNELS`].
+    #[inline]
+    pub fn tunnels(&self) -> &[Tunnel] {
+        self.tunnels.get(..usize::from(self.tunnel_count)).unwrap_or_default()
+    }
+
+    /// VLAN identifiers (12 bits each) of the frame itself, not of frames in tunnels and pseudowires, the outermost
+    /// first; at most [`MOST_VLANS`].
     #[inline]
     pub fn vlans(&self) -> &[u16] {
         self.vlans.get(..usize::from(self.vlan_count)).unwrap_or_default()
@@ -383,7 +361,7 @@ impl<'a> Packet<'a> {
     /// Notes that an IP header begins at the payload.
     #[inline]
     fn enter_network_layer(&mut self) {
-        if self.ip.is_none() {
+        if self.tunnel_count == 0 {
             self.link_length = self.payload_offset;
         }
         self.network_offset = self.payload_offset;
@@ -394,6 +372,25 @@ impl<'a> Packet<'a> {
     fn truncate(&mut self, length: u32) {
         self.payload_length = length;
         self.payload = self.payload.get(..length as usize).unwrap_or(self.payload);
+    }
+
+    /// Whether an IP packet of `length` bytes, at the payload, is larger than the tunnel that it is in has room for.
+    #[inline]
+    fn overflows_tunnel(&self, length: usize) -> bool {
+        self.ends_before(length) && self.tunnel_count != 0
+    }
+
+    /// Takes off a transport header that begins with ports; without a length of its own, it can only be too short.
+    fn take_ports(&mut self, transport: Transport, header_length: usize, too_short: Faults) -> Next {
+        let is_cut = self.payload.len() < header_length;
+        let fault = if self.ends_before(header_length) { too_short } else { Faults::HEADER_CUT };
+        if let Some(&[s0, s1, d0, d1]) = self.payload.first_chunk::<4>() {
+            self.transport = transport;
+            self.source_port = u16::from_be_bytes([s0, s1]);
+            self.destination_port = u16::from_be_bytes([d0, d1]);
+            self.strip(header_length);
+        }
+        if is_cut { self.stop(fault) } else { Next::End }
     }
 
     /// Whether the payload is shorter than `length` because it is no longer, and not because the capture is cut.

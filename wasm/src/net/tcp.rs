@@ -20,16 +20,18 @@ pub mod flags {
     pub const URG: u8 = 0x20;
 }
 
-#[inline]
+#[inline(always)]
 pub(super) fn decode(packet: &mut Packet<'_>) -> Next {
     let Some(&header) = packet.payload.first_chunk::<LEAST_HEADER_LENGTH>() else {
         return decode_cut(packet);
     };
-    let [s0, s1, d0, d1, q0, q1, q2, q3, _, _, _, _, data_offset, flags, ..] = header;
+    let [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, data_offset, flags, w0, w1, ..] = header;
     packet.transport = Transport::Tcp;
     packet.source_port = u16::from_be_bytes([s0, s1]);
     packet.destination_port = u16::from_be_bytes([d0, d1]);
     packet.tcp_sequence = u32::from_be_bytes([q0, q1, q2, q3]);
+    packet.tcp_acknowledgment = u32::from_be_bytes([a0, a1, a2, a3]);
+    packet.tcp_window = u16::from_be_bytes([w0, w1]);
     packet.tcp_flags = flags;
     let header_length = usize::from(data_offset >> 4) * 4;
     if header_length < LEAST_HEADER_LENGTH || packet.ends_before(header_length) {
@@ -55,6 +57,12 @@ fn decode_cut(packet: &mut Packet<'_>) -> Next {
     packet.destination_port = u16::from_be_bytes([d0, d1]);
     if let Some(&[.., q0, q1, q2, q3]) = segment.first_chunk::<8>() {
         packet.tcp_sequence = u32::from_be_bytes([q0, q1, q2, q3]);
+    }
+    if let Some(&[.., a0, a1, a2, a3]) = segment.first_chunk::<12>() {
+        packet.tcp_acknowledgment = u32::from_be_bytes([a0, a1, a2, a3]);
+    }
+    if let Some(&[.., w0, w1]) = segment.first_chunk::<16>() {
+        packet.tcp_window = u16::from_be_bytes([w0, w1]);
     }
     packet.tcp_flags = segment.get(13).copied().unwrap_or(0);
     packet.strip(LEAST_HEADER_LENGTH);

@@ -1,4 +1,8 @@
-//! The layers against hand-made frames: every link type, header and lie, every cut, damage, and real captures.
+//! The layers against hand-made frames: headers, lies, every cut, damage, and real captures. More link layers and the
+//! tunnels have files of their own.
+
+mod link_layers;
+mod tunnels;
 
 use super::*;
 use crate::record::{Reader, Step};
@@ -82,6 +86,9 @@ fn summary(packet: &Packet<'_>) -> String {
     if !packet.vlans().is_empty() {
         write!(line, " vlan{:?}", packet.vlans()).unwrap();
     }
+    for tunnel in packet.tunnels() {
+        write!(line, " {}:{:x}", tunnel.kind.name(), tunnel.id).unwrap();
+    }
     if let Some(ip) = packet.ip {
         assert_eq!((ip.version, ip.hop_limit), (ip.source.version(), 64));
         write!(line, " {}>{} {}", ip.source, ip.destination, ip.protocol).unwrap();
@@ -102,6 +109,7 @@ fn summary(packet: &Packet<'_>) -> String {
             packet.source_port, packet.destination_port, packet.tcp_flags, packet.tcp_sequence
         )
         .unwrap(),
+        Transport::Sctp => write!(line, " sctp {}>{}", packet.source_port, packet.destination_port).unwrap(),
         Transport::Other(protocol) => write!(line, " other {protocol}").unwrap(),
     }
     let payload =
@@ -119,6 +127,9 @@ fn summary(packet: &Packet<'_>) -> String {
         (Faults::UDP_LENGTH, "UDP_LENGTH"),
         (Faults::TCP_DATA_OFFSET, "TCP_DATA_OFFSET"),
         (Faults::TOO_DEEP, "TOO_DEEP"),
+        (Faults::SCTP_LENGTH, "SCTP_LENGTH"),
+        (Faults::TUNNEL, "TUNNEL"),
+        (Faults::LINK_LENGTH, "LINK_LENGTH"),
     ] {
         if packet.faults.contains(fault) {
             write!(line, " {name}").unwrap();
@@ -194,7 +205,7 @@ fn reads_ip_behind_every_link_layer() {
 
 #[test]
 fn leaves_what_it_does_not_know() {
-    for link_type in [2, 105, 127, 147, 195, u32::MAX] {
+    for link_type in [2, 147, 195, u32::MAX] {
         assert!(!link_type_is_known(link_type));
         assert_eq!(summary(&decode(link_type, TEXT)), "0000 'payload'");
     }
@@ -214,8 +225,8 @@ fn leaves_what_it_does_not_know() {
         (
             "IPv4, unknown protocol",
             1,
-            ethernet(IPV4, &ipv4(132, TEXT)),
-            "0800 10.0.0.1>192.168.200.33 132 other 132 'payload'",
+            ethernet(IPV4, &ipv4(253, TEXT)),
+            "0800 10.0.0.1>192.168.200.33 253 other 253 'payload'",
         ),
         (
             "IPv4, hop-by-hop number",
@@ -232,7 +243,7 @@ fn leaves_what_it_does_not_know() {
 fn reads_nested_vlan_tags() {
     let ip = ipv4(17, &udp(TEXT));
     let inner = |vlans: &str| UDP4.replacen("0800", &format!("0800 vlan{vlans}"), 1);
-    for outer in [0x8100, 0x88a8, 0x9100] {
+    for outer in [0x8100, 0x88a8, 0x9100, 0x9200] {
         let one = tag(0xe007, IPV4, &ip);
         let two = tag(0x0fff, 0x8100, &one);
         let five = tag(1, 0x8100, &tag(2, 0x8100, &tag(3, 0x8100, &two)));
@@ -499,6 +510,24 @@ fn header_length(frame: &[u8], packet: &Packet<'_>) -> usize {
 fn assert_sound(link_type: u32, frame: &[u8]) -> Faults {
     let packet = decode(link_type, frame);
     assert!(packet.payload.len() <= frame.len() && packet.vlans().len() <= MOST_VLANS);
+    let offset = packet.payload_offset as usize;
+    assert_eq!(frame.get(offset..offset + packet.payload.len()), Some(packet.payload));
+    assert_eq!(packet.outer_ip.is_some(), !packet.tunnels().is_empty());
+    if let Some(ip) = packet.ip {
+        assert_eq!(frame[packet.network_offset as usize] >> 4, ip.version);
+    }
+    if let Some(ip) = packet.outer_ip.or(packet.ip) {
+        assert_eq!(frame[packet.link_length as usize] >> 4, ip.version);
+    }
+    if let Some((start, end)) = packet.replacement {
+        assert_eq!(packet.tunnels()[0].kind, TunnelKind::Vxlan);
+        let inner = decode(1, &frame[start as usize..end as usize]);
+        assert_eq!((inner.ip, inner.transport, inner.payload), (packet.ip, packet.transport, packet.payload));
+        assert_eq!(inner.tunnels(), &packet.tunnels()[1..]);
+    }
+    if !matches!(packet.transport, Transport::Udp | Transport::Tcp | Transport::Sctp) {
+        assert_eq!((packet.source_port, packet.destination_port), (0, 0));
+    }
     assert!(packet.payload.is_empty() || frame.as_ptr_range().contains(&packet.payload.as_ptr()));
     assert!(packet.ip.is_some() || packet.transport == Transport::None);
     assert!(packet.payload_length as usize >= packet.payload.len());
@@ -528,6 +557,9 @@ fn each_real_packet(mut visit: impl FnMut(&str, u32, &[u8])) -> bool {
 #[test]
 fn no_damage_makes_the_decoder_panic() {
     let mut frames = frames();
+    frames.extend(link_layers::frames());
+    frames.extend(tunnels::frames());
+    frames.push((101, ipv4(132, &[0; 11])));
     each_real_packet(|_, link_type, frame| {
         if frames.len() < 4000 {
             frames.push((link_type, frame[..frame.len().min(200)].to_vec()));
@@ -539,16 +571,19 @@ fn no_damage_makes_the_decoder_panic() {
         let index = random.below(frames.len());
         let (link_type, mut frame) = frames[index].clone();
         for _ in 0..=random.below(4) {
-            let at = random.below(frame.len().min(80));
+            let at = random.below(frame.len().min(160));
             match random.below(4) {
                 0 => frame[at] = [0, 1, 0x7f, 0x80, 0xff][random.below(5)],
                 1 => frame[at] ^= 1 << random.below(8),
-                2 => frame[at] = [0, 6, 17, 43, 44, 51, 59, 60][random.below(8)],
+                2 => frame[at] = [0, 4, 6, 17, 41, 43, 44, 47, 51, 59, 60, 132][random.below(12)],
                 _ => frame.truncate(at.max(1)),
             }
         }
         faults |= assert_sound(link_type, &frame);
-        faults |= assert_sound([0, 1, 101, 108, 113, 276][random.below(6)], &frame);
+        faults |= assert_sound(
+            [0, 1, 9, 50, 101, 105, 108, 113, 117, 119, 127, 239, 276][random.below(13)],
+            &frame,
+        );
     }
     // Every kind of fault was met on the way.
     let all = Faults::HEADER_CUT
@@ -557,7 +592,11 @@ fn no_damage_makes_the_decoder_panic() {
         | Faults::IP_TOTAL_LENGTH
         | Faults::EXTENSION_LENGTH
         | Faults::UDP_LENGTH
-        | Faults::TCP_DATA_OFFSET;
+        | Faults::TCP_DATA_OFFSET
+        | Faults::TOO_DEEP
+        | Faults::SCTP_LENGTH
+        | Faults::TUNNEL
+        | Faults::LINK_LENGTH;
     assert!(faults.contains(all), "{faults:?}");
 }
 

@@ -1,10 +1,10 @@
 //! UDP (RFC 768).
 
-use super::{Faults, Fragment, Next, Packet, Transport};
+use super::{Faults, Fragment, Next, Packet, Transport, tunnel};
 
 const HEADER_LENGTH: usize = 8;
 
-#[inline]
+#[inline(always)]
 pub(super) fn decode(packet: &mut Packet<'_>) -> Next {
     let Some(&[s0, s1, d0, d1]) = packet.payload.first_chunk::<4>() else {
         let ends = packet.ends_before(4);
@@ -30,6 +30,9 @@ pub(super) fn decode(packet: &mut Packet<'_>) -> Next {
             packet.truncate(payload as u32);
         }
         _ => packet.faults |= Faults::UDP_LENGTH,
+    }
+    if tunnel::has_udp_port(packet.source_port) | tunnel::has_udp_port(packet.destination_port) {
+        return Next::Tunnel;
     }
     Next::End
 }

@@ -1,4 +1,4 @@
-//! VLAN tags: IEEE 802.1Q, IEEE 802.1ad and the older outer tag.
+//! VLAN tags: IEEE 802.1Q, IEEE 802.1ad and the older outer tags.
 
 use super::{Faults, Next, Packet};
 
@@ -10,6 +10,9 @@ pub(super) fn decode(packet: &mut Packet<'_>) -> Next {
         return packet.stop(Faults::HEADER_CUT);
     };
     packet.strip(TAG_LENGTH);
+    if packet.tags_are_inner {
+        return Next::EtherType(u16::from_be_bytes([high, low]));
+    }
     if let Some(slot) = packet.vlans.get_mut(usize::from(packet.vlan_count)) {
         *slot = u16::from_be_bytes([tci_high, tci_low]) & 0x0fff;
         packet.vlan_count += 1;

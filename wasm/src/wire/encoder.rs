@@ -21,8 +21,8 @@ pub trait Encoder {
     fn plain_text(&mut self, field: &Field, write: impl FnOnce(&mut Vec<u8>));
     /// A repeated string.
     fn texts<'t>(&mut self, field: &Field, values: impl Iterator<Item = &'t str>);
-    /// A map with one entry, of the same kind of text as [`Encoder::plain_text`].
-    fn entry(&mut self, field: &Field, key: &str, write: impl FnOnce(&mut Vec<u8>));
+    /// A map from string to string: UTF-8, keys without quote and backslash.
+    fn map<'t>(&mut self, field: &Field, entries: impl Iterator<Item = (&'static str, &'t [u8])>);
     /// A message.
     fn message(&mut self, field: &Field, write: impl FnOnce(&mut Self));
     /// A message whose fields are shown as the outer message's own.
@@ -72,11 +72,13 @@ impl Encoder for Protobuf<'_> {
         }
     }
 
-    fn entry(&mut self, field: &Field, key: &str, write: impl FnOnce(&mut Vec<u8>)) {
-        protobuf::put_nested(self.0, field.number, |out| {
-            protobuf::put_bytes(out, 1, key.as_bytes());
-            protobuf::put_nested(out, 2, write);
-        });
+    fn map<'t>(&mut self, field: &Field, entries: impl Iterator<Item = (&'static str, &'t [u8])>) {
+        for (key, value) in entries {
+            protobuf::put_nested(self.0, field.number, |out| {
+                protobuf::put_bytes(out, 1, key.as_bytes());
+                protobuf::put_bytes(out, 2, value);
+            });
+        }
     }
 
     #[inline]
@@ -192,13 +194,21 @@ impl Encoder for Json<'_> {
         }
     }
 
-    fn entry(&mut self, field: &Field, key: &str, write: impl FnOnce(&mut Vec<u8>)) {
-        self.key(field);
-        self.out.push(b'{');
-        json::put_text(self.out, key.as_bytes());
-        self.out.push(b':');
-        self.quoted(write);
-        self.out.push(b'}');
+    fn map<'t>(&mut self, field: &Field, entries: impl Iterator<Item = (&'static str, &'t [u8])>) {
+        let mut any = false;
+        for (key, value) in entries {
+            if !any {
+                self.key(field);
+            }
+            self.out.extend_from_slice(if any { b",\"" } else { b"{\"" });
+            any = true;
+            self.out.extend_from_slice(key.as_bytes());
+            self.out.extend_from_slice(b"\":");
+            json::put_text(self.out, value);
+        }
+        if any {
+            self.out.push(b'}');
+        }
     }
 
     #[inline]

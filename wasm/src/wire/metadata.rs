@@ -3,6 +3,7 @@
 use super::encoder::Encoder;
 use super::json::put_decimal;
 use super::schema::{dns_answer, dns_metadata as dns, packet_metadata as field};
+use crate::detect::Facts;
 use crate::dns::message::Message;
 use crate::dns::{Verdict, mnemonic};
 use crate::net::{Packet, Transport};
@@ -11,21 +12,18 @@ use crate::net::{Packet, Transport};
 pub struct Metadata<'a> {
     /// Its layers.
     pub packet: &'a Packet<'a>,
+    /// Name of the protocol that it carries; `None` leaves its innermost layer.
+    pub protocol: Option<&'static str>,
     /// Its first DNS message, if it has any.
     pub dns: Option<(&'a Message, &'a Verdict)>,
-    /// DNS messages in it.
-    pub messages: usize,
-    /// Info text of its DNS messages. UTF-8.
-    pub info: &'a [u8],
+    /// Info text, if there is more to say than its layers do, and details.
+    pub facts: &'a Facts,
 }
 
 /// Encodes a `PacketMetadata`.
 pub fn encode<E: Encoder>(encoder: &mut E, metadata: &Metadata) {
     let packet = metadata.packet;
-    let protocol = match metadata.dns {
-        Some(_) => dns_protocol_name(packet.source_port, packet.destination_port),
-        None => protocol_name(packet),
-    };
+    let protocol = metadata.protocol.unwrap_or_else(|| layer_name(packet));
     encoder.text(&field::PROTOCOL, protocol.as_bytes());
     if let Some(ip) = &packet.ip {
         encoder.plain_text(&field::SRC_IP, |out| ip.source.write_text(out));
@@ -36,16 +34,15 @@ pub fn encode<E: Encoder>(encoder: &mut E, metadata: &Metadata) {
     match packet.transport {
         Transport::Udp => encoder.text(&field::TRANSPORT, b"UDP"),
         Transport::Tcp => encoder.text(&field::TRANSPORT, b"TCP"),
+        Transport::Sctp => encoder.text(&field::TRANSPORT, b"SCTP"),
         _ => {}
     }
-    if metadata.dns.is_some() {
-        encoder.text(&field::INFO, metadata.info);
+    if !metadata.facts.info().is_empty() {
+        encoder.text(&field::INFO, metadata.facts.info());
     } else if packet.transport == Transport::Tcp {
         encoder.plain_text(&field::INFO, |out| put_tcp_info(out, packet));
     }
-    if metadata.messages > 1 {
-        encoder.entry(&field::DETAILS, "dns.messages", |out| put_decimal(out, metadata.messages as u64));
-    }
+    encoder.map(&field::DETAILS, metadata.facts.entries());
     if let Some((message, verdict)) = metadata.dns {
         encoder.message(&field::DNS, |encoder| encode_dns(encoder, message, verdict));
     }
@@ -95,7 +92,7 @@ fn encode_dns<E: Encoder>(encoder: &mut E, message: &Message, verdict: &Verdict)
 }
 
 /// The three protocols that speak in DNS messages: RFC 1035, RFC 6762 (port 5353), RFC 4795 (port 5355).
-fn dns_protocol_name(source_port: u16, destination_port: u16) -> &'static str {
+pub fn dns_protocol_name(source_port: u16, destination_port: u16) -> &'static str {
     match (source_port, destination_port) {
         (5353, _) | (_, 5353) => "mDNS",
         (5355, _) | (_, 5355) => "LLMNR",
@@ -103,31 +100,15 @@ fn dns_protocol_name(source_port: u16, destination_port: u16) -> &'static str {
     }
 }
 
-/// The innermost layer that was recognised.
-fn protocol_name(packet: &Packet) -> &'static str {
+/// Name of the innermost layer that was decoded; empty where there is none.
+pub fn layer_name(packet: &Packet) -> &'static str {
     match (packet.transport, &packet.ip) {
         (Transport::Udp, _) => "UDP",
         (Transport::Tcp, _) => "TCP",
-        // IANA protocol numbers.
-        (_, Some(ip)) => match ip.protocol {
-            1 => "ICMP",
-            2 => "IGMP",
-            4 | 41 => "IP-in-IP",
-            6 => "TCP",
-            17 => "UDP",
-            47 => "GRE",
-            50 => "ESP",
-            51 => "AH",
-            58 => "ICMPv6",
-            89 => "OSPF",
-            103 => "PIM",
-            112 => "VRRP",
-            115 => "L2TP",
-            132 => "SCTP",
-            136 => "UDP-Lite",
-            _ if ip.version == 4 => "IPv4",
-            _ => "IPv6",
-        },
+        (Transport::Sctp, _) => "SCTP",
+        (_, Some(ip)) => {
+            ip_protocol_name(ip.protocol).unwrap_or(if ip.version == 4 { "IPv4" } else { "IPv6" })
+        }
         // IEEE 802 numbers.
         (_, None) => match packet.ethertype {
             0x0800 => "IPv4",
@@ -142,6 +123,31 @@ fn protocol_name(packet: &Packet) -> &'static str {
             _ => "",
         },
     }
+}
+
+/// Name of an IP protocol (IANA numbers).
+pub fn ip_protocol_name(protocol: u8) -> Option<&'static str> {
+    Some(match protocol {
+        1 => "ICMP",
+        2 => "IGMP",
+        4 | 41 => "IP-in-IP",
+        6 => "TCP",
+        17 => "UDP",
+        33 => "DCCP",
+        47 => "GRE",
+        50 => "ESP",
+        51 => "AH",
+        58 => "ICMPv6",
+        88 => "EIGRP",
+        89 => "OSPF",
+        97 => "EtherIP",
+        103 => "PIM",
+        112 => "VRRP",
+        115 => "L2TP",
+        132 => "SCTP",
+        136 => "UDP-Lite",
+        _ => return None,
+    })
 }
 
 /// `SYN, ACK seq 17 len 0`: the flags by their RFC 9293 names.

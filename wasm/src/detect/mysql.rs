@@ -1,0 +1,130 @@
+//! MySQL and MariaDB client/server protocol: packets of a three-byte length, a sequence number and a payload.
+
+use super::signature::FirstBytes;
+use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
+
+const HEADER: usize = 4;
+/// Longest server greeting that is waited for, bytes.
+const MOST_GREETING: usize = 512;
+/// Longest version text, bytes.
+const MOST_VERSION: usize = 64;
+const PORTS: &[u16] = &[3306];
+
+/// MySQL: the server greets with protocol version 10; in the middle of a connection, commands on the usual port.
+pub static MYSQL: Signature = Signature {
+    name: "MySQL",
+    carriers: &[Carrier::Tcp],
+    ports: PORTS,
+    first: FirstBytes::Any,
+    examine,
+    describe,
+    ..Signature::BASE
+};
+
+fn examine(payload: &Payload, _: &mut FlowState, _: &mut Shared) -> Verdict {
+    let Some(message) = Message::of(payload) else { return Verdict::No };
+    if message.sequence == 0 && message.first == Some(10) && (30..=MOST_GREETING).contains(&message.length) {
+        let rest = payload.bytes.len().saturating_sub(HEADER);
+        return match version(payload) {
+            Some(_) if rest == message.length => Verdict::Is(Confidence::VERY_HIGH, Method::Handshake),
+            Some(_) if rest < message.length => Verdict::More,
+            None if rest < MOST_VERSION && rest < message.length => Verdict::More,
+            _ => Verdict::No,
+        };
+    }
+    let exact = payload.bytes.len() == HEADER + message.length;
+    let is_command = message.sequence == 0 && message.first.is_some_and(|code| code <= 0x20);
+    let is_login = message.sequence == 1 && message.length >= 32;
+    match exact && payload.on_port(PORTS) && (is_command || is_login) {
+        true => Verdict::Is(Confidence::MEDIUM, Method::Port),
+        false => Verdict::No,
+    }
+}
+
+struct Message {
+    length: usize,
+    sequence: u8,
+    first: Option<u8>,
+}
+
+impl Message {
+    fn of(payload: &Payload) -> Option<Self> {
+        let [a, b, c, sequence] = payload.array(0)?;
+        let length = u32::from_le_bytes([a, b, c, 0]) as usize;
+        (length > 0).then_some(Self { length, sequence, first: payload.u8(HEADER) })
+    }
+}
+
+/// The server's version in its greeting: printable, with a dot in it.
+fn version<'a>(payload: &Payload<'a>) -> Option<&'a [u8]> {
+    let text = payload.from(HEADER + 1);
+    let text = text.get(..memchr::memchr(0, text)?)?;
+    let is_version =
+        text.len() <= MOST_VERSION && text.contains(&b'.') && text.iter().all(u8::is_ascii_graphic);
+    is_version.then_some(text)
+}
+
+fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Facts) {
+    let Some(message) = Message::of(payload) else { return };
+    let from_server = PORTS.contains(&payload.source_port);
+    match (message.sequence, message.first) {
+        (0, Some(10)) if version(payload).is_some() => {
+            facts.put("type", b"handshake");
+            facts.put("protocol_version", b"10");
+            let version = version(payload).unwrap_or_default();
+            facts.put("server_version", version);
+            facts.say(b"Server greeting ");
+            facts.say(version);
+        }
+        (0, Some(code)) if !from_server && payload.bytes.len() == HEADER + message.length => {
+            let Some(name) = COMMANDS.get(usize::from(code)) else { return };
+            facts.put("type", b"command");
+            facts.put_number("command_code", u64::from(code));
+            facts.put("command_name", name.as_bytes());
+            facts.say(name.as_bytes());
+        }
+        (1, _) if !from_server && message.length >= 32 => {
+            facts.put("type", b"auth");
+            facts.say(b"Login request");
+        }
+        _ => return,
+    }
+    facts.put_number("sequence_id", u64::from(message.sequence));
+}
+
+/// Names of the commands by their codes.
+const COMMANDS: [&str; 33] = [
+    "COM_SLEEP",
+    "COM_QUIT",
+    "COM_INIT_DB",
+    "COM_QUERY",
+    "COM_FIELD_LIST",
+    "COM_CREATE_DB",
+    "COM_DROP_DB",
+    "COM_REFRESH",
+    "COM_SHUTDOWN",
+    "COM_STATISTICS",
+    "COM_PROCESS_INFO",
+    "COM_CONNECT",
+    "COM_PROCESS_KILL",
+    "COM_DEBUG",
+    "COM_PING",
+    "COM_TIME",
+    "COM_DELAYED_INSERT",
+    "COM_CHANGE_USER",
+    "COM_BINLOG_DUMP",
+    "COM_TABLE_DUMP",
+    "COM_CONNECT_OUT",
+    "COM_REGISTER_SLAVE",
+    "COM_STMT_PREPARE",
+    "COM_STMT_EXECUTE",
+    "COM_STMT_SEND_LONG_DATA",
+    "COM_STMT_CLOSE",
+    "COM_STMT_RESET",
+    "COM_SET_OPTION",
+    "COM_STMT_FETCH",
+    "COM_DAEMON",
+    "COM_BINLOG_DUMP_GTID",
+    "COM_RESET_CONNECTION",
+    "COM_CLONE",
+];

@@ -1,0 +1,264 @@
+//! What Windows networks speak: SMB, RDP, LDAP, Kerberos.
+
+use super::signature::FirstBytes;
+use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
+
+/// SMB 1 to 3 (MS-CIFS, MS-SMB2) behind the four bytes of direct TCP or NetBIOS session service.
+pub static SMB: Signature = Signature {
+    name: "SMB",
+    carriers: &[Carrier::Tcp],
+    ports: &[445, 139],
+    first: FirstBytes::OneOf(&[0]),
+    examine: |payload, _, _| match smb_dialect(payload) {
+        Some(_) if payload.u24(1).is_some_and(|length| length >= 32) => {
+            Verdict::Is(Confidence::DEFINITE, Method::Handshake)
+        }
+        None if payload.bytes.len() < 8 && b"\xfeSMB".starts_with(payload.from(4)) => Verdict::More,
+        None if payload.bytes.len() < 8 && b"\xffSMB".starts_with(payload.from(4)) => Verdict::More,
+        _ => Verdict::No,
+    },
+    describe: |payload, _, _, facts| {
+        let Some(dialect) = smb_dialect(payload) else { return };
+        facts.say(dialect.as_bytes());
+        facts.put("dialect", dialect.as_bytes());
+        let command = match dialect {
+            "SMB2" => payload
+                .array(16)
+                .map(u16::from_le_bytes)
+                .map(usize::from)
+                .and_then(|code| SMB2_COMMANDS.get(code)),
+            _ => None,
+        };
+        if let Some(command) = command {
+            // Bit 0 of the flags: from the server (MS-SMB2 2.2.1).
+            let is_response = payload.u8(20).is_some_and(|flags| flags & 1 != 0);
+            facts.say(b" ");
+            facts.say(command.as_bytes());
+            facts.say(if is_response { b" response" } else { b" request" });
+            facts.put("command", command.as_bytes());
+            facts.put("type", if is_response { b"response" } else { b"request" });
+        }
+    },
+    ..Signature::BASE
+};
+
+fn smb_dialect(payload: &Payload) -> Option<&'static str> {
+    match &payload.array::<4>(4)? {
+        b"\xfeSMB" => Some("SMB2"),
+        b"\xffSMB" => Some("SMB1"),
+        b"\xfdSMB" => Some("SMB3 encrypted"),
+        b"\xfcSMB" => Some("SMB3 compressed"),
+        _ => None,
+    }
+}
+
+const SMB2_COMMANDS: [&str; 19] = [
+    "NEGOTIATE",
+    "SESSION_SETUP",
+    "LOGOFF",
+    "TREE_CONNECT",
+    "TREE_DISCONNECT",
+    "CREATE",
+    "CLOSE",
+    "FLUSH",
+    "READ",
+    "WRITE",
+    "LOCK",
+    "IOCTL",
+    "CANCEL",
+    "ECHO",
+    "QUERY_DIRECTORY",
+    "CHANGE_NOTIFY",
+    "QUERY_INFO",
+    "SET_INFO",
+    "OPLOCK_BREAK",
+];
+
+/// RDP (MS-RDPBCGR): an X.224 connection request or confirm with a routing cookie or a negotiation.
+pub static RDP: Signature = Signature {
+    name: "RDP",
+    carriers: &[Carrier::Tcp],
+    ports: &[3389],
+    first: FirstBytes::OneOf(&[3]),
+    examine: |payload, _, _| {
+        let Some((kind, rest)) = x224_connection(payload) else { return Verdict::No };
+        let negotiates = rest.last_chunk::<8>().is_some_and(|tail| {
+            matches!(tail, [1..=3, _, 8, 0, ..]) && (rest.len() == 8 || rest.starts_with(b"Cookie:"))
+        });
+        match negotiates || rest.starts_with(b"Cookie: mstshash=") || rest.starts_with(b"Cookie: msts=") {
+            true => Verdict::Is(Confidence::DEFINITE, Method::Handshake),
+            false if rest.is_empty() && payload.on_port(&[3389]) && kind >= 0xd0 => {
+                Verdict::Is(Confidence::HIGH, Method::Port)
+            }
+            false => Verdict::No,
+        }
+    },
+    describe: |payload, _, _, facts| {
+        let Some((kind, rest)) = x224_connection(payload) else { return };
+        let name = if kind == 0xe0 { "Connection request" } else { "Connection confirm" };
+        facts.say(name.as_bytes());
+        facts.put("type", if kind == 0xe0 { b"connection_request" } else { b"connection_confirm" });
+        if let Some(&[1 | 2, _, 8, 0, protocols, ..]) = rest.last_chunk::<8>() {
+            facts.put_number("protocols", u64::from(protocols));
+        }
+    },
+    ..Signature::BASE
+};
+
+/// Code of an X.224 connection request (E0) or confirm (D0) in a TPKT (RFC 1006) that is all there, and what follows
+/// its fixed part.
+fn x224_connection<'a>(payload: &Payload<'a>) -> Option<(u8, &'a [u8])> {
+    let [version, reserved, high, low, indicator, code, ..] = payload.array::<11>(0)?;
+    let length = usize::from(u16::from_be_bytes([high, low]));
+    let fits = version == 3
+        && reserved == 0
+        && length == payload.bytes.len()
+        && usize::from(indicator) + 5 == length
+        && matches!(code, 0xe0 | 0xd0);
+    fits.then_some((code, payload.from(11)))
+}
+
+/// LDAP (RFC 4511) over TCP, and over UDP, as domain controllers are found (MS-ADTS).
+pub static LDAP: Signature = Signature {
+    name: "LDAP",
+    carriers: &[Carrier::Tcp, Carrier::Udp],
+    ports: LDAP_PORTS,
+    first: FirstBytes::OneOf(&[0x30]),
+    examine: examine_ldap,
+    describe: describe_ldap,
+    ..Signature::BASE
+};
+
+const LDAP_PORTS: &[u16] = &[389, 3268];
+
+fn examine_ldap(payload: &Payload, _: &mut FlowState, _: &mut Shared) -> Verdict {
+    let Some(message) = ldap_message(payload.bytes) else { return Verdict::No };
+    match payload.bytes.len().cmp(&message.end) {
+        std::cmp::Ordering::Equal => Verdict::Is(Confidence::VERY_HIGH, Method::Payload),
+        std::cmp::Ordering::Greater if ldap_message(payload.from(message.end)).is_some() => {
+            Verdict::Is(Confidence::VERY_HIGH, Method::Payload)
+        }
+        std::cmp::Ordering::Less if payload.on_port(LDAP_PORTS) => {
+            Verdict::Is(Confidence::MEDIUM, Method::Port)
+        }
+        _ => Verdict::No,
+    }
+}
+
+fn describe_ldap(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Facts) {
+    let Some(message) = ldap_message(payload.bytes) else { return };
+    let name = ldap_operation(message.operation).unwrap_or_default();
+    facts.say(name.as_bytes());
+    facts.put("type", name.as_bytes());
+}
+
+struct LdapMessage {
+    /// Where it ends, bytes.
+    end: usize,
+    operation: u8,
+}
+
+/// A message whose envelope and operation fit into one another.
+fn ldap_message(bytes: &[u8]) -> Option<LdapMessage> {
+    let (0x30, start, end) = der_element(bytes, 0)? else { return None };
+    let (2, id, id_end) = der_element(bytes, start)? else { return None };
+    if !(1..=4).contains(&(id_end - id)) || bytes.get(id)? & 0x80 != 0 {
+        return None;
+    }
+    let (operation, _, operation_end) = der_element(bytes, id_end)?;
+    ldap_operation(operation)?;
+    // Controls may follow (RFC 4511 section 4.1.11).
+    let rest_fits = operation_end == end
+        || (operation_end < end && bytes.get(operation_end).is_none_or(|tag| *tag == 0xa0));
+    rest_fits.then_some(LdapMessage { end, operation })
+}
+
+fn ldap_operation(tag: u8) -> Option<&'static str> {
+    Some(match tag {
+        0x60 => "bindRequest",
+        0x61 => "bindResponse",
+        0x42 => "unbindRequest",
+        0x63 => "searchRequest",
+        0x64 => "searchResEntry",
+        0x65 => "searchResDone",
+        0x73 => "searchResRef",
+        0x66 => "modifyRequest",
+        0x67 => "modifyResponse",
+        0x68 => "addRequest",
+        0x69 => "addResponse",
+        0x4a => "delRequest",
+        0x6b => "delResponse",
+        0x6c => "modDNRequest",
+        0x6d => "modDNResponse",
+        0x6e => "compareRequest",
+        0x6f => "compareResponse",
+        0x50 => "abandonRequest",
+        0x77 => "extendedReq",
+        0x78 => "extendedResp",
+        0x79 => "intermediateResponse",
+        _ => return None,
+    })
+}
+
+/// Tag, start of the contents and end of a BER element with a definite length; it may end beyond the bytes.
+fn der_element(bytes: &[u8], offset: usize) -> Option<(u8, usize, usize)> {
+    let tag = *bytes.get(offset)?;
+    let first = *bytes.get(offset + 1)?;
+    let (length, start) = match first {
+        0..=0x7f => (usize::from(first), offset + 2),
+        0x81..=0x84 => {
+            let count = usize::from(first & 0x7f);
+            let digits = bytes.get(offset + 2..offset + 2 + count)?;
+            (digits.iter().fold(0usize, |sum, digit| sum << 8 | usize::from(*digit)), offset + 2 + count)
+        }
+        _ => return None,
+    };
+    Some((tag, start, start.checked_add(length).filter(|end| *end <= 1 << 28)?))
+}
+
+/// Kerberos 5 (RFC 4120): over TCP behind a length of four bytes.
+pub static KERBEROS: Signature = Signature {
+    name: "Kerberos",
+    carriers: &[Carrier::Udp, Carrier::Tcp],
+    ports: &[88, 464],
+    first: FirstBytes::OneOf(&[0, 0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f, 0x74, 0x75, 0x76, 0x7e]),
+    examine: |payload, _, _| match kerberos_message(payload) {
+        Some(_) => Verdict::Is(Confidence::DEFINITE, Method::Payload),
+        None => Verdict::No,
+    },
+    describe: |payload, _, _, facts| {
+        let Some(tag) = kerberos_message(payload) else { return };
+        let name = match tag {
+            0x6a => "AS-REQ",
+            0x6b => "AS-REP",
+            0x6c => "TGS-REQ",
+            0x6d => "TGS-REP",
+            0x6e => "AP-REQ",
+            0x6f => "AP-REP",
+            0x74 => "KRB-SAFE",
+            0x75 => "KRB-PRIV",
+            0x76 => "KRB-CRED",
+            _ => "KRB-ERROR",
+        };
+        facts.say(name.as_bytes());
+        facts.put("type", name.as_bytes());
+    },
+    ..Signature::BASE
+};
+
+/// Application tag of a message that says it is of version 5.
+fn kerberos_message(payload: &Payload) -> Option<u8> {
+    let bytes = match payload.carrier {
+        Carrier::Tcp => {
+            let length = payload.u32(0)? as usize;
+            let message = payload.from(4);
+            (length >= message.len() && length < 1 << 20).then_some(message)?
+        }
+        _ => payload.bytes,
+    };
+    let (tag @ (0x6a..=0x6f | 0x74..=0x76 | 0x7e), start, end) = der_element(bytes, 0)? else { return None };
+    let is_whole = end == bytes.len() || (payload.carrier == Carrier::Tcp && end > bytes.len());
+    let (0x30, fields, _) = der_element(bytes, start)? else { return None };
+    let version = bytes.get(fields..)?.first_chunk::<5>()?;
+    (is_whole && matches!(version, [0xa0 | 0xa1, 3, 2, 1, 5])).then_some(tag)
+}

@@ -1,0 +1,266 @@
+//! A record on its way to the stages: fragments are put together, tunnels and ESP without encryption are taken off.
+
+use super::recognition::Arrival;
+use super::{Engine, Input, JSON, Oddity, PCAP, TEXT, WIRE};
+use crate::net::fragments::{Defragmenter, Limits, Taken};
+use crate::net::{self, Fragment, Packet, Transport, link_type};
+use crate::record::Record;
+use crate::wire::captured_packet::Header;
+
+/// Packet time between two looks at the fragments that are held.
+const FRAGMENT_TICK_NS: i64 = 1_000_000_000;
+
+/// Fragments inside of fragments inside of fragments: more of this is taken as it is.
+const MOST_REASSEMBLIES: u8 = 3;
+
+/// IP protocol number of ESP (RFC 4303).
+const ESP_PROTOCOL: u8 = 50;
+/// UDP port of ESP and IKE behind address translation (RFC 3948).
+const ESP_PORT: u16 = 4500;
+
+/// A frame as it was captured, or as it was rebuilt.
+#[derive(Clone, Copy)]
+pub(super) struct Frame<'f> {
+    pub(super) data: &'f [u8],
+    pub(super) link_type: u32,
+    pub(super) original_length: u32,
+    pub(super) timestamp_ns: i64,
+    pub(super) interface_index: u32,
+    pub(super) interface_name: &'f str,
+    /// For messages: the input.
+    pub(super) origin: &'f str,
+    /// Number of the input, and of the interface in it.
+    tag: u64,
+    reassemblies: u8,
+}
+
+impl Engine {
+    pub(super) fn take_record(&mut self, input: &Input, record: &Record) {
+        self.counters.packets += 1;
+        self.counters.bytes += record.data.len() as u64;
+        if !self.programs.is_empty() && !self.passes_program(record) {
+            return;
+        }
+        if record.timestamp_ns >= self.next_fragment_expiry_ns {
+            self.expire_fragments(record.timestamp_ns);
+        }
+        let packet = net::decode_record(record.link_type, record.data, record.original_length);
+        self.count_decode(record.link_type, &packet, &input.name);
+        self.count_lengths(record, &input.name);
+        let frame = Frame {
+            data: record.data,
+            link_type: record.link_type,
+            original_length: record.original_length,
+            timestamp_ns: record.timestamp_ns,
+            interface_index: if input.live { input.index } else { record.interface },
+            interface_name: input.reader.interface_name(record.interface).unwrap_or(&input.interface_name),
+            origin: &input.name,
+            tag: u64::from(input.index) << 32 | u64::from(record.interface),
+            reassemblies: 0,
+        };
+        self.take_frame(&frame, &packet);
+    }
+
+    #[inline]
+    fn take_frame(&mut self, frame: &Frame, packet: &Packet) {
+        if packet.fragment != Fragment::None {
+            return self.take_fragment(frame, packet);
+        }
+        if self.esp.is_some() && self.take_esp(frame, packet) {
+            return;
+        }
+        self.take_packet(frame, packet);
+    }
+
+    #[cold]
+    fn take_fragment(&mut self, frame: &Frame, packet: &Packet) {
+        if frame.reassemblies >= MOST_REASSEMBLIES {
+            return self.take_packet(frame, packet);
+        }
+        let mut defragmenter =
+            self.defragmenter.take().unwrap_or_else(|| Box::new(Defragmenter::new(Limits::default())));
+        let taken = defragmenter.take(
+            packet,
+            frame.data,
+            frame.link_type,
+            frame.original_length,
+            frame.timestamp_ns,
+            0,
+            frame.tag,
+        );
+        let mut rebuilt = std::mem::take(&mut self.scratch.rebuilt);
+        let mut rebuilt_link_type = frame.link_type;
+        if taken == Taken::Complete {
+            let (bytes, link_type) = defragmenter.rebuilt();
+            rebuilt.clear();
+            rebuilt.extend_from_slice(bytes);
+            rebuilt_link_type = link_type;
+        }
+        self.defragmenter = Some(defragmenter);
+        match taken {
+            Taken::Held | Taken::Duplicate => {}
+            Taken::Refused => {
+                self.counters.fragments_given_up += 1;
+                self.take_packet(frame, packet);
+            }
+            Taken::Complete => {
+                let whole = Frame {
+                    data: &rebuilt,
+                    link_type: rebuilt_link_type,
+                    original_length: rebuilt.len() as u32,
+                    reassemblies: frame.reassemblies + 1,
+                    ..*frame
+                };
+                let packet = net::decode(whole.link_type, whole.data);
+                self.take_frame(&whole, &packet);
+            }
+        }
+        self.scratch.rebuilt = rebuilt;
+        self.next_fragment_expiry_ns =
+            self.next_fragment_expiry_ns.min(frame.timestamp_ns.saturating_add(FRAGMENT_TICK_NS));
+        self.take_given_up();
+    }
+
+    #[cold]
+    fn expire_fragments(&mut self, now_ns: i64) {
+        let Some(defragmenter) = &mut self.defragmenter else { return };
+        defragmenter.expire(now_ns);
+        self.next_fragment_expiry_ns = match defragmenter.open_datagrams() == 0 {
+            true => i64::MAX,
+            false => now_ns.saturating_add(FRAGMENT_TICK_NS),
+        };
+        self.take_given_up();
+    }
+
+    /// Fragments that wait for others wait no longer.
+    pub(super) fn give_up_fragments(&mut self) {
+        if let Some(defragmenter) = &mut self.defragmenter {
+            defragmenter.finish();
+            self.take_given_up();
+        }
+    }
+
+    /// Lets fragments of datagrams that were given up go on as they are.
+    fn take_given_up(&mut self) {
+        let Some(mut defragmenter) = self.defragmenter.take() else { return };
+        while let Some(released) = defragmenter.next_released() {
+            self.counters.fragments_given_up += 1;
+            let (input, interface) = ((released.tag >> 32) as u32, released.tag as u32);
+            // The input at hand is out of its place while its records are read: it is the last one opened.
+            let slot = self.inputs.get(input as usize);
+            let named = slot.and_then(|input| input.reader.interface_name(interface));
+            let interface_name =
+                named.or(slot.map(|input| input.interface_name.as_str())).unwrap_or_default().to_owned();
+            let frame = Frame {
+                data: released.frame,
+                link_type: released.link_type,
+                original_length: released.original_length,
+                timestamp_ns: released.timestamp_ns,
+                interface_index: if slot.is_some_and(|input| input.live) { input } else { interface },
+                interface_name: &interface_name,
+                origin: "",
+                tag: released.tag,
+                reassemblies: MOST_REASSEMBLIES,
+            };
+            let packet = net::decode_record(frame.link_type, frame.data, frame.original_length);
+            self.take_packet(&frame, &packet);
+        }
+        self.defragmenter = Some(defragmenter);
+    }
+
+    /// Takes ESP without encryption off. False when there is none.
+    fn take_esp(&mut self, frame: &Frame, packet: &Packet) -> bool {
+        let is_esp = match packet.transport {
+            Transport::Other(ESP_PROTOCOL) => true,
+            Transport::Udp => packet.source_port == ESP_PORT || packet.destination_port == ESP_PORT,
+            _ => false,
+        };
+        let Some(esp) = self.esp.as_mut().filter(|_| is_esp) else { return false };
+        if !esp.unwrap(packet, frame.data, frame.link_type, frame.timestamp_ns) {
+            return false;
+        }
+        self.counters.esp_null_decapsulated += 1;
+        let mut bytes = std::mem::take(&mut self.scratch.decapsulated);
+        bytes.clear();
+        bytes.extend_from_slice(esp.frame());
+        let link_type = esp.link_type();
+        let inner = Frame { data: &bytes, link_type, original_length: bytes.len() as u32, ..*frame };
+        let packet = net::decode(inner.link_type, inner.data);
+        self.take_packet(&inner, &packet);
+        self.scratch.decapsulated = bytes;
+        true
+    }
+
+    /// The stages for a packet that is as whole as it gets.
+    fn take_packet(&mut self, frame: &Frame, packet: &Packet) {
+        let fate = self.fate_of_first_fragment(packet, frame.timestamp_ns);
+        if !self.fits_mode(packet, fate) {
+            return;
+        }
+        let is_shown = self.options.outputs & (WIRE | JSON | TEXT) != 0;
+        let arrival = Arrival {
+            timestamp_ns: frame.timestamp_ns,
+            captured: frame.data.len() as u32,
+            context: 0,
+            described: is_shown,
+        };
+        let protocol = self.recognizer.recognise(packet, &arrival, &mut self.dns, &mut self.scratch.facts);
+        self.count_dns_oddities(frame.origin);
+        let passes = self.passes_filters(packet) || fate == Some(true);
+        self.remember_first_fragment(packet, passes, frame.timestamp_ns);
+        if !passes {
+            self.counters.rejected_by_filters += 1;
+            return;
+        }
+        self.counters.kept += 1;
+        self.counters.kept_bytes += frame.data.len() as u64;
+        self.rendered.packets += 1;
+        self.rendered.bytes += frame.data.len() as u64;
+        if self.options.outputs & PCAP != 0 {
+            self.put_savefile_record(frame.link_type, frame.timestamp_ns, frame.original_length, frame.data);
+        }
+        if !packet.tunnels().is_empty() {
+            self.counters.tunnelled_packets += 1;
+        }
+        if !is_shown {
+            return;
+        }
+        self.show(frame, packet, protocol);
+    }
+
+    fn show(&mut self, frame: &Frame, packet: &Packet, protocol: Option<&'static str>) {
+        let mut data = frame.data;
+        let mut header = Header {
+            timestamp_ns: frame.timestamp_ns,
+            capture_length: data.len() as u32,
+            original_length: frame.original_length,
+            interface_index: frame.interface_index,
+            link_type: frame.link_type,
+            interface_name: frame.interface_name.as_bytes(),
+        };
+        if let Some((start, end)) = packet.replacement
+            && let Some(inner) = data.get(start as usize..end as usize)
+        {
+            // On the wire the frame inside a VXLAN tunnel takes the packet's place, as the contract has it.
+            self.counters.vxlan_decapsulated += 1;
+            data = inner;
+            header.link_type = link_type::ETHERNET;
+            header.capture_length = inner.len() as u32;
+            header.original_length = inner.len() as u32;
+        }
+        super::rendering::put_layers(packet, &mut self.scratch.facts);
+        self.render(&header, packet, protocol, data);
+    }
+
+    #[inline]
+    pub(super) fn count_dns_oddities(&mut self, origin: &str) {
+        if self.dns.is_malformed {
+            let what = "holds a malformed DNS message; it is read as far as it makes sense";
+            self.notice_once(Oddity::DnsMessage, origin, what, "dns_partial");
+        }
+        if self.dns.has_bad_frames {
+            let what = "has DNS messages over TCP that are too short or too many to be read";
+            self.notice_once(Oddity::DnsFrames, origin, what, "dns_partial");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The DNS messages of the packet at hand: of one datagram, or of what a segment adds to a TCP stream.
+
+use crate::detect::Facts;
+use crate::dns::message::{Message, Outcome};
+use crate::dns::{Analyzer, FlowView, Verdict, stream};
+use crate::matching::address::bits_of;
+use crate::net::{IpHeader, Packet};
+
+/// Messages read from one TCP segment; RFC 7766 (6.2.1.1) allows pipelining, a segment of 64 KiB holds far fewer
+/// than this in practice. Further ones are counted as partly read.
+const MESSAGES_PER_SEGMENT: usize = 256;
+
+const MDNS_PORT: u16 = 5353;
+const LLMNR_PORT: u16 = 5355;
+
+/// Reads messages and judges them; holds those of one packet.
+pub(super) struct DnsReader {
+    pub(super) analyzer: Analyzer,
+    messages: Vec<Message>,
+    /// Messages of this packet.
+    count: usize,
+    /// Behind them, the beginning of a message that a later segment completes: it shows names to the filters.
+    has_beginning: bool,
+    verdict: Option<Verdict>,
+    info: Vec<u8>,
+    /// This packet has a message that is malformed, though it is all there.
+    pub(super) is_malformed: bool,
+    /// This packet has frames over TCP that are too short or too many to be read.
+    pub(super) has_bad_frames: bool,
+    /// Messages read so far.
+    pub(super) messages_read: u64,
+    /// Of these, read only in part.
+    pub(super) partial: u64,
+}
+
+/// Between whom the messages of a packet go.
+#[derive(Clone, Copy)]
+pub(super) struct Between {
+    flow: FlowView,
+    is_mdns: bool,
+    timestamp_ns: i64,
+    /// Whether all of the packet's payload was captured.
+    is_complete: bool,
+}
+
+impl Between {
+    pub(super) fn of(packet: &Packet, ip: &IpHeader, transport: u8, timestamp_ns: i64) -> Self {
+        let has = |port| packet.source_port == port || packet.destination_port == port;
+        let is_mdns = has(MDNS_PORT);
+        Self {
+            flow: FlowView {
+                transport,
+                source: bits_of(&ip.source).to_be_bytes(),
+                destination: bits_of(&ip.destination).to_be_bytes(),
+                source_port: packet.source_port,
+                destination_port: packet.destination_port,
+                scored: !is_mdns && !has(LLMNR_PORT),
+            },
+            is_mdns,
+            timestamp_ns,
+            is_complete: packet.is_complete(),
+        }
+    }
+
+    /// The same, for messages that go the other way.
+    pub(super) fn reversed(self) -> Self {
+        let flow = FlowView {
+            source: self.flow.destination,
+            destination: self.flow.source,
+            source_port: self.flow.destination_port,
+            destination_port: self.flow.source_port,
+            ..self.flow
+        };
+        Self { flow, ..self }
+    }
+}
+
+impl DnsReader {
+    pub(super) fn new(detect_tunneling: bool) -> Self {
+        Self {
+            analyzer: Analyzer::new(detect_tunneling),
+            messages: Vec::new(),
+            count: 0,
+            has_beginning: false,
+            verdict: None,
+            info: Vec::new(),
+            is_malformed: false,
+            has_bad_frames: false,
+            messages_read: 0,
+            partial: 0,
+        }
+    }
+
+    /// Begins a packet.
+    #[inline]
+    pub(super) fn clear(&mut self) {
+        self.count = 0;
+        self.has_beginning = false;
+        self.verdict = None;
+        self.info.clear();
+        self.is_malformed = false;
+        self.has_bad_frames = false;
+    }
+
+    /// The first message of the packet, and what it is judged as.
+    pub(super) fn first(&self) -> Option<(&Message, &Verdict)> {
+        Some((self.messages.first().filter(|_| self.count > 0)?, self.verdict.as_ref()?))
+    }
+
+    #[inline]
+    pub(super) fn has_messages(&self) -> bool {
+        self.count > 0
+    }
+
+    /// What filters on domains look at.
+    pub(super) fn for_each_name(&self, each: &mut dyn FnMut(&[u8])) {
+        let shown = self.count + usize::from(self.has_beginning);
+        for message in self.messages.iter().take(shown) {
+            message.names().for_each(&mut *each);
+        }
+    }
+
+    /// Says what the messages say.
+    pub(super) fn describe(&self, facts: &mut Facts) {
+        facts.set_info(&self.info);
+        if self.count > 1 {
+            facts.put_number("dns.messages", self.count as u64);
+        }
+    }
+
+    /// Reads a datagram. False when it is no DNS message.
+    pub(super) fn read_datagram(&mut self, payload: &[u8], between: &Between) -> bool {
+        self.read(payload, between, between.is_complete)
+    }
+
+    /// Reads the messages at the front of a stream: `bytes` are those not consumed so far. Returns how many are done
+    /// with; the rest is a message that goes on later. `in_step`: whether the stream is known to be at a length.
+    pub(super) fn read_stream(&mut self, bytes: &[u8], in_step: &mut bool, between: &Between) -> usize {
+        let mut parts = if *in_step { stream::messages_in_step(bytes) } else { stream::messages(bytes) };
+        let (mut read, mut waits) = (0, None);
+        for part in parts.by_ref() {
+            *in_step = true;
+            if part.complete || !between.is_complete {
+                if read < MESSAGES_PER_SEGMENT {
+                    self.read(part.bytes, between, part.complete);
+                } else {
+                    self.messages_read += 1;
+                    self.partial += 1;
+                    self.has_bad_frames = true;
+                }
+                read += 1;
+            } else {
+                waits = Some(part.bytes);
+            }
+        }
+        let too_short = parts.too_short();
+        self.messages_read += too_short;
+        self.partial += too_short;
+        self.has_bad_frames |= too_short > 0;
+        let Some(beginning) = waits else {
+            // In step, what is left is less than a length and a header; out of it, nothing that can be read.
+            return if *in_step { bytes.len() - parts.rest().len() } else { bytes.len() };
+        };
+        self.show_beginning(beginning, between);
+        bytes.len().saturating_sub(beginning.len() + 2)
+    }
+
+    /// The rest of a message will not come: reads what there is of it.
+    pub(super) fn read_cut(&mut self, bytes: &[u8], between: &Between) {
+        for part in stream::messages(bytes).take(MESSAGES_PER_SEGMENT) {
+            self.read(part.bytes, between, false);
+        }
+    }
+
+    fn show_beginning(&mut self, bytes: &[u8], between: &Between) {
+        if let Some(message) = self.slot() {
+            self.has_beginning = message.parse(bytes, between.is_mdns) != Outcome::NotDns;
+        }
+    }
+
+    fn slot(&mut self) -> Option<&mut Message> {
+        if self.messages.len() <= self.count {
+            self.messages.push(Message::default());
+        }
+        self.messages.get_mut(self.count)
+    }
+
+    fn read(&mut self, bytes: &[u8], between: &Between, is_complete: bool) -> bool {
+        let Some(message) = self.slot() else { return false };
+        let outcome = message.parse(bytes, between.is_mdns);
+        if outcome == Outcome::NotDns {
+            return false;
+        }
+        self.messages_read += 1;
+        let Some(message) = self.messages.get(self.count) else { return false };
+        let verdict = self.analyzer.observe(message, &between.flow, between.timestamp_ns);
+        self.verdict.get_or_insert(verdict);
+        if self.count > 0 {
+            self.info.extend_from_slice(b"; ");
+        }
+        crate::dns::write_info(message, &mut self.info);
+        self.count += 1;
+        if outcome == Outcome::Partial {
+            self.partial += 1;
+            self.is_malformed |= is_complete;
+        }
+        true
+    }
+}

@@ -1,0 +1,460 @@
+//! The flow of each packet, and the protocol that it carries.
+
+use super::dns_reading::{Between, DnsReader};
+use super::selection::PortSet;
+use super::traffic::{Amount, Traffic};
+use crate::detect::registry::{SIGNATURES, label_of};
+use crate::detect::{Carrier, Confidence, Detector, Facts, FlowState, Label, Method, Payload, Recognised};
+use crate::dns::stream::looks_like_dns;
+use crate::flow::key::Direction;
+use crate::flow::reassembly::{Event, Options as ReassemblyOptions, Reassembler, Segment, Want};
+use crate::flow::table::{Flow, FlowTable, Limits, Observed};
+use crate::flow::tcp_state::TcpState;
+use crate::net::{Packet, Transport, tcp_flag};
+use crate::wire::metadata::{dns_protocol_name, ip_protocol_name, layer_name};
+
+/// What the engine keeps of a flow.
+#[derive(Default)]
+pub(super) struct FlowData {
+    detection: FlowState,
+    tcp: TcpState,
+    /// What the stream is known by in reassembly.
+    owner: u32,
+    stream: Stream,
+    /// By direction: the DNS messages of the stream are read one by one, by their lengths.
+    in_step: [bool; 2],
+}
+
+/// What becomes of the bytes of a TCP flow.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Stream {
+    /// They are looked at until the protocol is known.
+    #[default]
+    Detecting,
+    /// Its DNS messages are read.
+    Dns,
+    /// Nobody wants them in order.
+    Unwanted,
+}
+
+/// When and where a packet was captured, as far as it matters here.
+#[derive(Clone, Copy)]
+pub(super) struct Arrival {
+    pub(super) timestamp_ns: i64,
+    /// Bytes captured.
+    pub(super) captured: u32,
+    /// Separates the flows of different hunters.
+    pub(super) context: u64,
+    /// Whether somebody wants to know what the packet says.
+    pub(super) described: bool,
+}
+
+/// Flows and what they carry.
+pub(super) struct Recognizer {
+    pub(super) flows: FlowTable<FlowData>,
+    pub(super) reassembler: Reassembler,
+    detector: Detector,
+    traffic: Traffic,
+    dns_ports: PortSet,
+    /// Flows that got a label.
+    pub(super) detected: u64,
+    /// DNS, mDNS, LLMNR.
+    dns_labels: [Option<Label>; 3],
+    /// Well-known ports and whose they are, sorted.
+    port_hints: Vec<(u16, Label)>,
+}
+
+impl Recognizer {
+    pub(super) fn new(dns_ports: PortSet, limits: Limits, reassembly: ReassemblyOptions) -> Self {
+        let mut port_hints: Vec<(u16, Label)> = SIGNATURES
+            .iter()
+            .enumerate()
+            .flat_map(|(number, signature)| signature.ports.iter().map(move |port| (*port, number as Label)))
+            .collect();
+        port_hints.sort_unstable();
+        port_hints.dedup_by_key(|(port, _)| *port);
+        Self {
+            flows: FlowTable::new(limits),
+            reassembler: Reassembler::new(reassembly),
+            detector: Detector::new(),
+            traffic: Traffic::default(),
+            dns_ports,
+            detected: 0,
+            dns_labels: ["DNS", "mDNS", "LLMNR"].map(label_of),
+            port_hints,
+        }
+    }
+
+    pub(super) fn is_dns_port(&self, packet: &Packet) -> bool {
+        self.dns_ports.contains(packet.source_port) || self.dns_ports.contains(packet.destination_port)
+    }
+
+    /// Counts the packet in its flow, and finds out what it carries: the name of a protocol beyond the transport. The
+    /// DNS messages that it has or completes are then in `dns`, what else it says in `facts`.
+    pub(super) fn recognise(
+        &mut self,
+        packet: &Packet,
+        arrival: &Arrival,
+        dns: &mut DnsReader,
+        facts: &mut Facts,
+    ) -> Option<&'static str> {
+        dns.clear();
+        facts.clear();
+        let Self { flows, traffic, reassembler, .. } = self;
+        // Nobody waits for these streams any more: what they hold is dropped.
+        reassembler.expire(arrival.timestamp_ns, &mut |_, _| false, &mut |_, _| Want::Close);
+        let observed = flows.observe(
+            packet,
+            arrival.context,
+            tunnel_context(packet),
+            arrival.captured,
+            arrival.timestamp_ns,
+            &mut |flow, _| end_flow(reassembler, traffic, flow),
+        );
+        let label = match observed {
+            None => return self.recognise_frame(packet, arrival, facts),
+            Some(observed) => match packet.transport {
+                Transport::Tcp => self.recognise_segment(packet, arrival, observed, dns, facts),
+                _ => self.recognise_datagram(packet, arrival, observed, dns, facts),
+            },
+        };
+        if arrival.described {
+            self.complete_facts(packet, label, observed, dns, facts);
+        }
+        if dns.has_messages() {
+            return Some(dns_protocol_name(packet.source_port, packet.destination_port));
+        }
+        label.and_then(name_of)
+    }
+
+    /// A frame without IP.
+    fn recognise_frame(
+        &mut self,
+        packet: &Packet,
+        arrival: &Arrival,
+        facts: &mut Facts,
+    ) -> Option<&'static str> {
+        let carrier = if packet.ethertype == 0 { Carrier::Llc } else { Carrier::Ethertype(packet.ethertype) };
+        let payload = payload_of(packet, arrival, carrier, Direction::Forward);
+        let mut state = FlowState::default();
+        let label = match payload.bytes.is_empty() {
+            true => None,
+            false => match self.detector.recognise(&payload, &mut state) {
+                Recognised::Protocol(label) => Some(label),
+                _ => None,
+            },
+        };
+        if let Some(label) = label
+            && arrival.described
+        {
+            self.detector.describe(label, &payload, &mut state, facts);
+        }
+        let name = label.and_then(name_of);
+        let amount = Amount { packets: 1, bytes: u64::from(arrival.captured) };
+        self.traffic.add(shown(name.unwrap_or_else(|| layer_name(packet))), amount, 0);
+        name
+    }
+
+    fn recognise_datagram(
+        &mut self,
+        packet: &Packet,
+        arrival: &Arrival,
+        observed: Observed,
+        dns: &mut DnsReader,
+        facts: &mut Facts,
+    ) -> Option<Label> {
+        if packet.payload.is_empty() {
+            return None;
+        }
+        let carrier = match packet.transport {
+            Transport::Udp => Carrier::Udp,
+            Transport::Sctp => Carrier::Sctp,
+            Transport::Other(protocol) => Carrier::Ip(protocol),
+            _ => return None,
+        };
+        let on_dns_port = carrier == Carrier::Udp && self.is_dns_port(packet);
+        let state = &mut self.flows.get_mut(observed.id).state.detection;
+        let payload = payload_of(packet, arrival, carrier, observed.direction);
+        let before = state.label();
+        let is_dns = match before {
+            Some(label) => carrier == Carrier::Udp && self.dns_labels.contains(&Some(label)),
+            None => on_dns_port && looks_like_dns(packet.payload),
+        };
+        if is_dns {
+            let between = Between::of(packet, packet.ip.as_ref()?, 17, arrival.timestamp_ns);
+            if dns.read_datagram(packet.payload, &between) && before.is_none() {
+                let label = self.dns_labels[dns_kind(packet)];
+                adopt(state, label, &mut self.detected);
+            }
+            if dns.has_messages() {
+                return state.label();
+            }
+        }
+        match self.detector.recognise(&payload, state) {
+            Recognised::Protocol(label) => {
+                self.detected += u64::from(before.is_none());
+                if self.dns_labels.contains(&Some(label)) {
+                    let between = Between::of(packet, packet.ip.as_ref()?, 17, arrival.timestamp_ns);
+                    dns.read_datagram(packet.payload, &between);
+                } else if arrival.described {
+                    self.detector.describe(label, &payload, state, facts);
+                }
+                Some(label)
+            }
+            // Malformed, but where DNS is expected: what can be read of it is worth knowing.
+            _ if on_dns_port => {
+                let between = Between::of(packet, packet.ip.as_ref()?, 17, arrival.timestamp_ns);
+                dns.read_datagram(packet.payload, &between);
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn recognise_segment(
+        &mut self,
+        packet: &Packet,
+        arrival: &Arrival,
+        observed: Observed,
+        dns: &mut DnsReader,
+        facts: &mut Facts,
+    ) -> Option<Label> {
+        let is_control = packet.tcp_flags & (tcp_flag::SYN | tcp_flag::FIN | tcp_flag::RST) != 0;
+        if packet.payload.is_empty() && !is_control {
+            return None;
+        }
+        let data = &mut self.flows.get_mut(observed.id).state;
+        if data.stream == Stream::Unwanted {
+            if packet.payload.is_empty() {
+                return None;
+            }
+            let payload = payload_of(packet, arrival, Carrier::Tcp, observed.direction);
+            return match self.detector.recognise(&payload, &mut data.detection) {
+                Recognised::Protocol(label) => {
+                    if arrival.described {
+                        self.detector.describe(label, &payload, &mut data.detection, facts);
+                    }
+                    Some(label)
+                }
+                _ => None,
+            };
+        }
+        self.read_stream(packet, arrival, observed, dns, facts)
+    }
+
+    /// Puts the segment where it belongs in its stream, and looks at what is then in order.
+    fn read_stream(
+        &mut self,
+        packet: &Packet,
+        arrival: &Arrival,
+        observed: Observed,
+        dns: &mut DnsReader,
+        facts: &mut Facts,
+    ) -> Option<Label> {
+        let ip = packet.ip.as_ref()?;
+        let Self { flows, reassembler, detector, detected, dns_labels, .. } = self;
+        let FlowData { detection, tcp, owner, stream, in_step } = &mut flows.get_mut(observed.id).state;
+        let between = Between::of(packet, ip, 6, arrival.timestamp_ns);
+        let mut found = None;
+        *owner = observed.id.slot() as u32;
+        let id = *owner;
+        let mut consumer = |owner: u32, event: Event| {
+            let (direction, bytes) = match event {
+                Event::Data { direction, bytes, .. }
+                | Event::Gap { direction, bytes, .. }
+                | Event::End { direction, bytes, .. } => (direction, bytes),
+            };
+            if owner != id {
+                // Another stream that gave way to this one.
+                return Want::Close;
+            }
+            let between = if direction == observed.direction { between } else { between.reversed() };
+            let side = &mut in_step[usize::from(direction == Direction::Reverse)];
+            let Event::Data { at_start, .. } = event else {
+                if *stream == Stream::Dns {
+                    dns.read_cut(bytes, &between);
+                    *side = false;
+                }
+                return Want::Consumed(bytes.len());
+            };
+            if *stream == Stream::Detecting {
+                let mut payload = payload_of(packet, arrival, Carrier::Tcp, direction);
+                payload.bytes = bytes;
+                payload.length = bytes.len();
+                payload.at_start = at_start;
+                let before = detection.label();
+                match detector.recognise(&payload, detection) {
+                    Recognised::Protocol(label) => {
+                        *detected += u64::from(before.is_none());
+                        found = Some(label);
+                        if dns_labels.contains(&Some(label)) {
+                            *stream = Stream::Dns;
+                        } else {
+                            *stream = Stream::Unwanted;
+                            if arrival.described {
+                                detector.describe(label, &payload, detection, facts);
+                            }
+                        }
+                    }
+                    Recognised::More => return Want::Consumed(0),
+                    Recognised::Nothing if detection.is_given_up() => *stream = Stream::Unwanted,
+                    Recognised::Nothing => return Want::Consumed(bytes.len()),
+                }
+            }
+            match *stream {
+                Stream::Dns => {
+                    found = detection.label();
+                    Want::Consumed(dns.read_stream(bytes, side, &between))
+                }
+                _ => Want::Close,
+            }
+        };
+        let segment = Segment {
+            acknowledgement: (packet.tcp_flags & tcp_flag::ACK != 0).then_some(packet.tcp_acknowledgment),
+            ..Segment::from(packet)
+        };
+        reassembler.segment(tcp, id, observed.direction, &segment, arrival.timestamp_ns, &mut consumer);
+        found.or_else(|| detection.label().filter(|_| !packet.payload.is_empty()))
+    }
+
+    fn complete_facts(
+        &self,
+        packet: &Packet,
+        label: Option<Label>,
+        observed: Option<Observed>,
+        dns: &DnsReader,
+        facts: &mut Facts,
+    ) {
+        if dns.has_messages() {
+            dns.describe(facts);
+        }
+        match (label, observed) {
+            (Some(label), Some(observed)) => {
+                let detection = &self.flows.get(observed.id).state.detection;
+                if detection.label() == Some(label) {
+                    let Confidence(hundredths) = detection.confidence();
+                    facts.entry("confidence", |out| {
+                        out.extend_from_slice(&[
+                            b'0' + hundredths / 100,
+                            b'.',
+                            b'0' + hundredths / 10 % 10,
+                            b'0' + hundredths % 10,
+                        ]);
+                    });
+                    facts.put("method", detection.method().name().as_bytes());
+                }
+            }
+            (None, Some(_)) if !packet.payload.is_empty() && !dns.has_messages() => {
+                let hint = [packet.destination_port, packet.source_port].iter().find_map(|port| {
+                    let at = self.port_hints.binary_search_by_key(port, |(port, _)| *port).ok()?;
+                    name_of(self.port_hints.get(at)?.1)
+                });
+                if let Some(name) = hint {
+                    facts.put("port_hint", name.as_bytes());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends all flows.
+    pub(super) fn finish(&mut self) {
+        let Self { flows, traffic, reassembler, .. } = self;
+        flows.finish(&mut |flow, _| end_flow(reassembler, traffic, flow));
+    }
+
+    /// What was seen so far, as JSON.
+    pub(super) fn traffic_json(&self, top: usize) -> String {
+        let mut traffic = self.traffic.clone();
+        self.flows.for_each(|flow| add_flow(&mut traffic, flow));
+        let mut out = Vec::new();
+        out.extend_from_slice(b"{\"flows\":{");
+        for (number, (name, value)) in [
+            ("total", self.flows.created()),
+            ("active", self.flows.len() as u64),
+            ("expired", self.flows.expirations()),
+            ("evicted", self.flows.evictions()),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            out.extend_from_slice(if number > 0 { b",\"" } else { b"\"" });
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b"\":");
+            crate::wire::json::put_decimal(&mut out, value);
+        }
+        out.extend_from_slice(b"},");
+        traffic.put_json(top, &mut out);
+        out.push(b'}');
+        String::from_utf8(out).unwrap_or_default()
+    }
+}
+
+/// Index into [`Recognizer::dns_labels`].
+fn dns_kind(packet: &Packet) -> usize {
+    match dns_protocol_name(packet.source_port, packet.destination_port) {
+        "mDNS" => 1,
+        "LLMNR" => 2,
+        _ => 0,
+    }
+}
+
+fn adopt(state: &mut FlowState, label: Option<Label>, detected: &mut u64) {
+    if let Some(label) = label {
+        state.set_label(label, Confidence::VERY_HIGH, Method::Port);
+        *detected += 1;
+    }
+}
+
+fn name_of(label: Label) -> Option<&'static str> {
+    SIGNATURES.get(usize::from(label)).map(|signature| signature.name)
+}
+
+/// A name for the summary where nothing was recognised.
+fn shown(name: &'static str) -> &'static str {
+    if name.is_empty() { "unknown" } else { name }
+}
+
+fn end_flow(reassembler: &mut Reassembler, traffic: &mut Traffic, flow: &Flow<FlowData>) {
+    reassembler.release(&mut { flow.state.tcp }, flow.state.owner);
+    add_flow(traffic, flow);
+}
+
+fn add_flow(traffic: &mut Traffic, flow: &Flow<FlowData>) {
+    let amount = Amount {
+        packets: flow.packets.iter().map(|count| u64::from(*count)).sum(),
+        bytes: flow.bytes.iter().sum(),
+    };
+    let name = flow.state.detection.label().and_then(name_of);
+    traffic.add(name.unwrap_or_else(|| ip_protocol_name(flow.protocol()).unwrap_or("IP")), amount, 1);
+    let ((one, _), (other, _)) = (flow.source(), flow.destination());
+    traffic.add_hosts(one, other, amount);
+}
+
+fn payload_of<'a>(
+    packet: &'a Packet<'a>,
+    arrival: &Arrival,
+    carrier: Carrier,
+    direction: Direction,
+) -> Payload<'a> {
+    Payload {
+        bytes: packet.payload,
+        length: packet.payload_length as usize,
+        carrier,
+        source_port: packet.source_port,
+        destination_port: packet.destination_port,
+        ip: packet.ip.as_ref(),
+        direction,
+        at_start: false,
+        timestamp_ns: arrival.timestamp_ns,
+    }
+}
+
+/// A number for the tunnels that a packet is in; 0 for none.
+#[inline]
+fn tunnel_context(packet: &Packet) -> u64 {
+    packet.tunnels().iter().fold(0, |context: u64, tunnel| {
+        let layer = (tunnel.kind as u64 + 1) << 32 | u64::from(tunnel.id);
+        (context ^ layer).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+    })
+}

@@ -1,0 +1,28 @@
+//! EtherTypes that [`decode`](super::decode) knows (IANA).
+
+/// Values below this are no EtherTypes but lengths (IEEE 802.3).
+pub const LEAST: u16 = 1536;
+/// Internet Protocol version 4.
+pub const IPV4: u16 = 0x0800;
+/// Address Resolution Protocol; not decoded.
+pub const ARP: u16 = 0x0806;
+/// Transparent Ethernet bridging: an Ethernet frame (RFC 1701).
+pub const TRANSPARENT_ETHERNET: u16 = 0x6558;
+/// Customer VLAN tag, IEEE 802.1Q.
+pub const VLAN: u16 = 0x8100;
+/// Internet Protocol version 6.
+pub const IPV6: u16 = 0x86dd;
+/// Point-to-Point Protocol (RFC 2637).
+pub const PPP: u16 = 0x880b;
+/// MPLS label stack (RFC 5332).
+pub const MPLS: u16 = 0x8847;
+/// MPLS label stack, upstream-assigned or, formerly, multicast (RFC 5332).
+pub const MPLS_UPSTREAM: u16 = 0x8848;
+/// PPPoE session (RFC 2516).
+pub const PPPOE_SESSION: u16 = 0x8864;
+/// Service VLAN tag, IEEE 802.1ad.
+pub const SERVICE_VLAN: u16 = 0x88a8;
+/// Outer VLAN tag before IEEE 802.1ad.
+pub const OUTER_VLAN: u16 = 0x9100;
+/// Another outer VLAN tag before IEEE 802.1ad.
+pub const OUTER_VLAN_2: u16 = 0x9200;

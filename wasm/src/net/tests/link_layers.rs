@@ -1,0 +1,343 @@
+//! Link types, label stacks and sessions between link and network layer, and the transports beside UDP and TCP.
+
+use super::*;
+
+/// Address, control and EtherType of LLC with SNAP.
+fn snap(ethertype: u16, payload: &[u8]) -> Vec<u8> {
+    [&[0xaa, 0xaa, 3, 0, 0, 0][..], &ethertype.to_be_bytes(), payload].concat()
+}
+
+/// An IEEE 802.11 data frame with `between` after the first three addresses and the sequence control.
+fn wireless(control: [u8; 2], between: &[u8], payload: &[u8]) -> Vec<u8> {
+    let mut header = [0; 24];
+    header[..2].copy_from_slice(&control);
+    [&header[..], between, payload].concat()
+}
+
+fn radiotap(present_and_fields: &[u8], frame: &[u8]) -> Vec<u8> {
+    let [l0, l1] = (4 + present_and_fields.len() as u16).to_le_bytes();
+    [&[0, 0, l0, l1][..], present_and_fields, frame].concat()
+}
+
+fn pppoe(length: usize, session: &[u8]) -> Vec<u8> {
+    [&[0x11, 0, 0x12, 0x34][..], &(length as u16).to_be_bytes(), session].concat()
+}
+
+fn labels(count: usize, payload: &[u8]) -> Vec<u8> {
+    let mut stack: Vec<u8> = (0..count).flat_map(|_| [0x12, 0x34, 0x50, 64]).collect();
+    stack[count * 4 - 2] |= 1;
+    [&stack[..], payload].concat()
+}
+
+fn with(header: &[u8], payload: &[u8]) -> Vec<u8> {
+    [header, payload].concat()
+}
+
+/// `ip` behind everything that can carry it; `ppp` is its PPP protocol.
+fn carriers(ethertype: u16, ppp: u8, family: u8, ip: &[u8]) -> Vec<(&'static str, u32, Vec<u8>)> {
+    let llc = &snap(ethertype, ip)[..];
+    let data = &wireless([0x08, 1], &[], llc)[..];
+    let framed = &with(&[0xff, 3, 0, ppp], ip)[..];
+    let long_session = &pppoe(ip.len() + 2, &with(&[0, ppp], ip))[..];
+    let short_session = &pppoe(ip.len() + 1, &with(&[ppp], ip))[..];
+    let prism = |length: [u8; 4]| [&[0, 0, 0, 0x44][..], &length, &[0; 136], data].concat();
+    let frame = ethernet(ethertype, ip);
+    let nflog = |payload: [u8; 4]| {
+        let order = payload[0] == 0;
+        let attribute = if order { [0, 5, 0, 10, 9, 0, 0, 0] } else { [5, 0, 10, 0, 9, 0, 0, 0] };
+        [&[family, 0, 0, 1][..], &attribute, &payload, ip].concat()
+    };
+    let [p0, p1] = (4 + ip.len() as u16).to_be_bytes();
+    vec![
+        ("PPP", 9, with(&[0, ppp], ip)),
+        ("PPP, compressed", 9, with(&[ppp], ip)),
+        ("PPP, framed", 9, framed.to_vec()),
+        ("PPP in HDLC", 50, framed.to_vec()),
+        ("PPP in HDLC, MPLS", 50, with(&[0xff, 3, 2, 0x81], &labels(1, ip))),
+        ("Cisco HDLC as PPP", 50, [&[0x0f, 0][..], &ethertype.to_be_bytes(), ip].concat()),
+        ("Cisco HDLC", 104, [&[0x8f, 0][..], &ethertype.to_be_bytes(), ip].concat()),
+        ("PPPoE link", 51, long_session.to_vec()),
+        ("PPPoE session", 1, ethernet(0x8864, long_session)),
+        ("PPPoE, compressed", 1, ethernet(0x8864, short_session)),
+        ("PPPoE behind tags", 113, cooked_v1(0x8864, long_session)),
+        ("FDDI", 10, with(&[0x57, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 2], llc)),
+        ("802.11", 105, data.to_vec()),
+        ("802.11, four addresses", 105, wireless([0x08, 3], &[0; 6], llc)),
+        ("802.11, QoS", 105, wireless([0x88, 2], &[0, 0], llc)),
+        ("802.11, QoS and HT", 105, wireless([0x88, 0x82], &[0; 6], llc)),
+        ("802.11, QoS and four addresses", 105, wireless([0x88, 3], &[0; 8], llc)),
+        ("802.11, 802.1H", 105, patched(data.to_vec(), 29, &[0xf8])),
+        ("radiotap", 127, radiotap(&[0; 4], data)),
+        ("radiotap, flags", 127, radiotap(&[2, 0, 0, 0, 0x10, 0, 0, 0], data)),
+        (
+            "radiotap, padded frame",
+            127,
+            radiotap(&[2, 0, 0, 0, 0x20, 0, 0, 0], &wireless([0x88, 2], &[0, 0, 0, 0], llc)),
+        ),
+        (
+            "radiotap, padded frame, time and more words",
+            127,
+            radiotap(
+                &[&[3, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0][..], &[1; 8], &[0x20, 0]].concat(),
+                &wireless([0x88, 2], &[0, 0, 0, 0], llc),
+            ),
+        ),
+        ("Prism, little-endian", 119, prism([144, 0, 0, 0])),
+        ("Prism, big-endian", 119, prism([0, 0, 0, 144])),
+        ("AVS", 119, [&[0x80, 0x21, 0x10, 1, 0, 0, 0, 64][..], &[0; 56], data].concat()),
+        ("PFLOG", 117, [&[61, family][..], &[0; 62], ip].concat()),
+        ("NFLOG, little-endian", 239, nflog([p1, p0, 9, 0])),
+        ("NFLOG, big-endian", 239, nflog([p0, p1, 0, 9])),
+        ("MPLS", 1, ethernet(0x8847, &labels(1, ip))),
+        ("MPLS, three labels", 1, ethernet(0x8848, &labels(3, ip))),
+        ("MPLS, pseudowire", 1, ethernet(0x8847, &labels(2, &with(&[0, 0, 0, 1], &frame)))),
+        (
+            "MPLS, pseudowire without control word",
+            1,
+            ethernet(0x8847, &labels(2, &patched(frame.clone(), 0, &[0]))),
+        ),
+        (
+            "MPLS, tagged pseudowire",
+            1,
+            ethernet(0x8847, &labels(1, &with(&[0; 4], &ethernet(0x8100, &tag(5, ethertype, ip))))),
+        ),
+    ]
+}
+
+/// Everything that carries IP, with every transport, to be cut and damaged.
+pub(super) fn frames() -> Vec<(u32, Vec<u8>)> {
+    let sctp = sctp(TEXT);
+    let mut frames = Vec::new();
+    for ip in [ipv4(17, &udp(TEXT)), ipv4(132, &sctp), ipv4(136, &udp(TEXT))] {
+        frames.extend(carriers(IPV4, 0x21, 2, &ip));
+    }
+    for ip in [ipv6(6, &tcp(&[], TEXT)), ipv6(132, &sctp)] {
+        frames.extend(carriers(IPV6, 0x57, 10, &ip));
+    }
+    frames.into_iter().map(|(_, link_type, frame)| (link_type, frame)).collect()
+}
+
+#[test]
+fn reads_ip_behind_every_carrier() {
+    let cases =
+        [(IPV4, 0x21, 2, ipv4(17, &udp(TEXT)), UDP4), (IPV6, 0x57, 10, ipv6(6, &tcp(&[], TEXT)), TCP6)];
+    for (ethertype, ppp, family, ip, expected) in cases {
+        for (name, link_type, mut frame) in carriers(ethertype, ppp, family, &ip) {
+            assert!(link_type_is_known(link_type));
+            let packet = decode(link_type, &frame);
+            assert_eq!(summary(&packet), expected, "{name}");
+            assert_eq!(packet.link_length as usize, frame.len() - ip.len(), "{name}");
+            assert_eq!(packet.network_offset, packet.link_length, "{name}");
+            assert_sound(link_type, &frame);
+            frame.extend_from_slice(&[0; 18]);
+            assert_eq!(summary(&decode(link_type, &frame)), expected, "{name}, padded");
+        }
+    }
+}
+
+#[test]
+fn a_carrier_that_is_cut_yields_what_is_true_so_far() {
+    for (link_type, frame) in frames() {
+        let whole = decode(link_type, &frame);
+        for length in 0..frame.len() {
+            let packet = decode(link_type, &frame[..length]);
+            let what = format!("link type {link_type}, {length} of {}", summary(&whole));
+            assert_sound(link_type, &frame[..length]);
+            assert!(Faults::HEADER_CUT.contains(packet.faults), "{what}");
+            if packet.ip.is_some() {
+                assert_eq!(packet.ip.unwrap().source, whole.ip.unwrap().source, "{what}");
+                assert!(!packet.is_complete(), "{what}");
+            }
+            if packet.transport != Transport::None {
+                assert_eq!(
+                    (packet.transport, packet.source_port),
+                    (whole.transport, whole.source_port),
+                    "{what}"
+                );
+                assert!(whole.payload.starts_with(packet.payload), "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn leaves_what_carries_no_packet() {
+    let llc = &snap(IPV4, TEXT)[..];
+    let body = "'\\xaa\\xaa\\x03\\x00\\x00\\x00\\x08\\x00payload'";
+    let control_frame = |line: &str| format!("0000 {line}");
+    let whole = |frame: &[u8]| {
+        let text: String = frame.iter().flat_map(|byte| byte.escape_ascii()).map(char::from).collect();
+        format!("0000 '{text}'")
+    };
+    let unread = [
+        ("beacon", wireless([0x80, 0], &[], llc)),
+        ("acknowledgment", vec![0xd4, 0, 0, 0, 1, 2, 3, 4, 5, 6]),
+        ("null data", wireless([0x48, 1], &[], &[])),
+        ("QoS null data", wireless([0xc8, 1], &[0, 0], &[])),
+        ("protected", wireless([0x08, 0x41], &[], llc)),
+        ("another version", wireless([0x09, 1], &[], llc)),
+    ];
+    for (name, frame) in unread {
+        assert_eq!(summary(&decode(105, &frame)), whole(&frame), "{name}");
+    }
+    let later = patched(wireless([0x08, 1], &[], llc), 22, &[0x13]);
+    assert_eq!(summary(&decode(105, &later)), control_frame(body), "later fragment");
+    let aggregate = wireless([0x88, 1], &[0x80, 0], llc);
+    assert_eq!(summary(&decode(105, &aggregate)), control_frame(body), "aggregate");
+    check(&[
+        ("PPP, LCP", 9, with(&[0xff, 3, 0xc0, 0x21], TEXT), "0000 '\\xc0!payload'"),
+        ("PPP, empty", 9, vec![0xff, 3], "0000 '' HEADER_CUT"),
+        ("Cisco HDLC, keepalive", 104, with(&[0x8f, 0, 0x80, 0x35], TEXT), "8035 'payload'"),
+        (
+            "FDDI, station management",
+            10,
+            with(&[0x41, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], TEXT),
+            "0000 'payload'",
+        ),
+        (
+            "PPPoE discovery",
+            1,
+            ethernet(0x8863, &[0x11, 9, 0, 0, 0, 0]),
+            "8863 '\\x11\\t\\x00\\x00\\x00\\x00'",
+        ),
+        ("PPPoE, version", 51, vec![0x12, 0, 0, 0, 0, 1, 0x21], "0000 '\\x12\\x00\\x00\\x00\\x00\\x01!'"),
+        (
+            "PPPoE, LCP and padding",
+            1,
+            ethernet(0x8864, &pppoe(4, &[0xc0, 0x21, 9, 9, 0, 0])),
+            "8864 '\\xc0!\\t\\t'",
+        ),
+        (
+            "MPLS, associated channel",
+            1,
+            ethernet(0x8847, &labels(1, &[0x10, 0, 0, 7])),
+            "8847 '\\x10\\x00\\x00\\x07'",
+        ),
+        (
+            "MPLS, unknown pseudowire",
+            1,
+            ethernet(0x8847, &labels(1, &[0; 6])),
+            "8847 '\\x00\\x00\\x00\\x00\\x00\\x00'",
+        ),
+        ("MPLS, no payload", 1, ethernet(0x8847, &labels(1, &[])), "8847 '' HEADER_CUT"),
+        ("PFLOG, family", 117, [&[61, 99][..], &[0; 62], TEXT].concat(), "0000 'payload'"),
+        ("PFLOG, length", 117, vec![44, 2, 0], "0000 ',\\x02\\x00' LINK_LENGTH"),
+        ("NFLOG, family", 239, with(&[7, 0, 0, 0, 11, 0, 9, 0], TEXT), "0000 'payload'"),
+        ("NFLOG, length", 239, vec![2, 0, 0, 0, 3, 0, 9, 0], "0000 '\\x03\\x00\\t\\x00' LINK_LENGTH"),
+        ("NFLOG without packet", 239, vec![2, 0, 0, 0, 4, 0, 1, 0], "0000 '' HEADER_CUT"),
+        (
+            "radiotap, length",
+            127,
+            vec![0, 0, 7, 0, 0, 0, 0, 0],
+            "0000 '\\x00\\x00\\x07\\x00\\x00\\x00\\x00\\x00' LINK_LENGTH",
+        ),
+        (
+            "radiotap, length beyond",
+            127,
+            vec![0, 0, 9, 0, 0, 0, 0, 0],
+            "0000 '\\x00\\x00\\t\\x00\\x00\\x00\\x00\\x00' HEADER_CUT",
+        ),
+        ("Prism, length", 119, vec![0; 8], "0000 '\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00' LINK_LENGTH"),
+    ]);
+    let deep = ethernet(0x8847, &labels(17, &ipv4(17, &udp(TEXT))));
+    assert_eq!((decode(1, &deep).ip, decode(1, &deep).faults), (None, Faults::TOO_DEEP));
+    let endless: Vec<u8> = [&[2, 0, 0, 0][..], &[4, 0, 1, 0].repeat(100)].concat();
+    assert_eq!(decode(239, &endless).faults, Faults::TOO_DEEP);
+}
+
+#[test]
+fn leaves_the_payload_of_other_protocols_as_it_is() {
+    for protocol in [1, 2, 50, 58, 89, 103, 112] {
+        let mut frame = ethernet(IPV4, &ipv4(protocol, TEXT));
+        frame.extend_from_slice(&[0xff; 19]);
+        let expected = format!("0800 10.0.0.1>192.168.200.33 {protocol} other {protocol} 'payload'");
+        assert_eq!(summary(&decode(1, &frame)), expected);
+    }
+    for ethertype in [0x0806, 0x88cc, 0x888e] {
+        let frame = ethernet(0x8100, &tag(4, ethertype, TEXT));
+        assert_eq!(summary(&decode(1, &frame)), format!("{ethertype:04x} vlan[4] 'payload'"));
+    }
+}
+
+/// The common header and chunks.
+fn sctp(chunks: &[u8]) -> Vec<u8> {
+    [&[0xd4, 0x31, 0, 53, 1, 2, 3, 4, 0, 0, 0, 0][..], chunks].concat()
+}
+
+#[test]
+fn reads_sctp_and_udp_lite() {
+    let sctp4 = "0800 10.0.0.1>192.168.200.33 132 sctp 54321>53 'payload'";
+    let lite6 = "86dd 2001:db8::1>fe80::2 136 udp 54321>53 'payload'";
+    // A checksum coverage of 8 bytes and one of all do not change the length.
+    let lite = patched(udp(TEXT), 4, &[0, 8]);
+    check(&[
+        ("SCTP", 101, ipv4(132, &sctp(TEXT)), sctp4),
+        (
+            "SCTP behind an extension header",
+            101,
+            ipv6(0, &extension(132, 0, &sctp(TEXT))),
+            "86dd 2001:db8::1>fe80::2 132 sctp 54321>53 'payload'",
+        ),
+        (
+            "SCTP, short",
+            101,
+            ipv4(132, &sctp(&[])[..11]),
+            "0800 10.0.0.1>192.168.200.33 132 sctp 54321>53 '' SCTP_LENGTH",
+        ),
+        (
+            "SCTP, shorter than ports",
+            101,
+            ipv4(132, &[1, 2, 3]),
+            "0800 10.0.0.1>192.168.200.33 132 '\\x01\\x02\\x03' SCTP_LENGTH",
+        ),
+        ("UDP-Lite", 101, ipv6(136, &lite), lite6),
+        ("UDP-Lite, all covered", 101, ipv6(136, &patched(lite.clone(), 4, &[0, 0])), lite6),
+        (
+            "UDP-Lite, short",
+            101,
+            ipv6(136, &lite[..7]),
+            "86dd 2001:db8::1>fe80::2 136 udp 54321>53 '' UDP_LENGTH",
+        ),
+        (
+            "UDP-Lite, no tunnel",
+            101,
+            ipv4(136, &patched(udp(TEXT), 2, &[18, 181])),
+            "0800 10.0.0.1>192.168.200.33 136 udp 54321>4789 'payload'",
+        ),
+    ]);
+    let cut = ipv4(132, &sctp(TEXT));
+    let packet = decode(101, &cut[..30]);
+    assert_eq!(
+        (packet.transport, packet.destination_port, packet.faults),
+        (Transport::Sctp, 53, Faults::HEADER_CUT)
+    );
+}
+
+#[test]
+fn tells_acknowledgment_and_window() {
+    let segment = patched(tcp(&[], TEXT), 14, &[0xab, 0xcd]);
+    let frame = ethernet(IPV4, &ipv4(6, &segment));
+    let packet = decode(1, &frame);
+    assert_eq!((packet.tcp_acknowledgment, packet.tcp_window), (0x0909_0909, 0xabcd));
+    for (length, expected) in [(45, (0, 0)), (46, (0x0909_0909, 0)), (50, (0x0909_0909, 0xabcd))] {
+        let packet = decode(1, &frame[..length]);
+        assert_eq!((packet.tcp_acknowledgment, packet.tcp_window), expected, "{length} bytes");
+    }
+}
+
+#[test]
+fn reads_a_real_pppoe_session_behind_two_tags() {
+    let mut sessions = 0;
+    each_real_packet(|entry, link_type, frame| {
+        if entry.starts_with("pppoe-over-qinq.pcap") {
+            let packet = decode(link_type, frame);
+            assert_eq!((packet.transport, packet.vlans().len()), (Transport::Tcp, 2));
+            assert!(packet.source_port == 443 || packet.destination_port == 443);
+            let source = packet.ip.unwrap().source.to_string();
+            assert!(source == "1.1.1.1" || source == "2.2.2.2", "{source}");
+            assert_eq!((packet.faults, packet.link_length), (Faults::default(), 30));
+            sessions += 1;
+        }
+    });
+    assert!(sessions == 86 || sessions == 0, "{sessions}");
+}

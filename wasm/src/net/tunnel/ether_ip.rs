@@ -1,0 +1,14 @@
+//! EtherIP (RFC 3378): a version in front of an Ethernet frame.
+
+use super::{Content, Header, TunnelKind};
+use crate::net::Packet;
+
+/// Version 3 and reserved bits.
+const HEADER: [u8; 2] = [0x30, 0];
+
+pub(super) fn header(packet: &Packet<'_>) -> Option<Header> {
+    packet
+        .payload
+        .starts_with(&HEADER)
+        .then(|| packet.tunnel_header(TunnelKind::EtherIp, 0, HEADER.len(), Content::Ethernet))
+}
