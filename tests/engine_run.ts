@@ -11,6 +11,7 @@ import {
   type FilterSettings,
 } from "../src/engine/engine.ts";
 import { engineModule } from "../src/engine/module.js";
+import { defaultStreamOptions } from "../src/engine/stream_options.ts";
 import type { OutputKind } from "../src/engine/chunk.ts";
 
 Engine.load(engineModule);
@@ -47,6 +48,7 @@ export interface Run {
 /** All traffic, JSON only, with detection. */
 export function engine(options: RunOptions = {}): Engine {
   const made = new Engine({
+    ...defaultStreamOptions,
     outputs: ["json"],
     protocol: "all",
     dnsPorts: [53, 5353, 5355],
