@@ -1,6 +1,7 @@
 /**
  * `deno task bench [--json] [--capture FILE] [CASE...]`: measures, and asserts the answers of what it measures.
- * With `--json` one object per case: `case`, `packets`, `bytes`, `seconds`, `rss_mib`.
+ * With `--json` one object per case: `case`, `packets`, `bytes`, `seconds`, `rss_mib`, and `times_as_fast_as` where it
+ * is compared with other programs.
  *
  * @module
  */
@@ -9,9 +10,14 @@ import assert from "node:assert/strict";
 import { parseArgs } from "node:util";
 import type { OutputKind } from "../src/engine/chunk.ts";
 import { Engine, type EngineCounters } from "../src/engine/engine.ts";
+import type { NoFilterPolicy } from "../src/engine/filter.ts";
 import { engineModule } from "../src/engine/module.js";
+import { defaultStreamOptions } from "../src/engine/stream_options.ts";
+import type { Traffic } from "../src/engine/traffic.ts";
 import { OperatorError } from "../src/runtime/operator_error.ts";
 import { type CaptureUnderTest, givenCapture, madeCapture } from "./capture_under_test.ts";
+import { installedPeers, secondsOf } from "./peers.ts";
+import { runSniff, type SniffRun } from "./sniff_process.ts";
 
 /** One measurement. */
 interface Measurement {
@@ -21,6 +27,8 @@ interface Measurement {
   readonly seconds: number;
   /** Most bytes that the measured process held; undefined when it was this one. */
   readonly rssBytes?: number;
+  /** Packets per second by those of other programs. */
+  readonly ratios?: Readonly<Record<string, number>>;
 }
 
 interface Case {
@@ -30,18 +38,46 @@ interface Case {
 }
 
 const BLOCK = 1 << 20;
+/** Answers must not depend on where blocks end. */
+const OTHER_BLOCKS = [64 << 10, 1_000_003] as const;
+/** Whole processes are run so often; the median counts. */
+const PROCESS_RUNS = 3;
+
+/** How an engine is run. */
+interface EngineSetup {
+  readonly protocol: "all" | "dns";
+  readonly outputs: readonly OutputKind[];
+  /** Without filters: everything is kept, or nothing. */
+  readonly policy: NoFilterPolicy;
+}
+
+function setup(
+  protocol: "all" | "dns",
+  outputs: readonly OutputKind[],
+  policy: NoFilterPolicy = "allow",
+): EngineSetup {
+  return { protocol, outputs, policy };
+}
 
 const cases: readonly Case[] = [
-  engineCase("engine", "file > engine > null sink, all traffic", "all", []),
+  engineCase("engine", "file > engine > null sink, all traffic", setup("all", [])),
   engineCase(
     "engine-dns",
     "file > engine > null sink, DNS ports: full parse and tunnelling score",
-    "dns",
-    [],
+    setup("dns", []),
   ),
-  engineCase("engine-wire", "file > engine > CapturedPacket, all traffic", "all", ["wire"]),
-  engineCase("engine-json", "file > engine > JSON lines, all traffic", "all", ["json"]),
-  engineCase("engine-pcap", "file > engine > capture file, all traffic", "all", ["pcap"]),
+  engineCase(
+    "generic-hunt",
+    "file > engine, all traffic with detection, no filter wants it",
+    setup("all", ["wire"], "deny"),
+  ),
+  engineCase(
+    "generic-hunt-wire",
+    "file > engine > CapturedPacket, all traffic with detection",
+    setup("all", ["wire"]),
+  ),
+  engineCase("engine-json", "file > engine > JSON lines, all traffic", setup("all", ["json"])),
+  engineCase("engine-pcap", "file > engine > capture file, all traffic", setup("all", ["pcap"])),
   {
     name: "batches",
     what: "PacketBatch messages > engine > JSON lines, as a processor does it",
@@ -50,12 +86,12 @@ const cases: readonly Case[] = [
   {
     name: "sniff-quiet",
     what: "whole process: sniff --quiet",
-    run: (capture) => measureSniff(capture, ["--quiet"]),
+    run: (capture) => measureSniff(capture, ["--quiet"], true),
   },
   {
     name: "sniff-json",
     what: "whole process: sniff --json to a file",
-    run: (capture) => measureSniff(capture, ["--json"]),
+    run: (capture) => measureSniff(capture, [], false),
   },
 ];
 
@@ -91,57 +127,64 @@ async function main(): Promise<void> {
 }
 
 function report(one: Case, measurement: Measurement, json: boolean): void {
-  const { packets, bytes, seconds } = measurement;
+  const { packets, bytes, seconds, ratios } = measurement;
   const rssMib = Math.round((measurement.rssBytes ?? Deno.memoryUsage().rss) / 2 ** 20);
   if (json) {
-    console.log(JSON.stringify({ case: one.name, packets, bytes, seconds, rss_mib: rssMib }));
+    const figures = { case: one.name, packets, bytes, seconds, rss_mib: rssMib };
+    console.log(JSON.stringify({ ...figures, ...ratios === undefined ? {} : { times_as_fast_as: ratios } }));
     return;
   }
   const rate = (packets / seconds / 1e6).toFixed(2).padStart(7);
   const gigabits = (bytes * 8 / seconds / 1e9).toFixed(2).padStart(7);
   const each = (seconds * 1e9 / packets).toFixed(0).padStart(6);
+  const name = one.name.padEnd(17);
   console.log(
-    `${
-      one.name.padEnd(12)
-    } ${rate} Mpackets/s ${gigabits} Gbit/s ${each} ns/packet ${rssMib} MiB  (${one.what})`,
+    `${name} ${rate} Mpackets/s ${gigabits} Gbit/s ${each} ns/packet ${rssMib} MiB  (${one.what})`,
   );
+  for (const [peer, ratio] of Object.entries(ratios ?? {})) {
+    console.log(`${"".padEnd(17)} ${ratio.toFixed(2).padStart(7)} times as fast as ${peer}`);
+  }
 }
 
-function engineCase(name: string, what: string, protocol: "all" | "dns", outputs: OutputKind[]): Case {
+function engineCase(name: string, what: string, how: EngineSetup): Case {
   return {
     name,
     what,
     run(capture) {
       warmPageCache(capture.path);
-      // The same counters whatever the block size, and as many records as the file has.
-      const small = runEngine(capture.path, protocol, outputs, 64 << 10);
-      const measured = runEngine(capture.path, protocol, outputs, BLOCK);
-      assert.deepEqual(measured.counters, small.counters);
-      if (capture.packets !== undefined) assert.equal(measured.counters.packets, capture.packets);
-      if (outputs.length > 0) assert.equal(measured.rendered, measured.counters.kept);
-      return {
-        packets: measured.counters.packets ?? 0,
-        bytes: measured.counters.bytes ?? 0,
-        seconds: measured.seconds,
-      };
+      const measured = checkedRun(capture, how);
+      const { packets = 0, bytes = 0, kept } = measured.counters;
+      if (how.outputs.length > 0) assert.equal(measured.rendered, kept);
+      if (how.policy === "deny") assert.equal(kept, 0);
+      return { packets, bytes, seconds: measured.seconds };
     },
   };
 }
 
+/** A run that gives the same whatever the block size, and as many packets as the file has records. */
+function checkedRun(capture: CaptureUnderTest, how: EngineSetup): EngineRun {
+  const others = OTHER_BLOCKS.map((block) => runEngine(capture.path, how, block));
+  const measured = runEngine(capture.path, how, BLOCK);
+  for (const { counters, traffic } of others) {
+    assert.deepEqual(counters, measured.counters);
+    assert.deepEqual(traffic, measured.traffic);
+  }
+  if (capture.packets !== undefined) assert.equal(measured.counters.packets, capture.packets);
+  const { protocols } = measured.traffic;
+  assert.equal(protocols.reduce((sum, one) => sum + one.packets, 0), measured.counters.packets);
+  return measured;
+}
+
 interface EngineRun {
   readonly counters: EngineCounters;
+  readonly traffic: Traffic;
   /** Packets in the outputs, counted from the outputs. */
   readonly rendered: number;
   readonly seconds: number;
 }
 
-function runEngine(
-  path: string,
-  protocol: "all" | "dns",
-  outputs: readonly OutputKind[],
-  block: number,
-): EngineRun {
-  const engine = newEngine(protocol, outputs);
+function runEngine(path: string, how: EngineSetup, block: number): EngineRun {
+  const engine = newEngine(how);
   const file = Deno.openSync(path);
   const input = engine.openInput(path, "");
   let rendered = 0;
@@ -151,13 +194,16 @@ function runEngine(
     more = engine.process(input, bytes ?? 0, bytes === null);
     rendered += engine.take().packets;
   }
+  engine.finish();
+  rendered += engine.take().packets;
   const seconds = (performance.now() - start) / 1000;
   file.close();
-  return { counters: engine.counters(), rendered, seconds };
+  return { counters: engine.counters(), traffic: engine.traffic(10), rendered, seconds };
 }
 
-function newEngine(protocol: "all" | "dns", outputs: readonly OutputKind[]): Engine {
-  return new Engine({
+function newEngine({ protocol, outputs, policy }: EngineSetup): Engine {
+  const engine = new Engine({
+    ...defaultStreamOptions,
     outputs,
     protocol,
     dnsPorts: [53],
@@ -167,20 +213,20 @@ function newEngine(protocol: "all" | "dns", outputs: readonly OutputKind[]): Eng
     batchBytes: 1 << 20,
     limit: 0,
   });
+  engine.setFilters({ filters: [], noFilterPolicy: policy, localDomains: [] });
+  return engine;
 }
 
 /** Captured packets as a hunter sends them, then read as a processor reads them. */
 function measureBatches(capture: CaptureUnderTest): Measurement {
-  const sender = newEngine("all", ["wire"]);
-  const receiver = newEngine("all", ["json"]);
+  const sender = newEngine(setup("all", ["wire"]));
+  const receiver = newEngine(setup("all", ["json"]));
   const file = Deno.openSync(capture.path);
   const input = sender.openInput(capture.path, "");
   let milliseconds = 0;
   let packets = 0;
   let bytes = 0;
-  for (let more = true; more;) {
-    const read = file.readSync(sender.inbox(BLOCK));
-    more = sender.process(input, read ?? 0, read === null);
+  const pass = () => {
     for (const piece of sender.take().wire ?? []) {
       const start = performance.now();
       const info = receiver.processBatch(piece.bytes);
@@ -190,59 +236,48 @@ function measureBatches(capture: CaptureUnderTest): Measurement {
       packets += info.packets;
       bytes += info.bytes;
     }
+  };
+  for (let more = true; more;) {
+    const read = file.readSync(sender.inbox(BLOCK));
+    more = sender.process(input, read ?? 0, read === null);
+    pass();
   }
+  sender.finish();
+  pass();
   file.close();
   assert.equal(packets, sender.counters().kept);
   return { packets, bytes, seconds: milliseconds / 1000 };
 }
 
-async function measureSniff(capture: CaptureUnderTest, flags: readonly string[]): Promise<Measurement> {
-  warmPageCache(capture.path);
-  const output = Deno.makeTempFileSync({ prefix: "caracal-bench-" });
-  const program = new URL("../main.ts", import.meta.url).pathname;
-  const deno = [Deno.execPath(), "run", "--no-prompt", "--allow-ffi", "--allow-read", program];
-  // The shell gives standard output to the file, and its place to the program.
-  const command = new Deno.Command("sh", {
-    args: [
-      "-c",
-      'out=$1; shift; exec "$@" >"$out"',
-      "sh",
-      output,
-      ...deno,
-      "sniff",
-      "-r",
-      capture.path,
-      ...flags,
-    ],
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  });
-  const start = performance.now();
-  const child = command.spawn();
-  let rssBytes = 0;
-  const watch = setInterval(() => rssBytes = Math.max(rssBytes, peakOf(child.pid)), 20);
-  const [stderr, status] = await Promise.all([new Response(child.stderr).text(), child.status]);
-  const seconds = (performance.now() - start) / 1000;
-  clearInterval(watch);
-  Deno.removeSync(output);
-  assert.equal(status.code, 0, stderr);
-  const engine = runEngine(capture.path, "all", [], BLOCK).counters;
-  const told = Number(
-    /^[^0-9]*([0-9,]+) packets|"packets":([0-9]+)/m.exec(stderr)?.slice(1).find(Boolean)?.replaceAll(",", ""),
-  );
-  assert.equal(told, engine.packets, stderr);
-  return { packets: told, bytes: engine.bytes ?? 0, seconds, rssBytes };
-}
-
-/** Most bytes that a process has held so far; 0 where the system does not tell. */
-function peakOf(pid: number): number {
-  try {
-    const [, kilobytes] = /^VmHWM:\s+(\d+) kB/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`)) ?? [];
-    return Number(kilobytes ?? 0) * 1024;
-  } catch {
-    return 0;
+/** Several runs, each with the answer of the engine alone; with `compare`, other programs run between them. */
+async function measureSniff(
+  capture: CaptureUnderTest,
+  flags: readonly string[],
+  compare: boolean,
+): Promise<Measurement> {
+  const { counters, traffic } = checkedRun(capture, setup("all", []));
+  const runs: SniffRun[] = [];
+  const peers = compare ? installedPeers() : [];
+  const peerRates: [name: string, packetsPerSecond: number][] = [];
+  while (runs.length < PROCESS_RUNS || peers.length > 0) {
+    warmPageCache(capture.path);
+    const run = await runSniff(capture.path, flags);
+    const { packets, bytes, flows, protocols } = run.summary;
+    assert.deepEqual({ packets, bytes }, { packets: counters.packets, bytes: counters.bytes });
+    const { detected: _, ...counts } = flows;
+    assert.deepEqual({ flows: counts, protocols }, { flows: traffic.flows, protocols: traffic.protocols });
+    runs.push(run);
+    const peer = peers.shift();
+    if (peer === undefined) continue;
+    warmPageCache(capture.path);
+    const seconds = await secondsOf(peer, capture.path);
+    peerRates.push([peer.name, Math.min(packets, peer.packets ?? packets) / seconds]);
   }
+  const median = runs.toSorted((one, other) => one.seconds - other.seconds)[runs.length >> 1];
+  assert.ok(median);
+  const { seconds, rssBytes, summary: { packets, bytes } } = median;
+  const ratios = Object.fromEntries(peerRates.map(([name, rate]) => [name, packets / seconds / rate]));
+  return { packets, bytes, seconds, rssBytes, ...compare ? { ratios } : {} };
 }
 
 /** Idle machines drop cached pages. */

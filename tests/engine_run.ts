@@ -11,6 +11,8 @@ import {
   type FilterSettings,
 } from "../src/engine/engine.ts";
 import { engineModule } from "../src/engine/module.js";
+import { defaultStreamOptions } from "../src/engine/stream_options.ts";
+import type { Traffic } from "../src/engine/traffic.ts";
 import type { OutputKind } from "../src/engine/chunk.ts";
 
 Engine.load(engineModule);
@@ -42,11 +44,14 @@ export interface Run {
   /** Packets and bytes, as the chunks counted them. */
   readonly packets: number;
   readonly bytes: number;
+  /** All that the engine read so far. */
+  readonly traffic: Traffic;
 }
 
 /** All traffic, JSON only, with detection. */
 export function engine(options: RunOptions = {}): Engine {
   const made = new Engine({
+    ...defaultStreamOptions,
     outputs: ["json"],
     protocol: "all",
     dnsPorts: [53, 5353, 5355],
@@ -69,19 +74,12 @@ export function run(capture: Uint8Array, options: RunOptions = {}): Run {
   return runOn(engine(options), capture, options);
 }
 
-/** Runs an engine over one more capture. Counters are the engine's, since it was created. */
+/** Runs an engine over one more capture, and gives up what it holds of it. Counters are the engine's, since it was created. */
 export function runOn(engine: Engine, capture: Uint8Array, options: RunOptions = {}): Run {
   const parts: Record<OutputKind, Uint8Array[]> = { wire: [], json: [], text: [], pcap: [] };
   const pieces: number[] = [];
   let [packets, bytes, position, pcapLinkType] = [0, 0, 0, 0];
-  const input = engine.openInput("capture", options.interfaceName ?? "");
-  for (let more = true; more;) {
-    const size = Math.min(options.blockSize?.() ?? capture.length, capture.length - position);
-    engine.inbox(size).set(capture.subarray(position, position + size));
-    position += size;
-    const atEnd = position === capture.length;
-    more = engine.process(input, size, atEnd);
-    assert.ok(!(atEnd && more), "more wanted behind the end");
+  const collect = () => {
     const chunk = engine.take();
     packets += chunk.packets;
     bytes += chunk.bytes;
@@ -94,7 +92,19 @@ export function runOn(engine: Engine, capture: Uint8Array, options: RunOptions =
       const written = chunk[kind];
       if (written !== undefined) parts[kind].push(written);
     }
+  };
+  const input = engine.openInput("capture", options.interfaceName ?? "");
+  for (let more = true; more;) {
+    const size = Math.min(options.blockSize?.() ?? capture.length, capture.length - position);
+    engine.inbox(size).set(capture.subarray(position, position + size));
+    position += size;
+    const atEnd = position === capture.length;
+    more = engine.process(input, size, atEnd);
+    assert.ok(!(atEnd && more), "more wanted behind the end");
+    collect();
   }
+  engine.finish();
+  collect();
   const utf8 = (blocks: Uint8Array[]) => new TextDecoder("utf-8", { fatal: true }).decode(concat(blocks));
   return {
     wire: concat(parts.wire),
@@ -107,6 +117,7 @@ export function runOn(engine: Engine, capture: Uint8Array, options: RunOptions =
     notices: engine.takeNotices(),
     packets,
     bytes,
+    traffic: engine.traffic(10),
   };
 }
 

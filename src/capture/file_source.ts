@@ -35,6 +35,7 @@ export class FileSource implements Source {
   readonly live = false;
 
   readonly #path: string;
+  #bytesRead = 0;
   #input: Input | undefined;
   /** The plain file, when {@link readSync} may be used. */
   #file: Deno.FsFile | undefined;
@@ -59,6 +60,10 @@ export class FileSource implements Source {
   /** Known once it is open. */
   get direct(): boolean {
     return this.#file !== undefined;
+  }
+
+  get bytesRead(): number {
+    return this.#bytesRead;
   }
 
   async open(): Promise<void> {
@@ -120,7 +125,9 @@ export class FileSource implements Source {
   readSync(into: Uint8Array): number | null {
     if (this.#file === undefined) throw new OperatorError(`${this.name} cannot be read directly`);
     try {
-      return this.#file.readSync(into);
+      const length = this.#file.readSync(into);
+      this.#bytesRead += length ?? 0;
+      return length;
     } catch (error) {
       throw this.#readError(error);
     }
@@ -166,7 +173,9 @@ export class FileSource implements Source {
 
   async #readSome(input: Input, into: Uint8Array): Promise<number | null> {
     try {
-      return await input.read(into);
+      const length = await input.read(into);
+      this.#bytesRead += length ?? 0;
+      return length;
     } catch (error) {
       if (this.#closed) return null;
       throw this.#readError(error);
@@ -193,6 +202,7 @@ export class FileSource implements Source {
     // What the last piece decodes to before the damage is lost: go over it again in smaller ones.
     for (const pieceSize of this.#seekable === undefined || run.exhausted ? [] : [256, 1]) {
       this.#seekable?.seekSync(0, Deno.SeekMode.Start);
+      this.#bytesRead = 0;
       const given = run.given;
       run = new Gunzip(read, empty, { from: run.lastPieceAt, size: pieceSize });
       yield* dropFirst(run.blocks(), given);

@@ -36,6 +36,7 @@ export class LiveSource implements Source {
   readonly name: string;
   readonly interfaceName: string;
   readonly live = true;
+  readonly bytesRead = 0;
   readonly direct = false;
 
   readonly #options: CaptureOptions;

@@ -24,6 +24,9 @@ export interface Source {
   /** True when `readSync` may be used: a plain file. */
   readonly direct: boolean;
 
+  /** Bytes taken from the file so far, as they are stored: compressed ones, if they are. 0 for an interface. */
+  readonly bytesRead: number;
+
   /** Opens the source. Throws OperatorError. */
   open(): Promise<void>;
   /** Fills the start of `into`; the bytes read, or null at the end. Only when `direct`. Throws OperatorError. */

@@ -2,6 +2,7 @@ import type { Settings } from "../config/settings.ts";
 import { type ExitCode, OperatorError } from "../runtime/operator_error.ts";
 import { configureLog, logger } from "../telemetry/log.ts";
 import { parseCommandLine } from "./program.ts";
+import { standardError } from "./status_line.ts";
 
 /** Runs the program with its arguments (without its name) and returns the exit code. */
 export async function main(args: string[]): Promise<ExitCode> {
@@ -11,7 +12,7 @@ export async function main(args: string[]): Promise<ExitCode> {
       await Deno.stdout.write(new TextEncoder().encode(invocation.text));
       return invocation.exitCode;
     }
-    configureLog({ json: invocation.settings.jsonSummary });
+    configureLog({ json: invocation.settings.jsonSummary, write: (line) => standardError.print(line) });
     for (const warning of invocation.warnings) logger("config").warn(warning);
     return await run(invocation.settings);
   } catch (error) {

@@ -197,7 +197,9 @@ Deno.test("command line: -c before and after the command, the last wins", async 
       const invocation = await parse(line);
       assert.ok(invocation.kind === "run");
       assert.equal(invocation.settings.count, 5);
-      assert.deepEqual(invocation.warnings, [`${path}: these keys have no effect yet: voip (line 2)`]);
+      assert.deepEqual(invocation.warnings, [
+        `${path}: these keys have no effect yet: voip.max_streams (line 2)`,
+      ]);
     }
   } finally {
     await Deno.remove(path);

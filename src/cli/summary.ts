@@ -1,4 +1,10 @@
+import type { ProtocolTraffic, Talker, Traffic } from "../engine/traffic.ts";
 import type { Progress } from "../pipeline/progress.ts";
+import { bitRateText, grouped, percentText, secondsText } from "./number_text.ts";
+import { textTable } from "./text_table.ts";
+
+/** Protocols that the text shows each in a row of its own. */
+const PROTOCOL_ROWS = 20;
 
 /** What a run came to, for the operator. Counts are packets unless they say otherwise. */
 export interface Summary {
@@ -22,15 +28,29 @@ export interface Summary {
   readonly rejected: Readonly<Record<string, number>>;
   /** Oddities that were read over, by kind. */
   readonly faults: Readonly<Record<string, number>>;
+  /** What was put together of IP fragments: neither lost nor odd. The faults have what could not be. */
+  readonly reassembly: Readonly<Record<string, number>>;
+  /** Packets that came through a tunnel, and those that it was taken off. */
+  readonly tunnels: Readonly<Record<string, number>>;
+  /** The flow table, in flows; `detected` are those whose protocol was recognised. */
+  readonly flows: Readonly<Record<string, number>>;
+  /** All packets read, by protocol, most bytes first. */
+  readonly protocols: readonly ProtocolTraffic[];
+  /** The addresses that sent and received most bytes. */
+  readonly top_talkers: readonly Talker[];
   /** DNS messages parsed, and responses that were matched with their query. */
   readonly dns: Readonly<Record<string, number>>;
   /** Packets on their way to a processor, by what became of them; only with a processor elsewhere. */
   readonly delivery?: Readonly<Record<string, number>>;
 }
 
-/** Makes the summary of a run of `seconds`. `lost` are drops behind the pipeline, by reason. */
+/**
+ * Makes the summary of a run of `seconds`. `lost` are drops behind the pipeline, by reason. Without drops, `packets`
+ * are `kept`, all of `rejected` and the `fragments_merged`, less the `datagrams_rebuilt` of them.
+ */
 export function summarize(
   progress: Progress,
+  traffic: Traffic,
   seconds: number,
   lost: Readonly<Record<string, number>> = {},
   delivery?: Readonly<Record<string, number>>,
@@ -73,9 +93,31 @@ export function summarize(
       bad_lengths: count("bad_lengths"),
       empty_packets: count("empty_packets"),
       dns_partial: count("dns_partial"),
+      fragments_given_up: count("fragments_given_up"),
+      fragment_overlaps: count("fragment_overlaps"),
+      reassembly_gaps: count("reassembly_gaps"),
+      reassembly_skipped_bytes: count("reassembly_skipped_bytes"),
+      reassembly_discarded_bytes: count("reassembly_discarded_bytes"),
       capture_restarts: progress.restarts,
-      evictions: count("dns_query_evictions") + count("dns_domain_evictions") + count("fragment_evictions"),
+      evictions: sumOf(
+        ...["dns_query", "dns_domain", "fragment", "flow", "reassembly"].map((table) =>
+          count(`${table}_evictions`)
+        ),
+      ),
     },
+    reassembly: {
+      fragments_merged: count("fragments_merged"),
+      datagrams_rebuilt: count("datagrams_rebuilt"),
+      fragment_duplicates: count("fragment_duplicates"),
+    },
+    tunnels: {
+      packets: count("tunnelled_packets"),
+      vxlan_decapsulated: count("vxlan_decapsulated"),
+      esp_null_decapsulated: count("esp_null_decapsulated"),
+    },
+    flows: { ...traffic.flows, detected: count("detected_flows") },
+    protocols: traffic.protocols,
+    top_talkers: traffic.top_talkers,
     dns: { messages: count("dns_messages"), correlated: count("dns_correlated") },
     ...(delivery === undefined ? {} : { delivery }),
   };
@@ -94,13 +136,27 @@ const words: Readonly<Record<string, string>> = {
   dns_partial: "DNS messages read in part",
   bad_lengths: "wrong lengths",
   evictions: "table entries displaced",
+  fragments_given_up: "incomplete fragments",
+  fragment_overlaps: "overlapping fragments",
+  reassembly_gaps: "gaps in TCP streams",
+  reassembly_skipped_bytes: "bytes missing there",
+  reassembly_discarded_bytes: "bytes of TCP streams that found no room",
+  fragments_merged: "fragments",
+  datagrams_rebuilt: "into datagrams",
+  fragment_duplicates: "repeated fragments",
+  detected: "recognised",
 };
 
-/** The summary as a few lines of text; counts that are zero are left out, but for drops as a whole. */
-export function summaryText(summary: Summary): string {
+/**
+ * The summary as lines of text, then tables of protocols and of addresses, `width` characters wide at most; counts that
+ * are zero are left out, but for drops as a whole.
+ */
+export function summaryText(summary: Summary, width = Infinity): string {
   const lines = [
-    `${grouped(summary.packets)} packets, ${grouped(summary.bytes)} bytes in ${seconds(summary.seconds)} ` +
-    `(${grouped(summary.packets_per_second)} packets/s, ${bitRate(summary.bits_per_second)})`,
+    `${grouped(summary.packets)} packets, ${grouped(summary.bytes)} bytes in ${
+      secondsText(summary.seconds)
+    } ` +
+    `(${grouped(summary.packets_per_second)} packets/s, ${bitRateText(summary.bits_per_second)})`,
     `${grouped(summary.kept)} kept${listed("; left out: ", summary.rejected)}` +
     listed("; DNS: ", summary.dns),
     listed("", summary.drops) === "" ? "0 dropped" : `dropped${listed(": ", summary.drops)}`,
@@ -108,9 +164,16 @@ export function summaryText(summary: Summary): string {
   if (summary.delivery !== undefined) {
     lines.push(`delivery${listed(": ", summary.delivery) || ": nothing sent"}`);
   }
-  const faults = listed("oddities in the input: ", summary.faults);
-  if (faults !== "") lines.push(faults);
-  return lines.join("\n") + "\n";
+  const more = [
+    listed("put together: ", summary.reassembly),
+    listed("in tunnels: ", summary.tunnels),
+    listed("flows: ", summary.flows),
+    listed("oddities in the input: ", summary.faults),
+  ].filter((line) => line !== "");
+  const tables = [protocolTable(summary, width), talkerTable(summary, width)].flatMap((table) =>
+    table.length > 0 ? ["", ...table] : []
+  );
+  return [...lines, ...more, ...tables].join("\n") + "\n";
 }
 
 function listed(lead: string, counts: Readonly<Record<string, number>>): string {
@@ -120,16 +183,47 @@ function listed(lead: string, counts: Readonly<Record<string, number>>): string 
     told.map(([name, count]) => `${words[name] ?? name.replaceAll("_", " ")} ${grouped(count)}`).join(", ");
 }
 
-function grouped(count: number): string {
-  return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
+function protocolTable({ protocols, packets, bytes }: Summary, width: number): string[] {
+  if (protocols.length === 0) return [];
+  const rest = protocols.slice(PROTOCOL_ROWS);
+  const rows = protocols.slice(0, PROTOCOL_ROWS);
+  if (rest.length > 0) {
+    rows.push({
+      protocol: `${rest.length} more`,
+      packets: sumOf(...rest.map((one) => one.packets)),
+      bytes: sumOf(...rest.map((one) => one.bytes)),
+      flows: sumOf(...rest.map((one) => one.flows)),
+    });
+  }
+  // Records may be empty.
+  const share = (row: ProtocolTraffic) =>
+    bytes > 0 ? percentText(row.bytes, bytes) : percentText(row.packets, packets);
+  return textTable<ProtocolTraffic>(
+    [
+      { name: "protocol", text: (row) => row.protocol, align: "left" },
+      { name: "packets", text: (row) => grouped(row.packets), align: "right", dropOrder: 2 },
+      { name: "bytes", text: (row) => grouped(row.bytes), align: "right" },
+      { name: "flows", text: (row) => grouped(row.flows), align: "right", dropOrder: 3 },
+      { name: "share", text: share, align: "right", dropOrder: 1 },
+    ],
+    rows,
+    width,
+  );
 }
 
-function seconds(value: number): string {
-  return value < 10 ? `${value.toFixed(3)} s` : `${value.toFixed(1)} s`;
+function talkerTable({ top_talkers }: Summary, width: number): string[] {
+  if (top_talkers.length === 0) return [];
+  return textTable<Talker>(
+    [
+      { name: "top talkers", text: (row) => row.address, align: "left" },
+      { name: "packets", text: (row) => grouped(row.packets), align: "right", dropOrder: 1 },
+      { name: "bytes", text: (row) => grouped(row.bytes), align: "right" },
+    ],
+    top_talkers,
+    width,
+  );
 }
 
-function bitRate(bitsPerSecond: number): string {
-  if (bitsPerSecond >= 1e9) return `${(bitsPerSecond / 1e9).toFixed(2)} Gbit/s`;
-  if (bitsPerSecond >= 1e6) return `${(bitsPerSecond / 1e6).toFixed(1)} Mbit/s`;
-  return `${(bitsPerSecond / 1e3).toFixed(1)} kbit/s`;
+function sumOf(...counts: number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0);
 }

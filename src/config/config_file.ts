@@ -36,12 +36,17 @@ export interface ConfigFile {
 }
 
 /** All section names: `hunter`, `hunter.tls`, ... */
-const sections: ReadonlySet<string> = new Set(
-  [...flagByKey.keys(), ...inertKeys].flatMap((key) => {
+const sections = sectionsOf([...flagByKey.keys(), ...inertKeys]);
+
+/** Those with a key that has an effect. */
+const sectionsOfFlags = sectionsOf([...flagByKey.keys()]);
+
+function sectionsOf(keys: readonly string[]): ReadonlySet<string> {
+  return new Set(keys.flatMap((key) => {
     const parts = key.split(".").slice(0, -1);
     return parts.map((_, index) => parts.slice(0, index + 1).join("."));
-  }),
-);
+  }));
+}
 
 /**
  * Reads the text of a configuration file (YAML, and so JSON). Keys are compared without regard to case, and may be
@@ -128,7 +133,8 @@ class Reader {
 
   #enter(written: string, value: unknown, line: number): void {
     if (isNothing(value)) return;
-    const inert = inertEntry(written.toLowerCase()) !== undefined;
+    const section = written.toLowerCase();
+    const inert = !sectionsOfFlags.has(section) && inertEntry(section) !== undefined;
     if (inert) this.#withoutEffect.push(`${written} (line ${line})`);
     else if (isMap(value)) this.#readSection(value, `${written}.`);
     else throw this.#error(line, written, "is a section, and needs keys below it");

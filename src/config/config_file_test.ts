@@ -198,6 +198,7 @@ sniff:
   vif_name: lc0
 voip:
   max_goroutines: 1000
+  tcp_opening_timeout: 5m
   plugin_paths: []
 watch:
   node_history: []
@@ -210,13 +211,15 @@ security:
 Deno.test("config file: lippycat's is accepted, with one line about what has no effect", () => {
   const { entries, warnings } = parseConfigFile("lippycat.yaml", lippycatExample);
   assert.deepEqual(entries.get("hunter.interfaces")?.texts, ["eth0", "eth1"]);
+  assert.deepEqual(entries.get("voip.tcp_opening_timeout")?.texts, ["5m"]);
   assert.deepEqual(entries.get("tap.tap_id"), { key: "tap.tap_id", texts: ["tap-1"], line: 41 });
   assert.deepEqual(warnings, [
-    "lippycat.yaml: these keys have no effect yet: esp_null (line 5), hunter.tls.enabled (line 18), " +
+    "lippycat.yaml: these keys have no effect yet: hunter.tls.enabled (line 18), " +
     "hunter.voip_filter (line 21), hunter.disk_buffer (line 24), hunter.http (line 26), " +
     "processor.enable_detection (line 33), processor.per_call_pcap (line 37), " +
-    "processor.tunneling_threshold (line 38), processor.tls.enabled (line 39), tap.voip (line 44), " +
-    "dns.track_queries (line 47), sniff.vif_name (line 52), voip (line 53), watch (line 56), security (line 58)",
+    "processor.tunneling_threshold (line 38), processor.tls.enabled (line 39), " +
+    "dns.track_queries (line 47), sniff.vif_name (line 52), voip.max_goroutines (line 54), watch (line 57), " +
+    "security (line 59)",
   ]);
 });
 

@@ -34,6 +34,7 @@ export interface FlagValues extends Omit<Settings, "command" | "protocol" | "for
 /** The help's headings, in its order. */
 export const flagGroups = [
   "Capture",
+  "Flows and tunnels",
   "DNS",
   "Output",
   "Processor connection",

@@ -1,5 +1,6 @@
 import { captureFlags, dnsFlags } from "./capture_flags.ts";
 import { type AnyFlag, belongsTo, type FlagCommand, type FlagValues } from "./flag.ts";
+import { flowFlags } from "./flow_flags.ts";
 import { nodeFlags, tlsFlags } from "./node_flags.ts";
 import { generalFlags, outputFlags } from "./output_flags.ts";
 import type { Protocol } from "./settings.ts";
@@ -7,6 +8,7 @@ import type { Protocol } from "./settings.ts";
 /** Every flag, in the order of the help. */
 export const flags: readonly AnyFlag[] = [
   ...captureFlags,
+  ...flowFlags,
   ...dnsFlags,
   ...outputFlags,
   ...nodeFlags,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { defaultStreamOptions } from "../engine/stream_options.ts";
 import { resolve } from "./resolve.ts";
 import { applyRules } from "./rules.ts";
 import { type AnyFlag, defaultFor, flagGroups, runCommands, shortFor, variablesOf } from "./flag.ts";
@@ -111,6 +112,14 @@ const lippycats: readonly [
   ["hunt", "", "dns-port", [53], "hunter.dns.ports"],
   ["hunt", "", "udp-only", false, "hunter.dns.udp_only"],
   ["hunt", "", "detect-tunneling", true, "dns.detect_tunneling"],
+  ["hunt", "", "esp-null", false, "esp_null"],
+  ["hunt", "", "esp-heuristic", false, "esp_heuristic"],
+  ["hunt", "", "esp-icv-size", undefined, "esp_icv_size"],
+  ["hunt", "", "tcp-idle-timeout", 120_000, "voip.tcp_sip_idle_timeout"],
+  ["sniff", "M", "tcp-performance-mode", "balanced", "voip.tcp_performance_mode"],
+  ["sniff", "", "tcp-buffer-strategy", undefined, "voip.tcp_buffer_strategy"],
+  ["tap", "M", "tcp-performance-mode", "balanced", "tap.voip.tcp_performance_mode"],
+  ["tap", "", "tcp-opening-timeout", 300_000, "voip.tcp_opening_timeout"],
   ["sniff", "r", "read-file", [], "sniff.read_files"],
   ["sniff", "q", "quiet", false, "sniff.quiet"],
   ["sniff", "", "format", undefined, "sniff.format"],
@@ -142,6 +151,12 @@ for (const [command, short, long, value, key] of lippycats) {
     assert.ok(flag.keys[command]?.includes(key));
   });
 }
+
+Deno.test("flags: streams are treated by default as the engine's own default says", () => {
+  for (const [setting, value] of Object.entries(defaultStreamOptions)) {
+    assert.equal(flagFor(setting as keyof typeof defaultStreamOptions).default, value, setting);
+  }
+});
 
 Deno.test("flags: flags of a protocol are not flags of the plain command", () => {
   const plain = flagsOf("hunt", "all");

@@ -1,3 +1,5 @@
+import { flagByKey } from "./flags.ts";
+
 /** Keys of lippycat's processor and tap sections. */
 const processorKeys = [
   "auto_rotate_pcap.*",
@@ -39,16 +41,13 @@ const modeKeys = [
 
 /**
  * Keys of lippycat's configuration file that this version accepts and does not act on; `.*` stands for all keys of a
- * section.
+ * section that no flag has.
  */
 export const inertKeys: readonly string[] = [
   "dns.domain_patterns",
   "dns.track_queries",
   "dns.write_file",
   "email.*",
-  "esp_heuristic",
-  "esp_icv_size",
-  "esp_null",
   "http.*",
   "packet_buffer_size",
   "plugins.*",
@@ -73,8 +72,9 @@ export const inertKeys: readonly string[] = [
   ].map((key) => `sniff.${key}`),
 ];
 
-/** The entry of {@link inertKeys} that covers `key`, or undefined. */
+/** The entry of {@link inertKeys} that covers `key`; undefined when there is none, or a flag has the key. */
 export function inertEntry(key: string): string | undefined {
+  if (flagByKey.has(key)) return undefined;
   return inertKeys.find((entry) =>
     entry.endsWith(".*") ? `${key}.`.startsWith(entry.slice(0, -1)) : entry === key
   );

@@ -20,7 +20,11 @@ export function configFileSchema(): JsonSchema {
     }
   }
   const inert = { deprecated: true, description: "has no effect yet" };
-  for (const key of inertKeys) place(root, key.replace(/\.\*$/, "").split("."), { ...inert });
+  for (const key of inertKeys) {
+    const placed = place(root, key.replace(/\.\*$/, "").split("."), { ...inert });
+    // Flags have some of the section's keys.
+    if (key.endsWith(".*") && placed.properties !== undefined) placed.additionalProperties = { ...inert };
+  }
   return root;
 }
 
@@ -28,10 +32,11 @@ function section(): JsonSchema {
   return { type: ["object", "null"], additionalProperties: false, properties: {} };
 }
 
-function place(parent: JsonSchema, [name = "", ...rest]: string[], schema: JsonSchema): void {
+/** Gives a key its schema unless it has one, and returns the one that it has then. */
+function place(parent: JsonSchema, [name = "", ...rest]: string[], schema: JsonSchema): JsonSchema {
   const properties = parent.properties as Record<string, JsonSchema>;
-  if (rest.length === 0) properties[name] ??= schema;
-  else place(properties[name] ??= section(), rest, schema);
+  if (rest.length === 0) return properties[name] ??= schema;
+  return place(properties[name] ??= section(), rest, schema);
 }
 
 function valueSchema(flag: AnyFlag, command: RunCommand): JsonSchema {

@@ -14,6 +14,8 @@ const valid = [
   "hunter:\n  disk_buffer: { enabled: true }\nvoip: { max_streams: 1 }",
   "processor: { filter_file: '', tls: }",
   "insecure: true",
+  "voip: { tcp_opening_timeout: 5m, tcp_closing_timeout: 90000, tcp_performance_mode: latency, x: { y: 1 } }",
+  "esp_icv_size: -1",
 ];
 
 const invalid = [
@@ -24,6 +26,9 @@ const invalid = [
   "dns: { ports: 70000 }",
   "promiscuous: yes",
   "hunter: 5",
+  "voip: { tcp_performance_mode: fast }",
+  "voip: { tcp_opening_timeout: 5 minutes }",
+  "esp_icv_size: 4",
 ];
 
 for (const text of valid) {
@@ -46,5 +51,6 @@ Deno.test("JSON Schema: describes every key, with its default", () => {
   }
   assert.equal(find("hunter.batch_size").default, 64);
   assert.equal(find("tap.batch_size").default, 100);
-  assert.equal(find("voip").deprecated, true);
+  assert.equal(find("remote").deprecated, true);
+  assert.equal((find("voip").additionalProperties as JsonSchema).deprecated, true);
 });

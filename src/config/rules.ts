@@ -31,6 +31,7 @@ export async function applyRules(resolution: Resolution, terminal: Terminal): Pr
   const source = chooseSource(resolution, warnings);
   const output = chooseFormat(resolution, terminal);
   checkFiles({ ...resolution.values, ...source });
+  warnWithoutEffect(resolution, warnings);
   if (command === "hunt" || command === "tap" || command === "process") checkTls(resolution, warnings);
   const domains = domainsFile === undefined ? [] : await readDomains(domainsFile);
   return {
@@ -90,6 +91,21 @@ function chooseSource(
     warnings.push(`interface ${doubled.join(", ")} is named more than once; captured once`);
   }
   return { readFiles: [], interfaces: unique(interfaces) };
+}
+
+/** Tells of what was set and another flag makes meaningless. */
+function warnWithoutEffect(resolution: Resolution, warnings: string[]): void {
+  const { espNull, espHeuristic, tcpStateTimeouts } = resolution.values;
+  const warn = (setting: keyof FlagValues, reason: string) => {
+    const origin = originOf(resolution, setting);
+    if (origin.kind === "default") return;
+    warnings.push(`--${flagFor(setting).long} has no effect ${reason} (${describeOrigin(origin)})`);
+  };
+  if (!espNull && !espHeuristic) warn("espIcvSize", "without --esp-null or --esp-heuristic");
+  if (tcpStateTimeouts) return warn("tcpIdleTimeoutMs", "with --tcp-state-timeouts");
+  for (const setting of ["tcpOpeningTimeoutMs", "tcpEstablishedTimeoutMs", "tcpClosingTimeoutMs"] as const) {
+    warn(setting, "without --tcp-state-timeouts");
+  }
 }
 
 function chooseFormat(resolution: Resolution, terminal: Terminal): Pick<Settings, "format" | "jsonSummary"> {

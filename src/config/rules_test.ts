@@ -163,6 +163,25 @@ const accepted: readonly [
   ["sniff", { interfaces: "any,any" }, {}, { interfaces: ["any"] }, [
     "interface any is named more than once; captured once",
   ]],
+  ["sniff", { espNull: "true", espIcvSize: "12" }, {}, { espNull: true, espIcvSize: 12 }],
+  ["sniff", { espIcvSize: "12" }, {}, { espIcvSize: 12 }, [
+    "--esp-icv-size has no effect without --esp-null or --esp-heuristic (flag --esp-icv-size)",
+  ]],
+  ["sniff", { tcpProfile: "latency" }, {}, { tcpProfile: "low_latency" }],
+  ["tap", { insecure: "true" }, { CARACAL_VOIP_TCP_PERFORMANCE_MODE: "memory" }, { tcpProfile: "minimal" }],
+  ["hunt", { tcpOpeningTimeoutMs: "10s" }, {}, { tcpOpeningTimeoutMs: 10_000 }, [
+    "--tcp-opening-timeout has no effect without --tcp-state-timeouts (flag --tcp-opening-timeout)",
+  ]],
+  [
+    "hunt",
+    { tcpStateTimeouts: "true", tcpOpeningTimeoutMs: "10s" },
+    { CARACAL_VOIP_TCP_SIP_IDLE_TIMEOUT: "1m" },
+    { tcpStateTimeouts: true, tcpIdleTimeoutMs: 60_000 },
+    [
+      "--tcp-idle-timeout has no effect with --tcp-state-timeouts " +
+      "(environment CARACAL_VOIP_TCP_SIP_IDLE_TIMEOUT)",
+    ],
+  ],
   ["sniff", { readFiles: "-", writeFile: "-" }, {}, { writeFile: "-" }],
   ["sniff", { domains: "a.example,b.example,a.example" }, {}, { domains: ["a.example", "b.example"] }],
 ];

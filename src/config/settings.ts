@@ -1,4 +1,5 @@
 import type { NoFilterPolicy } from "../engine/filter.ts";
+import type { StreamOptions } from "../engine/stream_options.ts";
 
 /** The commands that run. `hunt`, `sniff` and `tap` take an optional protocol. */
 export type Command =
@@ -17,7 +18,7 @@ export type Protocol = "all" | "dns";
  * Everything that an invocation can be told, merged from flags, environment, file and defaults, and validated.
  * Nothing else reads raw arguments. A setting that the command has no flag for holds its default.
  */
-export interface Settings {
+export interface Settings extends StreamOptions {
   /** The command that was given, without its protocol. */
   readonly command: Command;
   /** Protocol given after the command; default `all`. */

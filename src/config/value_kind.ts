@@ -112,6 +112,41 @@ export function integer(min: number, max: number, zeroMeans?: number): ValueKind
   return { ...kind, parse: (texts) => kind.parse(texts) || (zeroMeans ?? 0) };
 }
 
+/** One of the integers given. */
+export function integerOf(...values: readonly number[]): ValueKind<number> {
+  const words = values.map(String);
+  const number = z.string().regex(/^-?\d+$/).transform(Number).pipe(z.literal(values));
+  return single({ name: "integer", allowed: listed(words), choices: words }, number);
+}
+
+const unitsMs = { ns: 1e-6, us: 1e-3, "\u00b5s": 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+const durationPart = /(\d+(?:\.\d+)?)(ns|us|\u00b5s|ms|s|m|h)/g;
+
+/**
+ * A duration, in ms; as in Go, such as `1h30m`, or an integer of milliseconds.
+ *
+ * @param zeroMeans 0 is allowed, too, and stands for this value, ms
+ */
+export function duration(minMs: number, maxMs: number, zeroMeans: number): ValueKind<number> {
+  const toMs = (text: string) =>
+    /^\d+$/.test(text) ? Number(text) : [...text.matchAll(durationPart)].reduce(
+      (sum, [, amount, unit]) => sum + Number(amount) * unitsMs[unit as keyof typeof unitsMs],
+      0,
+    );
+  const item = z.string()
+    .regex(new RegExp(`^(\\d+|(${durationPart.source})+)$`))
+    .meta({ type: ["string", "integer"] })
+    .refine((text) => toMs(text) === 0 || (toMs(text) >= minMs && toMs(text) <= maxMs));
+  const allowed = `a duration from ${minMs} ms to ${maxMs / unitsMs.h}h, such as 90s or 1h30m, ` +
+    `or 0 for ${zeroMeans / unitsMs.s}s`;
+  return mapped(single({ name: "text", allowed }, item), (text) => Math.round(toMs(text)) || zeroMeans);
+}
+
+/** `kind`, where a value stands for another one. */
+export function mapped<T, U>(kind: ValueKind<T>, meaning: (value: T) => U): ValueKind<U> {
+  return { ...kind, parse: (texts) => meaning(kind.parse(texts)) };
+}
+
 /** Comma-separated, repeatable ports; duplicates are dropped, and an empty list is `empty`. */
 export function ports(empty: readonly number[]): ValueKind<readonly number[]> {
   const port = z.string().regex(/^\d+$/).transform(Number).pipe(z.int().min(1).max(65535));
@@ -121,7 +156,12 @@ export function ports(empty: readonly number[]): ValueKind<readonly number[]> {
 
 /** One of the words given. */
 export function choice<const W extends readonly [string, ...string[]]>(...words: W): ValueKind<W[number]> {
-  return single({ name: "choice", allowed: words.join(" or "), choices: words }, z.enum(words));
+  return single({ name: "choice", allowed: listed(words), choices: words }, z.enum(words));
+}
+
+/** `a, b or c`. */
+function listed(words: readonly string[]): string {
+  return [words.slice(0, -1).join(", "), ...words.slice(-1)].filter((part) => part !== "").join(" or ");
 }
 
 /** `host:port`, an IPv6 address in brackets. */

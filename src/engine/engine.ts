@@ -4,9 +4,11 @@ import { OperatorError } from "../runtime/operator_error.ts";
 import type { Protocol } from "../config/settings.ts";
 import type { Chunk, OutputKind, WirePiece } from "./chunk.ts";
 import { type Filter, filterTypeNames, type NoFilterPolicy } from "./filter.ts";
+import type { StreamOptions } from "./stream_options.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** How the engine is to work. */
-export interface EngineOptions {
+export interface EngineOptions extends StreamOptions {
   /** What to write; none means that packets are only counted. */
   readonly outputs: readonly OutputKind[];
   /** Packets of other protocols are rejected; `all` rejects none. */
@@ -92,6 +94,7 @@ export class Engine {
       options.batchPackets,
       options.batchBytes,
       options.limit,
+      optionsJson(options),
     );
   }
 
@@ -124,6 +127,16 @@ export class Engine {
    */
   process(input: number, bytes: number, atEnd: boolean): boolean {
     return this.#handle.process(input, bytes, atEnd);
+  }
+
+  /** Ends all inputs: what is held of fragments and flows is given up, which may write more. */
+  finish(): void {
+    this.#handle.finish();
+  }
+
+  /** What was read so far, by protocol and by address; at most `top` addresses. */
+  traffic(top: number): Traffic {
+    return JSON.parse(this.#handle.traffic(top)) as Traffic;
   }
 
   /** Reads one encoded `PacketBatch`, and renders its packets. Throws OperatorError when it is none. */
@@ -234,6 +247,24 @@ export class Engine {
       }
     }
   }
+}
+
+/** Those that are not arguments of their own, under the names that the engine reads. */
+function optionsJson(options: EngineOptions): string {
+  return JSON.stringify({
+    esp_null: options.espNull,
+    esp_heuristic: options.espHeuristic,
+    esp_icv_size: options.espIcvSize ?? null,
+    max_flows: options.maxFlows,
+    tcp_profile: options.tcpProfile,
+    tcp_strategy: options.tcpStrategy ?? null,
+    tcp_state_timeouts: options.tcpStateTimeouts,
+    tcp_opening_timeout_ms: options.tcpOpeningTimeoutMs,
+    tcp_established_timeout_ms: options.tcpEstablishedTimeoutMs,
+    tcp_closing_timeout_ms: options.tcpClosingTimeoutMs,
+    tcp_idle_timeout_ms: options.tcpIdleTimeoutMs,
+    quiet: options.outputs.length === 0,
+  });
 }
 
 function bytesAt(address: number, length: number): Uint8Array<ArrayBuffer> {

@@ -17,8 +17,8 @@ const BACKLOG_BYTES = 128 << 20;
 const BLOCK_BYTES = 256 << 10;
 /** Longest time without giving the event loop a turn, ms. */
 const TURN_MS = 20;
-/** Time between two reports of the counters, ms. */
-const REPORT_MS = 1000;
+/** Addresses in {@link CaptureEnd.traffic}. */
+const TOP_TALKERS = 10;
 
 /** Where a capture loop delivers to: the other side of a worker, or the pipeline itself. */
 export interface CaptureHost {
@@ -28,7 +28,7 @@ export interface CaptureHost {
   whenReady(): Promise<void>;
   /** Gets what the engine wrote; only called when there is room. */
   take(chunk: Chunk): void;
-  /** Gets the counters, about once per second. */
+  /** Gets the counters, about every {@link CapturePlan.reportMs}. */
   report(progress: Progress): void;
   /** A line for the operator that is no failure. */
   notice(line: string): void;
@@ -45,6 +45,8 @@ export class CaptureLoop {
   readonly #engine: Engine;
   #failures = 0;
   #sources: Source[] = [];
+  /** Bytes of the files before the one that is read. */
+  #bytesBefore = 0;
   #stopped = false;
   readonly #stopping = Promise.withResolvers<void>();
   #droppedBySinks = 0;
@@ -64,13 +66,14 @@ export class CaptureLoop {
     try {
       const live = this.#plan.inputs.some((input) => input.kind === "interface");
       await (live ? this.#captureInterfaces() : this.#readFiles());
+      await this.#finish();
     } finally {
       for (const source of this.#sources) source.close();
     }
     // A closed source still tells its counters; filters do not reach it any more.
     const progress = this.#progress();
     this.#sources = [];
-    return { progress, failures: this.#failures };
+    return { progress, traffic: this.#engine.traffic(TOP_TALKERS), failures: this.#failures };
   }
 
   /** Ends the run after what has been read so far. */
@@ -117,6 +120,8 @@ export class CaptureLoop {
       } finally {
         this.#passOnNotices(source);
         source.close();
+        this.#bytesBefore += source.bytesRead;
+        this.#sources = [];
       }
     }
   }
@@ -158,6 +163,11 @@ export class CaptureLoop {
     if (opened.length < this.#plan.inputs.length) return;
     this.#report();
     await Promise.all(opened.map((source) => this.#captureInterface(source)));
+  }
+
+  /** Ends the engine's inputs, and delivers all that is left. */
+  async #finish(): Promise<void> {
+    this.#engine.finish();
     if (!this.#host.ready()) await this.#host.whenReady();
     this.#deliver();
   }
@@ -214,7 +224,7 @@ export class CaptureLoop {
     } else if (this.#engine.outputBytes > BACKLOG_BYTES) {
       this.#droppedBySinks += this.#engine.take().packets;
     }
-    if (performance.now() - this.#lastReport >= REPORT_MS) this.#report();
+    if (performance.now() - this.#lastReport >= this.#plan.reportMs) this.#report();
   }
 
   #report(): void {
@@ -225,6 +235,7 @@ export class CaptureLoop {
   #progress(): Progress {
     return {
       engine: this.#engine.counters(),
+      inputBytes: this.#sources.reduce((sum, source) => sum + source.bytesRead, this.#bytesBefore),
       kernel: this.#kernelCounters(),
       droppedBySinks: this.#droppedBySinks,
       restarts: 0,

@@ -35,4 +35,6 @@ export interface CapturePlan {
   readonly engine: EngineOptions;
   /** Filters in force at the start; they may be swapped during the run. */
   readonly filters: FilterSettings;
+  /** Time between two reports of the counters, ms. */
+  readonly reportMs: number;
 }

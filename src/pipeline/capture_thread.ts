@@ -10,7 +10,7 @@ export interface CaptureListener {
   failed(line: string): void;
   /** Filters that were not taken. */
   refused(filters: readonly RefusedFilter[]): void;
-  /** The counters so far, about once per second. */
+  /** The counters so far, about every `reportMs` of the plan. */
   progress(progress: Progress): void;
 }
 

@@ -102,7 +102,7 @@ export class CaptureWorker implements CaptureThread {
     const paths = this.#plan.inputs.flatMap((input) =>
       input.kind === "file" && input.path !== "-" ? [input.path] : []
     );
-    const readable = paths.filter((path) => isGranted({ name: "read", path }));
+    const readable = paths.filter((path) => isGranted({ name: "read", path })).flatMap(withTarget);
     return {
       ffi: isGranted({ name: "ffi" }) ? "inherit" : false,
       read: readable.length > 0 ? readable : false,
@@ -175,5 +175,15 @@ export class CaptureWorker implements CaptureThread {
   #finish(settle: () => void): void {
     this.#worker = undefined;
     this.#delivery.then(settle);
+  }
+}
+
+/** A path, and what it leads to through symbolic links: Deno wants both granted. */
+function withTarget(path: string): string[] {
+  try {
+    return [path, Deno.realPathSync(path)];
+  } catch {
+    // The thread that opens it says what is wrong.
+    return [path];
   }
 }

@@ -105,7 +105,8 @@ function jsonLine(record: LogRecord): string {
   return escapeControls(JSON.stringify(entry)) + "\n";
 }
 
-function writeToStandardError(line: string): void {
+/** Writes all of a text to standard error, at once and without failing. */
+export function writeToStandardError(line: string): void {
   const bytes = new TextEncoder().encode(line);
   try {
     for (let written = 0; written < bytes.length;) written += Deno.stderr.writeSync(bytes.subarray(written));

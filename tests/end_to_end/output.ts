@@ -1,5 +1,6 @@
 /** What the program prints, read back. */
 import assert from "node:assert/strict";
+import type { ProtocolTraffic, Talker } from "../../src/engine/traffic.ts";
 import type { DNSMetadata } from "../../src/proto/data_messages.ts";
 import { linesOf, run } from "./program.ts";
 
@@ -35,6 +36,11 @@ export interface SummaryLine {
   readonly drops: Readonly<Record<string, number>>;
   readonly rejected: Readonly<Record<string, number>>;
   readonly faults: Readonly<Record<string, number>>;
+  readonly reassembly: Readonly<Record<string, number>>;
+  readonly tunnels: Readonly<Record<string, number>>;
+  readonly flows: Readonly<Record<string, number>>;
+  readonly protocols: readonly ProtocolTraffic[];
+  readonly top_talkers: readonly Talker[];
   readonly dns: Readonly<Record<string, number>>;
   readonly delivery?: Readonly<Record<string, number>>;
 }

@@ -65,7 +65,7 @@ for (
       }
       const { code, stderr, stdout } = await hunter.interrupt();
       assert.equal(code, 0, stderr);
-      assert.match(stderr, /^[\d,]+ packets, [\d,]+ bytes in .*\n[\d,]+ kept.*\n0 dropped\n$/m);
+      assert.match(stderr, /^[\d,]+ packets, [\d,]+ bytes in .*\n[\d,]+ kept.*\n0 dropped$/m);
       assert.equal(linesOf(stdout).length, packetsSoFar(stdout).length);
     },
   });

@@ -9,7 +9,7 @@ import {
   timestampOf,
 } from "./capture_file.ts";
 import { messagesIn, namesIn, type PacketLine, packetsIn, summaryIn, sumOf } from "./output.ts";
-import { command, exists, Folder, linesOf, missingCommand, run, textOf } from "./program.ts";
+import { command, exists, Folder, linesOf, mainModule, missingCommand, run, textOf } from "./program.ts";
 
 const obstacle = fixtureObstacle("dns.pcap", "dns.pcap.gz", "dns.pcapng", "dns-any.pcap", "dns-vlan.pcap");
 if (obstacle !== undefined) console.log(`sniff tests are skipped: ${obstacle}`);
@@ -205,6 +205,55 @@ sniffTest("--json makes the summary one JSON object whose fields add up", async 
   assert.ok(Math.abs(summary.packets_per_second - rate(summary.packets)) <= 1);
   assert.ok(Math.abs(summary.bits_per_second - rate(summary.bytes * 8)) <= 100);
 });
+
+sniffTest("the summary tells protocols, flows and top talkers, in both forms", async () => {
+  const json = await run(["sniff", "-r", dns, "--json"], { permissions: readOnly });
+  const { packets, bytes, protocols, top_talkers, flows, reassembly, tunnels } = summaryIn(json.stderr);
+  assert.equal(protocols.reduce((sum, one) => sum + one.packets, 0), packets);
+  assert.equal(protocols.reduce((sum, one) => sum + one.bytes, 0), bytes);
+  assert.ok(protocols.some(({ protocol }) => protocol === "DNS"), json.stderr);
+  assert.ok(top_talkers.length > 0 && top_talkers.length <= 10, json.stderr);
+  assert.ok(Number(flows.total) > 0, json.stderr);
+  assert.deepEqual(Object.keys(reassembly), ["fragments_merged", "datagrams_rebuilt", "fragment_duplicates"]);
+  assert.deepEqual(Object.keys(tunnels), ["packets", "vxlan_decapsulated", "esp_null_decapsulated"]);
+  const { stderr } = await run(["sniff", "-r", dns, "--quiet"], { permissions: readOnly });
+  const table = linesOf(stderr).map((line) => line.split(/ {2,}/));
+  assert.deepEqual(table.find(([name]) => name === "protocol"), [
+    "protocol",
+    "packets",
+    "bytes",
+    "flows",
+    "share",
+  ]);
+  for (const { protocol, packets, bytes, flows } of protocols.slice(0, 20)) {
+    const row = table.find(([name]) => name === protocol);
+    assert.deepEqual(row?.slice(1, 4), [packets, bytes, flows].map((count) => count.toLocaleString("en")));
+  }
+  for (const { address, packets, bytes } of top_talkers) {
+    const row = table.find(([name]) => name === address);
+    assert.deepEqual(row?.slice(1), [packets, bytes].map((count) => count.toLocaleString("en")));
+  }
+});
+
+sniffTest("a symbolic link is read", async () => {
+  using folder = new Folder();
+  const link = folder.file("link.pcap");
+  Deno.symlinkSync(dns, link);
+  assert.equal(textOf(await output(["dns", "-r", link])), textOf(await output(["dns", "-r", dns])));
+});
+
+sniffTest("on a terminal, progress is shown while reading takes long, and then taken away", async () => {
+  using folder = new Folder();
+  const transcript = folder.file("transcript");
+  const deno = [Deno.execPath(), "run", "--no-prompt", ...readOnly, mainModule, "sniff", "-r", "-", "-q"];
+  const line = `(head -c 1000 ${dns}; sleep 2; tail -c +1001 ${dns}) | ${deno.join(" ")}`;
+  await command(["script", "--quiet", "--command", line, transcript]);
+  const shown = Deno.readTextFileSync(transcript);
+  const progress = shown.indexOf("\r\x1b[K");
+  assert.match(shown.slice(progress), /^\r\x1b\[K\d+ packets, \d+ packets\/s\r\x1b\[K/);
+  const end = shown.slice(shown.lastIndexOf("\r\x1b[K") + 4);
+  assert.match(end, new RegExp(`^${readCapture(dns).records.length} packets, `));
+}, missingCommand("script"));
 
 sniffTest("-n stops after that many kept packets", async () => {
   const all = await packets("dns", "-r", dns);

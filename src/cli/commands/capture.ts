@@ -2,6 +2,7 @@ import type { Settings } from "../../config/settings.ts";
 import type { OutputKind } from "../../engine/chunk.ts";
 import type { CaptureFigures } from "../../delivery/capture_figures.ts";
 import type { FilterTypeName } from "../../engine/filter.ts";
+import type { StreamOptions } from "../../engine/stream_options.ts";
 import type { CapturePlan, FilePlan, InterfacePlan } from "../../pipeline/capture_plan.ts";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
 import { hostName } from "../../runtime/host_name.ts";
@@ -16,6 +17,9 @@ import type { FilterControl } from "./filter_control.ts";
  * pieces has room, too.
  */
 export const PIECE_BYTES = 1 << 20;
+
+/** Time between two reports of a capture, ms. */
+const REPORT_MS = 1000;
 
 /** What the capture thread is to do for these settings, and for sinks that need `outputs`. */
 export function capturePlan(
@@ -38,6 +42,7 @@ export function capturePlan(
     bpf: filters.bpf,
     filters: filters.engine,
     engine: {
+      ...streamOptions(settings),
       outputs,
       protocol: settings.protocol,
       dnsPorts: settings.dnsPorts,
@@ -47,6 +52,17 @@ export function capturePlan(
       batchBytes: PIECE_BYTES,
       limit: settings.count,
     },
+    reportMs: REPORT_MS,
+  };
+}
+
+/** Nothing else goes to the capture thread. */
+function streamOptions(settings: StreamOptions): StreamOptions {
+  const { espNull, espHeuristic, espIcvSize, maxFlows, tcpProfile, tcpStrategy, tcpStateTimeouts } = settings;
+  const { tcpOpeningTimeoutMs, tcpEstablishedTimeoutMs, tcpClosingTimeoutMs, tcpIdleTimeoutMs } = settings;
+  return {
+    ...{ espNull, espHeuristic, espIcvSize, maxFlows, tcpProfile, tcpStrategy, tcpStateTimeouts },
+    ...{ tcpOpeningTimeoutMs, tcpEstablishedTimeoutMs, tcpClosingTimeoutMs, tcpIdleTimeoutMs },
   };
 }
 

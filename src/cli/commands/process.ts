@@ -1,6 +1,7 @@
 import type { Settings } from "../../config/settings.ts";
 import { Engine } from "../../engine/engine.ts";
 import { engineModule } from "../../engine/module.js";
+import { defaultStreamOptions } from "../../engine/stream_options.ts";
 import type { BatchDecoder } from "../../processor/batch_decoder.ts";
 import { Processor, type ProcessorCounters } from "../../processor/processor.ts";
 import { serverCredentials } from "../../processor/server_credentials.ts";
@@ -54,6 +55,7 @@ export async function process(settings: Settings): Promise<ExitCode> {
 /** An engine that renders what the sinks of a processor need. */
 export function batchDecoder(settings: Settings, sinks: readonly Sink[]): BatchDecoder {
   return new Engine({
+    ...defaultStreamOptions,
     outputs: [...new Set(["wire" as const, ...outputsOf(sinks)])],
     protocol: "all",
     dnsPorts: settings.dnsPorts,

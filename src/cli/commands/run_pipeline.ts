@@ -1,5 +1,6 @@
 import type { Settings } from "../../config/settings.ts";
 import type { CapturePlan } from "../../pipeline/capture_plan.ts";
+import { noTraffic } from "../../engine/traffic.ts";
 import { Pipeline } from "../../pipeline/pipeline.ts";
 import type { CaptureEnd } from "../../pipeline/progress.ts";
 import type { ExitCode } from "../../runtime/operator_error.ts";
@@ -7,10 +8,16 @@ import { OutputClosed } from "../../sinks/byte_output.ts";
 import type { Sink } from "../../pipeline/sink.ts";
 import { logger } from "../../telemetry/log.ts";
 import { StopSignals } from "../stop_signals.ts";
+import { ProgressBar, totalBytes } from "../progress_bar.ts";
+import { standardError } from "../status_line.ts";
 import { summarize, summaryText } from "../summary.ts";
+import { terminalColumns } from "../terminal_width.ts";
 import { reportRefused } from "./filter_control.ts";
 
 const log = logger("capture");
+
+/** Time between two reports where they move a progress bar, ms. */
+const BAR_REPORT_MS = 200;
 
 /** What a command adds to the plain run of a pipeline. */
 export interface RunHooks {
@@ -41,8 +48,14 @@ export async function runPipeline(
   hooks: RunHooks = {},
 ): Promise<ExitCode> {
   const started = performance.now();
+  const bar = showsProgress(settings)
+    ? new ProgressBar(
+      { line: standardError, columns: terminalColumns, now: () => performance.now() },
+      await totalBytes(settings.readFiles),
+    )
+    : undefined;
   const pipeline = new Pipeline(
-    plan,
+    bar === undefined ? plan : { ...plan, reportMs: BAR_REPORT_MS },
     sinks,
     {
       notice: (line) => log.warn(line),
@@ -51,7 +64,7 @@ export async function runPipeline(
         hooks.failed?.();
       },
       refused: reportRefused,
-      progress: () => {},
+      progress: (progress) => bar?.update(progress),
     },
     settings.singleThread,
   );
@@ -67,6 +80,7 @@ export async function runPipeline(
   } catch (error) {
     failure = error;
   }
+  bar?.clear();
   try {
     await hooks.ended?.();
   } catch (error) {
@@ -78,11 +92,19 @@ export async function runPipeline(
   const progress = end?.progress ?? pipeline.progress;
   if (progress !== undefined) {
     const seconds = (performance.now() - started) / 1000;
-    const summary = summarize(progress, seconds, hooks.lost?.(), hooks.delivery?.());
-    await printSummary(settings.jsonSummary ? JSON.stringify(summary) + "\n" : summaryText(summary));
+    const traffic = end?.traffic ?? noTraffic;
+    const summary = summarize(progress, traffic, seconds, hooks.lost?.(), hooks.delivery?.());
+    const width = Deno.stderr.isTerminal() ? terminalColumns() : Infinity;
+    await printSummary(settings.jsonSummary ? JSON.stringify(summary) + "\n" : summaryText(summary, width));
   }
   const refused = progress?.engine.refused_inputs ?? 0;
   return (end?.failures ?? 0) > 0 || refused > 0 || hooks.incomplete?.() === true ? 1 : 0;
+}
+
+/** Only where there is somebody to see it, and it does not get between packets. */
+function showsProgress({ readFiles, quiet, command, processor }: Settings): boolean {
+  const printsPackets = !quiet && !(command === "hunt" && processor !== undefined);
+  return readFiles.length > 0 && Deno.stderr.isTerminal() && !(printsPackets && Deno.stdout.isTerminal());
 }
 
 async function printSummary(text: string): Promise<void> {

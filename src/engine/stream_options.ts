@@ -1,0 +1,49 @@
+/** How much TCP reassembly may hold, and for how long: lippycat's profiles. */
+export type TcpProfile = "minimal" | "balanced" | "high_performance" | "low_latency";
+
+/**
+ * What becomes of out-of-order segments when a stream's room is full: `fixed` refuses the new one, `ring` gives up the
+ * oldest, `adaptive` the oldest quarter.
+ */
+export type TcpStrategy = "fixed" | "ring" | "adaptive";
+
+/** How ESP, flows and TCP streams are treated. Times are packet time. */
+export interface StreamOptions {
+  /** Read all ESP as not encrypted (RFC 2410). */
+  readonly espNull: boolean;
+  /** Find ESP that is not encrypted by what it carries. */
+  readonly espHeuristic: boolean;
+  /** Length of ESP's integrity check value, bytes: 0, 8, 12 or 16; undefined tries all of them. */
+  readonly espIcvSize: number | undefined;
+  /** Flows in the table, at most; 1 to 4194304. */
+  readonly maxFlows: number;
+  /** Bounds of TCP reassembly. */
+  readonly tcpProfile: TcpProfile;
+  /** Undefined for the profile's own. */
+  readonly tcpStrategy: TcpStrategy | undefined;
+  /** Give streams up by the timeout of their state instead of the idle one. */
+  readonly tcpStateTimeouts: boolean;
+  /** Before the first data, ms. */
+  readonly tcpOpeningTimeoutMs: number;
+  /** Since the last data, ms. */
+  readonly tcpEstablishedTimeoutMs: number;
+  /** Since the first FIN, ms. */
+  readonly tcpClosingTimeoutMs: number;
+  /** Since the last segment, ms; without state timeouts. */
+  readonly tcpIdleTimeoutMs: number;
+}
+
+/** What holds where nobody asked for anything else. */
+export const defaultStreamOptions: StreamOptions = {
+  espNull: false,
+  espHeuristic: false,
+  espIcvSize: undefined,
+  maxFlows: 1_000_000,
+  tcpProfile: "balanced",
+  tcpStrategy: undefined,
+  tcpStateTimeouts: false,
+  tcpOpeningTimeoutMs: 300_000,
+  tcpEstablishedTimeoutMs: 1_800_000,
+  tcpClosingTimeoutMs: 300_000,
+  tcpIdleTimeoutMs: 120_000,
+};
