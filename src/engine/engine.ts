@@ -85,6 +85,7 @@ export class Engine {
   /** Begins without inputs, filters and BPF programs, and with all counters at 0. */
   constructor(options: EngineOptions) {
     this.#kinds = options.outputs;
+    const settings = settingsOf(options);
     this.#handle = new bindings.EngineHandle(
       options.outputs.reduce((bits, kind) => bits | outputBits[kind], 0),
       options.protocol === "dns",
@@ -94,8 +95,9 @@ export class Engine {
       options.batchPackets,
       options.batchBytes,
       options.limit,
-      optionsJson(options),
+      settings,
     );
+    settings.free();
   }
 
   /** Instantiates the compiled engine for this thread. */
@@ -249,22 +251,30 @@ export class Engine {
   }
 }
 
-/** Those that are not arguments of their own, under the names that the engine reads. */
-function optionsJson(options: EngineOptions): string {
-  return JSON.stringify({
+/** The settings that have a name in the engine. */
+function settingsOf(options: EngineOptions): bindings.SettingsHandle {
+  const values: Readonly<Record<string, string | number | boolean | undefined>> = {
+    // Hostile traffic must not know which flows share a place. Nothing but speed depends on it.
+    seed: crypto.getRandomValues(new Uint32Array(1))[0],
+    tcp_profile: options.tcpProfile,
     esp_null: options.espNull,
     esp_heuristic: options.espHeuristic,
-    esp_icv_size: options.espIcvSize ?? null,
+    esp_icv_size: options.espIcvSize,
     max_flows: options.maxFlows,
-    tcp_profile: options.tcpProfile,
-    tcp_strategy: options.tcpStrategy ?? null,
+    tcp_strategy: options.tcpStrategy,
     tcp_state_timeouts: options.tcpStateTimeouts,
     tcp_opening_timeout_ms: options.tcpOpeningTimeoutMs,
     tcp_established_timeout_ms: options.tcpEstablishedTimeoutMs,
     tcp_closing_timeout_ms: options.tcpClosingTimeoutMs,
     tcp_idle_timeout_ms: options.tcpIdleTimeoutMs,
-    quiet: options.outputs.length === 0,
-  });
+  };
+  const settings = new bindings.SettingsHandle();
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== undefined && !settings.set(name, String(value))) {
+      throw new Error(`the engine has no setting ${name} with the value ${value}`);
+    }
+  }
+  return settings;
 }
 
 function bytesAt(address: number, length: number): Uint8Array<ArrayBuffer> {

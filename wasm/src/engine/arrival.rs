@@ -44,7 +44,8 @@ impl Engine {
         if record.timestamp_ns >= self.next_fragment_expiry_ns {
             self.expire_fragments(record.timestamp_ns);
         }
-        let packet = net::decode_record(record.link_type, record.data, record.original_length);
+        let mut packet = Packet::unread(record.data);
+        packet.read(record.link_type, record.original_length);
         self.count_decode(record.link_type, &packet, &input.name);
         self.count_lengths(record, &input.name);
         let frame = Frame {

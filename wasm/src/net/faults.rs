@@ -25,7 +25,7 @@ impl Faults {
     pub const TOO_DEEP: Self = Self(128);
     /// An IP packet too short for its SCTP header.
     pub const SCTP_LENGTH: Self = Self(256);
-    /// A tunnel around a broken packet: the tunnel is not entered, and the packet is the one that has the tunnel's header.
+    /// A tunnel around a broken packet: it is not entered, and the packet is the one with the tunnel's header.
     pub const TUNNEL: Self = Self(512);
     /// A header in front of the network layer has a length field too small for itself.
     pub const LINK_LENGTH: Self = Self(1024);

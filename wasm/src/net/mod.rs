@@ -43,7 +43,8 @@ pub use faults::Faults;
 pub use tcp::flags as tcp_flag;
 pub use tunnel::{MOST_TUNNELS, Tunnel, TunnelKind};
 
-/// Most headers that are read in one frame, those of tunnels among them, from the link header on; [`Faults::TOO_DEEP`] marks a frame with more.
+/// Most headers that are read in one frame, those of tunnels among them, from the link header on;
+/// [`Faults::TOO_DEEP`] marks a frame with more.
 /// Four tunnels with an Ethernet, an IP and a transport header each take 19.
 const MOST_LAYERS: usize = 24;
 /// Most VLAN tags of a frame whose ids are kept; the tags beneath are read, their ids are not kept.
@@ -163,7 +164,8 @@ pub fn decode<'a>(link_type: u32, frame: &'a [u8]) -> Packet<'a> {
 /// Reads the layers of a captured record. Unlike [`decode`], it can tell a length beyond the frame that lies from one
 /// that the snap length cut: nothing was cut if the frame has all of its `original_length` bytes.
 ///
-/// Where speed matters, call [`Packet::unread`] and [`Packet::read`]: copying a packet costs half as much as reading it.
+/// Where speed matters, call [`Packet::unread`] and [`Packet::read`]: copying a packet costs half as much as reading
+/// it.
 #[inline]
 pub fn decode_record<'a>(link_type: u32, frame: &'a [u8], original_length: u32) -> Packet<'a> {
     let mut packet = Packet::unread(frame);

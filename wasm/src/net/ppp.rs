@@ -41,7 +41,7 @@ pub(super) fn decode_cisco(packet: &mut Packet<'_>) -> Next {
     Next::EtherType(u16::from_be_bytes([high, low]))
 }
 
-/// Length and meaning, as an EtherType, of the PPP header at the front of `bytes`; `None` unless it is one of IP or MPLS.
+/// Length and meaning, as an EtherType, of the PPP header at the front of `bytes`, if it is one of IP or MPLS.
 pub(super) fn header(bytes: &[u8]) -> Option<(usize, u16)> {
     let framing = if bytes.starts_with(&ADDRESS_AND_CONTROL) { ADDRESS_AND_CONTROL.len() } else { 0 };
     // The second byte of a protocol number is odd, the first is even: a compressed one lacks the first, which is 0.

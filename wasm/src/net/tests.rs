@@ -522,8 +522,14 @@ fn assert_sound(link_type: u32, frame: &[u8]) -> Faults {
     if let Some((start, end)) = packet.replacement {
         assert_eq!(packet.tunnels()[0].kind, TunnelKind::Vxlan);
         let inner = decode(1, &frame[start as usize..end as usize]);
-        assert_eq!((inner.ip, inner.transport, inner.payload), (packet.ip, packet.transport, packet.payload));
-        assert_eq!(inner.tunnels(), &packet.tunnels()[1..]);
+        // On its own, the inner frame can be read one tunnel deeper, and its length is that of the capture.
+        if packet.is_complete() && !packet.faults.contains(Faults::TOO_DEEP) {
+            assert_eq!(
+                (inner.ip, inner.transport, inner.payload),
+                (packet.ip, packet.transport, packet.payload)
+            );
+            assert_eq!(inner.tunnels(), &packet.tunnels()[1..]);
+        }
     }
     if !matches!(packet.transport, Transport::Udp | Transport::Tcp | Transport::Sctp) {
         assert_eq!((packet.source_port, packet.destination_port), (0, 0));

@@ -2,8 +2,8 @@
 //!
 //! What only a UDP port announces is believed where all of its header and the beginning of what it carries are sound;
 //! else the packet is UDP and no more. A tunnel around an IP packet that is broken or cut before its addresses is not
-//! entered either, so that what is told of a packet is never half of one and half of another. A fragment is not entered:
-//! its datagram has to be put together first.
+//! entered either, so that what is told of a packet is never half of one and half of another. A fragment is not
+//! entered: its datagram has to be put together first.
 
 mod erspan;
 mod ether_ip;
@@ -24,8 +24,8 @@ pub const MOST_TUNNELS: usize = 4;
 pub struct Tunnel {
     /// The encapsulation.
     pub kind: TunnelKind,
-    /// What tells tunnels between the same ends apart: VXLAN or GENEVE network identifier, GRE key, ERSPAN session, PPTP
-    /// call, GTP-U endpoint, or L2TP tunnel (upper 16 bits) and session; 0 where there is none.
+    /// What tells tunnels between the same ends apart: VXLAN or GENEVE network identifier, GRE key, ERSPAN session,
+    /// PPTP call, GTP-U endpoint, or L2TP tunnel (upper 16 bits) and session; 0 where there is none.
     pub id: u32,
 }
 

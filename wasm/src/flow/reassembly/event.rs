@@ -61,7 +61,7 @@ pub enum Event<'a> {
         direction: Direction,
         /// The bytes, at least one.
         bytes: &'a [u8],
-        /// How many of them, from the first on, were shown before.
+        /// How many of them, from the first on, were shown before. 0 again when bytes came in front of a pickup.
         seen: usize,
         /// The first byte is the first of the stream: the SYN was seen.
         at_start: bool,

@@ -284,7 +284,6 @@ impl Reassembler {
         let now_ns = work.now_ns;
         self.change(work, direction, |half| {
             half.hole_since_ns = now_ns;
-            half.acknowledged = false;
             half.strays = 0;
         });
         if work.state.next[direction] == next.wrapping_add(payload.len() as u32) {

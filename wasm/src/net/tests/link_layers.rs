@@ -144,8 +144,8 @@ fn a_carrier_that_is_cut_yields_what_is_true_so_far() {
             let what = format!("link type {link_type}, {length} of {}", summary(&whole));
             assert_sound(link_type, &frame[..length]);
             assert!(Faults::HEADER_CUT.contains(packet.faults), "{what}");
-            if packet.ip.is_some() {
-                assert_eq!(packet.ip.unwrap().source, whole.ip.unwrap().source, "{what}");
+            if let Some(ip) = packet.ip {
+                assert_eq!(ip.source, whole.ip.unwrap().source, "{what}");
                 assert!(!packet.is_complete(), "{what}");
             }
             if packet.transport != Transport::None {

@@ -232,7 +232,7 @@ fn a_tunnel_that_is_cut_is_not_half_entered() {
                     (Some(outer), None, None),
                     "{what}"
                 );
-                let header_length = if outer.protocol == 17 { 8 } else { 0 };
+                let header_length = if packet.transport == Transport::Udp { 8 } else { 0 };
                 assert_eq!(
                     packet.payload,
                     frame[..length].get(transport_offset + header_length..).unwrap_or_default()

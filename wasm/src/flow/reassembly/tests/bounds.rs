@@ -31,6 +31,8 @@ fn each_strategy_gives_way_in_its_own_manner() {
         harness.feed(FORWARD, segment(ACK, 110, b"abcdefghij"));
         harness.feed(FORWARD, segment(ACK, 120, b"ABCDEFGHI"));
         assert_eq!(harness.told(), told, "{strategy:?}");
+        let discarded = if strategy == Strategy::Fixed { 4 } else { 13 };
+        assert_eq!(harness.reassembler.counters().discarded_bytes, discarded, "{strategy:?}");
     }
     let mut harness = Harness::new(small(Strategy::Adaptive), Appetite::Nothing);
     harness.feed(FORWARD, segment(ACK, 100, b"0123456789abcdef"));
@@ -105,6 +107,21 @@ fn reverse_single_bytes_stay_within_the_bound() {
 }
 
 #[test]
+fn a_stretch_that_waits_does_not_keep_those_that_went() {
+    let mut harness = Harness::new(Options::default(), Appetite::All);
+    harness.feed(FORWARD, segment(SYN, 0, b""));
+    harness.feed(FORWARD, segment(ACK, 60_000, b"waits"));
+    let bytes = [b'x'; 1000];
+    for index in 0..50 {
+        harness.feed(FORWARD, segment(ACK, 11 + 1010 * index, &bytes));
+        harness.feed(FORWARD, segment(ACK, 1 + 1010 * index, &bytes[..10]));
+        let counters = harness.reassembler.counters();
+        assert_eq!(counters.held_bytes, 5);
+        assert!(counters.held_memory < 16 << 10, "{counters:?}");
+    }
+}
+
+#[test]
 fn half_open_floods_hold_nothing() {
     let mut reassembler = Reassembler::new(Options::default());
     for owner in 0..100_000_u32 {
@@ -118,6 +135,7 @@ fn half_open_floods_hold_nothing() {
 #[test]
 fn hostile_segments_break_no_bound() {
     let bytes: Vec<u8> = (0..3000).map(|index| index as u8).collect();
+    let mut resynchronisations = 0;
     for round in 0..36_u64 {
         let strategy = [Strategy::Fixed, Strategy::Ring, Strategy::Adaptive][round as usize % 3];
         let options = Options {
@@ -129,12 +147,13 @@ fn hostile_segments_break_no_bound() {
             out_of_order_bytes: 4 << 10,
             out_of_order_segments: 40,
             window: 1 << 16,
+            idle_ns: 2 * SECOND,
             ..Options::default()
         };
         let mut random = Random(0x1234_5678_9abc_def1 ^ round << 32);
         let mut reassembler = Reassembler::new(options);
         let mut states = [TcpState::default(); 40];
-        let mut follows = [0_u32; 40];
+        let mut follows = [PerDirection::<u32>::default(); 40];
         let mut witness = Witness::default();
         let mut now_ns = 0_i64;
         for _ in 0..6_000 {
@@ -146,12 +165,12 @@ fn hostile_segments_break_no_bound() {
             let sequence = match random.below(16) {
                 0 => random.next() as u32,
                 1 => state.next[direction].wrapping_add(1 << 31),
-                2 | 3 => follows[owner as usize],
-                4..=7 => state.next[direction],
+                2..=4 => follows[owner as usize][direction],
+                5..=7 => state.next[direction],
                 _ => near,
             };
             let length = if random.below(3) == 0 { 1 } else { random.below(1500) };
-            follows[owner as usize] = sequence.wrapping_add(length as u32);
+            follows[owner as usize][direction] = sequence.wrapping_add(length as u32);
             let segment = Segment {
                 length: if random.below(20) == 0 { random.next() as u32 } else { length as u32 },
                 acknowledgement: (random.below(4) == 0).then(|| random.next() as u32),
@@ -160,10 +179,9 @@ fn hostile_segments_break_no_bound() {
             now_ns += random.below(1 << 28) as i64 - (1 << 24);
             let greedy = round % 2 == 0;
             let mut appetites = Random(random.next() | 1);
-            let mut closed = None;
             let mut consume = |owner, event: Event<'_>| {
                 if appetites.below(64) == 0 && !matches!(event, Event::End { .. }) {
-                    closed = Some(owner);
+                    witness.forget(owner);
                     return Want::Close;
                 }
                 witness.take(owner, event, if greedy { appetites.below(2000) } else { 0 })
@@ -171,14 +189,11 @@ fn hostile_segments_break_no_bound() {
             match random.below(64) {
                 0 => {
                     reassembler.release(state, owner);
-                    closed = Some(owner);
+                    witness.forget(owner);
                 }
                 1 => reassembler.finish(state, owner, now_ns, &mut consume),
                 2 => reassembler.expire(now_ns, &mut |owner, _| owner % 3 == 0, &mut consume),
                 _ => reassembler.segment(state, owner, direction, &segment, now_ns, &mut consume),
-            }
-            if let Some(owner) = closed {
-                witness.forget(owner);
             }
             let counters = reassembler.counters();
             assert!(counters.held_streams <= 12, "{counters:?}");
@@ -186,12 +201,11 @@ fn hostile_segments_break_no_bound() {
             assert!(counters.held_bytes <= counters.held_memory);
         }
         let counters = reassembler.counters();
-        assert!(
-            counters.gaps > 0 && counters.evicted_streams > 0 && counters.resynchronisations > 0,
-            "{counters:?}"
-        );
+        assert!(counters.gaps > 0 && counters.evicted_streams > 0 && counters.timed_out_streams > 0);
+        resynchronisations += counters.resynchronisations;
         reassembler.finish_all(now_ns, &mut |owner, event| witness.take(owner, event, 0));
         let counters = reassembler.counters();
         assert_eq!((counters.held_streams, counters.held_bytes, counters.held_memory), (0, 0, 0));
     }
+    assert!(resynchronisations > 0);
 }

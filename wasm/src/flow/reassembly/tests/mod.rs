@@ -5,6 +5,7 @@ mod properties;
 mod vectors;
 
 use super::*;
+use crate::flow::tcp_state::PerDirection;
 use crate::net::tcp_flag::{ACK, FIN, RST, SYN};
 
 pub(super) const FORWARD: Direction = Direction::Forward;

@@ -211,7 +211,9 @@ fn bytes_come_in_order() {
 #[test]
 fn what_comes_again_changes_nothing() {
     use Appetite::{All, Nothing};
-    let vectors: &[(&str, Appetite, &[Step], &str, [u64; 3])] = &[
+    // Name, appetite, steps, what is told; retransmitted and overlapping bytes, conflicting segments.
+    type Vector<'a> = (&'a str, Appetite, &'a [Step], &'a str, [u64; 3]);
+    let vectors: &[Vector<'_>] = &[
         ("whole", All, &[S(FORWARD, ACK, 100, "abcd"), S(FORWARD, ACK, 100, "abcd")], "F abcd", [4, 0, 0]),
         ("inside", All, &[S(FORWARD, ACK, 100, "abcd"), S(FORWARD, ACK, 101, "bc")], "F abcd", [2, 0, 0]),
         (
@@ -361,6 +363,34 @@ fn holes_are_skipped_and_told() {
                 S(FORWARD, ACK, 100, "abc"),
             ],
             "F ^abcdef",
+        ),
+        (
+            "an acknowledged hole is filled, another one behind it is not acknowledged",
+            All,
+            &[
+                S(FORWARD, SYN, 99, ""),
+                S(FORWARD, ACK, 101, "b"),
+                S(FORWARD, ACK, 103, "d"),
+                Acknowledge(REVERSE, 102),
+                S(FORWARD, ACK, 100, "a"),
+                Wait(60),
+                S(FORWARD, ACK, 104, "e"),
+                S(FORWARD, ACK, 102, "c"),
+            ],
+            "F ^ab, F cde",
+        ),
+        (
+            "an acknowledged hole is filled in part",
+            All,
+            &[
+                S(FORWARD, SYN, 99, ""),
+                S(FORWARD, ACK, 104, "e"),
+                Acknowledge(REVERSE, 105),
+                S(FORWARD, ACK, 100, "ab"),
+                Wait(50),
+                S(FORWARD, ACK, 105, "f"),
+            ],
+            "F ^ab, F gap() 2, F ef",
         ),
         (
             "two holes, each with its time",
