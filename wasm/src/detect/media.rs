@@ -131,14 +131,18 @@ impl MediaIndex {
         Some((used.kind, used.call))
     }
 
-    /// Remembers one endpoint. Port 0 and the unspecified address announce nothing. An empty `call_id` is none.
+    /// Remembers one endpoint. Port 0 and the unspecified address announce nothing. An empty `call_id` is none: then
+    /// the endpoint stays with the call that it had, as where a gateway is told to open what SIP negotiated.
     pub fn announce(&mut self, address: &Address, port: u16, kind: MediaKind, call_id: &[u8], now_ns: i64) {
         if port == 0 || address.bits() == 0 {
             return;
         }
-        let call = (!call_id.is_empty()).then(|| self.begin_call(call_id));
         let endpoint = Endpoint::new(address, port);
         self.endpoints.pop_oldest_if(|_, oldest| now_ns.saturating_sub(oldest.used_ns) > LIFE_NS);
+        let call = match call_id {
+            [] => self.look_up(endpoint, now_ns).and_then(|(_, call)| call),
+            _ => Some(self.begin_call(call_id)),
+        };
         let known = self.endpoints.get(&endpoint).map(|known| (known.kind, known.call));
         if known != Some((kind, call)) {
             self.generation = self.generation.wrapping_add(1);

@@ -37,7 +37,8 @@ fn index(sdp: &str) -> MediaIndex {
 #[test]
 fn session_descriptions() {
     use MediaKind::{Rtcp, Rtp, Udptl};
-    let rows: [(&str, &[(&str, u16, Option<MediaKind>)]); 13] = [
+    type Endpoints<'a> = &'a [(&'a str, u16, Option<MediaKind>)];
+    let rows: [(&str, Endpoints); 13] = [
         (
             "v=0\r\nc=IN IP4 10.0.0.1\r\nm=audio 6000 RTP/AVP 0\r\n",
             &[("10.0.0.1", 6000, Some(Rtp)), ("10.0.0.1", 6001, Some(Rtcp)), ("10.0.0.1", 6002, None)],
@@ -115,6 +116,18 @@ fn a_bye_ends_a_call_unless_it_goes_on() {
     index.end_call(b"one", 100 * SECOND);
     let two = Some((MediaKind::Rtp, Some("two".to_owned())));
     assert_eq!(found(&mut index, "10.0.0.1", 6000, 200 * SECOND), two);
+}
+
+#[test]
+fn who_knows_no_call_leaves_the_endpoint_to_its_call() {
+    let sdp = b"c=IN IP4 10.0.0.1\nm=audio 6000 RTP/AVP 0\n";
+    let mut index = index("c=IN IP4 10.0.0.1\nm=audio 6000 RTP/AVP 0\n");
+    index.announce_sdp(sdp, b"", 0);
+    let call = Some((MediaKind::Rtp, Some("call".to_owned())));
+    assert_eq!(found(&mut index, "10.0.0.1", 6000, 0), call);
+    index.end_call(b"call", 0);
+    index.announce_sdp(sdp, b"", 100 * SECOND);
+    assert_eq!(found(&mut index, "10.0.0.1", 6000, 100 * SECOND), Some((MediaKind::Rtp, None)));
 }
 
 #[test]
