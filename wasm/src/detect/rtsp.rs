@@ -92,7 +92,8 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
             facts.say(b" ");
             facts.put("type", b"request");
             facts.put("method", method);
-            // The authority of a URI may hold a password.
+            // The authority of a URI may hold a password, its query a token.
+            let target = split_at(target, b'?').map_or(target, |(path, _)| path);
             if memchr::memchr(b'@', target).is_none() {
                 facts.say(target);
                 facts.put("uri", target);

@@ -241,16 +241,26 @@ fn tag(parameters: &[u8]) -> Option<&[u8]> {
     })
 }
 
-/// Says a URI, without the password that its user part may hold (RFC 3261 section 19.1.1).
+/// Whether a URI in `text` has a password in its user part (RFC 3261 section 19.1.1): two colons before an `@`.
+fn holds_password(text: &[u8]) -> bool {
+    let mut parts = text.split(|byte| *byte == b'@');
+    parts.next_back();
+    parts.any(|part| {
+        let uri = part.rsplit(|byte| b"<>,\" \t\r\n".contains(byte)).next().unwrap_or_default();
+        uri.iter().filter(|byte| **byte == b':').count() >= 2
+    })
+}
+
+/// Says a URI without its password.
 fn say_uri(facts: &mut Facts, uri: &[u8]) {
-    let parts = user(uri).zip(split_at(uri, b':')).zip(split_at(uri, b'@'));
+    let parts = split_at(uri, b':').zip(split_at(uri, b'@')).filter(|_| holds_password(uri));
     match parts {
-        Some(((user, (scheme, _)), (_, host))) if user.len() < uri.len() => {
-            for part in [scheme, b":", user, b"@", host] {
+        Some(((scheme, _), (_, host))) => {
+            for part in [scheme, b":", user(uri).unwrap_or_default(), b"@", host] {
                 facts.say(part);
             }
         }
-        _ => facts.say(uri),
+        None => facts.say(uri),
     }
 }
 
@@ -302,13 +312,7 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
             }
         }
     }
-    // A contact whose URI holds a password is left out.
-    let contact = message.contact.filter(|contact| {
-        let (uri, _) = name_address(contact);
-        user(uri).is_none_or(|user| {
-            memchr::memmem::find(uri, user).is_some_and(|at| uri.get(at + user.len()) != Some(&b':'))
-        })
-    });
+    let contact = message.contact.filter(|contact| !holds_password(contact));
     for (key, value) in [
         ("cseq", message.cseq),
         ("via", message.via),

@@ -101,6 +101,22 @@ fn requests_are_described_without_secrets() {
 }
 
 #[test]
+fn contacts_with_passwords_are_left_out() {
+    for (contact, is_shown) in [
+        ("<sip:a@h:5060>", true),
+        ("\"x\" <sip:a@[::1]:5060>, <sips:b@h>", true),
+        ("*", true),
+        ("<sip:s:secret@h>", false),
+        ("<sip:a@h>, <sip:b:secret@h>", false),
+        ("sip::secret@h", false),
+    ] {
+        let (details, _) =
+            described(&udp(format!("OPTIONS sip:a SIP/2.0\r\nm: {contact}\r\n\r\n").as_bytes()));
+        assert_eq!(value(&details, "contact").is_some(), is_shown, "{contact}");
+    }
+}
+
+#[test]
 fn responses_and_addresses_without_brackets() {
     let (details, info) = described(&udp(
         b"SIP/2.0 486 Busy Here\r\nf: sip:a@x;tag=1\r\nt: <sips:b%20c@x>;tag=2\r\nm: <sip:b@h:5080>\r\nCSeq: 9 INVITE\r\n\r\n",
