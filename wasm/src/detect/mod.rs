@@ -6,12 +6,28 @@
 //! datagram, or the beginning of one direction of a TCP stream in order. Ports raise confidence: they never suffice, and
 //! never exclude what the structure proves.
 
+mod command_line;
 pub mod facts;
+pub mod ftp;
+mod hpack;
+pub mod http;
+pub mod http2;
+pub mod imap;
 pub mod payload;
+pub mod pop3;
+pub mod quic;
+mod quic_initial;
 pub mod registry;
 pub mod signature;
+pub mod smtp;
+pub mod ssdp;
 pub mod ssh;
 pub mod state;
+pub mod telnet;
+pub mod tls;
+mod tls_hello;
+pub mod websocket;
+pub mod xmpp;
 #[cfg(test)]
 mod tests;
 
@@ -33,7 +49,14 @@ const MOST_BYTES: u16 = 16 << 10;
 
 /// What signatures share over all flows. Every table in it is bounded.
 #[derive(Default)]
-pub struct Shared {}
+pub struct Shared {
+    /// Data connections that FTP control connections have announced.
+    pub ftp_data: ftp::ExpectedData,
+    /// ClientHellos in QUIC that are being put together.
+    pub quic: quic::Hellos,
+    /// A TLS handshake message that is spread over records.
+    pub tls_message: Vec<u8>,
+}
 
 /// What a packet was found to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
