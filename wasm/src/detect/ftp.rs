@@ -9,11 +9,12 @@ use crate::net::Address;
 
 /// Commands (IANA).
 const VERBS: &[&[u8]] = &[
-    b"USER", b"PASS", b"ACCT", b"CWD", b"CDUP", b"SMNT", b"QUIT", b"REIN", b"PORT", b"PASV", b"TYPE", b"STRU", b"MODE",
-    b"RETR", b"STOR", b"STOU", b"APPE", b"ALLO", b"REST", b"RNFR", b"RNTO", b"ABOR", b"DELE", b"RMD", b"MKD", b"PWD",
-    b"XCWD", b"XPWD", b"XMKD", b"XRMD", b"XCUP", b"LIST", b"NLST", b"SITE", b"SYST", b"STAT", b"HELP", b"NOOP",
-    b"AUTH", b"ADAT", b"PBSZ", b"PROT", b"CCC", b"MIC", b"CONF", b"ENC", b"FEAT", b"OPTS", b"LANG", b"EPRT", b"EPSV",
-    b"LPRT", b"LPSV", b"MDTM", b"MFMT", b"SIZE", b"MLST", b"MLSD", b"HOST", b"CLNT", b"CSID", b"AVBL",
+    b"USER", b"PASS", b"ACCT", b"CWD", b"CDUP", b"SMNT", b"QUIT", b"REIN", b"PORT", b"PASV", b"TYPE",
+    b"STRU", b"MODE", b"RETR", b"STOR", b"STOU", b"APPE", b"ALLO", b"REST", b"RNFR", b"RNTO", b"ABOR",
+    b"DELE", b"RMD", b"MKD", b"PWD", b"XCWD", b"XPWD", b"XMKD", b"XRMD", b"XCUP", b"LIST", b"NLST", b"SITE",
+    b"SYST", b"STAT", b"HELP", b"NOOP", b"AUTH", b"ADAT", b"PBSZ", b"PROT", b"CCC", b"MIC", b"CONF", b"ENC",
+    b"FEAT", b"OPTS", b"LANG", b"EPRT", b"EPSV", b"LPRT", b"LPSV", b"MDTM", b"MFMT", b"SIZE", b"MLST",
+    b"MLSD", b"HOST", b"CLNT", b"CSID", b"AVBL",
 ];
 
 /// Announced endpoints that are remembered.
@@ -190,7 +191,8 @@ fn examine_reply(reply: &Reply, payload: &Payload, state: &mut FlowState, on_por
             return Verdict::Is(Confidence::VERY_HIGH, Method::Payload);
         }
     }
-    let answers = state.notes().is_some_and(|notes| notes[USER] != 0 && notes[USER] != side(payload.direction));
+    let answers =
+        state.notes().is_some_and(|notes| notes[USER] != 0 && notes[USER] != side(payload.direction));
     match reply.code {
         230 | 232 | 331 | 332 | 530 if answers => Verdict::Is(Confidence::DEFINITE, Method::Handshake),
         220 if on_port => Verdict::Is(Confidence::HIGH, Method::Port),
@@ -201,7 +203,8 @@ fn examine_reply(reply: &Reply, payload: &Payload, state: &mut FlowState, on_por
 }
 
 fn examine_command(line: &[u8], payload: &Payload, state: &mut FlowState, on_port: bool) -> Verdict {
-    let Some((verb, arguments)) = command(line, VERBS).filter(|(verb, arguments)| fits(verb, arguments)) else {
+    let Some((verb, arguments)) = command(line, VERBS).filter(|(verb, arguments)| fits(verb, arguments))
+    else {
         return Verdict::No;
     };
     let begins = match verb {
@@ -227,10 +230,10 @@ fn examine_command(line: &[u8], payload: &Payload, state: &mut FlowState, on_por
 /// Whether arguments are there exactly where the verb takes some.
 fn fits(verb: &[u8], arguments: &[u8]) -> bool {
     match verb {
-        b"CDUP" | b"QUIT" | b"REIN" | b"PASV" | b"ABOR" | b"PWD" | b"XPWD" | b"XCUP" | b"SYST" | b"NOOP" | b"FEAT"
-        | b"CCC" => arguments.is_empty(),
-        b"LIST" | b"NLST" | b"STAT" | b"HELP" | b"EPSV" | b"STOU" | b"MLST" | b"MLSD" | b"LANG" | b"LPSV" | b"AVBL"
-        | b"CSID" | b"PASS" => true,
+        b"CDUP" | b"QUIT" | b"REIN" | b"PASV" | b"ABOR" | b"PWD" | b"XPWD" | b"XCUP" | b"SYST" | b"NOOP"
+        | b"FEAT" | b"CCC" => arguments.is_empty(),
+        b"LIST" | b"NLST" | b"STAT" | b"HELP" | b"EPSV" | b"STOU" | b"MLST" | b"MLSD" | b"LANG" | b"LPSV"
+        | b"AVBL" | b"CSID" | b"PASS" => true,
         _ => !arguments.is_empty(),
     }
 }

@@ -142,9 +142,10 @@ fn decode_huffman<'a>(bytes: &[u8], buffer: &'a mut [u8; MOST_VALUE]) -> &'a [u8
         if bits > 15 {
             return &[];
         }
-        let found = CODES.iter().find(|(width, ..)| *width == bits).and_then(|(_, first, characters)| {
-            characters.get(code.checked_sub(*first)? as usize)
-        });
+        let found = CODES
+            .iter()
+            .find(|(width, ..)| *width == bits)
+            .and_then(|(_, first, characters)| characters.get(code.checked_sub(*first)? as usize));
         let Some(character) = found else { continue };
         let Some(place) = buffer.get_mut(length) else { break };
         *place = *character;
@@ -174,7 +175,9 @@ mod tests {
         for hex in ["828684410f7777772e6578616d706c652e636f6d", "828684418cf1e3c2e5f23a6ba0ab90f4ff"] {
             let found = fields(&bytes(hex));
             assert!(found.contains(&(Name::Authority, "www.example.com".into())), "{found:?}");
-            assert!(found.contains(&(Name::Method, "GET".into())) && found.contains(&(Name::Path, "/".into())));
+            assert!(
+                found.contains(&(Name::Method, "GET".into())) && found.contains(&(Name::Path, "/".into()))
+            );
         }
         // Appendix C.6.1: a response with Huffman coding.
         let found = fields(&bytes(

@@ -1,7 +1,9 @@
 //! HTTP/1 (RFC 9110, RFC 9112), and what its relatives share: start line, header fields, request target.
 
 use super::signature::FirstBytes;
-use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict, tls, websocket};
+use super::{
+    Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict, tls, websocket,
+};
 
 /// Longest start line in bytes.
 const MOST_LINE: usize = 8 << 10;
@@ -12,11 +14,47 @@ const MOST_METHOD: usize = 24;
 
 /// The registered methods (IANA), and those of UPnP eventing.
 const METHODS: &[&[u8]] = &[
-    b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"CONNECT", b"PATCH", b"TRACE", b"ACL",
-    b"BASELINE-CONTROL", b"BIND", b"CHECKIN", b"CHECKOUT", b"COPY", b"LABEL", b"LINK", b"LOCK", b"MERGE",
-    b"MKACTIVITY", b"MKCALENDAR", b"MKCOL", b"MKREDIRECTREF", b"MKWORKSPACE", b"MOVE", b"NOTIFY",
-    b"ORDERPATCH", b"PROPFIND", b"PROPPATCH", b"QUERY", b"REBIND", b"REPORT", b"SEARCH", b"SUBSCRIBE",
-    b"UNBIND", b"UNCHECKOUT", b"UNLINK", b"UNLOCK", b"UNSUBSCRIBE", b"UPDATE", b"UPDATEREDIRECTREF",
+    b"GET",
+    b"POST",
+    b"HEAD",
+    b"PUT",
+    b"DELETE",
+    b"OPTIONS",
+    b"CONNECT",
+    b"PATCH",
+    b"TRACE",
+    b"ACL",
+    b"BASELINE-CONTROL",
+    b"BIND",
+    b"CHECKIN",
+    b"CHECKOUT",
+    b"COPY",
+    b"LABEL",
+    b"LINK",
+    b"LOCK",
+    b"MERGE",
+    b"MKACTIVITY",
+    b"MKCALENDAR",
+    b"MKCOL",
+    b"MKREDIRECTREF",
+    b"MKWORKSPACE",
+    b"MOVE",
+    b"NOTIFY",
+    b"ORDERPATCH",
+    b"PROPFIND",
+    b"PROPPATCH",
+    b"QUERY",
+    b"REBIND",
+    b"REPORT",
+    b"SEARCH",
+    b"SUBSCRIBE",
+    b"UNBIND",
+    b"UNCHECKOUT",
+    b"UNLINK",
+    b"UNLOCK",
+    b"UNSUBSCRIBE",
+    b"UPDATE",
+    b"UPDATEREDIRECTREF",
     b"VERSION-CONTROL",
 ];
 
@@ -104,7 +142,8 @@ pub fn begins_message(bytes: &[u8]) -> bool {
     let Some((method, rest)) = bytes.get(..bytes.len().min(MOST_METHOD)).and_then(split_at_space) else {
         return false;
     };
-    if !is_version(method) && !(METHODS.contains(&method) && matches!(rest.first(), Some(b'/' | b'h' | b'*'))) {
+    let is_request = METHODS.contains(&method) && matches!(rest.first(), Some(b'/' | b'h' | b'*'));
+    if !is_request && !is_version(method) {
         return false;
     }
     let head = bytes.get(..bytes.len().min(MOST_LINE)).unwrap_or_default();
@@ -131,6 +170,12 @@ impl<'a> Head<'a> {
         let end = fields_end(fields);
         let fields = fields.get(..end.unwrap_or(fields.len())).unwrap_or(fields);
         Some(Self { start, fields, is_whole: end.is_some() })
+    }
+
+    /// Whether it is a request whose Host field may be still to come.
+    fn lacks_host(&self) -> bool {
+        let is_request = matches!(self.start, StartLine::Request { .. });
+        is_request && !self.is_whole && self.field(b"host").is_none()
     }
 
     /// The header fields: name, and value without the blanks around it. A line that the capture cuts is left out.
@@ -168,10 +213,11 @@ fn fields_end(fields: &[u8]) -> Option<usize> {
 
 fn examine(payload: &Payload, state: &mut FlowState, _: &mut Shared) -> Verdict {
     match Head::parse(payload) {
-        Some(head) if head.is_whole || payload.bytes.len() >= MOST_HEAD || !state.may_ask_more(payload) => {
-            Verdict::Is(Confidence::VERY_HIGH, Method::Payload)
+        // The host is worth waiting for; it usually comes first.
+        Some(head) if head.lacks_host() && payload.bytes.len() < MOST_HEAD && state.may_ask_more(payload) => {
+            Verdict::More
         }
-        Some(_) => Verdict::More,
+        Some(_) => Verdict::Is(Confidence::VERY_HIGH, Method::Payload),
         None if !may_begin(payload.bytes) => Verdict::No,
         None if payload.is_whole() => match state.may_ask_more(payload) {
             true => Verdict::More,

@@ -70,6 +70,8 @@ struct Frame<'a> {
     kind: u8,
     flags: u8,
     stream: u32,
+    /// Whether no flag is set that its type does not define; a receiver must ignore such ones.
+    usual_flags: bool,
     body: &'a [u8],
 }
 
@@ -79,17 +81,23 @@ fn split_frame(bytes: &[u8]) -> Option<(Frame<'_>, &[u8])> {
     let length = u32::from_be_bytes([0, a, b, c]) as usize;
     let stream = u32::from_be_bytes([d, e, f, g]);
     let in_stream = stream != 0;
+    let defined = match kind {
+        kind::DATA => 0x09,
+        kind::HEADERS => 0x2d,
+        kind::SETTINGS | kind::PING => 1,
+        kind::PUSH_PROMISE => 0x0c,
+        kind::CONTINUATION => 4,
+        _ => 0,
+    };
     let fits = match kind {
-        kind::DATA => in_stream && flags & !0x09 == 0,
-        kind::HEADERS => in_stream && flags & !0x2d == 0,
+        kind::DATA | kind::HEADERS | kind::CONTINUATION => in_stream,
         kind::PRIORITY => in_stream && length == 5,
         kind::RST_STREAM => in_stream && length == 4,
-        kind::SETTINGS => !in_stream && length.is_multiple_of(6) && (flags == 0 || flags == 1 && length == 0),
-        kind::PUSH_PROMISE => in_stream && length >= 4 && flags & !0x0c == 0,
-        kind::PING => !in_stream && length == 8 && flags & !1 == 0,
+        kind::SETTINGS => !in_stream && length.is_multiple_of(6) && (flags & 1 == 0 || length == 0),
+        kind::PUSH_PROMISE => in_stream && length >= 4,
+        kind::PING => !in_stream && length == 8,
         kind::GOAWAY => !in_stream && length >= 8,
         kind::WINDOW_UPDATE => length == 4,
-        kind::CONTINUATION => in_stream && flags & !4 == 0,
         kind::ALTSVC => length >= 2,
         kind::ORIGIN => !in_stream,
         kind::PRIORITY_UPDATE => !in_stream && length >= 4,
@@ -99,7 +107,7 @@ fn split_frame(bytes: &[u8]) -> Option<(Frame<'_>, &[u8])> {
         return None;
     }
     let (body, rest) = rest.split_at(length.min(rest.len()));
-    Some((Frame { length, kind, flags, stream, body }, rest))
+    Some((Frame { length, kind, flags, stream, usual_flags: flags & !defined == 0, body }, rest))
 }
 
 /// The bytes behind the client's preface, if it is there.
@@ -116,10 +124,11 @@ fn examine(payload: &Payload, state: &mut FlowState, _: &mut Shared) -> Verdict 
         return if begins && state.may_ask_more(payload) { Verdict::More } else { Verdict::No };
     }
     let Some((first, rest)) = split_frame(payload.bytes) else { return Verdict::No };
-    let (mut frames, mut rest) = (1, rest);
+    let (mut frames, mut usual_flags, mut rest) = (1, first.usual_flags, rest);
     while rest.len() >= HEADER {
-        let Some((_, after)) = split_frame(rest) else { return Verdict::No };
+        let Some((frame, after)) = split_frame(rest) else { return Verdict::No };
         frames += 1;
+        usual_flags &= frame.usual_flags;
         rest = after;
     }
     let is_first = first.kind == kind::SETTINGS
@@ -130,7 +139,7 @@ fn examine(payload: &Payload, state: &mut FlowState, _: &mut Shared) -> Verdict 
     match frames {
         2.. if is_first => Verdict::Is(Confidence::VERY_HIGH, Method::Handshake),
         1 if is_first && rest.is_empty() => Verdict::Is(Confidence::HIGH, Method::Payload),
-        2.. => Verdict::Is(Confidence::MEDIUM, Method::Payload),
+        2.. if usual_flags => Verdict::Is(Confidence::MEDIUM, Method::Payload),
         _ => Verdict::No,
     }
 }

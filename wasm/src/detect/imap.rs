@@ -47,8 +47,25 @@ const COMMANDS: &[(&[u8], bool)] = &[
 
 /// Commands whose arguments are names of mailboxes, message numbers or data items, and so may be shown.
 const OPEN: &[&[u8]] = &[
-    b"ENABLE", b"SELECT", b"EXAMINE", b"CREATE", b"DELETE", b"RENAME", b"SUBSCRIBE", b"UNSUBSCRIBE", b"LIST", b"LSUB",
-    b"XLIST", b"STATUS", b"FETCH", b"STORE", b"COPY", b"MOVE", b"GETQUOTA", b"GETQUOTAROOT", b"COMPRESS",
+    b"ENABLE",
+    b"SELECT",
+    b"EXAMINE",
+    b"CREATE",
+    b"DELETE",
+    b"RENAME",
+    b"SUBSCRIBE",
+    b"UNSUBSCRIBE",
+    b"LIST",
+    b"LSUB",
+    b"XLIST",
+    b"STATUS",
+    b"FETCH",
+    b"STORE",
+    b"COPY",
+    b"MOVE",
+    b"GETQUOTA",
+    b"GETQUOTAROOT",
+    b"COMPRESS",
 ];
 
 /// Words of notes.
@@ -64,7 +81,14 @@ pub static IMAP: Signature = Signature {
     name: "IMAP",
     carriers: &[Carrier::Tcp],
     ports: &[143, 220, 993],
-    first: FirstBytes::Ranges(&[(b'*', b'*'), (b'0', b'9'), (b'A', b'Z'), (b'a', b'z'), (b'$', b'$'), (b'.', b'.')]),
+    first: FirstBytes::Ranges(&[
+        (b'*', b'*'),
+        (b'0', b'9'),
+        (b'A', b'Z'),
+        (b'a', b'z'),
+        (b'$', b'$'),
+        (b'.', b'.'),
+    ]),
     examine,
     continues,
     describe,
@@ -73,17 +97,40 @@ pub static IMAP: Signature = Signature {
 
 /// A line that begins a command or a response.
 enum Line<'a> {
-    Command { tag: &'a [u8], verb: &'static [u8], arguments: &'a [u8] },
+    Command {
+        tag: &'a [u8],
+        verb: &'static [u8],
+        arguments: &'a [u8],
+    },
     /// A tagged or untagged status response, greeting included.
-    Status { tag: Option<&'a [u8]>, status: &'static [u8], text: &'a [u8] },
+    Status {
+        tag: Option<&'a [u8]>,
+        status: &'static [u8],
+        text: &'a [u8],
+    },
     /// An untagged response with data: its name.
     Data(&'static [u8]),
 }
 
 const STATUSES: &[&[u8]] = &[b"OK", b"NO", b"BAD", b"PREAUTH", b"BYE"];
 const DATA: &[&[u8]] = &[
-    b"CAPABILITY", b"LIST", b"LSUB", b"XLIST", b"STATUS", b"SEARCH", b"ESEARCH", b"FLAGS", b"EXISTS", b"RECENT",
-    b"EXPUNGE", b"FETCH", b"NAMESPACE", b"ENABLED", b"ID", b"QUOTA", b"QUOTAROOT",
+    b"CAPABILITY",
+    b"LIST",
+    b"LSUB",
+    b"XLIST",
+    b"STATUS",
+    b"SEARCH",
+    b"ESEARCH",
+    b"FLAGS",
+    b"EXISTS",
+    b"RECENT",
+    b"EXPUNGE",
+    b"FETCH",
+    b"NAMESPACE",
+    b"ENABLED",
+    b"ID",
+    b"QUOTA",
+    b"QUOTAROOT",
 ];
 
 fn word(bytes: &[u8]) -> (&[u8], &[u8]) {
@@ -99,7 +146,9 @@ fn find(list: &'static [&'static [u8]], wanted: &[u8]) -> Option<&'static [u8]> 
 
 fn is_tag(tag: &[u8]) -> bool {
     (1..=32).contains(&tag.len())
-        && tag.iter().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'+' | b'(' | b')' | b'{' | b'%' | b'*' | b'"' | b'\\'))
+        && tag.iter().all(|byte| {
+            byte.is_ascii_graphic() && !matches!(byte, b'+' | b'(' | b')' | b'{' | b'%' | b'*' | b'"' | b'\\')
+        })
 }
 
 impl<'a> Line<'a> {
@@ -114,7 +163,8 @@ impl<'a> Line<'a> {
                 return Some(Self::Status { tag: None, status, text });
             }
             // A number comes before the name of what it counts.
-            let name = if !name.is_empty() && name.iter().all(u8::is_ascii_digit) { word(text).0 } else { name };
+            let name =
+                if !name.is_empty() && name.iter().all(u8::is_ascii_digit) { word(text).0 } else { name };
             return find(DATA, name).map(Self::Data);
         }
         if !is_tag(tag) {

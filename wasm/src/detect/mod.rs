@@ -24,12 +24,12 @@ pub mod ssdp;
 pub mod ssh;
 pub mod state;
 pub mod telnet;
+#[cfg(test)]
+mod tests;
 pub mod tls;
 mod tls_hello;
 pub mod websocket;
 pub mod xmpp;
-#[cfg(test)]
-mod tests;
 
 pub use facts::Facts;
 pub use payload::Payload;

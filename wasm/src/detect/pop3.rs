@@ -6,8 +6,8 @@ use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Sign
 
 /// Commands (RFC 1939, 2449, 2595, 5034, 6856).
 const VERBS: &[&[u8]] = &[
-    b"USER", b"PASS", b"APOP", b"AUTH", b"CAPA", b"STLS", b"STAT", b"LIST", b"UIDL", b"RETR", b"TOP", b"DELE", b"NOOP",
-    b"RSET", b"QUIT", b"LAST", b"UTF8", b"LANG",
+    b"USER", b"PASS", b"APOP", b"AUTH", b"CAPA", b"STLS", b"STAT", b"LIST", b"UIDL", b"RETR", b"TOP",
+    b"DELE", b"NOOP", b"RSET", b"QUIT", b"LAST", b"UTF8", b"LANG",
 ];
 
 /// Words of notes.
@@ -129,7 +129,10 @@ fn describe(payload: &Payload, state: &mut FlowState, _: &mut Shared, facts: &mu
             if positive && (contains(text, b"POP3") || has_time_stamp(text)) {
                 facts.put_flag("greeting", true);
             }
-            if contains(payload.bytes.get(..payload.bytes.len().min(MOST_LINE)).unwrap_or_default(), b"\r\nSTLS\r\n") {
+            if contains(
+                payload.bytes.get(..payload.bytes.len().min(MOST_LINE)).unwrap_or_default(),
+                b"\r\nSTLS\r\n",
+            ) {
                 facts.put_flag("stls_capable", true);
             }
             facts.say(b"S: ");

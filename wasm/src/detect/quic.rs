@@ -100,8 +100,7 @@ fn secrets(version: u32) -> Option<Secrets> {
 
 /// Whether the packets of a version are laid out like those of version 1: drafts, and Facebook's.
 fn is_known(version: u32) -> bool {
-    secrets(version).is_some()
-        || matches!(version, 0xff00_0017..=0xff00_001c | 0xface_b000..=0xface_b00f)
+    secrets(version).is_some() || matches!(version, 0xff00_0017..=0xff00_001c | 0xface_b000..=0xface_b00f)
 }
 
 /// Versions that only force a negotiation (RFC 9000 section 15).
@@ -147,7 +146,8 @@ impl<'a> Long<'a> {
         match long.kind {
             Kind::Unknown => return Some(long),
             Kind::VersionNegotiation => {
-                let mut versions = bytes.get(offset..)?.as_chunks().0.iter().map(|four| u32::from_be_bytes(*four));
+                let mut versions =
+                    bytes.get(offset..)?.as_chunks().0.iter().map(|four| u32::from_be_bytes(*four));
                 return (rest.is_multiple_of(4) && versions.any(is_known)).then_some(long);
             }
             // A token, and the integrity tag.
@@ -206,7 +206,7 @@ fn packets<'a>(payload: &Payload<'a>) -> impl Iterator<Item = (Long<'a>, &'a [u8
 
 fn examine(payload: &Payload, state: &mut FlowState, shared: &mut Shared) -> Verdict {
     let Some((first, _)) = packets(payload).next() else { return Verdict::No };
-    let verdict = match first.kind {
+    match first.kind {
         Kind::VersionNegotiation => Verdict::Is(Confidence::HIGH, Method::Payload),
         Kind::Unknown
             if is_reserved(first.version)
@@ -228,8 +228,7 @@ fn examine(payload: &Payload, state: &mut FlowState, shared: &mut Shared) -> Ver
             Verdict::Is(Confidence::VERY_HIGH, Method::Payload)
         }
         _ => Verdict::Is(Confidence::HIGH, Method::Payload),
-    };
-    verdict
+    }
 }
 
 fn continues(payload: &Payload, state: &mut FlowState, shared: &mut Shared) -> bool {
@@ -259,9 +258,9 @@ fn open_initials(payload: &Payload, state: &mut FlowState, shared: &mut Shared) 
     let Some(ends) = Ends::of(payload) else { return false };
     let Shared { quic: hellos, .. } = shared;
     let mut opened = false;
-    for (long, packet) in packets(payload).filter(|(long, packet)| {
-        long.kind == Kind::Initial && packet.len() == long.length
-    }) {
+    for (long, packet) in
+        packets(payload).filter(|(long, packet)| long.kind == Kind::Initial && packet.len() == long.length)
+    {
         let Some(secrets) = secrets(long.version) else { continue };
         let notes = state.claim_notes();
         let id = hash_id(long.destination);
@@ -335,7 +334,9 @@ impl Hellos {
     /// Opens an Initial packet and takes its part of the ClientHello. `None` if it cannot be opened; else whether the
     /// hello is complete now.
     fn open(&mut self, ends: &Ends, secrets: Secrets, long: &Long, packet: &[u8], now: i64) -> Option<bool> {
-        while self.pending.pop_oldest_if(|_, hello| now.saturating_sub(hello.since) > HELLO_FOR_NS).is_some() {}
+        while self.pending.pop_oldest_if(|_, hello| now.saturating_sub(hello.since) > HELLO_FOR_NS).is_some()
+        {
+        }
         // The client keeps the keys when the server has given it another connection id, but not after a Retry.
         let number = long.number_offset;
         if let Some(pending) = self.pending.touch(ends)

@@ -26,16 +26,16 @@ impl Secrets {
     fn salt(self) -> &'static [u8; 20] {
         match self {
             Self::V1 => &[
-                0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17, 0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc,
-                0xbb, 0x7f, 0x0a,
+                0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17, 0x9a, 0xe6, 0xa4, 0xc8, 0x0c,
+                0xad, 0xcc, 0xbb, 0x7f, 0x0a,
             ],
             Self::V2 => &[
-                0x0d, 0xed, 0xe3, 0xde, 0xf7, 0x00, 0xa6, 0xdb, 0x81, 0x93, 0x81, 0xbe, 0x6e, 0x26, 0x9d, 0xcb, 0xf9,
-                0xbd, 0x2e, 0xd9,
+                0x0d, 0xed, 0xe3, 0xde, 0xf7, 0x00, 0xa6, 0xdb, 0x81, 0x93, 0x81, 0xbe, 0x6e, 0x26, 0x9d,
+                0xcb, 0xf9, 0xbd, 0x2e, 0xd9,
             ],
             Self::Draft29 => &[
-                0xaf, 0xbf, 0xec, 0x28, 0x99, 0x93, 0xd2, 0x4c, 0x9e, 0x97, 0x86, 0xf1, 0x9c, 0x61, 0x11, 0xe0, 0x43,
-                0x90, 0xa8, 0x99,
+                0xaf, 0xbf, 0xec, 0x28, 0x99, 0x93, 0xd2, 0x4c, 0x9e, 0x97, 0x86, 0xf1, 0x9c, 0x61, 0x11,
+                0xe0, 0x43, 0x90, 0xa8, 0x99,
             ],
         }
     }
@@ -85,7 +85,9 @@ impl InitialKeys {
         *first ^= mask.first()? & 0x0f;
         let number_length = usize::from(*first & 3) + 1;
         let mut number = 0u64;
-        for (byte, mask) in buffer.get_mut(number_offset..)?.iter_mut().zip(mask.iter().skip(1)).take(number_length) {
+        for (byte, mask) in
+            buffer.get_mut(number_offset..)?.iter_mut().zip(mask.iter().skip(1)).take(number_length)
+        {
             *byte ^= mask;
             number = number << 8 | u64::from(*byte);
         }
@@ -114,6 +116,25 @@ fn expand(from: &Hkdf<Sha256>, label: &[u8], out: &mut [u8]) -> Option<()> {
 }
 
 #[cfg(test)]
+impl InitialKeys {
+    /// A version 1 or 2 Initial packet with packet number 0 of four bytes, as a client seals it.
+    pub fn seal(&self, header: &[u8], frames: &[u8]) -> Vec<u8> {
+        let mut body = frames.to_vec();
+        let mut header = [header, &[0; 4]].concat();
+        let tag = Aes128Gcm::new(&self.key.into())
+            .encrypt_inout_detached(&self.iv.into(), &header, InOutBuf::from(body.as_mut_slice()))
+            .unwrap();
+        body.extend_from_slice(&tag);
+        let mut mask = <[u8; 16]>::try_from(&body[..16]).unwrap().into();
+        Aes128::new(&self.header.into()).encrypt_block(&mut mask);
+        header[0] ^= mask[0] & 0x0f;
+        let number = header.len() - 4;
+        header[number..].iter_mut().zip(&mask[1..]).for_each(|(byte, mask)| *byte ^= mask);
+        [header, body].concat()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -139,7 +160,10 @@ mod tests {
             ),
         ] {
             let keys = InitialKeys::of_client(secrets, &id).unwrap();
-            assert_eq!((hex(&keys.key), hex(&keys.iv), hex(&keys.header)), (key.into(), iv.into(), header.into()));
+            assert_eq!(
+                (hex(&keys.key), hex(&keys.iv), hex(&keys.header)),
+                (key.into(), iv.into(), header.into())
+            );
         }
     }
 }

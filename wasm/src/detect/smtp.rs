@@ -7,8 +7,23 @@ use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Sign
 
 /// Commands (IANA), and those of RFC 821 that are still seen.
 const VERBS: &[&[u8]] = &[
-    b"EHLO", b"HELO", b"MAIL", b"RCPT", b"DATA", b"BDAT", b"RSET", b"NOOP", b"QUIT", b"STARTTLS", b"AUTH", b"VRFY",
-    b"EXPN", b"HELP", b"ETRN", b"TURN", b"ATRN",
+    b"EHLO",
+    b"HELO",
+    b"MAIL",
+    b"RCPT",
+    b"DATA",
+    b"BDAT",
+    b"RSET",
+    b"NOOP",
+    b"QUIT",
+    b"STARTTLS",
+    b"AUTH",
+    b"VRFY",
+    b"EXPN",
+    b"HELP",
+    b"ETRN",
+    b"TURN",
+    b"ATRN",
 ];
 
 /// Words of notes.
@@ -19,6 +34,8 @@ mod note {
     pub const CLIENT: usize = 1;
     /// Whether a HELO or EHLO waits for its answer.
     pub const HELLO: usize = 2;
+    /// Whether a packet has followed the one that gave the label, so that a 220 is no greeting.
+    pub const BEGUN: usize = 3;
 }
 
 /// What the client sends next.
@@ -46,7 +63,8 @@ pub static SMTP: Signature = Signature {
 fn examine(payload: &Payload, state: &mut FlowState, _: &mut Shared) -> Verdict {
     let on_port = payload.on_port(SMTP.ports);
     let Some(line) = payload.line(MOST_LINE) else {
-        let known = on_port || [&b"220"[..], b"EHLO ", b"HELO "].iter().any(|word| payload.bytes.starts_with(word));
+        let known =
+            on_port || [&b"220"[..], b"EHLO ", b"HELO "].iter().any(|word| payload.bytes.starts_with(word));
         let more = known && payload.bytes.len() < MOST_LINE && is_text(payload.bytes);
         return if more && state.may_ask_more(payload) { Verdict::More } else { Verdict::No };
     };
@@ -57,8 +75,7 @@ fn examine(payload: &Payload, state: &mut FlowState, _: &mut Shared) -> Verdict 
     if matches!(verdict, Verdict::Is(..)) {
         let is_reply = Reply::parse(line).is_some();
         let notes = state.claim_notes();
-        notes[note::CLIENT] =
-            if is_reply { other_side(payload.direction) } else { side(payload.direction) };
+        notes[note::CLIENT] = if is_reply { other_side(payload.direction) } else { side(payload.direction) };
         follow(payload, state);
     }
     verdict
@@ -108,7 +125,8 @@ fn examine_command(line: &[u8], payload: &Payload, state: &mut FlowState, on_por
 
 /// Whether the arguments are such as the verb takes.
 fn fits(verb: &[u8], arguments: &[u8]) -> bool {
-    let starts = |word: &[u8]| arguments.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    let starts =
+        |word: &[u8]| arguments.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     match verb {
         b"MAIL" => starts(b"FROM:"),
         b"RCPT" => starts(b"TO:"),
@@ -124,6 +142,7 @@ fn continues(payload: &Payload, state: &mut FlowState, _: &mut Shared) -> bool {
         return false;
     }
     follow(payload, state);
+    state.claim_notes()[note::BEGUN] = 1;
     true
 }
 
@@ -155,13 +174,13 @@ fn describe(payload: &Payload, state: &mut FlowState, _: &mut Shared, facts: &mu
     }
     let line = payload.line(MOST_LINE).unwrap_or(payload.bytes);
     match (Reply::parse(line), command(line, VERBS)) {
-        (Some(reply), _) if !from_client => put_reply(&reply, payload, facts),
+        (Some(reply), _) if !from_client => put_reply(&reply, payload, notes[note::BEGUN] == 0, facts),
         (None, Some((verb, arguments))) if fits(verb, arguments) => put_command(verb, arguments, facts),
         _ => facts.say(b"Continuation"),
     }
 }
 
-fn put_reply(reply: &Reply, payload: &Payload, facts: &mut Facts) {
+fn put_reply(reply: &Reply, payload: &Payload, is_first: bool, facts: &mut Facts) {
     facts.put("type", b"response");
     facts.put_number("code", reply.code.into());
     facts.put("code_category", reply.category().as_bytes());
@@ -176,7 +195,7 @@ fn put_reply(reply: &Reply, payload: &Payload, facts: &mut Facts) {
     if reply.is_multiline {
         facts.put_flag("multiline", true);
     }
-    if reply.code == 220 {
+    if reply.code == 220 && is_first {
         facts.put_flag("greeting", true);
     }
     if reply.code == 250 && contains(payload.bytes, b"STARTTLS") {
@@ -195,7 +214,9 @@ fn put_command(verb: &'static [u8], arguments: &[u8], facts: &mut Facts) {
             let (mechanism, rest) = arguments.split_at(mechanism);
             (mechanism, if rest.is_empty() { b"" } else { b" ***" })
         }
-        b"EHLO" | b"HELO" | b"MAIL" | b"RCPT" | b"BDAT" | b"VRFY" | b"EXPN" | b"ETRN" | b"ATRN" => (arguments, b""),
+        b"EHLO" | b"HELO" | b"MAIL" | b"RCPT" | b"BDAT" | b"VRFY" | b"EXPN" | b"ETRN" | b"ATRN" => {
+            (arguments, b"")
+        }
         _ => (b"", b""),
     };
     if !shown.is_empty() {
@@ -215,4 +236,4 @@ fn put_command(verb: &'static [u8], arguments: &[u8], facts: &mut Facts) {
 
 #[cfg(test)]
 #[path = "tests/smtp.rs"]
-mod tests;
+pub(super) mod tests;

@@ -59,7 +59,9 @@ fn examine(payload: &Payload, _: &mut FlowState, _: &mut Shared) -> Verdict {
     while !rest.is_empty() {
         let Some((item, after)) = split_item(rest) else { return Verdict::No };
         match item {
-            Item::Negotiation(_, option) | Item::Subnegotiation(option) if is_option(option) => negotiations += 1,
+            Item::Negotiation(_, option) | Item::Subnegotiation(option) if is_option(option) => {
+                negotiations += 1
+            }
             Item::Negotiation(..) | Item::Subnegotiation(_) => return Verdict::No,
             Item::Command(_) => {}
             Item::Data => {
@@ -118,9 +120,10 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
         }
     });
     let mut buffer = [0; 200];
-    let said = facts.entries().find(|(key, _)| *key == "negotiations").map_or(0, |(_, value)| {
-        buffer.iter_mut().zip(value).map(|(place, byte)| *place = *byte).count()
-    });
+    let said = facts
+        .entries()
+        .find(|(key, _)| *key == "negotiations")
+        .map_or(0, |(_, value)| buffer.iter_mut().zip(value).map(|(place, byte)| *place = *byte).count());
     facts.say(buffer.get(..said).unwrap_or_default());
 }
 

@@ -13,6 +13,9 @@ const MOST_DESCRIBED: usize = 16;
 /// Longest hello that is put together from several records.
 const MOST_HELLO: usize = 16 << 10;
 
+/// Bytes of the application protocols of a hello that are put.
+const MOST_PROTOCOLS: usize = 256;
+
 /// Content types.
 mod content {
     pub const CHANGE_CIPHER_SPEC: u8 = 20;
@@ -21,6 +24,9 @@ mod content {
     pub const APPLICATION_DATA: u8 = 23;
     pub const HEARTBEAT: u8 = 24;
 }
+
+/// Handshake type of a Certificate, which often is longer than a record.
+const CERTIFICATE: u8 = 11;
 
 /// The word of notes that keeps the version of the flow, as its hellos have it.
 const VERSION: usize = 0;
@@ -64,7 +70,8 @@ fn split_record(bytes: &[u8]) -> Option<(Record<'_>, &[u8])> {
     let fits = match content {
         content::CHANGE_CIPHER_SPEC => length == 1,
         content::ALERT => length == 2 || length >= 17,
-        content::HANDSHAKE | content::HEARTBEAT => length >= 4,
+        content::HANDSHAKE => length >= 1,
+        content::HEARTBEAT => length >= 19,
         content::APPLICATION_DATA => true,
         _ => false,
     };
@@ -130,16 +137,16 @@ fn examine_hello(payload: &Payload, state: &mut FlowState, shared: &mut Shared) 
 /// The handshake message at the front, put together in `buffer` where it is spread over records.
 fn handshake<'a>(bytes: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
     let Some((first, mut rest)) = split_record(bytes) else { return &[] };
-    let length = match first.body {
+    let length = |message: &[u8]| match message {
         [_, a, b, c, ..] => 4 + u32::from_be_bytes([0, *a, *b, *c]) as usize,
         _ => 4,
     };
-    if first.body.len() >= length || rest.is_empty() {
+    if first.body.len() >= length(first.body) || rest.is_empty() {
         return first.body;
     }
     buffer.clear();
     buffer.extend_from_slice(first.body);
-    while buffer.len() < length.min(MOST_HELLO) {
+    while buffer.len() < length(buffer).min(MOST_HELLO) {
         match split_record(rest) {
             Some((record, after)) if record.content == content::HANDSHAKE => {
                 buffer.extend_from_slice(record.body);
@@ -176,34 +183,77 @@ fn describe(payload: &Payload, state: &mut FlowState, shared: &mut Shared, facts
     let Some(name) = content_name(first.content) else { return };
     facts.put("content_type", name.as_bytes());
     facts.put_number("record_length", first.length as u64);
-    let mut rest = payload.bytes;
-    let mut hello_said = false;
+    let (mut rest, mut left, mut encrypted) = (payload.bytes, 0, false);
     for number in 0..MOST_DESCRIBED {
         let Some((record, after)) = split_record(rest) else { break };
-        if number > 0 {
-            facts.say(b", ");
-        }
-        if record.content == content::HANDSHAKE {
-            if !hello_said && matches!(record.body.first(), Some(&(CLIENT_HELLO | SERVER_HELLO))) {
-                hello_said = describe_hello(rest, &mut shared.tls_message, facts);
+        if record.content == content::HANDSHAKE && !encrypted {
+            // What a message of an earlier record leaves comes first.
+            let skipped = record.length.min(left);
+            left -= skipped;
+            if skipped < record.length {
+                left = describe_handshakes(rest, skipped, number == 0, &mut shared.tls_message, facts);
             }
-            say_handshakes(&record, number == 0, hello_said, facts);
         } else {
             say_record(&record, facts);
         }
+        encrypted |= record.content == content::CHANGE_CIPHER_SPEC;
         rest = after;
     }
-    if !hello_said {
+    if !facts.entries().any(|(key, _)| key == "version") {
         let noted = state.notes().and_then(|notes| notes.get(VERSION)).copied().unwrap_or_default();
         let version = if noted == 0 { first.version } else { noted as u16 };
         facts.put("version", version_name(version).unwrap_or_default().as_bytes());
     }
 }
 
-/// Details of the hello at the front of `bytes`.
-fn describe_hello(bytes: &[u8], buffer: &mut Vec<u8>, facts: &mut Facts) -> bool {
-    let Some(hello) = Hello::parse(handshake(bytes, buffer)) else { return false };
-    put_hello(&hello, facts);
+/// Describes the handshake messages of the record at the front of `bytes`, its first `skipped` bytes left out. Returns
+/// how many bytes of its last message are in later records.
+fn describe_handshakes(
+    bytes: &[u8],
+    skipped: usize,
+    is_first: bool,
+    buffer: &mut Vec<u8>,
+    facts: &mut Facts,
+) -> usize {
+    let Some((record, _)) = split_record(bytes) else { return 0 };
+    let mut consumed = skipped;
+    for number in 0..MOST_DESCRIBED {
+        let message = match consumed {
+            0 => handshake(bytes, buffer),
+            _ => record.body.get(consumed..).unwrap_or_default(),
+        };
+        let [kind, a, b, c] = message.first_chunk().copied().unwrap_or([u8::MAX; 4]);
+        let length = 4 + u32::from_be_bytes([0, a, b, c]) as usize;
+        let is_plain = match kind {
+            0 => record.length == 4 && length == 4,
+            CLIENT_HELLO | SERVER_HELLO | CERTIFICATE => a == 0,
+            _ => length <= record.length - consumed,
+        };
+        let Some((name, title)) = handshake_name(kind).filter(|_| is_plain) else {
+            if number == 0 {
+                separate(facts);
+                facts.say(b"Encrypted Handshake Message");
+            }
+            return 0;
+        };
+        if number == 0 && is_first {
+            facts.put("handshake_type", name.as_bytes());
+        }
+        separate(facts);
+        match Hello::parse(message) {
+            Some(hello) => describe_hello(&hello, facts),
+            None => facts.say(title.as_bytes()),
+        }
+        consumed += length;
+        if consumed >= record.length {
+            return consumed - record.length;
+        }
+    }
+    0
+}
+
+fn describe_hello(hello: &Hello, facts: &mut Facts) {
+    put_hello(hello, facts);
     facts.put("version", version_name(hello.version()).unwrap_or("unknown").as_bytes());
     if let Some(suite) = hello.cipher_suite() {
         facts.put_hex("cipher_suite", &suite.to_be_bytes());
@@ -218,7 +268,13 @@ fn describe_hello(bytes: &[u8], buffer: &mut Vec<u8>, facts: &mut Facts) -> bool
         facts.say(name);
         facts.say(b")");
     }
-    true
+}
+
+/// Sets what comes next off from what was said.
+fn separate(facts: &mut Facts) {
+    if !facts.info().is_empty() {
+        facts.say(b", ");
+    }
 }
 
 /// Puts the server name and the application protocols of a hello.
@@ -229,49 +285,22 @@ pub fn put_hello(hello: &Hello, facts: &mut Facts) {
     let mut protocols = hello.application_protocols().peekable();
     if protocols.peek().is_some() {
         facts.entry("alpn", |text| {
-            for (number, protocol) in protocols.take(8).enumerate() {
+            let start = text.len();
+            for (number, protocol) in protocols.enumerate() {
+                if text.len() - start + protocol.len() >= MOST_PROTOCOLS {
+                    return;
+                }
                 if number > 0 {
                     text.push(b',');
                 }
-                let shown = protocol.iter().take(32);
-                text.extend(shown.map(|byte| if byte.is_ascii_graphic() { *byte } else { b'?' }));
+                text.extend(protocol.iter().map(|byte| if byte.is_ascii_graphic() { *byte } else { b'?' }));
             }
         });
     }
 }
 
-/// Names the handshake messages of a record; the first one has been named where it is a hello.
-fn say_handshakes(record: &Record, is_first: bool, mut hello_said: bool, facts: &mut Facts) {
-    let mut rest = record.body;
-    for number in 0..8 {
-        let [kind, a, b, c] = rest.first_chunk().copied().unwrap_or([u8::MAX; 4]);
-        let length = 4 + u32::from_be_bytes([0, a, b, c]) as usize;
-        let name = handshake_name(kind).filter(|_| a == 0 && (length <= rest.len() || number == 0));
-        // A message longer than its record goes on in the next one only for hellos and certificates.
-        let plain = length <= record.length || matches!(kind, CLIENT_HELLO | SERVER_HELLO | 11);
-        let Some((name, title)) = name.filter(|_| plain) else {
-            if number == 0 {
-                facts.say(b"Encrypted Handshake Message");
-            }
-            return;
-        };
-        if number == 0 && is_first {
-            facts.put("handshake_type", name.as_bytes());
-        }
-        if !std::mem::take(&mut hello_said) {
-            if number > 0 {
-                facts.say(b", ");
-            }
-            facts.say(title.as_bytes());
-        }
-        rest = rest.get(length..).unwrap_or_default();
-        if rest.is_empty() {
-            return;
-        }
-    }
-}
-
 fn say_record(record: &Record, facts: &mut Facts) {
+    separate(facts);
     match (record.content, record.body) {
         (content::CHANGE_CIPHER_SPEC, _) => facts.say(b"Change Cipher Spec"),
         (content::ALERT, &[level @ 1..=2, description]) if record.length == 2 => {
@@ -283,6 +312,7 @@ fn say_record(record: &Record, facts: &mut Facts) {
         }
         (content::ALERT, _) => facts.say(b"Encrypted Alert"),
         (content::HEARTBEAT, _) => facts.say(b"Heartbeat"),
+        (content::HANDSHAKE, _) => facts.say(b"Encrypted Handshake Message"),
         _ => facts.say(b"Application Data"),
     }
 }

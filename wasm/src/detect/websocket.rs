@@ -11,7 +11,7 @@ pub static WEBSOCKET: Signature = Signature {
     first: FirstBytes::OneOf(b"GH"),
     examine: |payload, _, _| match begins(payload) {
         true => Verdict::Is(Confidence::DEFINITE, Method::Handshake),
-        // HTTP waits for the rest of the head.
+        // Where the head goes on in the next segment the response tells.
         false => Verdict::No,
     },
     continues,
@@ -50,7 +50,10 @@ fn continues(payload: &Payload, _: &mut FlowState, _: &mut Shared) -> bool {
 fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Facts) {
     let Some(head) = Head::parse(payload) else { return describe_frame(payload, facts) };
     http::put_start(&head.start, facts);
-    facts.put("upgrade", if matches!(head.start, StartLine::Request { .. }) { b"request" } else { b"response" });
+    facts.put(
+        "upgrade",
+        if matches!(head.start, StartLine::Request { .. }) { b"request" } else { b"response" },
+    );
     http::put_fields(
         &head,
         &[

@@ -58,7 +58,9 @@ fn has_stream_header(bytes: &[u8]) -> bool {
 }
 
 fn after_declaration(bytes: &[u8]) -> &[u8] {
-    match bytes.strip_prefix(b"<?xml ").and_then(|rest| rest.split_at_checked(memchr::memmem::find(rest, b"?>")? + 2))
+    match bytes
+        .strip_prefix(b"<?xml ")
+        .and_then(|rest| rest.split_at_checked(memchr::memmem::find(rest, b"?>")? + 2))
     {
         Some((_, rest)) => rest.trim_ascii_start(),
         None => bytes,
@@ -76,7 +78,8 @@ fn may_begin(bytes: &[u8]) -> bool {
 fn element(bytes: &[u8]) -> Option<(&'static [u8], bool)> {
     let rest = after_declaration(bytes).strip_prefix(b"<")?;
     let found = ELEMENTS.iter().find(|(name, _)| {
-        rest.strip_prefix(*name).is_some_and(|after| matches!(after, [b' ' | b'>' | b'/' | b'\t' | b'\n', ..]))
+        rest.strip_prefix(*name)
+            .is_some_and(|after| matches!(after, [b' ' | b'>' | b'/' | b'\t' | b'\n', ..]))
     })?;
     Some(*found)
 }
@@ -92,7 +95,8 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
     let Some((name, _)) = element(payload.bytes) else { return facts.say(b"Continuation") };
     facts.say(name);
     facts.put("element", name);
-    let tag = head.get(..memchr::memchr(b'>', head).unwrap_or(head.len()).min(MOST_HEADER)).unwrap_or_default();
+    let tag =
+        head.get(..memchr::memchr(b'>', head).unwrap_or(head.len()).min(MOST_HEADER)).unwrap_or_default();
     for key in ["to", "from", "type", "mechanism"] {
         if let Some(value) = attribute(tag, key.as_bytes()) {
             facts.put(key, value);
@@ -109,7 +113,8 @@ fn attribute<'a>(tag: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let mut rest = tag;
     loop {
         let equals = memchr::memchr(b'=', rest)?;
-        let (before, after) = (rest.get(..equals)?.trim_ascii_end(), rest.get(equals + 1..)?.trim_ascii_start());
+        let (before, after) =
+            (rest.get(..equals)?.trim_ascii_end(), rest.get(equals + 1..)?.trim_ascii_start());
         let (quote, value) = after.split_first()?;
         if !matches!(quote, b'"' | b'\'') {
             return None;
