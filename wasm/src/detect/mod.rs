@@ -7,10 +7,16 @@
 //! never exclude what the structure proves.
 
 pub mod bgp;
+mod command_line;
 pub mod dtls;
 pub mod facts;
+pub mod ftp;
 pub mod h323;
+mod hpack;
+pub mod http;
+pub mod http2;
 pub mod iax2;
+pub mod imap;
 pub mod media;
 pub mod megaco;
 pub mod messaging;
@@ -19,7 +25,10 @@ pub mod modbus;
 pub mod mongodb;
 pub mod mysql;
 pub mod payload;
+pub mod pop3;
 pub mod postgresql;
+pub mod quic;
+mod quic_initial;
 pub mod redis;
 pub mod registry;
 pub mod rtcp;
@@ -28,15 +37,22 @@ pub mod rtsp;
 pub mod signature;
 pub mod sip;
 pub mod skinny;
+pub mod smtp;
+pub mod ssdp;
 pub mod ssh;
 pub mod state;
 pub mod stun;
 pub mod t38;
 pub mod tds;
+pub mod telnet;
 #[cfg(test)]
 mod tests;
 mod text_message;
+pub mod tls;
+mod tls_hello;
+pub mod websocket;
 pub mod windows;
+pub mod xmpp;
 pub mod zrtp;
 
 pub use facts::Facts;
@@ -60,6 +76,12 @@ const MOST_BYTES: u16 = 16 << 10;
 pub struct Shared {
     /// Endpoints that signalling announced.
     pub media: media::MediaIndex,
+    /// Data connections that FTP control connections have announced.
+    pub ftp_data: ftp::ExpectedData,
+    /// ClientHellos in QUIC that are being put together.
+    pub quic: quic::Hellos,
+    /// A TLS handshake message that is spread over records.
+    pub tls_message: Vec<u8>,
 }
 
 /// What a packet was found to be.

@@ -4,13 +4,24 @@
 
 use super::{Label, Signature};
 use super::{
-    bgp, dtls, h323, iax2, megaco, messaging, mgcp, modbus, mongodb, mysql, postgresql, redis, rtcp, rtp,
-    rtsp, sip, skinny, ssh, stun, t38, tds, windows, zrtp,
+    bgp, dtls, ftp, h323, http, http2, iax2, imap, megaco, messaging, mgcp, modbus, mongodb, mysql, pop3,
+    postgresql, quic, redis, rtcp, rtp, rtsp, sip, skinny, smtp, ssdp, ssh, stun, t38, tds, telnet, tls,
+    websocket, windows, xmpp, zrtp,
 };
 
 /// The signatures; the place of one is its [`Label`](super::Label). At most 128.
 pub static SIGNATURES: &[&Signature] = &[
-    // Magic numbers and exact lengths.
+    // Announced endpoints: whatever they carry.
+    &ftp::FTP_DATA,
+    // Magic numbers, checked secrets and exact lengths.
+    &stun::STUN,
+    &stun::TURN,
+    &dtls::DTLS,
+    &zrtp::ZRTP,
+    &tls::TLS,
+    &quic::QUIC,
+    &http2::GRPC,
+    &http2::HTTP2,
     &messaging::AMQP,
     &messaging::MQTT,
     &windows::SMB,
@@ -20,26 +31,31 @@ pub static SIGNATURES: &[&Signature] = &[
     &bgp::BGP,
     &mongodb::MONGODB,
     &tds::TDS,
+    &h323::H225,
+    &h323::RAS,
     // Text start lines.
+    &sip::SIP,
+    &rtsp::RTSP,
+    &websocket::WEBSOCKET,
+    &http::HTTP,
+    &ssdp::SSDP,
+    &mgcp::MGCP,
+    &megaco::MEGACO,
     &ssh::SSH,
+    &xmpp::XMPP,
+    &smtp::SMTP,
+    &imap::IMAP,
+    &pop3::POP3,
+    &ftp::FTP,
     &messaging::NATS,
     &redis::REDIS,
     // Structure.
+    &telnet::TELNET,
     &mysql::MYSQL,
     &postgresql::POSTGRESQL,
     &messaging::KAFKA,
     &modbus::MODBUS,
-    &stun::STUN,
-    &stun::TURN,
-    &dtls::DTLS,
-    &zrtp::ZRTP,
-    &h323::H225,
-    &h323::RAS,
     &skinny::SKINNY,
-    &sip::SIP,
-    &rtsp::RTSP,
-    &mgcp::MGCP,
-    &megaco::MEGACO,
     &rtcp::RTCP,
     &iax2::IAX2,
     // Statistics and flow state.

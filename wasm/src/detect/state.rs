@@ -104,6 +104,16 @@ impl FlowState {
         spent(0) || spent(1)
     }
 
+    /// Whether [`Verdict::More`](super::Verdict::More) would be answered: the flow has no label yet, all of the payload
+    /// was captured, and this is not the last look at its direction. Else a signature decides by what it has.
+    pub fn may_ask_more(&self, payload: &Payload) -> bool {
+        let side = usize::from(payload.direction == Direction::Reverse);
+        self.label == NONE
+            && payload.is_whole()
+            && payload.bytes.len() < usize::from(MOST_BYTES)
+            && self.attempts.get(side).is_some_and(|count| *count < MOST_PACKETS - 1)
+    }
+
     /// Looks at the flow anew, as if it began here.
     pub fn reopen(&mut self) {
         self.attempts = [0; 2];
@@ -129,7 +139,12 @@ impl FlowState {
             *count = count.saturating_add(1);
         }
         if let Some(bytes) = self.attempted_bytes.get_mut(side) {
-            *bytes = bytes.saturating_add(payload.bytes.len().min(usize::from(MOST_BYTES)) as u16);
+            let length = payload.bytes.len().min(usize::from(MOST_BYTES)) as u16;
+            // A TCP direction is shown from its beginning each time: its bytes count once.
+            *bytes = match payload.carrier {
+                super::Carrier::Tcp => length.max(*bytes),
+                _ => bytes.saturating_add(length),
+            };
         }
     }
 }

@@ -1,0 +1,550 @@
+//! QUIC (RFC 9000, RFC 9369): long headers, and the ClientHello in the Initial packets.
+
+use super::quic_initial::{InitialKeys, Secrets};
+use super::signature::FirstBytes;
+use super::state::seen;
+use super::tls_hello::Hello;
+use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict, tls};
+use crate::bounded::BoundedMap;
+use crate::net::Address;
+
+/// Longest connection id in bytes of the versions known.
+const MOST_ID: usize = 20;
+/// Least bytes of a datagram with a client's Initial packet (RFC 9000 section 14.1).
+const LEAST_DATAGRAM: usize = 1200;
+/// Longest ClientHello in bytes that is put together.
+const MOST_HELLO: usize = 16 << 10;
+/// Parts of a ClientHello that are held apart.
+const MOST_PARTS: usize = 32;
+/// ClientHellos that are being put together.
+const MOST_HELLOS: usize = 512;
+/// How long one may take, nanoseconds.
+const HELLO_FOR_NS: i64 = 30_000_000_000;
+/// Packets of a flow that are opened in vain before none is opened any more.
+const MOST_FAILURES: u32 = 8;
+/// Packets of a datagram that are looked at.
+const MOST_COALESCED: usize = 8;
+
+/// Words of notes.
+mod note {
+    /// Packets that could not be opened.
+    pub const FAILURES: usize = 0;
+    /// Hash of the destination connection id of the client's Initial packets whose hello is complete, or 0.
+    pub const COMPLETE: usize = 1;
+}
+
+/// QUIC: a long header of a known version whose fields fit. What can be opened is certain.
+pub static QUIC: Signature = Signature {
+    name: "QUIC",
+    carriers: &[Carrier::Udp],
+    ports: &[80, 443, 8080, 8443],
+    first: FirstBytes::Ranges(&[(0x80, 0xff)]),
+    examine,
+    continues,
+    describe,
+    ..Signature::BASE
+};
+
+/// Type of a packet with a long header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Initial,
+    ZeroRtt,
+    Handshake,
+    Retry,
+    VersionNegotiation,
+    /// Of a version whose types are not known.
+    Unknown,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Initial => "Initial",
+            Self::ZeroRtt => "0-RTT",
+            Self::Handshake => "Handshake",
+            Self::Retry => "Retry",
+            Self::VersionNegotiation => "Version Negotiation",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+/// A packet with a long header.
+struct Long<'a> {
+    version: u32,
+    kind: Kind,
+    fixed_bit: bool,
+    destination: &'a [u8],
+    source: &'a [u8],
+    /// Bytes of the token of an Initial packet.
+    token_length: usize,
+    /// Where the protected packet number begins; 0 where there is none.
+    number_offset: usize,
+    /// Bytes of the packet, more of them than were captured where the capture is cut.
+    length: usize,
+}
+
+const V1: u32 = 1;
+const V2: u32 = 0x6b33_43cf;
+
+/// What a version derives its secrets from, if that is known.
+fn secrets(version: u32) -> Option<Secrets> {
+    match version {
+        V1 | 0xff00_0021 | 0xff00_0022 => Some(Secrets::V1),
+        V2 => Some(Secrets::V2),
+        0xff00_001d..=0xff00_0020 => Some(Secrets::Draft29),
+        _ => None,
+    }
+}
+
+/// Whether the packets of a version are laid out like those of version 1: drafts, and Facebook's.
+fn is_known(version: u32) -> bool {
+    secrets(version).is_some() || matches!(version, 0xff00_0017..=0xff00_001c | 0xface_b000..=0xface_b00f)
+}
+
+/// Versions that only force a negotiation (RFC 9000 section 15).
+fn is_reserved(version: u32) -> bool {
+    version & 0x0f0f_0f0f == 0x0a0a_0a0a
+}
+
+/// A variable-length integer (RFC 9000 section 16), and where it ends.
+fn varint(bytes: &[u8], offset: usize) -> Option<(u64, usize)> {
+    let first = *bytes.get(offset)?;
+    let length = 1usize << (first >> 6);
+    let rest = bytes.get(offset + 1..)?.get(..length - 1)?;
+    let value = rest.iter().fold(u64::from(first & 0x3f), |value, byte| value << 8 | u64::from(*byte));
+    Some((value, offset + length))
+}
+
+impl<'a> Long<'a> {
+    /// Reads the header at the front. `length` counts the bytes of the datagram from here on, captured or not.
+    fn parse(bytes: &'a [u8], length: usize) -> Option<Self> {
+        let (first, rest) = bytes.split_first()?;
+        let version = u32::from_be_bytes(*rest.first_chunk()?);
+        if first & 0x80 == 0 {
+            return None;
+        }
+        let id = |offset: usize| -> Option<&'a [u8]> {
+            let length = usize::from(*bytes.get(offset)?);
+            bytes.get(offset + 1..)?.get(..length).filter(|_| length <= MOST_ID)
+        };
+        let destination = id(5)?;
+        let source = id(6 + destination.len())?;
+        let offset = 7 + destination.len() + source.len();
+        let mut long = Self {
+            version,
+            kind: kind(version, *first),
+            fixed_bit: first & 0x40 != 0,
+            destination,
+            source,
+            token_length: 0,
+            number_offset: 0,
+            length,
+        };
+        let rest = length.checked_sub(offset)?;
+        match long.kind {
+            Kind::Unknown => return Some(long),
+            Kind::VersionNegotiation => {
+                let mut versions =
+                    bytes.get(offset..)?.as_chunks().0.iter().map(|four| u32::from_be_bytes(*four));
+                return (rest.is_multiple_of(4) && versions.any(is_known)).then_some(long);
+            }
+            // A token, and the integrity tag.
+            Kind::Retry => return (rest > 16).then_some(long),
+            _ => {}
+        }
+        let mut offset = offset;
+        if long.kind == Kind::Initial {
+            let (token, end) = varint(bytes, offset)?;
+            long.token_length = usize::try_from(token).ok()?;
+            offset = end.checked_add(long.token_length)?;
+        }
+        let (remaining, end) = varint(bytes, offset)?;
+        let remaining = usize::try_from(remaining).ok()?;
+        long.number_offset = end;
+        long.length = end.checked_add(remaining)?;
+        // Packet number, sample of the header protection, tag.
+        (remaining >= 20 && long.length <= length).then_some(long)
+    }
+}
+
+/// The type by the bits of the first byte (RFC 9000 section 17.2, RFC 9369 section 3.2).
+fn kind(version: u32, first: u8) -> Kind {
+    let bits = first >> 4 & 3;
+    match version {
+        0 => return Kind::VersionNegotiation,
+        V2 => {}
+        _ if is_known(version) => {
+            return [Kind::Initial, Kind::ZeroRtt, Kind::Handshake, Kind::Retry]
+                .get(usize::from(bits))
+                .copied()
+                .unwrap_or(Kind::Unknown);
+        }
+        _ => return Kind::Unknown,
+    }
+    match bits {
+        0 => Kind::Retry,
+        1 => Kind::Initial,
+        2 => Kind::ZeroRtt,
+        _ => Kind::Handshake,
+    }
+}
+
+/// The packets of a datagram that have long headers: each, and its bytes.
+fn packets<'a>(payload: &Payload<'a>) -> impl Iterator<Item = (Long<'a>, &'a [u8])> + use<'a> {
+    let (mut bytes, mut length) = (payload.bytes, payload.length.max(payload.bytes.len()));
+    std::iter::from_fn(move || {
+        let long = Long::parse(bytes, length)?;
+        let (packet, rest) = bytes.split_at(long.length.min(bytes.len()));
+        length -= long.length;
+        bytes = rest;
+        Some((long, packet))
+    })
+    .take(MOST_COALESCED)
+}
+
+fn examine(payload: &Payload, state: &mut FlowState, shared: &mut Shared) -> Verdict {
+    let Some((first, _)) = packets(payload).next() else { return Verdict::No };
+    match first.kind {
+        Kind::VersionNegotiation => Verdict::Is(Confidence::HIGH, Method::Payload),
+        Kind::Unknown
+            if is_reserved(first.version)
+                && payload.length >= LEAST_DATAGRAM
+                && first.fixed_bit
+                && first.destination.len() >= 8
+                && payload.on_port(QUIC.ports) =>
+        {
+            Verdict::Is(Confidence::MEDIUM, Method::Port)
+        }
+        Kind::Unknown => Verdict::No,
+        Kind::Initial if open_initials(payload, state, shared) => {
+            state.seen |= seen::QUIC;
+            Verdict::Is(Confidence::DEFINITE, Method::Handshake)
+        }
+        // A peer that greases the bit (RFC 9287) has shown so in its handshake.
+        _ if !first.fixed_bit => Verdict::No,
+        Kind::Initial if payload.length >= LEAST_DATAGRAM => {
+            Verdict::Is(Confidence::VERY_HIGH, Method::Payload)
+        }
+        _ => Verdict::Is(Confidence::HIGH, Method::Payload),
+    }
+}
+
+fn continues(payload: &Payload, state: &mut FlowState, shared: &mut Shared) -> bool {
+    match payload.bytes.first() {
+        Some(0x80..) => {
+            look_at_long(payload, state, shared);
+            true
+        }
+        Some(0x40..) => true,
+        // STUN and DTLS can share the five-tuple (RFC 9443); a short header whose fixed bit is greased looks so, too.
+        Some(0..=3) => payload.u32(4) != Some(0x2112_a442),
+        Some(20..=63) => !matches!(payload.bytes, [_, 0xfe, 0xfd | 0xff, 0, _, ..]),
+        _ => true,
+    }
+}
+
+#[cold]
+fn look_at_long(payload: &Payload, state: &mut FlowState, shared: &mut Shared) {
+    if open_initials(payload, state, shared) {
+        state.seen |= seen::QUIC;
+    }
+}
+
+/// Opens the client's Initial packets of a datagram, and puts its ClientHello together. Whether one was opened.
+#[cold]
+fn open_initials(payload: &Payload, state: &mut FlowState, shared: &mut Shared) -> bool {
+    let Some(ends) = Ends::of(payload) else { return false };
+    let Shared { quic: hellos, .. } = shared;
+    let mut opened = false;
+    for (long, packet) in
+        packets(payload).filter(|(long, packet)| long.kind == Kind::Initial && packet.len() == long.length)
+    {
+        let Some(secrets) = secrets(long.version) else { continue };
+        let notes = state.claim_notes();
+        let id = hash_id(long.destination);
+        if notes[note::COMPLETE] == id || notes[note::FAILURES] >= MOST_FAILURES {
+            continue;
+        }
+        match hellos.open(&ends, secrets, &long, packet, payload.timestamp_ns) {
+            None => notes[note::FAILURES] += 1,
+            Some(complete) => {
+                opened = true;
+                if complete {
+                    notes[note::COMPLETE] = id;
+                }
+            }
+        }
+    }
+    opened
+}
+
+/// Never 0.
+fn hash_id(id: &[u8]) -> u32 {
+    id.iter().fold(0x811c_9dc5u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)).max(1)
+}
+
+/// The client's and the server's end of a flow: a ClientHello goes one way.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Ends {
+    client: (Address, u16),
+    server: (Address, u16),
+}
+
+impl Ends {
+    fn of(payload: &Payload) -> Option<Self> {
+        let ip = payload.ip?;
+        Some(Self {
+            client: (ip.source, payload.source_port),
+            server: (ip.destination, payload.destination_port),
+        })
+    }
+}
+
+/// The ClientHellos of all flows that are not complete yet, and the last one that is.
+pub struct Hellos {
+    pending: BoundedMap<Ends, Pending>,
+    /// A packet being opened.
+    opened: Vec<u8>,
+    /// The hello that was completed last, by whom and when, nanoseconds.
+    last: CryptoStream,
+    last_of: Option<(Ends, i64)>,
+}
+
+/// A ClientHello of which parts are missing.
+struct Pending {
+    keys: InitialKeys,
+    since: i64,
+    stream: CryptoStream,
+}
+
+impl Default for Hellos {
+    fn default() -> Self {
+        Self {
+            pending: BoundedMap::new(MOST_HELLOS),
+            opened: Vec::new(),
+            last: CryptoStream::default(),
+            last_of: None,
+        }
+    }
+}
+
+impl Hellos {
+    /// Opens an Initial packet and takes its part of the ClientHello. `None` if it cannot be opened; else whether the
+    /// hello is complete now.
+    fn open(&mut self, ends: &Ends, secrets: Secrets, long: &Long, packet: &[u8], now: i64) -> Option<bool> {
+        while self.pending.pop_oldest_if(|_, hello| now.saturating_sub(hello.since) > HELLO_FOR_NS).is_some()
+        {
+        }
+        // The client keeps the keys when the server has given it another connection id, but not after a Retry.
+        let number = long.number_offset;
+        if let Some(pending) = self.pending.touch(ends)
+            && let Some(frames) = pending.keys.open(packet, number, &mut self.opened)
+        {
+            pending.stream.read_frames(self.opened.get(frames..)?);
+            if !pending.stream.is_complete() {
+                return Some(false);
+            }
+            self.last = self.pending.remove(ends)?.stream;
+            self.last_of = Some((*ends, now));
+            return Some(true);
+        }
+        let keys = InitialKeys::of_client(secrets, long.destination)?;
+        let frames = keys.open(packet, number, &mut self.opened)?;
+        self.pending.remove(ends);
+        self.last.clear();
+        self.last_of = None;
+        self.last.read_frames(self.opened.get(frames..)?);
+        if self.last.is_complete() {
+            self.last_of = Some((*ends, now));
+            return Some(true);
+        }
+        let stream = std::mem::take(&mut self.last);
+        self.pending.insert(*ends, Pending { keys, since: now, stream });
+        Some(false)
+    }
+
+    /// The hello that the packet at hand has completed.
+    fn completed_by(&self, payload: &Payload) -> Option<Hello<'_>> {
+        let (ends, when) = self.last_of?;
+        (Some(ends) == Ends::of(payload) && when == payload.timestamp_ns)
+            .then(|| Hello::parse(self.last.in_order()))?
+    }
+}
+
+/// The CRYPTO stream of Initial packets, its parts in any order (RFC 9000 section 19.6).
+#[derive(Default)]
+struct CryptoStream {
+    bytes: Vec<u8>,
+    /// Begin and end of the parts that are there: apart from each other, in order.
+    parts: [(u16, u16); MOST_PARTS],
+    count: usize,
+}
+
+impl CryptoStream {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.count = 0;
+    }
+
+    /// What is there from the beginning.
+    fn in_order(&self) -> &[u8] {
+        match self.parts.first() {
+            Some((0, end)) if self.count > 0 => self.bytes.get(..usize::from(*end)).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        Hello::parse(self.in_order()).is_some_and(|hello| hello.is_whole())
+    }
+
+    /// Takes the CRYPTO frames of an opened packet. Stops at a frame that does not belong into an Initial packet.
+    fn read_frames(&mut self, frames: &[u8]) {
+        let mut offset = 0;
+        while let Some(kind) = frames.get(offset) {
+            let next = match kind {
+                // PADDING and PING.
+                0 | 1 => Some(offset + 1),
+                2 | 3 => after_acknowledgement(frames, offset),
+                6 => self.read_crypto(frames, offset),
+                _ => None,
+            };
+            let Some(next) = next else { return };
+            offset = next;
+        }
+    }
+
+    fn read_crypto(&mut self, frames: &[u8], offset: usize) -> Option<usize> {
+        let (begin, at) = varint(frames, offset + 1)?;
+        let (length, at) = varint(frames, at)?;
+        let end = at.checked_add(usize::try_from(length).ok()?)?;
+        let data = frames.get(at..end)?;
+        self.insert(usize::try_from(begin).ok()?, data);
+        Some(end)
+    }
+
+    /// What was there first stays; what does not fit into the bounds is left out.
+    fn insert(&mut self, begin: usize, data: &[u8]) {
+        let Some(end) = begin.checked_add(data.len()).filter(|end| *end <= MOST_HELLO) else { return };
+        if data.is_empty() {
+            return;
+        }
+        // Parts that the new one touches become one with it.
+        let (low, high) = (begin as u16, end as u16);
+        let held = self.parts.get(..self.count).unwrap_or_default();
+        let before = held.iter().take_while(|(_, end)| *end < low).count();
+        let touched = held.iter().skip(before).take_while(|(begin, _)| *begin <= high).count();
+        if touched == 0 && self.count == MOST_PARTS {
+            return;
+        }
+        if self.bytes.len() < end {
+            self.bytes.resize(end, 0);
+        }
+        let mut cursor = begin;
+        let mut merged = (low, high);
+        for (part_begin, part_end) in held.iter().skip(before).take(touched) {
+            let gap = usize::from(*part_begin).max(cursor).min(end);
+            copy(&mut self.bytes, begin, data, cursor, gap);
+            cursor = cursor.max(usize::from(*part_end));
+            merged = (merged.0.min(*part_begin), merged.1.max(*part_end));
+        }
+        copy(&mut self.bytes, begin, data, cursor, end);
+        let after = before + touched;
+        self.parts.copy_within(after..self.count, before + 1);
+        if let Some(part) = self.parts.get_mut(before) {
+            *part = merged;
+        }
+        self.count = self.count + 1 - touched;
+    }
+}
+
+/// Copies `data`, which begins at `begin`, into `bytes` from `from` to `to`.
+fn copy(bytes: &mut [u8], begin: usize, data: &[u8], from: usize, to: usize) {
+    if from < to
+        && let Some(target) = bytes.get_mut(from..to)
+        && let Some(source) = data.get(from - begin..to - begin)
+    {
+        target.copy_from_slice(source);
+    }
+}
+
+/// The end of an ACK frame (RFC 9000 section 19.3).
+fn after_acknowledgement(frames: &[u8], offset: usize) -> Option<usize> {
+    let counts = *frames.get(offset)? == 3;
+    let (_, at) = varint(frames, offset + 1)?;
+    let (_, at) = varint(frames, at)?;
+    let (ranges, at) = varint(frames, at)?;
+    let (_, mut at) = varint(frames, at)?;
+    for _ in 0..ranges.min(frames.len() as u64) * 2 + if counts { 3 } else { 0 } {
+        (_, at) = varint(frames, at)?;
+    }
+    Some(at)
+}
+
+fn describe(payload: &Payload, _: &mut FlowState, shared: &mut Shared, facts: &mut Facts) {
+    let mut first = true;
+    for (long, _) in packets(payload) {
+        facts.say(if first { b"" } else { b", " });
+        facts.say(long.kind.name().as_bytes());
+        if std::mem::take(&mut first) {
+            put_long(&long, facts);
+        }
+    }
+    if first {
+        return describe_short(payload, facts);
+    }
+    if let Some(hello) = shared.quic.completed_by(payload) {
+        tls::put_hello(&hello, facts);
+        if hello.application_protocols().any(|name| name == b"h3" || name.starts_with(b"h3-")) {
+            facts.put("application", b"HTTP/3");
+        }
+        if let Some(name) = hello.server_name() {
+            facts.say(b", SNI=");
+            facts.say(name);
+        }
+    }
+}
+
+fn put_long(long: &Long, facts: &mut Facts) {
+    facts.put("header_type", b"long");
+    facts.entry("version", |text| match long.version {
+        0 => text.extend_from_slice(b"Version Negotiation"),
+        V1 => text.extend_from_slice(b"QUIC v1"),
+        V2 => text.extend_from_slice(b"QUIC v2"),
+        draft @ 0xff00_0000..=0xff00_00ff => {
+            text.extend_from_slice(b"draft-");
+            crate::wire::json::put_decimal(text, u64::from(draft & 0xff));
+        }
+        other => {
+            text.extend_from_slice(b"Unknown (0x");
+            for shift in (0..32).step_by(4).rev() {
+                text.push(b"0123456789abcdef".get((other >> shift & 15) as usize).copied().unwrap_or(b'?'));
+            }
+            text.push(b')');
+        }
+    });
+    facts.put("packet_type", long.kind.name().as_bytes());
+    facts.put_number("dcid_length", long.destination.len() as u64);
+    facts.put_hex("dcid", long.destination);
+    facts.put_number("scid_length", long.source.len() as u64);
+    facts.put_hex("scid", long.source);
+    facts.put_flag("fixed_bit", long.fixed_bit);
+    if long.token_length > 0 {
+        facts.put_number("token_length", long.token_length as u64);
+    }
+}
+
+/// Key phase and packet number are protected; only two bits are not (RFC 9000 section 17.3.1).
+fn describe_short(payload: &Payload, facts: &mut Facts) {
+    let Some(first) = payload.u8(0).filter(|first| first & 0x80 == 0) else { return facts.say(b"QUIC") };
+    facts.say(b"Protected Payload");
+    facts.put("header_type", b"short");
+    facts.put_flag("fixed_bit", first & 0x40 != 0);
+    facts.put_flag("spin_bit", first & 0x20 != 0);
+}
+
+#[cfg(test)]
+#[path = "tests/quic.rs"]
+mod tests;

@@ -1,0 +1,197 @@
+use super::super::tests::{Flow, Random, Sent, judge, names, sent};
+use super::super::{Carrier, Detector};
+use super::*;
+
+const ID: [u8; 8] = [0x83, 0x94, 0xc8, 0xf0, 0x3e, 0x51, 0x57, 0x08];
+/// The ClientHello of RFC 9001 appendix A.2: example.com, ALPN "alpn".
+const HELLO: &str = "010000ed0303ebf8fa56f12939b9584a3896472ec40bb863cfd3e86804fe3a47f06a2b69484c00000413011302010000c0\
+    00000010000e00000b6578616d706c652e636f6dff01000100000a00080006001d0017001800100007000504616c706e000500050100000000\
+    003300260024001d00209370b2c9caa47fbabaf4559fedba753de171fa71f50f1ce15d43e994ec74d748002b0003020304000d0010000e0403\
+    050306030203080408050806002d00020101001c00024001003900320408ffffffffffffffff05048000ffff07048000ffff08011001048000\
+    75300901100f088394c8f03e51570806048000ffff";
+
+fn bytes(hex: &str) -> Vec<u8> {
+    (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[at * 2..at * 2 + 2], 16).unwrap()).collect()
+}
+
+fn crypto(offset: usize, data: &[u8]) -> Vec<u8> {
+    let varint = |value: usize| ((value as u16) | 0x4000).to_be_bytes();
+    [&[6][..], &varint(offset), &varint(data.len()), data].concat()
+}
+
+/// A client's Initial packet of 1,200 bytes.
+fn initial(version: u32, id: &[u8], token: &[u8], frames: &[u8]) -> Vec<u8> {
+    let first = if version == V2 { 0xd3 } else { 0xc3 };
+    let mut header =
+        [&[first][..], &version.to_be_bytes(), &[id.len() as u8], id, &[0, token.len() as u8], token]
+            .concat();
+    let rest = 1200 - header.len() - 2;
+    header.extend_from_slice(&((rest as u16) | 0x4000).to_be_bytes());
+    let mut frames = frames.to_vec();
+    frames.resize(rest - 4 - 16, 0);
+    InitialKeys::of_client(secrets(version).unwrap(), id).unwrap().seal(&header, &frames)
+}
+
+fn udp(payload: Vec<u8>) -> Sent {
+    sent(Carrier::Udp, 40001, 443, &payload)
+}
+
+type Details = Vec<(&'static str, String)>;
+
+fn value<'a>(details: &'a Details, key: &str) -> Option<&'a str> {
+    details.iter().find(|(name, _)| *name == key).map(|(_, value)| value.as_str())
+}
+
+#[test]
+fn opens_the_packet_of_the_rfc() {
+    let mut frames = crypto(0, &bytes(HELLO));
+    // The RFC writes the offset in one byte.
+    frames.splice(1..3, [0]);
+    let packet = initial(V1, &ID, b"", &frames);
+    // Its packet number is 2, that here 0; so compare what the RFC gives for the header that is not protected.
+    assert_eq!(packet[1..18], bytes("00000001088394c8f03e5157080000449e"));
+    let (mut detector, mut flow) = (Detector::new(), Flow::default());
+    let (name, details, info) = judge(&mut detector, &mut flow, &udp(packet));
+    assert_eq!(name, Some("QUIC"));
+    assert_eq!(flow.state.confidence(), Confidence::DEFINITE);
+    assert_eq!(value(&details, "sni"), Some("example.com"));
+    assert_eq!(value(&details, "alpn"), Some("alpn"));
+    assert_eq!(value(&details, "version"), Some("QUIC v1"));
+    assert_eq!(value(&details, "packet_type"), Some("Initial"));
+    assert_eq!(value(&details, "dcid_length"), Some("8"));
+    assert_eq!(value(&details, "application"), None);
+    assert_eq!(info, "Initial, SNI=example.com");
+}
+
+#[test]
+fn every_version_is_opened_and_damage_is_noticed() {
+    for (version, name) in [
+        (V1, "QUIC v1"),
+        (V2, "QUIC v2"),
+        (0xff00_001d, "draft-29"),
+        (0xff00_0020, "draft-32"),
+        (0xff00_0021, "draft-33"),
+        (0xff00_0022, "draft-34"),
+    ] {
+        let packet = initial(version, &ID, b"tok", &crypto(0, &bytes(HELLO)));
+        for at in [None, Some(30), Some(600), Some(1199)] {
+            let mut packet = packet.clone();
+            if let Some(at) = at {
+                packet[at] ^= 1;
+            }
+            let (mut detector, mut flow) = (Detector::new(), Flow::default());
+            let (found, details, _) = judge(&mut detector, &mut flow, &udp(packet));
+            assert_eq!(found, Some("QUIC"));
+            assert_eq!(value(&details, "version"), Some(name));
+            assert_eq!(value(&details, "sni").is_some(), at.is_none(), "{name} {at:?}");
+            assert_eq!(flow.state.confidence() == Confidence::DEFINITE, at.is_none());
+        }
+    }
+}
+
+#[test]
+fn a_hello_comes_in_parts_in_any_order_and_after_a_retry() {
+    let hello = bytes(HELLO);
+    let part = |from: usize, to: usize| crypto(from, &hello[from..to]);
+    let orders: &[&[&[Vec<u8>]]] = &[
+        &[&[part(0, 100)], &[part(100, hello.len())]],
+        &[&[part(100, hello.len())], &[part(0, 100)]],
+        &[&[part(50, 120), part(0, 60), vec![1, 0]], &[part(110, 130)], &[part(125, hello.len())]],
+        &[&[part(200, hello.len()), part(10, 20)], &[part(0, 210)]],
+    ];
+    for packets in orders {
+        let (mut detector, mut flow) = (Detector::new(), Flow::default());
+        for (number, frames) in packets.iter().enumerate() {
+            let packet = initial(V1, &ID, b"", &frames.concat());
+            let (name, details, _) = judge(&mut detector, &mut flow, &udp(packet));
+            assert_eq!(name, Some("QUIC"));
+            let expected = (number + 1 == packets.len()).then_some("example.com");
+            assert_eq!(value(&details, "sni"), expected, "{number}");
+        }
+        // After a Retry the secrets come from the connection id that the server has chosen.
+        let retry = [&[0xf0, 0, 0, 0, 1, 0, 4, 9, 8, 7, 6][..], &[5; 40]].concat();
+        let answer = Sent { reverse: true, ..sent(Carrier::Udp, 443, 40001, &retry) };
+        let (_, details, info) = judge(&mut detector, &mut flow, &answer);
+        assert_eq!((value(&details, "packet_type"), info.as_str()), (Some("Retry"), "Retry"));
+        let again = initial(V1, &[9, 8, 7, 6], b"token", &crypto(0, &hello));
+        let (_, details, _) = judge(&mut detector, &mut flow, &udp(again));
+        assert_eq!(value(&details, "sni"), Some("example.com"));
+    }
+}
+
+#[test]
+fn a_server_id_keeps_the_keys_and_time_ends_a_hello() {
+    let hello = bytes(HELLO);
+    for (pause, found) in [(0, Some("example.com")), (HELLO_FOR_NS + 1, None)] {
+        let (mut detector, mut flow) = (Detector::new(), Flow::default());
+        judge(&mut detector, &mut flow, &udp(initial(V1, &ID, b"", &crypto(0, &hello[..99]))));
+        flow.clock += pause;
+        // The second part goes to another connection id, under the keys of the first.
+        let mut header = vec![0xc3, 0, 0, 0, 1, 2, 7, 7, 0, 0];
+        let rest = 1200 - header.len() - 2;
+        header.extend_from_slice(&((rest as u16) | 0x4000).to_be_bytes());
+        let mut frames = crypto(99, &hello[99..]);
+        frames.resize(rest - 20, 0);
+        let packet = InitialKeys::of_client(Secrets::V1, &ID).unwrap().seal(&header, &frames);
+        let (_, details, _) = judge(&mut detector, &mut flow, &udp(packet));
+        assert_eq!(value(&details, "sni"), found);
+    }
+}
+
+#[test]
+fn tables_stay_within_their_bounds() {
+    let mut detector = Detector::new();
+    let frames = crypto(5, &[7; 20]);
+    for port in 0..MOST_HELLOS as u16 + 50 {
+        let packet = sent(Carrier::Udp, 20000 + port, 443, &initial(V1, &ID, b"", &frames));
+        judge(&mut detector, &mut Flow::default(), &packet);
+    }
+    assert_eq!(detector.shared().quic.pending.len(), MOST_HELLOS);
+}
+
+#[test]
+fn crypto_streams_equal_a_plain_buffer() {
+    let mut random = Random(3);
+    for _ in 0..300 {
+        let data = random.bytes(200);
+        let mut stream = CryptoStream::default();
+        let mut there = [false; 200];
+        for _ in 0..30 {
+            let from = random.next() as usize % 200;
+            let to = (from + random.next() as usize % 30).min(200);
+            stream.insert(from, &data[from..to]);
+            there[from..to].fill(true);
+            let whole = there.iter().take_while(|one| **one).count();
+            assert_eq!(stream.in_order(), &data[..whole]);
+            let parts = &stream.parts[..stream.count];
+            assert!(parts.windows(2).all(|two| two[0].1 < two[1].0), "{parts:?}");
+        }
+    }
+}
+
+#[test]
+fn only_structure_that_fits_is_quic() {
+    let filler = |length: usize| (0..length).map(|k| (0x5b + 29 * k) as u8).collect::<Vec<_>>();
+    let cases: &[(&str, Vec<u8>, Option<&str>)] = &[
+        ("handshake", [&[0xe0, 0, 0, 0, 1, 1, 5, 0, 0x40, 60][..], &filler(60)].concat(), Some("QUIC")),
+        ("length too long", [&[0xe0, 0, 0, 0, 1, 1, 5, 0, 0x40, 61][..], &filler(60)].concat(), None),
+        ("no fixed bit", [&[0xa0, 0, 0, 0, 1, 1, 5, 0, 0x40, 60][..], &filler(60)].concat(), None),
+        ("unknown version", [&[0xe0, 0, 0, 0, 9, 1, 5, 0, 0x40, 60][..], &filler(60)].concat(), None),
+        ("short header alone", [&[0x40][..], &filler(60)].concat(), None),
+        ("negotiation without a version known", bytes("80000000000004010203040a0b0c0d"), None),
+        ("negotiation", bytes("8000000000000401020304ff00001d"), Some("QUIC")),
+        (
+            "reserved version",
+            [&[0xc0, 0x1a, 0x2a, 0x3a, 0x4a, 8][..], &ID, &[0], &filler(1190)].concat(),
+            Some("QUIC"),
+        ),
+    ];
+    for (what, payload, expected) in cases {
+        assert_eq!(names(&[udp(payload.clone())]), [*expected], "{what}");
+    }
+    // Short headers in a flow with long ones.
+    let long = udp(initial(V1, &ID, b"", &crypto(0, &bytes(HELLO))));
+    let short =
+        Sent { reverse: true, ..sent(Carrier::Udp, 443, 40001, &[&[0x41][..], &filler(60)].concat()) };
+    assert_eq!(names(&[long, short]), [Some("QUIC"), Some("QUIC")]);
+}

@@ -1,0 +1,142 @@
+use super::super::tests::{Flow, Sent, judge, names, sent};
+use super::super::{Carrier, Detector};
+
+fn extension(kind: u16, body: &[u8]) -> Vec<u8> {
+    [&kind.to_be_bytes()[..], &(body.len() as u16).to_be_bytes(), body].concat()
+}
+
+fn client_hello(extensions: &[Vec<u8>]) -> Vec<u8> {
+    let extensions = extensions.concat();
+    let body = [
+        &[3, 3][..],
+        &[7; 32],
+        &[0, 0, 4, 0x1a, 0x1a, 0x13, 1, 1, 0],
+        &(extensions.len() as u16).to_be_bytes(),
+        &extensions,
+    ]
+    .concat();
+    [&[1, 0][..], &(body.len() as u16).to_be_bytes(), &body].concat()
+}
+
+fn usual_hello() -> Vec<u8> {
+    client_hello(&[
+        extension(0x2a2a, b""),
+        extension(0, b"\0\x0e\0\0\x0bexample.com"),
+        extension(16, b"\0\x0f\x02\x3a\x3a\x02h2\x08http/1.1"),
+        extension(43, &[6, 0x4a, 0x4a, 3, 4, 3, 3]),
+        extension(51, &[9; 1500]),
+    ])
+}
+
+fn record(content: u8, body: &[u8]) -> Vec<u8> {
+    [&[content, 3, 1][..], &(body.len() as u16).to_be_bytes(), body].concat()
+}
+
+fn to_server(payload: &[u8]) -> Sent {
+    sent(Carrier::Tcp, 40001, 4444, payload)
+}
+
+fn to_client(payload: &[u8]) -> Sent {
+    Sent { reverse: true, ..sent(Carrier::Tcp, 4444, 40001, payload) }
+}
+
+fn value<'a>(details: &'a [(&'static str, String)], key: &str) -> Option<&'a str> {
+    details.iter().find(|(name, _)| *name == key).map(|(_, value)| value.as_str())
+}
+
+#[test]
+fn a_client_hello_says_the_same_however_it_is_cut() {
+    let hello = usual_hello();
+    let whole = record(22, &hello);
+    let in_records =
+        [record(22, &hello[..1]), record(22, &hello[1..700]), record(22, &hello[700..])].concat();
+    for stream in [whole, in_records] {
+        for cut in [vec![], vec![1], vec![3], vec![6], vec![500], vec![100, 900], vec![1, 2, 3, 4, 5, 6]] {
+            let (mut detector, mut flow) = (Detector::new(), Flow::default());
+            let ends: Vec<usize> = cut.iter().copied().chain([stream.len()]).collect();
+            let mut start = 0;
+            for end in &ends {
+                let (name, details, info) = judge(&mut detector, &mut flow, &to_server(&stream[start..*end]));
+                start = *end;
+                if *end < stream.len() {
+                    continue;
+                }
+                // One byte alone is not beyond chance, so the flow is looked at anew from the second segment on.
+                if cut.first() == Some(&1) {
+                    continue;
+                }
+                assert_eq!(name, Some("TLS"), "{cut:?}");
+                assert_eq!(value(&details, "sni"), Some("example.com"));
+                assert_eq!(value(&details, "alpn"), Some("h2,http/1.1"));
+                assert_eq!(value(&details, "version"), Some("TLS 1.3"));
+                assert_eq!(value(&details, "handshake_type"), Some("ClientHello"));
+                assert_eq!(info, "Client Hello (SNI=example.com)");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_hello_whose_end_does_not_come_is_told_by_what_there_is() {
+    let stream = record(22, &usual_hello());
+    let (mut detector, mut flow) = (Detector::new(), Flow::default());
+    let mut last = None;
+    for piece in stream[..160].chunks(20) {
+        let (name, details, _) = judge(&mut detector, &mut flow, &to_server(piece));
+        last = name.map(|name| (name, value(&details, "sni").map(str::to_owned)));
+    }
+    assert_eq!(last, Some(("TLS", Some("example.com".to_owned()))));
+}
+
+#[test]
+fn the_flow_has_the_version_of_its_server_hello() {
+    let body = |extensions: &[u8]| {
+        [&[3, 3][..], &[8; 32], &[0, 0x13, 1, 0], &(extensions.len() as u16).to_be_bytes(), extensions]
+            .concat()
+    };
+    for (extensions, version) in [(extension(43, &[3, 4]), "TLS 1.3"), (extension(23, b""), "TLS 1.2")] {
+        let body = body(&extensions);
+        let hello = [&[2, 0][..], &(body.len() as u16).to_be_bytes(), &body].concat();
+        let (mut detector, mut flow) = (Detector::new(), Flow::default());
+        judge(&mut detector, &mut flow, &to_server(&record(22, &usual_hello())));
+        let flight = [record(22, &hello), record(20, &[1]), record(23, &[5; 40])].concat();
+        let (_, details, info) = judge(&mut detector, &mut flow, &to_client(&flight));
+        assert_eq!(info, "Server Hello, Change Cipher Spec, Application Data");
+        assert_eq!(value(&details, "version"), Some(version));
+        assert_eq!(value(&details, "cipher_suite"), Some("1301"));
+        let (_, details, info) = judge(&mut detector, &mut flow, &to_server(&record(23, &[1; 30])));
+        assert_eq!((info.as_str(), value(&details, "version")), ("Application Data", Some(version)));
+        let (name, _, info) = judge(&mut detector, &mut flow, &to_client(b"\x77middle of a record"));
+        assert_eq!((name, info.as_str()), (Some("TLS"), "Continuation"));
+    }
+}
+
+#[test]
+fn records_without_a_hello() {
+    let chain = [record(22, &[99; 50]), record(23, &[5; 50])].concat();
+    let cases: &[(&str, &[u8], Option<&str>)] = &[
+        ("two records", &chain, Some("TLS")),
+        ("two records, the last one cut", &chain[..70], Some("TLS")),
+        ("alert", &record(21, &[2, 40]), Some("TLS")),
+        ("alert of a wrong length", &record(21, &[2, 40, 1]), None),
+        ("something behind a record", &[record(23, &[5; 50]), b"plain text".to_vec()].concat(), None),
+        ("version 3.4", &[22, 3, 4, 0, 4, 1, 0, 0, 0], None),
+        (
+            "hello with a session id of 33 bytes",
+            &record(22, &[&[1, 0, 0, 60, 3, 3][..], &[1; 32], &[33; 26]].concat()),
+            None,
+        ),
+        (
+            "hello with odd cipher suites",
+            &record(22, &[&[1, 0, 0, 60, 3, 3][..], &[1; 32], &[0, 0, 3], &[1; 23]].concat()),
+            None,
+        ),
+    ];
+    for (what, payload, expected) in cases {
+        assert_eq!(names(&[to_server(payload)]), [*expected], "{what}");
+    }
+    let (_, details, info) =
+        judge(&mut Detector::new(), &mut Flow::default(), &to_server(&record(21, &[2, 40])));
+    assert_eq!(info, "Alert (Fatal, handshake_failure)");
+    assert_eq!(value(&details, "alert_description"), Some("handshake_failure"));
+}
