@@ -6,14 +6,45 @@
 //! datagram, or the beginning of one direction of a TCP stream in order. Ports raise confidence: they never suffice, and
 //! never exclude what the structure proves.
 
+pub mod arp;
+pub mod ber;
+pub mod bittorrent;
+pub mod coap;
+pub mod dhcp;
+pub mod diameter;
+pub mod dns;
+pub mod eapol;
 pub mod facts;
+pub mod first_hop;
+pub mod flow_export;
+pub mod gre;
+pub mod gtp;
+pub mod icmp;
+pub mod ike;
+pub mod ipsec;
+pub mod l2tp;
+pub mod link_layer;
+pub mod multicast;
+pub mod netbios;
+pub mod ntp;
+pub mod openvpn;
 pub mod payload;
+pub mod pfcp;
+pub mod pptp;
+pub mod ptp;
+pub mod radius;
 pub mod registry;
+pub mod routing;
+pub mod sctp;
 pub mod signature;
+pub mod snmp;
 pub mod ssh;
 pub mod state;
+pub mod syslog;
 #[cfg(test)]
 mod tests;
+pub mod tftp;
+pub mod wireguard;
 
 pub use facts::Facts;
 pub use payload::Payload;
@@ -33,7 +64,10 @@ const MOST_BYTES: u16 = 16 << 10;
 
 /// What signatures share over all flows. Every table in it is bounded.
 #[derive(Default)]
-pub struct Shared {}
+pub struct Shared {
+    /// TFTP requests that are waiting for an answer.
+    pub tftp: tftp::Requests,
+}
 
 /// What a packet was found to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +88,8 @@ pub struct Detector {
     sctp: Box<[u128; 256]>,
     /// Candidates by IP protocol number.
     ip: Box<[u128; 256]>,
-    /// Candidates for what is neither.
-    link: u128,
+    /// Candidates among frames without IP, by carrier.
+    link: Vec<(Carrier, u128)>,
     shared: Shared,
 }
 
@@ -74,7 +108,7 @@ impl Detector {
             tcp: table(),
             sctp: table(),
             ip: table(),
-            link: 0,
+            link: Vec::new(),
             shared: Shared::default(),
         };
         for (number, signature) in SIGNATURES.iter().enumerate() {
@@ -89,7 +123,12 @@ impl Detector {
                             *mask |= bit;
                         }
                     }
-                    Carrier::Ethertype(_) | Carrier::Llc => new.link |= bit,
+                    Carrier::Ethertype(_) | Carrier::Llc => {
+                        match new.link.iter_mut().find(|(other, _)| other == carrier) {
+                            Some((_, mask)) => *mask |= bit,
+                            None => new.link.push((*carrier, bit)),
+                        }
+                    }
                 }
             }
         }
@@ -177,7 +216,10 @@ impl Detector {
             Carrier::Tcp => &self.tcp,
             Carrier::Sctp => &self.sctp,
             Carrier::Ip(protocol) => return self.ip.get(usize::from(protocol)).copied().unwrap_or(0),
-            Carrier::Ethertype(_) | Carrier::Llc => return self.link,
+            Carrier::Ethertype(_) | Carrier::Llc => {
+                let found = self.link.iter().find(|(carrier, _)| *carrier == payload.carrier);
+                return found.map_or(0, |(_, mask)| *mask);
+            }
         };
         table.get(first).copied().unwrap_or(0)
     }

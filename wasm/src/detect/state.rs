@@ -18,6 +18,8 @@ pub mod seen {
     pub const GREETING: u8 = 8;
     /// A QUIC handshake.
     pub const QUIC: u8 = 16;
+    /// An IKE message.
+    pub const IKE: u8 = 32;
 }
 
 /// Detection's part of a flow's state.
