@@ -9,11 +9,12 @@ const PAYLOAD_MARKER: u8 = 0xff;
 const URI_PATH: u32 = 11;
 
 const CONFIRMABLE: u8 = 0;
+const NON_CONFIRMABLE: u8 = 1;
 const ACKNOWLEDGEMENT: u8 = 2;
 const RESET: u8 = 3;
 
 /// CoAP: options in order, known and not too long, up to the end or a payload; off its port a request and the
-/// response with its message identifier or token.
+/// response with its message identifier or token, which also decide where there are no options.
 pub static COAP: Signature = Signature {
     name: "CoAP",
     carriers: &[Carrier::Udp],
@@ -47,16 +48,15 @@ impl Header {
 }
 
 fn examine(payload: &Payload, state: &mut FlowState, _: &mut Shared) -> Verdict {
-    let Some(header) = Header::read(payload).filter(|header| is_message(payload, header)) else {
-        return Verdict::No;
-    };
-    if payload.on_port(&[PORT]) {
+    let Some(header) = Header::read(payload) else { return Verdict::No };
+    let Some(options) = count_options(payload, &header) else { return Verdict::No };
+    if payload.on_port(&[PORT]) && (options != 0 || header.code == 0) {
         return Verdict::Is(Confidence::HIGH, Method::Port);
     }
     let side = u32::from(payload.direction == Direction::Reverse);
     let token = |at: usize| payload.u32(4 + at).filter(|_| header.token_length >= at + 4).unwrap_or(0);
     // Notes: that there was a request and whose; its message identifier; its token, if of 4 bytes or more.
-    if header.is_request() && header.kind <= 1 {
+    if header.is_request() && header.kind <= NON_CONFIRMABLE {
         let [asked, identifier, first, second, ..] = state.claim_notes();
         (*asked, *identifier) = (1 + side, header.identifier.into());
         (*first, *second) = (token(0), token(4));
@@ -73,22 +73,29 @@ fn examine(payload: &Payload, state: &mut FlowState, _: &mut Shared) -> Verdict 
     }
 }
 
-/// Whether the type has such a code, and token and options are well-formed.
-fn is_message(payload: &Payload, header: &Header) -> bool {
+/// How many options there are, if the type has such a code, and token and options are well-formed.
+fn count_options(payload: &Payload, header: &Header) -> Option<usize> {
     if header.code == 0 {
-        return payload.length == 4 && header.token_length == 0 && matches!(header.kind, CONFIRMABLE | 2 | 3);
+        let empty = payload.length == 4 && header.token_length == 0 && header.kind != NON_CONFIRMABLE;
+        return empty.then_some(0);
     }
     if header.kind == RESET || (header.is_request() && header.kind == ACKNOWLEDGEMENT) {
-        return false;
+        return None;
     }
-    let start = 4 + header.token_length;
-    let mut options = Options { bytes: payload.bytes, at: start, number: 0 };
-    let known = options.by_ref().all(|(number, value)| value.len() <= most_length(number));
-    match payload.u8(options.at) {
-        Some(PAYLOAD_MARKER) => known && options.at + 1 < payload.length,
+    let mut options = Options { bytes: payload.bytes, at: 4 + header.token_length, number: 0 };
+    let mut count = 0;
+    while let Some((number, value)) = options.next() {
+        if value.len() > most_length(number) {
+            return None;
+        }
+        count += 1;
+    }
+    let ends = match payload.u8(options.at) {
+        Some(PAYLOAD_MARKER) => options.at + 1 < payload.length,
         Some(_) => false,
-        None => known && (options.at == payload.length || !payload.is_whole()),
-    }
+        None => options.at == payload.length || !payload.is_whole(),
+    };
+    ends.then_some(count)
 }
 
 /// Options up to the payload marker, the end, or the first one that is malformed.
@@ -189,7 +196,7 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
     let Some(header) = Header::read(payload) else { return };
     let kind: &[u8] = match header.kind {
         CONFIRMABLE => b"CON",
-        1 => b"NON",
+        NON_CONFIRMABLE => b"NON",
         ACKNOWLEDGEMENT => b"ACK",
         _ => b"RST",
     };
