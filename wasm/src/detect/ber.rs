@@ -1,5 +1,8 @@
 //! The tag-length-value encoding of ASN.1 Basic Encoding Rules (X.690), as far as one byte of tag goes.
 
+/// Longest contents that are believed, bytes.
+const MOST_LENGTH: usize = 1 << 28;
+
 /// One element: its tag, its value as far as it was captured, and the length that its header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Element<'a> {
@@ -14,7 +17,7 @@ pub struct Element<'a> {
 }
 
 /// The element at the front of `bytes`, and what follows it. `None` for an indefinite length, one of more than
-/// four octets, and where the header is cut.
+/// four octets or 256 MiB, and where the header is cut.
 pub fn split(bytes: &[u8]) -> Option<(Element<'_>, &[u8])> {
     let (tag, rest) = bytes.split_first()?;
     let (first, mut rest) = rest.split_first()?;
@@ -27,6 +30,9 @@ pub fn split(bytes: &[u8]) -> Option<(Element<'_>, &[u8])> {
         let (number, after) = rest.split_at_checked(octets)?;
         length = number.iter().fold(0, |length, octet| length << 8 | usize::from(*octet));
         (rest, header) = (after, 2 + octets);
+    }
+    if length > MOST_LENGTH {
+        return None;
     }
     let (value, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
     Some((Element { tag: *tag, value, length, header }, after))
@@ -43,10 +49,11 @@ pub fn unsigned(value: &[u8]) -> Option<u64> {
     fits.then(|| value.iter().fold(0, |number, octet| number << 8 | u64::from(*octet)))
 }
 
-/// Appends an OBJECT IDENTIFIER as numbers with dots; what does not fit into 64 bits, or is cut, is left out.
+/// Appends an OBJECT IDENTIFIER as numbers with dots, of its first 64 octets; from a number on that has more than 57 bits
+/// nothing.
 pub fn write_object_identifier(value: &[u8], out: &mut Vec<u8>) {
     let (mut number, mut first) = (0u64, true);
-    for octet in value {
+    for octet in value.iter().take(64) {
         if number >> 57 != 0 {
             return;
         }

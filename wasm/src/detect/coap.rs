@@ -84,7 +84,7 @@ fn count_options(payload: &Payload, header: &Header) -> Option<usize> {
     }
     let mut options = Options { bytes: payload.bytes, at: 4 + header.token_length, number: 0 };
     let mut count = 0;
-    while let Some((number, value)) = options.next() {
+    for (number, value) in options.by_ref() {
         if value.len() > most_length(number) {
             return None;
         }
@@ -219,12 +219,7 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
         facts.say(b"/");
         facts.say(segment);
     }
-    facts.entry("path", |text| {
-        for segment in segments() {
-            text.push(b'/');
-            text.extend_from_slice(String::from_utf8_lossy(segment).as_bytes());
-        }
-    });
+    facts.put_all("path", segments().flat_map(|segment| [&b"/"[..], segment]));
 }
 
 fn options_of<'a>(options: &Options<'a>, wanted: u32) -> impl Iterator<Item = &'a [u8]> + use<'a> {

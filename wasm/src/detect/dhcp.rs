@@ -34,6 +34,8 @@ pub static DHCP: Signature = Signature {
         true => Verdict::Is(Confidence::DEFINITE, Method::Port),
         false => Verdict::No,
     },
+    // Broadcasts of all clients are one flow.
+    continues: |payload, _, _| message_type(payload).is_some() || !is_bootp(payload),
     describe,
     ..Signature::BASE
 };
@@ -48,6 +50,7 @@ pub static BOOTP: Signature = Signature {
         true => Verdict::Is(Confidence::MEDIUM, Method::Port),
         false => Verdict::No,
     },
+    continues: |payload, _, _| message_type(payload).is_none(),
     describe,
     ..Signature::BASE
 };
@@ -290,6 +293,9 @@ mod tests {
             assert_eq!(names(&[sent(Carrier::Udp, 68, 67, &message(options))]), [Some("BOOTP")]);
         }
         assert_eq!(names(&[sent(Carrier::Udp, 68, 5000, &message(b"\x35\x01\x01\xff"))]), [Some("DHCP")]);
+        let mixed = [&b"\xff"[..], b"\x35\x01\x01\xff", b"\xff"]
+            .map(|options| sent(Carrier::Udp, 68, 67, &message(options)));
+        assert_eq!(names(&mixed), ["BOOTP", "DHCP", "BOOTP"].map(Some));
         assert_eq!(names(&[sent(Carrier::Udp, 5001, 5000, &message(b"\x35\x01\x01\xff"))]), [None]);
     }
 

@@ -70,6 +70,14 @@ impl Facts {
         self.entry(key, |text| put_clean(text, value, text.len() + MOST_VALUE));
     }
 
+    /// Adds a detail made of parts, as [`put`](Self::put) does.
+    pub fn put_all<'a>(&mut self, key: &'static str, parts: impl Iterator<Item = &'a [u8]>) {
+        self.entry(key, |text| {
+            let most = text.len() + MOST_VALUE;
+            parts.for_each(|part| put_clean(text, part, most));
+        });
+    }
+
     /// Adds a number.
     pub fn put_number(&mut self, key: &'static str, number: u64) {
         self.entry(key, |text| put_number(text, number));

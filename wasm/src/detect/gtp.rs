@@ -46,6 +46,8 @@ pub static GTPV1_C: Signature = Signature {
         }
         _ => Verdict::No,
     },
+    // Both versions may share a flow.
+    continues: |payload, _, _| payload.u8(0).is_none_or(|first| first >> 5 != 2),
     describe: describe_version_1,
     ..Signature::BASE
 };
@@ -61,6 +63,7 @@ pub static GTPV2_C: Signature = Signature {
         true => Verdict::Is(Confidence::MEDIUM, Method::Payload),
         false => Verdict::No,
     },
+    continues: |payload, _, _| payload.u8(0).is_none_or(|first| first >> 5 != 1),
     describe: describe_version_2,
     ..Signature::BASE
 };
@@ -332,6 +335,9 @@ mod tests {
         let version_2 = b"\x48\x20\0\x0d\0\0\0\0\0\0\x07\0\x03\0\x01\0\x05";
         let expected = (Some("GTPv2-C"), "Create Session Request TEID=0x00000000".to_owned());
         assert_eq!(info(2123, version_2), expected);
+        let both =
+            [&version_1[..], version_2, version_1].map(|payload| sent(Carrier::Udp, 2123, 2123, payload));
+        assert_eq!(names(&both), ["GTPv1-C", "GTPv2-C", "GTPv1-C"].map(Some));
         let mut short = version_2.to_vec();
         short[14] = 2;
         assert_eq!(names(&[sent(Carrier::Udp, 2123, 2123, &short)]), [None]);

@@ -16,7 +16,7 @@ pub static IKEV2: Signature = Signature {
     ports: PORTS,
     first: FirstBytes::Any,
     examine: |payload, state, _| examine(payload, state, 2),
-    continues: |payload, _, _| !is_esp(payload),
+    continues: |payload, _, _| continues(payload, 2),
     describe,
     yields: true,
 };
@@ -28,14 +28,15 @@ pub static IKEV1: Signature = Signature {
     ports: PORTS,
     first: FirstBytes::Any,
     examine: |payload, state, _| examine(payload, state, 1),
-    continues: |payload, _, _| !is_esp(payload),
+    continues: |payload, _, _| continues(payload, 1),
     describe,
     yields: true,
 };
 
-/// ESP, or the keep-alive that goes with it, on the port that both share.
-fn is_esp(payload: &Payload) -> bool {
-    payload.on_port(&[SHARED_PORT]) && payload.u32(0) != Some(0)
+/// Neither the other version, nor ESP or the keep-alive that goes with it on the port that both share.
+fn continues(payload: &Payload, version: u8) -> bool {
+    let is_esp = payload.on_port(&[SHARED_PORT]) && payload.u32(0) != Some(0);
+    !is_esp && header(payload).is_none_or(|(_, found)| found == version)
 }
 
 fn examine(payload: &Payload, state: &mut FlowState, version: u8) -> Verdict {
@@ -55,7 +56,7 @@ fn header(payload: &Payload) -> Option<(usize, u8)> {
     let at = if marker { 4 } else { 0 };
     let [next, version, exchange, flags] = payload.array(at + 16)?;
     let (initiator, length) = (payload.u64(at)?, payload.u32(at + 24)? as usize);
-    if initiator == 0 || length < HEADER_LENGTH || at + length != payload.length {
+    if initiator == 0 || length < HEADER_LENGTH || payload.length.checked_sub(at) != Some(length) {
         return None;
     }
     let fits = match version {

@@ -33,7 +33,9 @@ pub static L2TP: Signature = Signature {
 
 fn examine(payload: &Payload, _: &mut FlowState, _: &mut Shared) -> Verdict {
     if payload.carrier == Carrier::Ip(IP_PROTOCOL) {
-        return Verdict::Is(Confidence::HIGH, Method::Payload);
+        // Session 0: a control message.
+        let fits = payload.length > 4 && (payload.u32(0) != Some(0) || control(payload, 4).is_some());
+        return if fits { Verdict::Is(Confidence::HIGH, Method::Payload) } else { Verdict::No };
     }
     let on_port = payload.on_port(&[PORT]);
     match payload.u16(0) {

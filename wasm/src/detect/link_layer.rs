@@ -1,5 +1,6 @@
 //! What stays on a link: LLDP (IEEE 802.1AB), CDP, STP (IEEE 802.1D, 802.1w), the Ethernet configuration testing
-//! protocol, LACP and the other slow protocols (IEEE 802.3), PPPoE discovery (RFC 2516), and 802.2 LLC in general.
+//! protocol, LACP and the other slow protocols (IEEE 802.3), PPPoE discovery (RFC 2516), and 802.2 LLC in general. Frames
+//! of different protocols may share a flow, so each is looked at again.
 
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
 
@@ -13,16 +14,11 @@ const CDP_TYPE: u16 = 0x2000;
 /// STP per VLAN.
 const PVST_TYPE: u16 = 0x010b;
 
-const CERTAIN: Verdict = Verdict::Is(Confidence::VERY_HIGH, Method::Payload);
-
 /// LLDP: chassis, port and time to live come first.
 pub static LLDP: Signature = Signature {
     name: "LLDP",
     carriers: &[Carrier::Ethertype(0x88cc)],
-    examine: |payload, _, _| match lldp(payload).take(2).map(|(kind, _)| kind).eq([1, 2]) {
-        true => CERTAIN,
-        false => Verdict::No,
-    },
+    examine: |payload, _, _| certain(lldp(payload).take(2).map(|(kind, _)| kind).eq([1, 2])),
     describe: describe_lldp,
     ..Signature::BASE
 };
@@ -31,10 +27,8 @@ pub static LLDP: Signature = Signature {
 pub static CDP: Signature = Signature {
     name: "CDP",
     carriers: &[Carrier::Llc],
-    examine: |payload, _, _| match snap(payload) {
-        Some((CISCO, CDP_TYPE)) if matches!(payload.u8(8), Some(1 | 2)) => CERTAIN,
-        _ => Verdict::No,
-    },
+    examine: |payload, _, _| certain(is_cdp(payload)),
+    continues: |payload, _, _| is_cdp(payload),
     describe: describe_cdp,
     ..Signature::BASE
 };
@@ -43,10 +37,8 @@ pub static CDP: Signature = Signature {
 pub static STP: Signature = Signature {
     name: "STP",
     carriers: &[Carrier::Llc],
-    examine: |payload, _, _| match bridge_data(payload) {
-        Some(_) => CERTAIN,
-        None => Verdict::No,
-    },
+    examine: |payload, _, _| certain(bridge_data(payload).is_some()),
+    continues: |payload, _, _| bridge_data(payload).is_some(),
     describe: describe_stp,
     ..Signature::BASE
 };
@@ -55,10 +47,7 @@ pub static STP: Signature = Signature {
 pub static ETHERNET_CTP: Signature = Signature {
     name: "EthernetCTP",
     carriers: &[Carrier::Ethertype(0x9000)],
-    examine: |payload, _, _| match ctp_function(payload) {
-        Some(1 | 2) => CERTAIN,
-        _ => Verdict::No,
-    },
+    examine: |payload, _, _| certain(matches!(ctp_function(payload), Some(1 | 2))),
     describe: |payload, _, _, facts| {
         facts.say(match ctp_function(payload) {
             Some(1) => b"Reply",
@@ -73,11 +62,8 @@ pub static ETHERNET_CTP: Signature = Signature {
 pub static LACP: Signature = Signature {
     name: "LACP",
     carriers: &[Carrier::Ethertype(0x8809)],
-    examine: |payload, _, _| match payload.array(0) {
-        // Subtype, version, and the information of the actor with its length.
-        Some([1, 1 | 2, 1, 20]) => CERTAIN,
-        _ => Verdict::No,
-    },
+    examine: |payload, _, _| certain(is_lacp(payload)),
+    continues: |payload, _, _| is_lacp(payload),
     describe: describe_lacp,
     ..Signature::BASE
 };
@@ -86,10 +72,8 @@ pub static LACP: Signature = Signature {
 pub static SLOW_PROTOCOLS: Signature = Signature {
     name: "Slow Protocols",
     carriers: &[Carrier::Ethertype(0x8809)],
-    examine: |payload, _, _| match payload.u8(0).and_then(slow_protocol) {
-        Some(_) => CERTAIN,
-        None => Verdict::No,
-    },
+    examine: |payload, _, _| certain(payload.u8(0).and_then(slow_protocol).is_some()),
+    continues: |payload, _, _| payload.u8(0).and_then(slow_protocol).is_some(),
     describe: |payload, _, _, facts| {
         facts.say(payload.u8(0).and_then(slow_protocol).unwrap_or(b"Unknown subtype"))
     },
@@ -100,10 +84,7 @@ pub static SLOW_PROTOCOLS: Signature = Signature {
 pub static PPPOE: Signature = Signature {
     name: "PPPoE",
     carriers: &[Carrier::Ethertype(0x8863)],
-    examine: |payload, _, _| match pppoe_code(payload) {
-        Some(_) => CERTAIN,
-        None => Verdict::No,
-    },
+    examine: |payload, _, _| certain(pppoe_code(payload).is_some()),
     describe: describe_pppoe,
     ..Signature::BASE
 };
@@ -116,10 +97,14 @@ pub static LLC: Signature = Signature {
         3.. => Verdict::Is(Confidence::MEDIUM, Method::Payload),
         _ => Verdict::No,
     },
+    continues: |payload, _, _| !is_cdp(payload) && bridge_data(payload).is_none(),
     describe: describe_llc,
-    yields: true,
     ..Signature::BASE
 };
+
+fn certain(fits: bool) -> Verdict {
+    if fits { Verdict::Is(Confidence::VERY_HIGH, Method::Payload) } else { Verdict::No }
+}
 
 /// Appends a MAC address with colons.
 pub(super) fn write_mac(address: [u8; 6], out: &mut Vec<u8>) {
@@ -136,6 +121,15 @@ pub(super) fn write_mac(address: [u8; 6], out: &mut Vec<u8>) {
 /// Organization and type of a SNAP header.
 fn snap(payload: &Payload) -> Option<([u8; 3], u16)> {
     (payload.array(0)? == SNAP).then_some((payload.array(3)?, payload.u16(6)?))
+}
+
+fn is_cdp(payload: &Payload) -> bool {
+    snap(payload) == Some((CISCO, CDP_TYPE)) && matches!(payload.u8(8), Some(1 | 2))
+}
+
+/// Subtype, version, and the information of the actor with its length.
+fn is_lacp(payload: &Payload) -> bool {
+    matches!(payload.array(0), Some([1, 1 | 2, 1, 20]))
 }
 
 /// Type and value of the elements until the one that ends them.
@@ -346,7 +340,7 @@ fn describe_llc(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mu
 #[cfg(test)]
 mod tests {
     use super::super::Detector;
-    use super::super::tests::{Flow, judge, sent};
+    use super::super::tests::{Flow, judge, names, sent};
     use super::*;
 
     #[test]
@@ -397,6 +391,18 @@ mod tests {
             let (found, _, info) = judge(&mut Detector::new(), &mut Flow::default(), &packet);
             assert_eq!((found, info.as_str()), (Some(name), expected));
         }
+    }
+
+    #[test]
+    fn frames_of_one_flow_are_looked_at_each() {
+        let cdp = b"\xaa\xaa\x03\0\0\x0c\x20\0\x02\xb4\0\0";
+        let stp = b"\x42\x42\x03\0\0\0\x80";
+        let other = b"\xe0\xe0\x03\xff\xff";
+        let frames = [&cdp[..], stp, other, cdp].map(|frame| sent(Carrier::Llc, 0, 0, frame));
+        assert_eq!(names(&frames), ["CDP", "STP", "LLC", "CDP"].map(Some));
+        let slow = [&b"\x01\x01\x01\x14"[..], b"\x03\0\x50\0", b"\x09\0\0\0"]
+            .map(|frame| sent(Carrier::Ethertype(0x8809), 0, 0, frame));
+        assert_eq!(names(&slow), [Some("LACP"), Some("Slow Protocols"), None]);
     }
 
     #[test]

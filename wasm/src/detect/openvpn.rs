@@ -55,7 +55,7 @@ pub static OPENVPN: Signature = Signature {
 fn examine_stream(payload: &Payload) -> Verdict {
     let Some(length) = payload.u16(0).map(usize::from) else { return Verdict::No };
     let packet = payload.from(2);
-    if length < HEADER_LENGTH + 5 || length >= MOST_RESET || !packet.first().is_none_or(is_reset) {
+    if !(HEADER_LENGTH + 5..MOST_RESET).contains(&length) || !packet.first().is_none_or(is_reset) {
         return Verdict::No;
     }
     match packet.get(..length) {
@@ -228,7 +228,7 @@ mod tests {
     fn data_needs_a_reset_before_it() {
         let reset = sent(Carrier::Udp, 40001, 443, &[&[0x38][..], SESSION, &[0; 5]].concat());
         let data = Sent { reverse: true, ..sent(Carrier::Udp, 443, 40001, &[0x48, 0, 0, 1, 9, 9, 9, 9]) };
-        assert_eq!(names(&[data.clone()]), [None]);
+        assert_eq!(names(std::slice::from_ref(&data)), [None]);
         assert_eq!(names(&[reset.clone(), data]), [Some("OpenVPN"); 2]);
         let other = sent(Carrier::Udp, 40001, 443, &[0xf8, 1, 2, 3]);
         assert_eq!(names(&[reset, other]), [Some("OpenVPN"), None]);

@@ -96,10 +96,13 @@ fn describe_eigrp(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &
 fn is_bfd(payload: &Payload) -> bool {
     let Some([_, flags, multiplier, length]) = payload.array(0) else { return false };
     let authenticated = flags & 0x04 != 0;
+    // An authentication section has a type of five, and fills the rest.
+    let section = payload
+        .array(24)
+        .is_some_and(|[kind, rest]| matches!(kind, 1..=5) && usize::from(rest) + 24 == usize::from(length));
     let discriminator = payload.u32(4).is_some_and(|number| number != 0);
     usize::from(length) == payload.length
-        && length >= if authenticated { 26 } else { 24 }
-        && (authenticated || length == 24)
+        && if authenticated { section } else { length == 24 }
         && multiplier != 0
         // The multipoint bit.
         && flags & 0x01 == 0

@@ -25,6 +25,10 @@ pub static TFTP: Signature = Signature {
     ports: &[69],
     first: FirstBytes::OneOf(&[0]),
     examine,
+    continues: |payload, _, shared| {
+        note_request(payload, shared);
+        true
+    },
     describe,
     ..Signature::BASE
 };
@@ -47,10 +51,7 @@ impl Requests {
 }
 
 fn examine(payload: &Payload, _: &mut FlowState, shared: &mut Shared) -> Verdict {
-    if request(payload).is_some() {
-        if let Some(ip) = payload.ip {
-            shared.tftp.sent.insert((ip.source, payload.source_port), payload.timestamp_ns);
-        }
+    if note_request(payload, shared) {
         return Verdict::Is(Confidence::VERY_HIGH, Method::Payload);
     }
     let first_of_transfer = match (payload.u16(0), payload.u16(2)) {
@@ -66,6 +67,15 @@ fn examine(payload: &Payload, _: &mut FlowState, shared: &mut Shared) -> Verdict
         true => Verdict::Is(Confidence::DEFINITE, Method::Handshake),
         false => Verdict::No,
     }
+}
+
+/// Whether it is a request; its sender is then waiting for an answer.
+fn note_request(payload: &Payload, shared: &mut Shared) -> bool {
+    let found = request(payload).is_some();
+    if let Some(ip) = payload.ip.filter(|_| found) {
+        shared.tftp.sent.insert((ip.source, payload.source_port), payload.timestamp_ns);
+    }
+    found
 }
 
 /// Opcode, file name and mode of a request.
