@@ -100,22 +100,23 @@ fn is_data(payload: &Payload, flags: u16) -> bool {
     tunnel && known
 }
 
+/// Message type by its number (RFC 2661 section 3.2).
 fn message_type_name(number: u16) -> &'static str {
     match number {
-        1 => "Start_Control_Request",
-        2 => "Start_Control_Reply",
-        3 => "Start_Control_Connected",
-        4 => "Stop_Control_Notification",
+        1 => "SCCRQ",
+        2 => "SCCRP",
+        3 => "SCCCN",
+        4 => "StopCCN",
         6 => "Hello",
-        7 => "Outgoing_Call_Request",
-        8 => "Outgoing_Call_Reply",
-        9 => "Outgoing_Call_Connected",
-        10 => "Incoming_Call_Request",
-        11 => "Incoming_Call_Reply",
-        12 => "Incoming_Call_Connected",
-        14 => "Call_Disconnect_Notification",
-        15 => "WAN_Error_Notify",
-        16 => "Set_Link_Info",
+        7 => "OCRQ",
+        8 => "OCRP",
+        9 => "OCCN",
+        10 => "ICRQ",
+        11 => "ICRP",
+        12 => "ICCN",
+        14 => "CDN",
+        15 => "WEN",
+        16 => "SLI",
         _ => "Unknown",
     }
 }
@@ -204,7 +205,7 @@ mod tests {
         let packet = sent(Carrier::Udp, 40001, 40003, REQUEST);
         let (name, _, info) = judge(&mut Detector::new(), &mut Flow::default(), &packet);
         assert_eq!(name, Some("L2TP"));
-        assert_eq!(info, "Control Message - Start_Control_Request (tunnel id=0, session id=0)");
+        assert_eq!(info, "Control Message - SCCRQ (tunnel id=0, session id=0)");
         // Without one they need the port.
         let acknowledgement = [&REQUEST[..3], b"\x0c", &REQUEST[4..12]].concat();
         for (port, expected) in [(PORT, Some("L2TP")), (40003, None)] {
@@ -223,6 +224,6 @@ mod tests {
         let packet = sent(Carrier::Ip(IP_PROTOCOL), 0, 0, &payload);
         let (name, _, info) = judge(&mut Detector::new(), &mut Flow::default(), &packet);
         assert_eq!(name, Some("L2TP"));
-        assert_eq!(info, "Control Message - Start_Control_Request (control connection id=0)");
+        assert_eq!(info, "Control Message - SCCRQ (control connection id=0)");
     }
 }

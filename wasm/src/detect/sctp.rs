@@ -301,8 +301,9 @@ fn x2ap_procedure(code: u8) -> &'static str {
         8 => "ENBConfigurationUpdate",
         9 => "ResourceStatusReportingInitiation",
         10 => "ResourceStatusReporting",
-        15 => "X2Release",
-        36 => "EN-DCX2Setup",
+        15 => "CellActivation",
+        16 => "X2Release",
+        36 => "ENDCX2Setup",
         _ => "Procedure",
     }
 }
