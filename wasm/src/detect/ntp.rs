@@ -142,7 +142,12 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
     );
     for (key, offset) in [("poll", 2), ("precision", 3)] {
         let value = payload.u8(offset).unwrap_or(0) as i8;
-        facts.entry(key, |text| text.extend_from_slice(value.to_string().as_bytes()));
+        facts.entry(key, |text| {
+            if value < 0 {
+                text.push(b'-');
+            }
+            crate::wire::json::put_decimal(text, value.unsigned_abs().into());
+        });
     }
     let leap: &[u8] = match first >> 6 {
         0 => b"no_warning",

@@ -45,6 +45,11 @@ impl Default for Requests {
 }
 
 impl Requests {
+    /// Requests displaced for want of room.
+    pub fn evictions(&self) -> u64 {
+        self.sent.evictions()
+    }
+
     fn is_waiting(&self, endpoint: (Address, u16), now: i64) -> bool {
         self.sent.get(&endpoint).is_some_and(|sent| (0..=MOST_WAIT_NS).contains(&now.wrapping_sub(*sent)))
     }
