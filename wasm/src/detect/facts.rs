@@ -59,9 +59,29 @@ impl Facts {
         put_number(&mut self.info, number);
     }
 
+    /// Appends bytes to the info as lower-case hexadecimal digits, at most 64 of them.
+    pub fn say_hex(&mut self, bytes: &[u8]) {
+        self.say_with(|info| put_hex(info, bytes));
+    }
+
+    /// Appends to the info what `write` appends: UTF-8, short.
+    pub fn say_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.info.len() < MOST_INFO {
+            write(&mut self.info);
+        }
+    }
+
     /// Adds a detail; bytes that are not UTF-8 become U+FFFD, control characters a space.
     pub fn put(&mut self, key: &'static str, value: &[u8]) {
         self.entry(key, |text| put_clean(text, value, text.len() + MOST_VALUE));
+    }
+
+    /// Adds a detail made of parts, as [`put`](Self::put) does.
+    pub fn put_all<'a>(&mut self, key: &'static str, parts: impl Iterator<Item = &'a [u8]>) {
+        self.entry(key, |text| {
+            let most = text.len() + MOST_VALUE;
+            parts.for_each(|part| put_clean(text, part, most));
+        });
     }
 
     /// Adds a number.
@@ -76,13 +96,7 @@ impl Facts {
 
     /// Adds bytes as lower-case hexadecimal digits, at most 64 of them.
     pub fn put_hex(&mut self, key: &'static str, bytes: &[u8]) {
-        self.entry(key, |text| {
-            for byte in bytes.iter().take(MOST_VALUE / 4) {
-                for digit in [byte >> 4, byte & 15] {
-                    text.push(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit });
-                }
-            }
-        });
+        self.entry(key, |text| put_hex(text, bytes));
     }
 
     /// Adds a detail that `write` appends: UTF-8, short.
@@ -96,6 +110,14 @@ impl Facts {
 
 fn put_number(out: &mut Vec<u8>, number: u64) {
     crate::wire::json::put_decimal(out, number);
+}
+
+fn put_hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    for byte in bytes.iter().take(MOST_VALUE / 4) {
+        for digit in [byte >> 4, byte & 15] {
+            out.push(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit });
+        }
+    }
 }
 
 /// Appends `text` until `out` has `most` bytes.

@@ -6,52 +6,83 @@
 //! datagram, or the beginning of one direction of a TCP stream in order. Ports raise confidence: they never suffice, and
 //! never exclude what the structure proves.
 
+pub mod arp;
+pub mod ber;
 pub mod bgp;
+pub mod bittorrent;
+pub mod coap;
 mod command_line;
+pub mod dhcp;
+pub mod diameter;
+pub mod dns;
 pub mod dtls;
+pub mod eapol;
 pub mod facts;
+pub mod first_hop;
+pub mod flow_export;
 pub mod ftp;
+pub mod gre;
+pub mod gtp;
 pub mod h323;
 mod hpack;
 pub mod http;
 pub mod http2;
 pub mod iax2;
+pub mod icmp;
+pub mod ike;
 pub mod imap;
+pub mod ipsec;
+pub mod l2tp;
+pub mod link_layer;
 pub mod media;
 pub mod megaco;
 pub mod messaging;
 pub mod mgcp;
 pub mod modbus;
 pub mod mongodb;
+pub mod multicast;
 pub mod mysql;
+pub mod netbios;
+pub mod ntp;
+pub mod openvpn;
 pub mod payload;
+pub mod pfcp;
 pub mod pop3;
 pub mod postgresql;
+pub mod pptp;
+pub mod ptp;
 pub mod quic;
 mod quic_initial;
+pub mod radius;
 pub mod redis;
 pub mod registry;
+pub mod routing;
 pub mod rtcp;
 pub mod rtp;
 pub mod rtsp;
+pub mod sctp;
 pub mod signature;
 pub mod sip;
 pub mod skinny;
 pub mod smtp;
+pub mod snmp;
 pub mod ssdp;
 pub mod ssh;
 pub mod state;
 pub mod stun;
+pub mod syslog;
 pub mod t38;
 pub mod tds;
 pub mod telnet;
 #[cfg(test)]
 mod tests;
 mod text_message;
+pub mod tftp;
 pub mod tls;
 mod tls_hello;
 pub mod websocket;
 pub mod windows;
+pub mod wireguard;
 pub mod xmpp;
 pub mod zrtp;
 
@@ -82,6 +113,8 @@ pub struct Shared {
     pub quic: quic::Hellos,
     /// A TLS handshake message that is spread over records.
     pub tls_message: Vec<u8>,
+    /// TFTP requests that are waiting for an answer.
+    pub tftp: tftp::Requests,
 }
 
 /// What a packet was found to be.
@@ -103,8 +136,8 @@ pub struct Detector {
     sctp: Box<[u128; 256]>,
     /// Candidates by IP protocol number.
     ip: Box<[u128; 256]>,
-    /// Candidates for what is neither.
-    link: u128,
+    /// Candidates among frames without IP, by carrier.
+    link: Vec<(Carrier, u128)>,
     shared: Shared,
 }
 
@@ -123,7 +156,7 @@ impl Detector {
             tcp: table(),
             sctp: table(),
             ip: table(),
-            link: 0,
+            link: Vec::new(),
             shared: Shared::default(),
         };
         for (number, signature) in SIGNATURES.iter().enumerate() {
@@ -138,7 +171,12 @@ impl Detector {
                             *mask |= bit;
                         }
                     }
-                    Carrier::Ethertype(_) | Carrier::Llc => new.link |= bit,
+                    Carrier::Ethertype(_) | Carrier::Llc => {
+                        match new.link.iter_mut().find(|(other, _)| other == carrier) {
+                            Some((_, mask)) => *mask |= bit,
+                            None => new.link.push((*carrier, bit)),
+                        }
+                    }
                 }
             }
         }
@@ -237,7 +275,10 @@ impl Detector {
             Carrier::Tcp => &self.tcp,
             Carrier::Sctp => &self.sctp,
             Carrier::Ip(protocol) => return self.ip.get(usize::from(protocol)).copied().unwrap_or(0),
-            Carrier::Ethertype(_) | Carrier::Llc => return self.link,
+            Carrier::Ethertype(_) | Carrier::Llc => {
+                let found = self.link.iter().find(|(carrier, _)| *carrier == payload.carrier);
+                return found.map_or(0, |(_, mask)| *mask);
+            }
         };
         table.get(first).copied().unwrap_or(0)
     }

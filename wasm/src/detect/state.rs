@@ -20,6 +20,8 @@ pub mod seen {
     pub const QUIC: u8 = 16;
     /// An RTP packet, told by its session description or by its successor.
     pub const RTP: u8 = 32;
+    /// An IKE message.
+    pub const IKE: u8 = 64;
 }
 
 /// Detection's part of a flow's state.

@@ -1,0 +1,148 @@
+//! Which router is the first hop: VRRP (RFC 3768, RFC 5798) and HSRP (RFC 2281). Their passwords are not shown.
+
+use super::signature::FirstBytes;
+use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
+use crate::net::Address;
+
+/// HSRP, and its version for IPv6.
+const HSRP_PORTS: &[u16] = &[1985, 2029];
+
+/// VRRP versions 2 and 3.
+pub static VRRP: Signature = Signature {
+    name: "VRRP",
+    carriers: &[Carrier::Ip(112)],
+    examine: |payload, _, _| match payload.array(0) {
+        // Version and type; virtual router; priority; addresses.
+        Some([0x21 | 0x31, 1..=255, _, 1..=255]) if payload.length >= 12 => {
+            Verdict::Is(Confidence::VERY_HIGH, Method::Payload)
+        }
+        _ => Verdict::No,
+    },
+    describe: describe_vrrp,
+    ..Signature::BASE
+};
+
+/// HSRP versions 1 and 2.
+pub static HSRP: Signature = Signature {
+    name: "HSRP",
+    carriers: &[Carrier::Udp],
+    ports: HSRP_PORTS,
+    first: FirstBytes::OneOf(&[0, 1, 2]),
+    examine: |payload, _, _| match payload.on_port(HSRP_PORTS) && is_hsrp(payload) {
+        true => Verdict::Is(Confidence::VERY_HIGH, Method::Port),
+        false => Verdict::No,
+    },
+    describe: describe_hsrp,
+    ..Signature::BASE
+};
+
+fn describe_vrrp(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Facts) {
+    let Some([first, router, priority]) = payload.array(0) else { return };
+    facts.say(b"Announcement (v");
+    facts.say_number((first >> 4).into());
+    facts.say(b") VRID=");
+    facts.say_number(router.into());
+    facts.say(b", priority=");
+    facts.say_number(priority.into());
+    facts.put_number("version", (first >> 4).into());
+    facts.put_number("virtual_router_id", router.into());
+    facts.put_number("priority", priority.into());
+    let is_ipv4 = payload.ip.is_none_or(|ip| ip.version == 4);
+    let address = match is_ipv4 {
+        true => payload.array(8).map(Address::v4),
+        false => payload.array(8).map(Address::v6),
+    };
+    if let Some(address) = address {
+        facts.entry("virtual_ip", |text| address.write_text(text));
+    }
+}
+
+const GROUP_STATE: u8 = 1;
+
+fn is_hsrp(payload: &Payload) -> bool {
+    match payload.array(0) {
+        // Version 2: type-length-value, group state first.
+        Some([GROUP_STATE, 40, 2, 0..=3]) => payload.length >= 42,
+        // Version 1: operation, state.
+        Some([0, 0..=2, state, _]) => matches!(state, 0 | 1 | 2 | 4 | 8 | 16) && payload.length == 20,
+        // Version 1: advertisement of an interface.
+        Some([0, 3, 0, 1]) => payload.length >= 16,
+        _ => false,
+    }
+}
+
+fn describe_hsrp(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Facts) {
+    let Some(head) = payload.array::<4>(0) else { return };
+    let (version, operation, state, group) = match head {
+        [GROUP_STATE, 40, 2, operation] => {
+            let state = payload.u8(4).unwrap_or(0);
+            (2, operation, state, payload.u16(6).unwrap_or(0))
+        }
+        [0, operation @ 0..=2, state, _] => (1, operation, state, payload.u8(6).unwrap_or(0).into()),
+        [0, 3, ..] => return facts.say(b"Advertise"),
+        _ => return,
+    };
+    let operation: &[u8] = match operation {
+        0 => b"Hello",
+        1 => b"Coup",
+        2 => b"Resign",
+        _ => b"Unknown operation",
+    };
+    // In version 2 states are counted, in version 1 they are bits.
+    let state: &[u8] = match (version, state) {
+        (1, 0) | (2, 1) => b"Initial",
+        (1, 1) | (2, 2) => b"Learn",
+        (1, 2) | (2, 3) => b"Listen",
+        (1, 4) | (2, 4) => b"Speak",
+        (1, 8) | (2, 5) => b"Standby",
+        (1, 16) | (2, 6) => b"Active",
+        _ => b"Unknown state",
+    };
+    facts.say(operation);
+    facts.say(b" (state ");
+    facts.say(state);
+    facts.say(b")");
+    facts.put_number("version", version);
+    facts.put("operation", operation);
+    facts.put("state", state);
+    facts.put_number("group", group.into());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Detector;
+    use super::super::tests::{Flow, judge, names, sent};
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_told() {
+        let hello = b"\0\0\x10\x03\x0a\x64\x01\0secret\0\0\x0a\0\0\x01";
+        let packet = sent(Carrier::Udp, 1985, 1985, hello);
+        let (name, details, info) = judge(&mut Detector::new(), &mut Flow::default(), &packet);
+        assert_eq!((name, info.as_str()), (Some("HSRP"), "Hello (state Active)"));
+        assert!(details.iter().all(|(_, value)| !value.contains("secret")));
+        for (at, value) in [(0, 1), (1, 4), (2, 3)] {
+            let mut payload = hello.to_vec();
+            payload[at] = value;
+            assert_eq!(names(&[sent(Carrier::Udp, 1985, 1985, &payload)]), [None], "{at} {value}");
+        }
+    }
+
+    #[test]
+    fn the_second_version_counts_its_states() {
+        let mut payload = vec![0; 42];
+        payload[..8].copy_from_slice(&[1, 40, 2, 0, 5, 4, 0, 9]);
+        let packet = sent(Carrier::Udp, 1985, 1985, &payload);
+        let (name, details, info) = judge(&mut Detector::new(), &mut Flow::default(), &packet);
+        assert_eq!((name, info.as_str()), (Some("HSRP"), "Hello (state Standby)"));
+        assert!(details.contains(&("group", "9".to_owned())));
+    }
+
+    #[test]
+    fn vrrp_names_router_and_address() {
+        let packet = sent(Carrier::Ip(112), 0, 0, b"\x31\x07\x64\x01\0\x64\0\0\x0a\0\0\x01");
+        let (name, details, info) = judge(&mut Detector::new(), &mut Flow::default(), &packet);
+        assert_eq!((name, info.as_str()), (Some("VRRP"), "Announcement (v3) VRID=7, priority=100"));
+        assert!(details.contains(&("virtual_ip", "10.0.0.1".to_owned())));
+    }
+}
