@@ -181,7 +181,8 @@ impl Engine {
             dns_ports.insert(LLMNR_PORT);
         }
         Self {
-            dns: DnsReader::new(options.detect_tunneling),
+            // Scores take longer than all else; they are only of use to somebody who sees them.
+            dns: DnsReader::new(options.detect_tunneling && options.outputs & (WIRE | JSON | TEXT) != 0),
             recognizer: Recognizer::new(dns_ports, settings.flow_limits(), settings.reassembly()),
             defragmenter: None,
             next_fragment_expiry_ns: i64::MAX,

@@ -7,8 +7,14 @@
 //! never exclude what the structure proves.
 
 pub mod bgp;
+pub mod dtls;
 pub mod facts;
+pub mod h323;
+pub mod iax2;
+pub mod media;
+pub mod megaco;
 pub mod messaging;
+pub mod mgcp;
 pub mod modbus;
 pub mod mongodb;
 pub mod mysql;
@@ -16,13 +22,22 @@ pub mod payload;
 pub mod postgresql;
 pub mod redis;
 pub mod registry;
+pub mod rtcp;
+pub mod rtp;
+pub mod rtsp;
 pub mod signature;
+pub mod sip;
+pub mod skinny;
 pub mod ssh;
 pub mod state;
+pub mod stun;
+pub mod t38;
 pub mod tds;
 #[cfg(test)]
 mod tests;
+mod text_message;
 pub mod windows;
+pub mod zrtp;
 
 pub use facts::Facts;
 pub use payload::Payload;
@@ -42,7 +57,10 @@ const MOST_BYTES: u16 = 16 << 10;
 
 /// What signatures share over all flows. Every table in it is bounded.
 #[derive(Default)]
-pub struct Shared {}
+pub struct Shared {
+    /// Endpoints that signalling announced.
+    pub media: media::MediaIndex,
+}
 
 /// What a packet was found to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,8 +192,19 @@ impl Detector {
 
     /// Whether something has happened that makes it worth to look at a flow again that was given up.
     #[inline]
-    fn reopens(&self, _payload: &Payload, _state: &mut FlowState) -> bool {
-        false
+    fn reopens(&mut self, payload: &Payload, state: &mut FlowState) -> bool {
+        state.media_generation != self.shared.media.generation() && self.reopens_for_media(payload, state)
+    }
+
+    /// Looks the endpoints of a flow up among those announced, once for each generation of them.
+    #[cold]
+    fn reopens_for_media(&mut self, payload: &Payload, state: &mut FlowState) -> bool {
+        state.media_generation = self.shared.media.generation();
+        let is_announced = self.shared.media.find(payload).is_some();
+        if is_announced {
+            state.reopen();
+        }
+        is_announced
     }
 
     #[inline]

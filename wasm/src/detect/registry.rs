@@ -3,7 +3,10 @@
 //! line here.
 
 use super::{Label, Signature};
-use super::{bgp, messaging, modbus, mongodb, mysql, postgresql, redis, ssh, tds, windows};
+use super::{
+    bgp, dtls, h323, iax2, megaco, messaging, mgcp, modbus, mongodb, mysql, postgresql, redis, rtcp, rtp,
+    rtsp, sip, skinny, ssh, stun, t38, tds, windows, zrtp,
+};
 
 /// The signatures; the place of one is its [`Label`](super::Label). At most 128.
 pub static SIGNATURES: &[&Signature] = &[
@@ -26,7 +29,22 @@ pub static SIGNATURES: &[&Signature] = &[
     &postgresql::POSTGRESQL,
     &messaging::KAFKA,
     &modbus::MODBUS,
+    &stun::STUN,
+    &stun::TURN,
+    &dtls::DTLS,
+    &zrtp::ZRTP,
+    &h323::H225,
+    &h323::RAS,
+    &skinny::SKINNY,
+    &sip::SIP,
+    &rtsp::RTSP,
+    &mgcp::MGCP,
+    &megaco::MEGACO,
+    &rtcp::RTCP,
+    &iax2::IAX2,
     // Statistics and flow state.
+    &t38::T38,
+    &rtp::RTP,
 ];
 
 const _: () = assert!(SIGNATURES.len() <= 128);

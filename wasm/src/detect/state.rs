@@ -18,6 +18,8 @@ pub mod seen {
     pub const GREETING: u8 = 8;
     /// A QUIC handshake.
     pub const QUIC: u8 = 16;
+    /// An RTP packet, told by its session description or by its successor.
+    pub const RTP: u8 = 32;
 }
 
 /// Detection's part of a flow's state.
@@ -28,6 +30,8 @@ pub struct FlowState {
     method: Method,
     /// Bits of [`seen`].
     pub seen: u8,
+    /// Generation of the media index in which the flow's endpoints were looked up.
+    pub(super) media_generation: u32,
     attempts: [u8; 2],
     attempted_bytes: [u16; 2],
     /// The signature being asked.
@@ -44,6 +48,7 @@ impl Default for FlowState {
             confidence: Confidence::default(),
             method: Method::default(),
             seen: 0,
+            media_generation: 0,
             attempts: [0; 2],
             attempted_bytes: [0; 2],
             current: NONE,

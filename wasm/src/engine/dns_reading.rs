@@ -22,6 +22,8 @@ pub(super) struct DnsReader {
     /// Behind them, the beginning of a message that a later segment completes: it shows names to the filters.
     has_beginning: bool,
     verdict: Option<Verdict>,
+    /// Whether somebody wants to know what the packet says.
+    described: bool,
     info: Vec<u8>,
     /// This packet has a message that is malformed, though it is all there.
     pub(super) is_malformed: bool,
@@ -83,6 +85,7 @@ impl DnsReader {
             count: 0,
             has_beginning: false,
             verdict: None,
+            described: false,
             info: Vec::new(),
             is_malformed: false,
             has_bad_frames: false,
@@ -91,9 +94,10 @@ impl DnsReader {
         }
     }
 
-    /// Begins a packet.
+    /// Begins a packet. `described`: somebody wants to know what it says.
     #[inline]
-    pub(super) fn clear(&mut self) {
+    pub(super) fn clear(&mut self, described: bool) {
+        self.described = described;
         self.count = 0;
         self.has_beginning = false;
         self.verdict = None;
@@ -195,10 +199,12 @@ impl DnsReader {
         let Some(message) = self.messages.get(self.count) else { return false };
         let verdict = self.analyzer.observe(message, &between.flow, between.timestamp_ns);
         self.verdict.get_or_insert(verdict);
-        if self.count > 0 {
-            self.info.extend_from_slice(b"; ");
+        if self.described {
+            if self.count > 0 {
+                self.info.extend_from_slice(b"; ");
+            }
+            crate::dns::write_info(message, &mut self.info);
         }
-        crate::dns::write_info(message, &mut self.info);
         self.count += 1;
         if outcome == Outcome::Partial {
             self.partial += 1;

@@ -91,6 +91,7 @@ impl Recognizer {
 
     /// Counts the packet in its flow, and finds out what it carries: the name of a protocol beyond the transport. The
     /// DNS messages that it has or completes are then in `dns`, what else it says in `facts`.
+    #[inline(never)]
     pub(super) fn recognise(
         &mut self,
         packet: &Packet,
@@ -98,7 +99,7 @@ impl Recognizer {
         dns: &mut DnsReader,
         facts: &mut Facts,
     ) -> Option<&'static str> {
-        dns.clear();
+        dns.clear(arrival.described);
         facts.clear();
         let Self { flows, traffic, reassembler, .. } = self;
         // Nobody waits for these streams any more: what they hold is dropped.
@@ -128,6 +129,7 @@ impl Recognizer {
     }
 
     /// A frame without IP.
+    #[inline(never)]
     fn recognise_frame(
         &mut self,
         packet: &Packet,
@@ -155,6 +157,7 @@ impl Recognizer {
         name
     }
 
+    #[inline(never)]
     fn recognise_datagram(
         &mut self,
         packet: &Packet,
@@ -211,6 +214,7 @@ impl Recognizer {
         }
     }
 
+    #[inline(never)]
     fn recognise_segment(
         &mut self,
         packet: &Packet,
@@ -243,6 +247,7 @@ impl Recognizer {
     }
 
     /// Puts the segment where it belongs in its stream, and looks at what is then in order.
+    #[inline(never)]
     fn read_stream(
         &mut self,
         packet: &Packet,
@@ -317,6 +322,7 @@ impl Recognizer {
         found.or_else(|| detection.label().filter(|_| !packet.payload.is_empty()))
     }
 
+    #[inline(never)]
     fn complete_facts(
         &self,
         packet: &Packet,
@@ -415,6 +421,7 @@ fn shown(name: &'static str) -> &'static str {
     if name.is_empty() { "unknown" } else { name }
 }
 
+#[inline(never)]
 fn end_flow(reassembler: &mut Reassembler, traffic: &mut Traffic, flow: &Flow<FlowData>) {
     reassembler.release(&mut { flow.state.tcp }, flow.state.owner);
     add_flow(traffic, flow);

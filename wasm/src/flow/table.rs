@@ -134,8 +134,11 @@ struct Link {
 
 /// Table of the live flows, each with a state `S` that belongs to the caller.
 ///
-/// Layout, chosen by measurement: an index of 8-byte cells (hash and slot), ordered by hash, beside the flows in chunks
-/// that never move, at cache line boundaries. An `S` of up to 88 bytes makes a flow 192 bytes long.
+/// Layout, chosen by measurement in WebAssembly: an index of 8-byte cells (hash and slot), ordered by hash, beside the
+/// flows in chunks that never move, at cache line boundaries, and the links of the order of use in an array of their own.
+/// An index of one-byte tags in groups of eight beside the cells cost 5 to 11 ns more per packet of mixed traffic.
+/// An `S` of up to 100 bytes makes a flow 192 bytes long, one of up
+/// to 36 bytes 128.
 pub struct FlowTable<S> {
     chunks: Vec<Vec<Flow<S>>>,
     index: Index,

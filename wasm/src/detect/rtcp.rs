@@ -1,0 +1,125 @@
+//! RTCP (RFC 3550 section 6, RFC 4585, RFC 5506).
+
+use super::media::{MediaKind, put_call};
+use super::rtp::say_hex;
+use super::signature::FirstBytes;
+use super::state::seen;
+use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
+
+const SENDER_REPORT: u8 = 200;
+const RECEIVER_REPORT: u8 = 201;
+/// Most packets of one compound that are described.
+const MOST_PACKETS: usize = 16;
+
+/// RTCP: a compound packet whose lengths add up; where RTP was seen or announced, any packet of its type range, since
+/// what follows the first header may be encrypted (RFC 3711 section 3.4).
+pub static RTCP: Signature = Signature {
+    name: "RTCP",
+    carriers: &[Carrier::Udp],
+    ports: &[],
+    first: FirstBytes::Ranges(&[(0x80, 0xbf)]),
+    examine: |payload, state, shared| {
+        let Some((first, _)) = packet(payload, 0) else { return Verdict::No };
+        let fits = is_compound(payload);
+        match first {
+            SENDER_REPORT | RECEIVER_REPORT | 204..=207 if fits => {
+                Verdict::Is(Confidence::HIGH, Method::Payload)
+            }
+            _ if state.seen & seen::RTP != 0 => Verdict::Is(Confidence::HIGH, Method::Handshake),
+            _ if matches!(shared.media.find(payload), Some(MediaKind::Rtp | MediaKind::Rtcp)) => {
+                Verdict::Is(Confidence::DEFINITE, Method::Sdp)
+            }
+            _ => Verdict::No,
+        }
+    },
+    continues: |payload, _, _| {
+        payload.array(0).is_some_and(|[first, kind]| first >> 6 == 2 && (192..=223).contains(&kind))
+    },
+    describe,
+    // RTP that shares the port.
+    yields: true,
+};
+
+/// Type and length in bytes of the packet at `offset`, which ends within the datagram.
+fn packet(payload: &Payload, offset: usize) -> Option<(u8, usize)> {
+    let [first, kind, high, low] = payload.array(offset)?;
+    let length = 4 + 4 * usize::from(u16::from_be_bytes([high, low]));
+    // Sender's information and report blocks (RFC 3550 section 6.4).
+    let least = match kind {
+        SENDER_REPORT => 28 + 24 * usize::from(first & 31),
+        RECEIVER_REPORT => 8 + 24 * usize::from(first & 31),
+        _ => 4,
+    };
+    let is_sound = first >> 6 == 2 && (192..=223).contains(&kind) && length >= least;
+    (is_sound && offset + length <= payload.length).then_some((kind, length))
+}
+
+/// Whether packets fill the datagram, and only the last is padded (RFC 3550 appendix A.2). What was not captured of it
+/// is believed.
+fn is_compound(payload: &Payload) -> bool {
+    let mut offset = 0;
+    while let Some((_, length)) = packet(payload, offset) {
+        let is_padded = payload.u8(offset).is_some_and(|first| first & 0x20 != 0);
+        offset += length;
+        if offset >= payload.bytes.len() {
+            return offset == payload.length || !payload.is_whole();
+        }
+        if is_padded {
+            return false;
+        }
+    }
+    false
+}
+
+fn describe(payload: &Payload, _: &mut FlowState, shared: &mut Shared, facts: &mut Facts) {
+    let (mut offset, mut count) = (0, 0);
+    let mut types = [0; MOST_PACKETS];
+    while let (Some((kind, length)), Some(place)) = (packet(payload, offset), types.get_mut(count)) {
+        *place = kind;
+        facts.say(if count == 0 { b"" } else { b", " });
+        facts.say(name(kind).0.as_bytes());
+        offset += length;
+        count += 1;
+    }
+    facts.entry("packet_types", |text| {
+        for (place, kind) in types.iter().take(count).enumerate() {
+            text.extend_from_slice(if place == 0 { b"" } else { b"," });
+            text.extend_from_slice(name(*kind).1.as_bytes());
+        }
+    });
+    facts.put_number("pt", types.first().copied().unwrap_or(0).into());
+    if let Some(source) = payload.u32(4).filter(|_| count != 0) {
+        facts.say(b", SSRC=0x");
+        say_hex(facts, source);
+        facts.put_number("ssrc", source.into());
+    }
+    put_call(&mut shared.media, payload, facts);
+}
+
+/// Name and abbreviation of a packet type (IANA).
+fn name(kind: u8) -> (&'static str, &'static str) {
+    match kind {
+        192 => ("Full intra request", "FIR"),
+        193 => ("Negative acknowledgement", "NACK"),
+        195 => ("Inter-arrival jitter", "IJ"),
+        SENDER_REPORT => ("Sender report", "SR"),
+        RECEIVER_REPORT => ("Receiver report", "RR"),
+        202 => ("Source description", "SDES"),
+        203 => ("Goodbye", "BYE"),
+        204 => ("Application specific", "APP"),
+        205 => ("Transport feedback", "RTPFB"),
+        206 => ("Payload-specific feedback", "PSFB"),
+        207 => ("Extended report", "XR"),
+        208 => ("AVB", "AVB"),
+        209 => ("Receiver summary", "RSI"),
+        210 => ("Port mapping", "TOKEN"),
+        211 => ("IDMS settings", "IDMS"),
+        212 => ("Reporting group", "RGRS"),
+        213 => ("Splicing notification", "SNM"),
+        _ => ("Unknown", "unknown"),
+    }
+}
+
+#[cfg(test)]
+#[path = "tests/rtcp.rs"]
+mod tests;
