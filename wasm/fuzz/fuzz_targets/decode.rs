@@ -6,8 +6,8 @@
 mod input;
 
 use caracal_engine::net::{
-    Address, Fragment, IpHeader, MOST_TUNNELS, MOST_VLANS, Packet, Transport, TunnelKind, decode, decode_record,
-    link_type, link_type_is_known,
+    Address, Fragment, IpHeader, MOST_TUNNELS, MOST_VLANS, Packet, Transport, TunnelKind, decode,
+    decode_record, link_type, link_type_is_known,
 };
 use input::Input;
 use libfuzzer_sys::fuzz_target;

@@ -178,7 +178,11 @@ fn check_traffic(answer: &Answer, case: &Case) {
     };
     assert_eq!(sum("protocols", "flows"), flows("total"), "flows by protocol");
     // Filters are asked behind detection.
-    assert_eq!(sum("protocols", "packets"), counters.kept + counters.rejected_by_filters, "packets by protocol");
+    assert_eq!(
+        sum("protocols", "packets"),
+        counters.kept + counters.rejected_by_filters,
+        "packets by protocol"
+    );
     assert!(sum("protocols", "bytes") >= counters.kept_bytes, "bytes by protocol");
     if counters.rejected_by_filters == 0 {
         assert_eq!(sum("protocols", "bytes"), counters.kept_bytes, "bytes by protocol");
@@ -186,10 +190,17 @@ fn check_traffic(answer: &Answer, case: &Case) {
     for unit in ["packets", "bytes"] {
         assert!(sum("top_talkers", unit) <= 2 * sum("protocols", unit), "{unit} by address");
     }
-    let names: Vec<&str> =
-        traffic["protocols"].as_array().into_iter().flatten().filter_map(|row| row["protocol"].as_str()).collect();
+    let names: Vec<&str> = traffic["protocols"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|row| row["protocol"].as_str())
+        .collect();
     assert!(names.iter().all(|name| !name.is_empty()), "protocols without a name: {names:?}");
-    assert!((1..names.len()).all(|at| !names[at..].contains(&names[at - 1])), "protocols named twice: {names:?}");
+    assert!(
+        (1..names.len()).all(|at| !names[at..].contains(&names[at - 1])),
+        "protocols named twice: {names:?}"
+    );
     let most_flows = if case.most_flows == 0 { usize::MAX } else { usize::from(case.most_flows) };
     assert!(flows("total") <= most_flows as u64 || counters.packets > most_flows as u64);
 }

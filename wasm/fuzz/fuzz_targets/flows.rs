@@ -60,8 +60,10 @@ fn drive(bytes: &[u8], seed: u64) -> Vec<Outcome> {
             continue;
         }
         now_ns = i64::saturating_add(now_ns, input.pause());
-        newest_ns = newest_ns.max(now_ns);
         let (packet, scope) = packet(choice, &mut input);
+        if packet.ip.is_some() {
+            newest_ns = newest_ns.max(now_ns);
+        }
         let wire_bytes = u32::from(input.u8()) << (choice & 24);
         let was_full = table.len() == limits.flows;
         let mut ended = Vec::new();

@@ -98,8 +98,7 @@ impl Machine {
         }
         self.taken += 1;
         let tag = self.taken;
-        let taken =
-            self.defragmenter.take(&packet, frame, link_type, original_length, now_ns, 0, tag);
+        let taken = self.defragmenter.take(&packet, frame, link_type, original_length, now_ns, 0, tag);
         self.outcomes[taken as usize] += 1;
         match taken {
             Taken::Held => {
@@ -117,9 +116,14 @@ impl Machine {
 
     fn release(&mut self) {
         while let Some(released) = self.defragmenter.next_released() {
-            let held = self.held.remove(&released.tag).expect("a frame that was not held is released, or again");
-            let released =
-                (released.frame.to_vec(), released.link_type, released.original_length, released.timestamp_ns);
+            let held =
+                self.held.remove(&released.tag).expect("a frame that was not held is released, or again");
+            let released = (
+                released.frame.to_vec(),
+                released.link_type,
+                released.original_length,
+                released.timestamp_ns,
+            );
             assert_eq!(held, released, "released is another frame than was taken");
         }
     }
@@ -143,7 +147,10 @@ impl Machine {
 
     fn check_bounds(&self) {
         assert!(self.defragmenter.held_bytes() <= self.limits.bytes, "more bytes than there may be");
-        assert!(self.defragmenter.open_datagrams() <= self.limits.datagrams, "more datagrams than there may be");
+        assert!(
+            self.defragmenter.open_datagrams() <= self.limits.datagrams,
+            "more datagrams than there may be"
+        );
         let counters = self.defragmenter.counters();
         assert!(accounted(&counters) <= self.taken, "more fragments than there were");
         assert_eq!(self.outcomes[Taken::Complete as usize], counters.datagrams_rebuilt);

@@ -36,6 +36,7 @@ fuzz_target!(|bytes: &[u8]| {
             0 => {
                 witness.current = None;
                 let kept = witness.appetite;
+                witness.streams.iter_mut().for_each(|stream| stream.may_be_over = true);
                 let mut keep = |owner: u32, _| kept >> (owner & 3) & 1 != 0;
                 reassembler.expire(now_ns, &mut keep, &mut |owner, event| witness.take(owner, event));
             }
@@ -44,6 +45,7 @@ fuzz_target!(|bytes: &[u8]| {
                 witness.close(owner);
             }
             2 => {
+                witness.streams[usize::from(owner)].may_be_over = true;
                 let mut consumer = |owner, event: Event| witness.take(owner, event);
                 reassembler.finish(state, u32::from(owner), now_ns, &mut consumer);
                 assert!(witness.left_of(owner) == 0, "left over after the end");
@@ -130,9 +132,15 @@ fn take_segment(
         length: length as u32,
         acknowledgement,
     };
-    witness.sends(owner, direction, first, control & tcp_flag::SYN != 0);
+    let ends = control & (tcp_flag::SYN | tcp_flag::RST) != 0;
+    witness.sends(owner, direction, first, control & tcp_flag::SYN != 0, ends);
+    let evicted = reassembler.counters().evicted_streams;
     let mut consumer = |owner, event: Event| witness.take(owner, event);
     reassembler.segment(state, u32::from(owner), direction, &segment, now_ns, &mut consumer);
+    for (other, stream) in witness.streams.iter_mut().enumerate() {
+        stream.may_be_over |=
+            reassembler.counters().evicted_streams != evicted && other != usize::from(owner);
+    }
 }
 
 /// The byte that a direction sends under a sequence number.
@@ -152,6 +160,8 @@ struct Side {
     /// Bytes were consumed, or lost.
     has_advanced: bool,
     has_ended: bool,
+    /// There was an event.
+    is_told: bool,
     /// First bytes of all segments sent, and whether they had a SYN.
     starts: Vec<(u32, bool)>,
 }
@@ -161,6 +171,29 @@ struct Stream {
     sides: [Side; 2],
     /// Nobody wants it, until a SYN.
     is_closed: bool,
+    /// There was something that may have ended both sides.
+    may_be_over: bool,
+}
+
+impl Stream {
+    /// Another stream between the same ports.
+    fn begin(&mut self) {
+        self.sides.iter_mut().for_each(|side| {
+            *side = Side { starts: std::mem::take(&mut side.starts), ..Side::default() };
+        });
+    }
+
+    /// There is an event of a direction, which may be the first one of another stream.
+    fn hear(&mut self, direction: Direction, is_end: bool) {
+        let [side, other] =
+            [direction, direction.opposite()].map(|direction| &self.sides[direction as usize]);
+        // A side of which nothing had been told when its stream ended is not told of that.
+        let is_anew = (side.has_ended && !other.is_told) || (other.has_ended && !side.is_told && !is_end);
+        if (side.has_ended && other.has_ended) || (self.may_be_over && is_anew) {
+            self.begin();
+        }
+        self.sides[direction as usize].is_told = true;
+    }
 }
 
 struct Witness {
@@ -177,12 +210,20 @@ struct Witness {
 
 impl Witness {
     fn new(is_canonical: bool) -> Self {
-        Self { streams: Default::default(), is_canonical, appetite: 0, current: None, is_syn: false, missing: 0 }
+        Self {
+            streams: Default::default(),
+            is_canonical,
+            appetite: 0,
+            current: None,
+            is_syn: false,
+            missing: 0,
+        }
     }
 
-    fn sends(&mut self, owner: u8, direction: Direction, first: u32, syn: bool) {
+    fn sends(&mut self, owner: u8, direction: Direction, first: u32, syn: bool, ends: bool) {
         let stream = &mut self.streams[usize::from(owner)];
         stream.is_closed &= !syn;
+        stream.may_be_over |= ends;
         self.is_syn = syn;
         let starts = &mut stream.sides[direction as usize].starts;
         if !starts.contains(&(first, syn)) {
@@ -195,9 +236,9 @@ impl Witness {
         let (canonical, appetite) = (self.is_canonical, self.appetite);
         let stream = &mut self.streams[usize::from(owner)];
         assert!(!stream.is_closed, "an event of a stream that nobody wants");
-        if stream.sides.iter().all(|side| side.has_ended) {
-            stream.sides.iter_mut().for_each(Side::begin);
-        }
+        let (Event::Data { direction, .. } | Event::Gap { direction, .. } | Event::End { direction, .. }) =
+            event;
+        stream.hear(direction, matches!(event, Event::End { .. }));
         let want = match event {
             Event::Data { direction, bytes, seen, at_start } => {
                 let side = &mut stream.sides[direction as usize];
@@ -220,7 +261,10 @@ impl Witness {
                 let side = &mut stream.sides[direction as usize];
                 assert!(!side.has_ended, "a gap after the end");
                 assert!(side.left.starts_with(bytes), "other bytes give way than were left over");
-                assert!(missing == Some(0) || side.left.len() == bytes.len(), "a gap in front of bytes left over");
+                assert!(
+                    missing == Some(0) || side.left.len() == bytes.len(),
+                    "a gap in front of bytes left over"
+                );
                 self.missing += u64::from(missing.unwrap_or(0));
                 side.lose(bytes.len(), missing);
                 Want::Consumed(usize::from(appetite))
@@ -248,7 +292,7 @@ impl Witness {
 
     fn close(&mut self, owner: u8) {
         let stream = &mut self.streams[usize::from(owner)];
-        stream.sides.iter_mut().for_each(Side::begin);
+        stream.begin();
         stream.is_closed = true;
     }
 
@@ -266,11 +310,6 @@ impl Witness {
 }
 
 impl Side {
-    /// Another stream between the same ports.
-    fn begin(&mut self) {
-        *self = Self { starts: std::mem::take(&mut self.starts), ..Self::default() };
-    }
-
     fn show(&mut self, bytes: &[u8], seen: usize, at_start: bool) {
         assert!(!self.has_ended, "data after the end");
         assert!(bytes.len() > seen, "nothing new is shown");
@@ -294,7 +333,10 @@ impl Side {
         let places = self.places.get_or_insert_with(fresh);
         places.retain(|place| {
             (!at_start || starts.contains(&(*place, true)))
-                && bytes.iter().zip(0..).all(|(byte, at)| *byte == sent(owner, direction, place.wrapping_add(at)))
+                && bytes
+                    .iter()
+                    .zip(0..)
+                    .all(|(byte, at)| *byte == sent(owner, direction, place.wrapping_add(at)))
         });
         assert!(!places.is_empty(), "bytes that were not sent in this place");
     }
