@@ -1,12 +1,12 @@
-//! A stream of bytes as a capture. The first bytes choose options, filters and where the stream is cut.
+//! A stream of bytes as a capture. The first bytes choose options, settings, filters and where the stream is cut.
 //!
-//! Whatever the stream is, the engine must not panic, must write valid text, and must answer the same when it is cut
-//! elsewhere.
+//! Whatever the stream is, the engine must not panic, must write valid text, must account for every packet, and must
+//! answer the same when the stream is cut elsewhere, when tables are hashed otherwise, and when nobody looks.
 #![no_main]
 
 mod outputs;
 
-use caracal_engine::engine::{Counters, Engine, JSON, Options, Protocol, WIRE};
+use caracal_engine::engine::{Counters, Engine, JSON, Options, Protocol, Settings, WIRE};
 use caracal_engine::matching::filter_set::{FilterSet, NoFilterPolicy};
 use libfuzzer_sys::fuzz_target;
 use outputs::Outputs;
@@ -18,7 +18,9 @@ const IP_ADDRESS: u32 = 2;
 const DNS_DOMAIN: u32 = 7;
 
 fuzz_target!(|input: &[u8]| {
-    let Some((&[outputs, mode, filters, batch, limit, cuts], stream)) = input.split_first_chunk::<6>() else {
+    let Some((&[outputs, mode, filters, batch, limit, cuts, settings, runs], stream)) =
+        input.split_first_chunk::<8>()
+    else {
         return;
     };
     let options = Options {
@@ -31,13 +33,23 @@ fuzz_target!(|input: &[u8]| {
         batch_bytes: u32::from(batch >> 4) * 64,
         limit: u64::from(limit & 15),
     };
-    let live = mode & 16 != 0;
-    let whole = drive(&options, live, filters, stream, |_| usize::MAX);
-    whole.outputs.check(options.outputs);
-    assert!(options.limit == 0 || whole.outputs.packets <= options.limit);
+    let case = Case {
+        options,
+        settings,
+        most_flows: runs & 31,
+        seed: "0",
+        live: mode & 16 != 0,
+        // The same capture again, as a second input.
+        inputs: 1 + u32::from(mode & 32 != 0),
+        filters,
+    };
+    let whole = case.drive(stream, |_| usize::MAX);
+    whole.outputs.check(case.options.outputs);
+    check_traffic(&whole, &case);
+    assert!(case.options.limit == 0 || whole.outputs.packets <= case.options.limit, "more than the limit");
     let mut state = u32::from(cuts) << 8 | 0xa5;
     let most = if cuts & 1 != 0 { 100 } else { 4000 };
-    let cut = drive(&options, live, filters, stream, |_| {
+    let cut = case.drive(stream, |_| {
         // xorshift
         state ^= state << 13;
         state ^= state >> 17;
@@ -46,46 +58,166 @@ fuzz_target!(|input: &[u8]| {
     });
     assert_eq!(whole.outputs.json, cut.outputs.json, "JSON depends on where the stream is cut");
     assert_eq!(whole, cut, "the answer depends on where the stream is cut");
-    check_received(&options, &whole.outputs);
+    if runs & 32 != 0 {
+        let reseeded = Case { seed: "17.25", ..case.clone() }.drive(stream, |_| usize::MAX);
+        assert_eq!(whole, reseeded, "the answer depends on the seed");
+    }
+    if runs & 64 != 0 {
+        check_quiet(&case, stream, &whole);
+    }
+    check_received(&case.options, &whole.outputs);
 });
+
+/// How an engine is set up.
+#[derive(Clone)]
+struct Case {
+    options: Options,
+    settings: u8,
+    /// 0 for the default.
+    most_flows: u8,
+    seed: &'static str,
+    live: bool,
+    inputs: u32,
+    filters: u8,
+}
 
 #[derive(Debug, PartialEq)]
 struct Answer {
     outputs: Outputs,
     counters: Counters,
+    traffic: String,
     /// Sorted: faults of records are reported at the end of a block, so their place among the others varies.
     notices: Vec<String>,
 }
 
-/// Feeds `stream` in blocks of the sizes that `block_size` gives, as the boundary to JavaScript does.
-fn drive(
-    options: &Options,
-    live: bool,
-    filters: u8,
-    stream: &[u8],
-    mut block_size: impl FnMut(usize) -> usize,
-) -> Answer {
-    let mut engine = Engine::new(options.clone());
-    engine.set_filters(filter_set(filters));
-    let input = engine.open_input("fuzz", if live { "eth0" } else { "" });
-    let mut outputs = Outputs::default();
-    let (mut start, mut end) = (0usize, 0usize);
-    loop {
-        end = stream.len().min(end.saturating_add(block_size(end)));
-        let at_end = end == stream.len();
-        let progress = engine.process(input, &stream[start..end], at_end);
-        assert!(progress.consumed <= end - start, "more consumed than there was");
-        start += progress.consumed;
-        assert!(!progress.wants_more || end - start <= MOST_HELD, "{} bytes held back", end - start);
-        outputs.take(&mut engine);
-        if !progress.wants_more {
-            break;
+impl Case {
+    fn settings(&self) -> Settings {
+        let choice = self.settings;
+        let flows = self.most_flows.to_string();
+        let rows = [
+            (choice & 8 != 0, "tcp_profile", ["minimal", "low_latency"][usize::from(choice >> 4 & 1)]),
+            (choice & 1 != 0, "esp_null", "true"),
+            (choice & 2 != 0, "esp_heuristic", "true"),
+            (choice & 4 != 0, "esp_icv_size", "12"),
+            (choice & 96 == 32, "tcp_strategy", "fixed"),
+            (choice & 96 == 64, "tcp_strategy", "ring"),
+            (choice & 96 == 96, "tcp_strategy", "adaptive"),
+            (choice & 128 != 0, "tcp_state_timeouts", "true"),
+            (choice & 128 != 0, "tcp_opening_timeout_ms", "50"),
+            (choice & 128 != 0, "tcp_established_timeout_ms", "100"),
+            (choice & 128 != 0, "tcp_closing_timeout_ms", "0.5"),
+            (self.most_flows != 0, "max_flows", &flows),
+            (true, "seed", self.seed),
+        ];
+        let mut settings = Settings::default();
+        for (_, name, value) in rows.into_iter().filter(|(applies, ..)| *applies) {
+            assert!(settings.set(name, value), "{name} cannot be {value}");
         }
-        assert!(!at_end, "more wanted behind the end");
+        settings
     }
-    let mut notices = engine.take_notices();
-    notices.sort();
-    Answer { outputs, counters: engine.counters(), notices }
+
+    /// Feeds `stream` in blocks of the sizes that `block_size` gives, as the boundary to JavaScript does.
+    fn drive(&self, stream: &[u8], mut block_size: impl FnMut(usize) -> usize) -> Answer {
+        let mut engine = Engine::with_settings(self.options.clone(), &self.settings());
+        engine.set_filters(filter_set(self.filters));
+        let mut outputs = Outputs::default();
+        for _ in 0..self.inputs {
+            let input = engine.open_input("fuzz", if self.live { "eth0" } else { "" });
+            let (mut start, mut end) = (0usize, 0usize);
+            loop {
+                end = stream.len().min(end.saturating_add(block_size(end)));
+                let at_end = end == stream.len();
+                let progress = engine.process(input, &stream[start..end], at_end);
+                assert!(progress.consumed <= end - start, "more consumed than there was");
+                start += progress.consumed;
+                assert!(!progress.wants_more || end - start <= MOST_HELD, "{} bytes held back", end - start);
+                outputs.take(&mut engine);
+                if !progress.wants_more {
+                    break;
+                }
+                assert!(!at_end, "more wanted behind the end");
+            }
+        }
+        engine.finish();
+        outputs.take(&mut engine);
+        let mut notices = engine.take_notices();
+        notices.sort();
+        let counters = engine.counters();
+        check_counters(&counters, &outputs);
+        Answer { outputs, counters, traffic: engine.traffic_json(usize::MAX), notices }
+    }
+}
+
+fn check_counters(counters: &Counters, outputs: &Outputs) {
+    assert_eq!(counters.kept, outputs.packets, "kept");
+    let rejected = counters.rejected_by_mode
+        + counters.rejected_by_filters
+        + counters.rejected_by_bpf
+        + counters.rejected_without_bpf_program
+        + counters.rejected_fragments;
+    // Datagrams take the place of their fragments, and may be fragments again.
+    let came = counters.packets + counters.datagrams_rebuilt;
+    let went = counters.kept + rejected + counters.fragments_merged + counters.fragment_duplicates;
+    // Copies of the fragments of a rebuilt datagram are dropped, and in no counter here.
+    let has_copies = counters.fragments_merged > 0;
+    assert!(if has_copies { came >= went } else { came == went }, "packets are lost: {counters:?}");
+}
+
+/// What is said of the traffic is JSON, and adds up to what the counters say.
+fn check_traffic(answer: &Answer, case: &Case) {
+    let traffic: serde_json::Value = serde_json::from_str(&answer.traffic).expect("traffic is JSON");
+    let counters = &answer.counters;
+    let flows = |name: &str| traffic["flows"][name].as_u64().expect("a number");
+    assert_eq!(flows("active"), 0, "flows after the end");
+    assert_eq!(flows("evicted"), counters.flow_evictions);
+    assert!(flows("expired") + flows("evicted") <= flows("total"));
+    assert!(counters.detected_flows <= flows("total"), "more flows are recognised than there were");
+    let sum = |list: &str, name: &str| -> u64 {
+        let rows = traffic[list].as_array().expect("rows");
+        rows.iter().map(|row| row[name].as_u64().expect("a number")).sum()
+    };
+    assert_eq!(sum("protocols", "flows"), flows("total"), "flows by protocol");
+    // Filters are asked behind detection.
+    assert_eq!(
+        sum("protocols", "packets"),
+        counters.kept + counters.rejected_by_filters,
+        "packets by protocol"
+    );
+    assert!(sum("protocols", "bytes") >= counters.kept_bytes, "bytes by protocol");
+    if counters.rejected_by_filters == 0 {
+        assert_eq!(sum("protocols", "bytes"), counters.kept_bytes, "bytes by protocol");
+    }
+    for unit in ["packets", "bytes"] {
+        assert!(sum("top_talkers", unit) <= 2 * sum("protocols", unit), "{unit} by address");
+    }
+    let names: Vec<&str> = traffic["protocols"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|row| row["protocol"].as_str())
+        .collect();
+    assert!(names.iter().all(|name| !name.is_empty()), "protocols without a name: {names:?}");
+    assert!(
+        (1..names.len()).all(|at| !names[at..].contains(&names[at - 1])),
+        "protocols named twice: {names:?}"
+    );
+    let most_flows = if case.most_flows == 0 { usize::MAX } else { usize::from(case.most_flows) };
+    assert!(flows("total") <= most_flows as u64 || counters.packets > most_flows as u64);
+}
+
+/// The totals are the same when nobody looks at the packets.
+fn check_quiet(case: &Case, stream: &[u8], whole: &Answer) {
+    let options = Options { outputs: 0, ..case.options.clone() };
+    let quiet = Case { options, ..case.clone() }.drive(stream, |_| usize::MAX);
+    let totals = |counters: &Counters| Counters {
+        // What outputs cannot carry, or carry in another form.
+        unsendable_link_types: 0,
+        unwritable_link_types: 0,
+        vxlan_decapsulated: 0,
+        ..*counters
+    };
+    assert_eq!(totals(&quiet.counters), totals(&whole.counters), "counters depend on the outputs");
+    assert_eq!(quiet.traffic, whole.traffic, "the traffic depends on the outputs");
 }
 
 fn filter_set(choice: u8) -> FilterSet {
