@@ -37,20 +37,17 @@ function inIp(protocol: number, header: number[] = []): TunnelFrame["wrap"] {
   return (content, between = routers) => ipPacket(protocol, concat([header, content]), between);
 }
 
-/** VXLAN (RFC 7348). */
-export const vxlan: TunnelFrame = {
-  name: "VXLAN",
-  id: 0x123456,
-  carriesEthernet: true,
-  wrap: inUdp(4789, [8, 0, 0, 0, 0x12, 0x34, 0x56, 0]),
-};
+/** VXLAN (RFC 7348) with this network identifier. */
+export function vxlanOf(id: number): TunnelFrame {
+  return { name: "VXLAN", id, carriesEthernet: true, wrap: inUdp(4789, [8, 0, 0, 0, ...u32(id << 8)]) };
+}
 
-/** GRE with a key (RFC 2890) and an IPv4 packet. */
-export const gre: TunnelFrame = {
-  name: "GRE",
-  id: 0xcafe,
-  wrap: inIp(47, [0x20, 0, 8, 0, ...u32(0xcafe)]),
-};
+/** GRE with this key (RFC 2890) and an IPv4 packet. */
+export function greOf(id: number): TunnelFrame {
+  return { name: "GRE", id, wrap: inIp(47, [0x20, 0, 8, 0, ...u32(id)]) };
+}
+
+export const [vxlan, gre] = [vxlanOf(0x123456), greOf(0xcafe)];
 
 /** All of them. */
 export const tunnels: readonly TunnelFrame[] = [
