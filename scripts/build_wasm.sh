@@ -2,7 +2,18 @@
 # Builds the engine into wasm/pkg (deno task build:wasm). Needs a Rust toolchain with the wasm32-unknown-unknown
 # target, wasm-pack, wasm-bindgen of the version that wasm/Cargo.toml pins, and wasm-opt (npm's binaryen).
 # RUSTUP_TOOLCHAIN chooses the toolchain, as ever.
+#
+# With --scalar FOLDER it builds an engine without SIMD instructions into FOLDER instead, for tests: they must get the
+# same answers from it (CARACAL_ENGINE=FOLDER/caracal_engine_bg.wasm deno test ...).
 set -euo pipefail
+scalar=
+if [ "${1:-}" = --scalar ]; then
+  [ $# -eq 2 ] || { echo "usage: $0 [--scalar FOLDER]" >&2 && exit 2; }
+  mkdir -p "$2" && scalar=$(cd "$2" && pwd)
+elif [ $# -ne 0 ]; then
+  echo "usage: $0 [--scalar FOLDER]" >&2
+  exit 2
+fi
 cd "$(dirname "$0")/../wasm"
 
 missing() {
@@ -21,7 +32,14 @@ command -v wasm-opt >/dev/null || missing "wasm-opt is missing: npm install --gl
 remap="--remap-path-prefix=$PWD=/caracal --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
 remap="$remap --remap-path-prefix=$(rustc --print sysroot)=/rust"
 flags=$(sed -n 's/^rustflags = \["-C", "\(.*\)"\]/-C \1/p' .cargo/config.toml)
-RUSTFLAGS="$flags $remap" wasm-pack build --mode no-install --target bundler --release
+build() { # build FOLDER FLAGS
+  RUSTFLAGS="$2 $remap" wasm-pack build --mode no-install --target bundler --release --out-dir "$1"
+}
+if [ -n "$scalar" ]; then
+  build "$scalar" "${flags/+simd128/-simd128}"
+  exit
+fi
+build pkg "$flags"
 # The standard library was built elsewhere with its own paths in it, which are of no use: overwritten, length kept.
 perl -0777 -pi -e 's{(/[\w./-]*?)(/registry/src/[\w.-]+|/rustlib/src/rust)(?=/)}{"/rust" . "_" x (length("$1$2") - 5)}ge' \
   pkg/caracal_engine_bg.wasm

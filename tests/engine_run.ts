@@ -15,7 +15,12 @@ import { defaultStreamOptions } from "../src/engine/stream_options.ts";
 import type { Traffic } from "../src/engine/traffic.ts";
 import type { OutputKind } from "../src/engine/chunk.ts";
 
-Engine.load(engineModule);
+/** Another build of the engine to test instead of the committed one: the path of its module. */
+export const otherEngine = Deno.env.get("CARACAL_ENGINE");
+
+Engine.load(
+  otherEngine === undefined ? engineModule : new WebAssembly.Module(Deno.readFileSync(otherEngine)),
+);
 
 /** One JSON line: fields of `CapturedPacket` and, on the same level, of `PacketMetadata`. */
 export type JsonPacket = { readonly [field: string]: unknown };
