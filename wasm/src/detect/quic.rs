@@ -234,7 +234,9 @@ fn examine(payload: &Payload, state: &mut FlowState, shared: &mut Shared) -> Ver
 fn continues(payload: &Payload, state: &mut FlowState, shared: &mut Shared) -> bool {
     match payload.bytes.first() {
         Some(0x80..) => {
-            look_at_long(payload, state, shared);
+            if payload.described {
+                look_at_long(payload, state, shared);
+            }
             true
         }
         Some(0x40..) => true,

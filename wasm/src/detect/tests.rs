@@ -74,6 +74,7 @@ pub(super) fn judge(
         direction: if sent.reverse { Direction::Reverse } else { Direction::Forward },
         at_start: bytes.len() == flow.streams[side].len(),
         timestamp_ns: flow.clock,
+        described: true,
     };
     let recognised = detector.recognise(&payload, &mut flow.state);
     if recognised != Recognised::More {

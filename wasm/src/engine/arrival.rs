@@ -25,40 +25,57 @@ pub(super) struct Frame<'f> {
     pub(super) link_type: u32,
     pub(super) original_length: u32,
     pub(super) timestamp_ns: i64,
-    pub(super) interface_index: u32,
-    pub(super) interface_name: &'f str,
-    /// For messages: the input.
-    pub(super) origin: &'f str,
-    /// Number of the input, and of the interface in it.
-    tag: u64,
+    pub(super) inputs: &'f [Input],
+    /// Number of the input in these.
+    pub(super) input: u32,
+    /// Number of the interface in the input.
+    pub(super) interface: u32,
     reassemblies: u8,
 }
 
+impl<'f> Frame<'f> {
+    /// Name of the input, for messages.
+    fn origin(&self) -> &'f str {
+        self.inputs.get(self.input as usize).map_or("", |input| &input.name)
+    }
+
+    /// Number and name of the interface that it was captured at.
+    fn interface(&self) -> (u32, &'f str) {
+        let Some(input) = self.inputs.get(self.input as usize) else { return (self.interface, "") };
+        let name = input.reader.interface_name(self.interface).unwrap_or(&input.interface_name);
+        (if input.live { input.index } else { self.interface }, name)
+    }
+}
+
 impl Engine {
-    pub(super) fn take_record(&mut self, input: &Input, record: &Record) {
+    #[inline]
+    pub(super) fn take_record(&mut self, inputs: &[Input], input: u32, record: &Record) {
         self.counters.packets += 1;
         self.counters.bytes += record.data.len() as u64;
         if !self.programs.is_empty() && !self.passes_program(record) {
             return;
         }
         if record.timestamp_ns >= self.next_fragment_expiry_ns {
-            self.expire_fragments(record.timestamp_ns);
+            self.expire_fragments(inputs, record.timestamp_ns);
         }
         let mut packet = Packet::unread(record.data);
         packet.read(record.link_type, record.original_length);
-        self.count_decode(record.link_type, &packet, &input.name);
-        self.count_lengths(record, &input.name);
         let frame = Frame {
             data: record.data,
             link_type: record.link_type,
             original_length: record.original_length,
             timestamp_ns: record.timestamp_ns,
-            interface_index: if input.live { input.index } else { record.interface },
-            interface_name: input.reader.interface_name(record.interface).unwrap_or(&input.interface_name),
-            origin: &input.name,
-            tag: u64::from(input.index) << 32 | u64::from(record.interface),
+            inputs,
+            input,
+            interface: record.interface,
             reassemblies: 0,
         };
+        if packet.faults.has_lies() || !net::link_type_is_known(record.link_type) {
+            self.count_decode(record.link_type, &packet, frame.origin());
+        }
+        if record.data.is_empty() || record.data.len() as u64 > u64::from(record.original_length) {
+            self.count_lengths(record, frame.origin());
+        }
         self.take_frame(&frame, &packet);
     }
 
@@ -87,7 +104,7 @@ impl Engine {
             frame.original_length,
             frame.timestamp_ns,
             0,
-            frame.tag,
+            u64::from(frame.input) << 32 | u64::from(frame.interface),
         );
         let mut rebuilt = std::mem::take(&mut self.scratch.rebuilt);
         let mut rebuilt_link_type = frame.link_type;
@@ -119,48 +136,41 @@ impl Engine {
         self.scratch.rebuilt = rebuilt;
         self.next_fragment_expiry_ns =
             self.next_fragment_expiry_ns.min(frame.timestamp_ns.saturating_add(FRAGMENT_TICK_NS));
-        self.take_given_up();
+        self.take_given_up(frame.inputs);
     }
 
     #[cold]
-    fn expire_fragments(&mut self, now_ns: i64) {
+    fn expire_fragments(&mut self, inputs: &[Input], now_ns: i64) {
         let Some(defragmenter) = &mut self.defragmenter else { return };
         defragmenter.expire(now_ns);
         self.next_fragment_expiry_ns = match defragmenter.open_datagrams() == 0 {
             true => i64::MAX,
             false => now_ns.saturating_add(FRAGMENT_TICK_NS),
         };
-        self.take_given_up();
+        self.take_given_up(inputs);
     }
 
     /// Fragments that wait for others wait no longer.
-    pub(super) fn give_up_fragments(&mut self) {
+    pub(super) fn give_up_fragments(&mut self, inputs: &[Input]) {
         if let Some(defragmenter) = &mut self.defragmenter {
             defragmenter.finish();
-            self.take_given_up();
+            self.take_given_up(inputs);
         }
     }
 
     /// Lets fragments of datagrams that were given up go on as they are.
-    fn take_given_up(&mut self) {
+    fn take_given_up(&mut self, inputs: &[Input]) {
         let Some(mut defragmenter) = self.defragmenter.take() else { return };
         while let Some(released) = defragmenter.next_released() {
             self.counters.fragments_given_up += 1;
-            let (input, interface) = ((released.tag >> 32) as u32, released.tag as u32);
-            // The input at hand is out of its place while its records are read: it is the last one opened.
-            let slot = self.inputs.get(input as usize);
-            let named = slot.and_then(|input| input.reader.interface_name(interface));
-            let interface_name =
-                named.or(slot.map(|input| input.interface_name.as_str())).unwrap_or_default().to_owned();
             let frame = Frame {
                 data: released.frame,
                 link_type: released.link_type,
                 original_length: released.original_length,
                 timestamp_ns: released.timestamp_ns,
-                interface_index: if slot.is_some_and(|input| input.live) { input } else { interface },
-                interface_name: &interface_name,
-                origin: "",
-                tag: released.tag,
+                inputs,
+                input: (released.tag >> 32) as u32,
+                interface: released.tag as u32,
                 reassemblies: MOST_REASSEMBLIES,
             };
             let packet = net::decode_record(frame.link_type, frame.data, frame.original_length);
@@ -194,7 +204,8 @@ impl Engine {
 
     /// The stages for a packet that is as whole as it gets.
     fn take_packet(&mut self, frame: &Frame, packet: &Packet) {
-        let fate = self.fate_of_first_fragment(packet, frame.timestamp_ns);
+        let is_fragment = packet.fragment != Fragment::None;
+        let fate = if is_fragment { self.fate_of_first_fragment(packet, frame.timestamp_ns) } else { None };
         if !self.fits_mode(packet, fate) {
             return;
         }
@@ -204,11 +215,16 @@ impl Engine {
             captured: frame.data.len() as u32,
             context: 0,
             described: is_shown,
+            filtered: self.filters.wants_domains(),
         };
         let protocol = self.recognizer.recognise(packet, &arrival, &mut self.dns, &mut self.scratch.facts);
-        self.count_dns_oddities(frame.origin);
+        if self.dns.is_odd() {
+            self.count_dns_oddities(frame.origin());
+        }
         let passes = self.passes_filters(packet) || fate == Some(true);
-        self.remember_first_fragment(packet, passes, frame.timestamp_ns);
+        if is_fragment {
+            self.remember_first_fragment(packet, passes, frame.timestamp_ns);
+        }
         if !passes {
             self.counters.rejected_by_filters += 1;
             return;
@@ -231,13 +247,14 @@ impl Engine {
 
     fn show(&mut self, frame: &Frame, packet: &Packet, protocol: Option<&'static str>) {
         let mut data = frame.data;
+        let (interface_index, interface_name) = frame.interface();
         let mut header = Header {
             timestamp_ns: frame.timestamp_ns,
             capture_length: data.len() as u32,
             original_length: frame.original_length,
-            interface_index: frame.interface_index,
+            interface_index,
             link_type: frame.link_type,
-            interface_name: frame.interface_name.as_bytes(),
+            interface_name: interface_name.as_bytes(),
         };
         if let Some((start, end)) = packet.replacement
             && let Some(inner) = data.get(start as usize..end as usize)
@@ -253,7 +270,7 @@ impl Engine {
         self.render(&header, packet, protocol, data);
     }
 
-    #[inline]
+    #[cold]
     pub(super) fn count_dns_oddities(&mut self, origin: &str) {
         if self.dns.is_malformed {
             let what = "holds a malformed DNS message; it is read as far as it makes sense";

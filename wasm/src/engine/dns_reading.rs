@@ -24,6 +24,8 @@ pub(super) struct DnsReader {
     verdict: Option<Verdict>,
     /// Whether somebody wants to know what the packet says.
     described: bool,
+    /// Whether somebody looks at the names in answers.
+    needs_answers: bool,
     info: Vec<u8>,
     /// This packet has a message that is malformed, though it is all there.
     pub(super) is_malformed: bool,
@@ -86,6 +88,7 @@ impl DnsReader {
             has_beginning: false,
             verdict: None,
             described: false,
+            needs_answers: true,
             info: Vec::new(),
             is_malformed: false,
             has_bad_frames: false,
@@ -94,10 +97,11 @@ impl DnsReader {
         }
     }
 
-    /// Begins a packet. `described`: somebody wants to know what it says.
+    /// Begins a packet. `described`: somebody wants to know what it says; `filtered`: filters look at its names.
     #[inline]
-    pub(super) fn clear(&mut self, described: bool) {
+    pub(super) fn clear(&mut self, described: bool, filtered: bool) {
         self.described = described;
+        self.needs_answers = described || filtered;
         self.count = 0;
         self.has_beginning = false;
         self.verdict = None;
@@ -109,6 +113,12 @@ impl DnsReader {
     /// The first message of the packet, and what it is judged as.
     pub(super) fn first(&self) -> Option<(&Message, &Verdict)> {
         Some((self.messages.first().filter(|_| self.count > 0)?, self.verdict.as_ref()?))
+    }
+
+    /// Whether there is something wrong with them.
+    #[inline]
+    pub(super) fn is_odd(&self) -> bool {
+        self.is_malformed || self.has_bad_frames
     }
 
     #[inline]
@@ -177,7 +187,9 @@ impl DnsReader {
     }
 
     fn show_beginning(&mut self, bytes: &[u8], between: &Between) {
-        if let Some(message) = self.slot() {
+        if self.needs_answers
+            && let Some(message) = self.slot()
+        {
             self.has_beginning = message.parse(bytes, between.is_mdns) != Outcome::NotDns;
         }
     }
@@ -190,8 +202,12 @@ impl DnsReader {
     }
 
     fn read(&mut self, bytes: &[u8], between: &Between, is_complete: bool) -> bool {
+        let needs_answers = self.needs_answers;
         let Some(message) = self.slot() else { return false };
-        let outcome = message.parse(bytes, between.is_mdns);
+        let outcome = match needs_answers {
+            true => message.parse(bytes, between.is_mdns),
+            false => message.parse_brief(bytes, between.is_mdns),
+        };
         if outcome == Outcome::NotDns {
             return false;
         }

@@ -47,6 +47,8 @@ pub(super) struct Arrival {
     pub(super) context: u64,
     /// Whether somebody wants to know what the packet says.
     pub(super) described: bool,
+    /// Whether filters look at names in it.
+    pub(super) filtered: bool,
 }
 
 /// Flows and what they carry.
@@ -99,7 +101,7 @@ impl Recognizer {
         dns: &mut DnsReader,
         facts: &mut Facts,
     ) -> Option<&'static str> {
-        dns.clear(arrival.described);
+        dns.clear(arrival.described, arrival.filtered);
         facts.clear();
         let Self { flows, traffic, reassembler, .. } = self;
         // Nobody waits for these streams any more: what they hold is dropped.
@@ -454,6 +456,7 @@ fn payload_of<'a>(
         direction,
         at_start: false,
         timestamp_ns: arrival.timestamp_ns,
+        described: arrival.described,
     }
 }
 

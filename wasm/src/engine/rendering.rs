@@ -138,6 +138,7 @@ impl Engine {
                 captured: received.frame.len() as u32,
                 context: hash_of(hunter_id),
                 described: true,
+                filtered: false,
             };
             let protocol =
                 self.recognizer.recognise(&packet, &arrival, &mut self.dns, &mut self.scratch.facts);

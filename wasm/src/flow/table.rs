@@ -201,19 +201,20 @@ impl<S: Default> FlowTable<S> {
         let hash = self.hasher.hash(&key);
         let chunks = &self.chunks;
         let found = self.index.find(hash, |slot| flow_in(chunks, slot).is(&key));
-        let found = found.filter(|&slot| match self.end_by(slot, packet, from_lower, now_ns) {
-            Some(reason) => {
-                self.end(slot, reason, ended);
-                false
-            }
-            None => true,
-        });
-        let slot = match found {
-            Some(slot) => slot,
-            None => self.open(packet, &key, from_lower, hash, now_ns, ended),
+        let Some(slot) = found else {
+            return Some(self.begin(packet, &key, from_lower, hash, wire_bytes, now_ns, ended));
         };
-        let flow = self.flow_mut(slot);
+        // One look at the flow's place for all there is to do with it.
+        let flow = &mut self.chunks[slot as usize / CHUNK][slot as usize % CHUNK];
         let direction = flow.direction(from_lower);
+        let timeout = self.timeouts[flow.class as usize];
+        let is_over = now_ns.saturating_sub(flow.last_seen_ns) >= timeout
+            || now_ns.saturating_sub(flow.first_seen_ns) >= self.absolute_ns;
+        if is_over || flow.is_restarted_by(packet, direction) {
+            let reason = if is_over { EndReason::Expired } else { EndReason::Restarted };
+            self.end(slot, reason, ended);
+            return Some(self.begin(packet, &key, from_lower, hash, wire_bytes, now_ns, ended));
+        }
         let has_ticked = (flow.last_seen_ns ^ now_ns) >> TICK_BITS != 0;
         let class = flow.count(packet, direction, wire_bytes, now_ns);
         if has_ticked || class != flow.class {
@@ -222,7 +223,33 @@ impl<S: Default> FlowTable<S> {
         if now_ns >= self.next_sweep_ns {
             self.sweep(now_ns, ended);
         }
-        Some(Observed { id: FlowId(slot), direction, is_new: found.is_none() })
+        Some(Observed { id: FlowId(slot), direction, is_new: false })
+    }
+
+    /// Begins a flow with its first packet.
+    #[inline(never)]
+    #[allow(clippy::too_many_arguments)]
+    fn begin(
+        &mut self,
+        packet: &Packet<'_>,
+        key: &FlowKey,
+        from_lower: bool,
+        hash: u32,
+        wire_bytes: u32,
+        now_ns: i64,
+        ended: &mut impl FnMut(&Flow<S>, EndReason),
+    ) -> Observed {
+        let slot = self.open(packet, key, from_lower, hash, now_ns, ended);
+        let flow = self.flow_mut(slot);
+        let direction = flow.direction(from_lower);
+        let class = flow.count(packet, direction, wire_bytes, now_ns);
+        if class != flow.class {
+            self.relist(slot, class);
+        }
+        if now_ns >= self.next_sweep_ns {
+            self.sweep(now_ns, ended);
+        }
+        Observed { id: FlowId(slot), direction, is_new: true }
     }
 
     /// Ends all flows, in the order of their places. The table can be used again.
@@ -237,21 +264,7 @@ impl<S: Default> FlowTable<S> {
         }
     }
 
-    /// Why the packet cannot belong to the flow of its key any more.
-    #[inline]
-    fn end_by(&self, slot: u32, packet: &Packet<'_>, from_lower: bool, now_ns: i64) -> Option<EndReason> {
-        let flow = self.flow(slot);
-        if self.is_over(flow, now_ns, 0) {
-            Some(EndReason::Expired)
-        } else if flow.is_restarted_by(packet, flow.direction(from_lower)) {
-            Some(EndReason::Restarted)
-        } else {
-            None
-        }
-    }
-
     /// Begins a flow and returns its slot.
-    #[inline(never)]
     fn open(
         &mut self,
         packet: &Packet<'_>,

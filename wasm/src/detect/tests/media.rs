@@ -23,6 +23,7 @@ fn found(
         direction: Direction::Forward,
         at_start: true,
         timestamp_ns: now_ns,
+        described: true,
     };
     let text = |id: &[u8]| String::from_utf8_lossy(id).into_owned();
     index.find_call(&payload).map(|(kind, call)| (kind, call.map(text)))
