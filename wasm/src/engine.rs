@@ -359,7 +359,7 @@ impl Engine {
             fragments_merged: fragments.fragments_merged,
             datagrams_rebuilt: fragments.datagrams_rebuilt,
             fragment_overlaps: fragments.overlaps,
-            fragment_duplicates: fragments.duplicates,
+            fragment_duplicates: fragments.duplicates + fragments.late_duplicates,
             flow_evictions: self.recognizer.flows.evictions(),
             detected_flows: self.recognizer.detected,
             reassembly_gaps: reassembly.gaps,

@@ -99,9 +99,9 @@ impl Facts {
         self.entry(key, |text| put_hex(text, bytes));
     }
 
-    /// Adds a detail that `write` appends: UTF-8, short.
+    /// Adds a detail that `write` appends: UTF-8, short. The first one of a key stays.
     pub fn entry(&mut self, key: &'static str, write: impl FnOnce(&mut Vec<u8>)) {
-        if self.text.len() < MOST_TEXT {
+        if self.text.len() < MOST_TEXT && self.entries.iter().all(|(other, _)| *other != key) {
             write(&mut self.text);
             self.entries.push((key, self.text.len() as u32));
         }

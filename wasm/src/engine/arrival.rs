@@ -163,6 +163,9 @@ impl Engine {
         let Some(mut defragmenter) = self.defragmenter.take() else { return };
         while let Some(released) = defragmenter.next_released() {
             self.counters.fragments_given_up += 1;
+            if self.limit_reached() {
+                continue;
+            }
             let frame = Frame {
                 data: released.frame,
                 link_type: released.link_type,
