@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { noProgress } from "../src/pipeline/progress.ts";
 import { summarize } from "../src/cli/summary.ts";
+import { assertAccounted } from "./layers_run.ts";
 import { fixture, fixtureNames, type Run, run, sharedCaptureNames, sharedFile } from "./engine_run.ts";
 
 const captures: readonly [name: string, read: () => Uint8Array | undefined][] = [
@@ -15,14 +16,21 @@ const captures: readonly [name: string, read: () => Uint8Array | undefined][] = 
   ): [string, () => Uint8Array | undefined] => [name, () => sharedFile(name)]),
 ];
 
+/** Without a BPF program for a link type, a packet is lost. */
+const rejections = ["rejected_by_bpf", "rejected_by_mode", "rejected_by_filters", "rejected_fragments"];
+
 function sumOf(counts: readonly number[]): number {
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
 function checkAccount({ counters, traffic }: Run): void {
-  const { packets = 0, bytes = 0, fragments_merged = 0, datagrams_rebuilt = 0 } = counters;
+  // Fragments count as the datagram that they make.
+  const { packets: read = 0, fragments_merged = 0, datagrams_rebuilt = 0, fragment_duplicates = 0 } =
+    counters;
+  const packets = read - fragments_merged + datagrams_rebuilt - fragment_duplicates;
+  const bytes = sumOf(traffic.protocols.map((one) => one.bytes));
   assert.equal(sumOf(traffic.protocols.map((one) => one.packets)), packets);
-  assert.equal(sumOf(traffic.protocols.map((one) => one.bytes)), bytes);
+  if (counters.kept === packets) assert.equal(bytes, counters.kept_bytes);
   assert.equal(sumOf(traffic.protocols.map((one) => one.flows)), traffic.flows.total);
   const { flows } = traffic;
   assert.equal(flows.active + flows.expired + flows.evicted, flows.total);
@@ -34,8 +42,12 @@ function checkAccount({ counters, traffic }: Run): void {
   for (const { packets: some, bytes: size } of traffic.top_talkers) {
     assert.ok(some <= packets && size <= bytes);
   }
+  assertAccounted(counters);
   const { kept, rejected } = summarize({ ...noProgress, engine: counters }, traffic, 1);
-  assert.equal(packets, kept + sumOf(Object.values(rejected)) + fragments_merged - datagrams_rebuilt);
+  assert.deepEqual(
+    [kept, sumOf(Object.values(rejected))],
+    [counters.kept, sumOf(rejections.map((name) => counters[name] ?? 0))],
+  );
 }
 
 for (const [name, read] of captures) {
@@ -52,6 +64,16 @@ for (const [name, read] of captures) {
     assert.equal(denied.counters.kept, 0);
     assert.deepEqual(denied.traffic, whole.traffic);
     assert.deepEqual(run(capture, { outputs: [] }).traffic, whole.traffic);
-    checkAccount(run(capture, { protocol: "dns", outputs: [] }));
   });
 }
+
+Deno.test("traffic: packets outside the mode are in the account, too", () => {
+  for (const name of fixtureNames) {
+    const [all, dns] = [
+      run(fixture(name)),
+      run(fixture(name), { protocol: "dns", dnsPorts: [53], outputs: [] }),
+    ];
+    checkAccount(dns);
+    assert.deepEqual(dns.traffic, all.traffic);
+  }
+});
