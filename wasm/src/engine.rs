@@ -23,7 +23,7 @@ use crate::net::{self, Packet};
 use crate::record::{Reader, Record, Step};
 use crate::wire::packet_batch;
 use crate::wire::time::Clock;
-use dns_reading::DnsReader;
+use dns_reading::{DnsReader, LLMNR_PORT, MDNS_PORT};
 use recognition::Recognizer;
 use rendering::Rendered;
 use selection::{FragmentFate, FragmentKey, PortSet};
@@ -43,9 +43,6 @@ const FRAGMENT_LIMIT: usize = 8192;
 
 /// Notices kept until they are taken.
 const NOTICE_LIMIT: usize = 64;
-
-const MDNS_PORT: u16 = 5353;
-const LLMNR_PORT: u16 = 5355;
 
 /// Which packets are kept before filters are asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -335,7 +332,7 @@ impl Engine {
         let inputs = std::mem::take(&mut self.inputs);
         self.give_up_fragments(&inputs);
         self.inputs = inputs;
-        self.recognizer.finish();
+        self.recognizer.finish(&mut self.dns);
         self.close_piece();
     }
 
@@ -358,14 +355,16 @@ impl Engine {
             fragment_evictions: self.fragments.evictions(),
             fragments_merged: fragments.fragments_merged,
             datagrams_rebuilt: fragments.datagrams_rebuilt,
-            fragment_overlaps: fragments.overlaps,
+            fragment_overlaps: fragments.overlaps + fragments.overlapping_datagrams,
             fragment_duplicates: fragments.duplicates + fragments.late_duplicates,
             flow_evictions: self.recognizer.flows.evictions(),
             detected_flows: self.recognizer.detected,
             reassembly_gaps: reassembly.gaps,
-            reassembly_missing_bytes: reassembly.missing_bytes,
+            reassembly_skipped_bytes: reassembly.missing_bytes,
             reassembly_discarded_bytes: reassembly.discarded_bytes,
             reassembly_evictions: reassembly.evicted_streams,
+            detection_evictions: self.recognizer.detection_evictions(),
+            talker_evictions: self.recognizer.talker_evictions(),
             ..self.counters
         }
     }

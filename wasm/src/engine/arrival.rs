@@ -1,7 +1,10 @@
 //! A record on its way to the stages: fragments are put together, tunnels and ESP without encryption are taken off.
 
-use super::recognition::Arrival;
+use std::hash::Hasher;
+
+use super::recognition::{Arrival, tunnel_context};
 use super::{Engine, Input, JSON, Oddity, PCAP, TEXT, WIRE};
+use crate::bounded::MixHasher;
 use crate::net::fragments::{Defragmenter, Limits, Taken};
 use crate::net::{self, Fragment, Packet, Transport, link_type};
 use crate::record::Record;
@@ -103,18 +106,22 @@ impl Engine {
             frame.link_type,
             frame.original_length,
             frame.timestamp_ns,
-            0,
+            fragment_context(packet),
             u64::from(frame.input) << 32 | u64::from(frame.interface),
         );
         let mut rebuilt = std::mem::take(&mut self.scratch.rebuilt);
-        let mut rebuilt_link_type = frame.link_type;
+        let mut link_type = frame.link_type;
         if taken == Taken::Complete {
-            let (bytes, link_type) = defragmenter.rebuilt();
+            let (bytes, rebuilt_link_type) = defragmenter.rebuilt();
             rebuilt.clear();
             rebuilt.extend_from_slice(bytes);
-            rebuilt_link_type = link_type;
+            link_type = rebuilt_link_type;
         }
         self.defragmenter = Some(defragmenter);
+        self.next_fragment_expiry_ns =
+            self.next_fragment_expiry_ns.min(frame.timestamp_ns.saturating_add(FRAGMENT_TICK_NS));
+        // In the order of their arrival: what is refused comes after what it was refused with.
+        self.take_given_up(frame.inputs);
         match taken {
             Taken::Held | Taken::Duplicate => {}
             Taken::Refused => {
@@ -124,19 +131,20 @@ impl Engine {
             Taken::Complete => {
                 let whole = Frame {
                     data: &rebuilt,
-                    link_type: rebuilt_link_type,
+                    link_type,
                     original_length: rebuilt.len() as u32,
                     reassemblies: frame.reassemblies + 1,
                     ..*frame
                 };
-                let packet = net::decode(whole.link_type, whole.data);
-                self.take_frame(&whole, &packet);
+                let mut datagram = net::decode(whole.link_type, whole.data);
+                if datagram.faults.has_lies() {
+                    self.count_decode(whole.link_type, &datagram, frame.origin());
+                }
+                datagram.put_into_tunnels_of(packet);
+                self.take_frame(&whole, &datagram);
             }
         }
         self.scratch.rebuilt = rebuilt;
-        self.next_fragment_expiry_ns =
-            self.next_fragment_expiry_ns.min(frame.timestamp_ns.saturating_add(FRAGMENT_TICK_NS));
-        self.take_given_up(frame.inputs);
     }
 
     #[cold]
@@ -199,8 +207,9 @@ impl Engine {
         bytes.extend_from_slice(esp.frame());
         let link_type = esp.link_type();
         let inner = Frame { data: &bytes, link_type, original_length: bytes.len() as u32, ..*frame };
-        let packet = net::decode(inner.link_type, inner.data);
-        self.take_packet(&inner, &packet);
+        let mut plain = net::decode(inner.link_type, inner.data);
+        plain.put_into_tunnels_of(packet);
+        self.take_packet(&inner, &plain);
         self.scratch.decapsulated = bytes;
         true
     }
@@ -284,4 +293,12 @@ impl Engine {
             self.notice_once(Oddity::DnsFrames, origin, what, "dns_partial");
         }
     }
+}
+
+/// What keeps fragments apart beside their addresses: VLANs and tunnels.
+fn fragment_context(packet: &Packet) -> u64 {
+    let mut hasher = MixHasher::with_seed(5);
+    hasher.write_u64(tunnel_context(packet));
+    packet.vlans().iter().for_each(|vlan| hasher.write_u16(*vlan));
+    hasher.finish()
 }

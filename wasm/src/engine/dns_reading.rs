@@ -4,14 +4,19 @@ use crate::detect::Facts;
 use crate::dns::message::{Message, Outcome};
 use crate::dns::{Analyzer, FlowView, Verdict, stream};
 use crate::matching::address::bits_of;
-use crate::net::{IpHeader, Packet};
+use crate::net::{Address, IpHeader, Packet};
 
 /// Messages read from one TCP segment; RFC 7766 (6.2.1.1) allows pipelining, a segment of 64 KiB holds far fewer
 /// than this in practice. Further ones are counted as partly read.
 const MESSAGES_PER_SEGMENT: usize = 256;
 
-const MDNS_PORT: u16 = 5353;
-const LLMNR_PORT: u16 = 5355;
+/// Bytes at the beginning of an unfinished message that are looked at for names: a header and a question.
+const MOST_BEGINNING: usize = 512;
+
+/// Port of mDNS (RFC 6762).
+pub(super) const MDNS_PORT: u16 = 5353;
+/// Port of LLMNR (RFC 4795).
+pub(super) const LLMNR_PORT: u16 = 5355;
 
 /// Reads messages and judges them; holds those of one packet.
 pub(super) struct DnsReader {
@@ -24,8 +29,10 @@ pub(super) struct DnsReader {
     verdict: Option<Verdict>,
     /// Whether somebody wants to know what the packet says.
     described: bool,
-    /// Whether somebody looks at the names in answers.
-    needs_answers: bool,
+    /// Whether filters look at names.
+    filtered: bool,
+    /// Messages are read that belong to no packet at hand: they are counted and judged, not kept.
+    apart: bool,
     info: Vec<u8>,
     /// This packet has a message that is malformed, though it is all there.
     pub(super) is_malformed: bool,
@@ -66,6 +73,29 @@ impl Between {
         }
     }
 
+    /// Between two ends, for messages that belong to no packet.
+    pub(super) fn ends(
+        transport: u8,
+        (source, source_port): (Address, u16),
+        (destination, destination_port): (Address, u16),
+        timestamp_ns: i64,
+    ) -> Self {
+        let has = |port| source_port == port || destination_port == port;
+        Self {
+            flow: FlowView {
+                transport,
+                source: bits_of(&source).to_be_bytes(),
+                destination: bits_of(&destination).to_be_bytes(),
+                source_port,
+                destination_port,
+                scored: !has(MDNS_PORT) && !has(LLMNR_PORT),
+            },
+            is_mdns: has(MDNS_PORT),
+            timestamp_ns,
+            is_complete: true,
+        }
+    }
+
     /// The same, for messages that go the other way.
     pub(super) fn reversed(self) -> Self {
         let flow = FlowView {
@@ -88,7 +118,8 @@ impl DnsReader {
             has_beginning: false,
             verdict: None,
             described: false,
-            needs_answers: true,
+            filtered: false,
+            apart: false,
             info: Vec::new(),
             is_malformed: false,
             has_bad_frames: false,
@@ -101,7 +132,7 @@ impl DnsReader {
     #[inline]
     pub(super) fn clear(&mut self, described: bool, filtered: bool) {
         self.described = described;
-        self.needs_answers = described || filtered;
+        self.filtered = filtered;
         self.count = 0;
         self.has_beginning = false;
         self.verdict = None;
@@ -179,18 +210,34 @@ impl DnsReader {
         bytes.len().saturating_sub(beginning.len() + 2)
     }
 
-    /// The rest of a message will not come: reads what there is of it.
-    pub(super) fn read_cut(&mut self, bytes: &[u8], between: &Between) {
-        for part in stream::messages(bytes).take(MESSAGES_PER_SEGMENT) {
+    /// Reads the messages of bytes that belong to no packet at hand, and that will not be shown again: also what there
+    /// is of one that is cut.
+    pub(super) fn read_apart(&mut self, bytes: &[u8], in_step: &mut bool, between: &Between) {
+        let read = self.read_whole_apart(bytes, in_step, between);
+        let rest = bytes.get(read..).unwrap_or_default();
+        let outer = std::mem::replace(&mut self.apart, true);
+        for part in stream::messages(rest).take(MESSAGES_PER_SEGMENT) {
             self.read(part.bytes, between, false);
         }
+        self.apart = outer;
     }
 
+    /// Reads the whole messages of bytes that belong to no packet at hand. Returns how many bytes are done with.
+    pub(super) fn read_whole_apart(&mut self, bytes: &[u8], in_step: &mut bool, between: &Between) -> usize {
+        let outer = std::mem::replace(&mut self.apart, true);
+        let read = self.read_stream(bytes, in_step, between);
+        self.apart = outer;
+        read
+    }
+
+    /// Shows filters the names at the beginning of a message. Not more of it, however often it is shown.
     fn show_beginning(&mut self, bytes: &[u8], between: &Between) {
-        if self.needs_answers
+        if self.filtered
+            && !self.apart
             && let Some(message) = self.slot()
         {
-            self.has_beginning = message.parse(bytes, between.is_mdns) != Outcome::NotDns;
+            let start = bytes.get(..bytes.len().min(MOST_BEGINNING)).unwrap_or_default();
+            self.has_beginning = message.parse(start, between.is_mdns) != Outcome::NotDns;
         }
     }
 
@@ -202,7 +249,7 @@ impl DnsReader {
     }
 
     fn read(&mut self, bytes: &[u8], between: &Between, is_complete: bool) -> bool {
-        let needs_answers = self.needs_answers;
+        let needs_answers = (self.described || self.filtered) && !self.apart;
         let Some(message) = self.slot() else { return false };
         let outcome = match needs_answers {
             true => message.parse(bytes, between.is_mdns),
@@ -214,6 +261,10 @@ impl DnsReader {
         self.messages_read += 1;
         let Some(message) = self.messages.get(self.count) else { return false };
         let verdict = self.analyzer.observe(message, &between.flow, between.timestamp_ns);
+        if self.apart {
+            self.partial += u64::from(outcome == Outcome::Partial);
+            return true;
+        }
         self.verdict.get_or_insert(verdict);
         if self.described {
             if self.count > 0 {

@@ -396,6 +396,12 @@ impl<S> FlowTable<S> {
         self.flow_mut(id.0)
     }
 
+    /// The flow in a place, by [`FlowId::slot`]; None for a place without a live flow.
+    pub fn by_slot(&mut self, slot: u32) -> Option<&mut Flow<S>> {
+        let flow = self.chunks.get_mut(slot as usize / CHUNK)?.get_mut(slot as usize % CHUNK)?;
+        (flow.class != Class::Free).then_some(flow)
+    }
+
     /// Live flows, some of them perhaps due to end.
     pub fn len(&self) -> usize {
         self.links.len() - self.lists[Class::Free as usize].length as usize

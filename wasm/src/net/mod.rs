@@ -339,6 +339,15 @@ impl<'a> Packet<'a> {
         self.payload.len() as u64 >= u64::from(self.payload_length)
     }
 
+    /// Says that the packet, in no tunnel itself, was put together from packets that were in the tunnels of `other`.
+    pub fn put_into_tunnels_of(&mut self, other: &Packet<'_>) {
+        if self.tunnel_count == 0 {
+            self.tunnels = other.tunnels;
+            self.tunnel_count = other.tunnel_count;
+            self.outer_ip = other.outer_ip;
+        }
+    }
+
     /// The tunnels that the packet is in, the outermost first; at most [`MOST_TUNNELS`].
     #[inline]
     pub fn tunnels(&self) -> &[Tunnel] {

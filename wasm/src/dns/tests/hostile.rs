@@ -181,7 +181,7 @@ fn feed(
     let verdict = analyzer.observe(message, &flow, 0);
     assert!((0.0..=1.0).contains(&verdict.tunneling_score), "{verdict:?}");
     assert!((0.0..=8.0).contains(&verdict.entropy_score), "{verdict:?}");
-    looks_like_dns(payload);
+    looks_like_dns(payload, payload.len());
     for framed in messages(payload) {
         assert!(framed.bytes.len() >= 12 && framed.bytes.len() <= framed.length);
         assert_eq!(framed.complete, framed.bytes.len() == framed.length);
@@ -251,7 +251,7 @@ fn names_are_checked_and_hashed_by_the_rules_that_they_are_decoded_by() {
         let mut message: Vec<u8> = (0..64)
             .map(|_| match random() % 4 {
                 0 => random() % 8,
-                1 => 0xc0 | random() % 2,
+                1 => 0xc0 | (random() & 1),
                 _ => random(),
             })
             .collect();
