@@ -6,8 +6,19 @@
 import assert from "node:assert/strict";
 import { noProgress } from "../src/pipeline/progress.ts";
 import { summarize } from "../src/cli/summary.ts";
+import { summaryCounters } from "../src/cli/summary_counters.ts";
+import { noTraffic } from "../src/engine/traffic.ts";
 import { assertAccounted } from "./layers_run.ts";
-import { fixture, fixtureNames, type Run, run, sharedCaptureNames, sharedFile } from "./engine_run.ts";
+import {
+  engine,
+  fixture,
+  fixtureNames,
+  type Run,
+  run,
+  runOn,
+  sharedCaptureNames,
+  sharedFile,
+} from "./engine_run.ts";
 
 const captures: readonly [name: string, read: () => Uint8Array | undefined][] = [
   ...fixtureNames.map((name): [string, () => Uint8Array] => [name, () => fixture(name)]),
@@ -16,24 +27,26 @@ const captures: readonly [name: string, read: () => Uint8Array | undefined][] = 
   ): [string, () => Uint8Array | undefined] => [name, () => sharedFile(name)]),
 ];
 
-/** Without a BPF program for a link type, a packet is lost. */
-const rejections = ["rejected_by_bpf", "rejected_by_mode", "rejected_by_filters", "rejected_fragments"];
+/** What does not get as far as the flow table. */
+const before = ["rejected_by_bpf", "rejected_without_bpf_program", "rejected_by_mode", "rejected_fragments"];
 
 function sumOf(counts: readonly number[]): number {
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
 function checkAccount({ counters, traffic }: Run): void {
+  const count = (name: string) => counters[name] ?? assert.fail(`no counter ${name}`);
+  const rejected = sumOf(before.map(count));
+  const duplicates = count("fragment_duplicates");
   // Fragments count as the datagram that they make.
-  const { packets: read = 0, fragments_merged = 0, datagrams_rebuilt = 0, fragment_duplicates = 0 } =
-    counters;
-  const packets = read - fragments_merged + datagrams_rebuilt - fragment_duplicates;
+  const packets = count("packets") - rejected - duplicates - count("fragments_merged") +
+    count("datagrams_rebuilt");
   const bytes = sumOf(traffic.protocols.map((one) => one.bytes));
   assert.equal(sumOf(traffic.protocols.map((one) => one.packets)), packets);
-  if (counters.kept === packets) assert.equal(bytes, counters.kept_bytes);
+  if (rejected + duplicates + count("fragments_merged") === 0) assert.equal(bytes, count("bytes"));
   assert.equal(sumOf(traffic.protocols.map((one) => one.flows)), traffic.flows.total);
   const { flows } = traffic;
-  assert.equal(flows.active + flows.expired + flows.evicted, flows.total);
+  assert.equal(flows.active + flows.expired + flows.restarted + flows.evicted, flows.total);
   const bySize = traffic.protocols.toSorted((one, other) =>
     other.bytes - one.bytes || (one.protocol < other.protocol ? -1 : 1)
   );
@@ -43,10 +56,12 @@ function checkAccount({ counters, traffic }: Run): void {
     assert.ok(some <= packets && size <= bytes);
   }
   assertAccounted(counters);
-  const { kept, rejected } = summarize({ ...noProgress, engine: counters }, traffic, 1);
-  assert.deepEqual(
-    [kept, sumOf(Object.values(rejected))],
-    [counters.kept, sumOf(rejections.map((name) => counters[name] ?? 0))],
+  const summary = summarize({ ...noProgress, engine: counters }, traffic, 1);
+  const { fragments_merged = NaN, datagrams_rebuilt = NaN } = summary.reassembly;
+  assert.equal(
+    summary.packets,
+    summary.kept + sumOf(Object.values(summary.rejected)) + fragments_merged - datagrams_rebuilt +
+      (summary.drops.no_bpf_program ?? NaN),
   );
 }
 
@@ -67,13 +82,39 @@ for (const [name, read] of captures) {
   });
 }
 
-Deno.test("traffic: packets outside the mode are in the account, too", () => {
-  for (const name of fixtureNames) {
-    const [all, dns] = [
-      run(fixture(name)),
-      run(fixture(name), { protocol: "dns", dnsPorts: [53], outputs: [] }),
-    ];
+Deno.test("traffic: in DNS mode, only what the mode looks at is in the account", () => {
+  for (const [name, read] of captures) {
+    const capture = read();
+    assert.ok(capture);
+    const dns = run(capture, { protocol: "dns", dnsPorts: [53], outputs: [] });
     checkAccount(dns);
-    assert.deepEqual(dns.traffic, all.traffic);
+    const all = run(capture);
+    const packets = ({ traffic }: Run) => sumOf(traffic.protocols.map((one) => one.packets));
+    assert.ok(packets(dns) <= packets(all), name);
+    // Names cannot be asked for in later fragments: those of what is not wanted are left out, too.
+    checkAccount(run(capture, { protocol: "dns", filters: { localDomains: ["*.example.test"] } }));
   }
+});
+
+Deno.test("traffic: what a BPF expression rejects, or has no program for, is not in the account", () => {
+  const rejectAll = Uint8Array.of(0x06, 0, 0, 0, 0, 0, 0, 0); // ret #0
+  for (
+    const [linkType, counter] of [[1, "rejected_by_bpf"], [999, "rejected_without_bpf_program"]] as const
+  ) {
+    const made = engine();
+    made.setPrograms(new Map([[linkType, rejectAll]]));
+    const rejected = runOn(made, fixture("dns.pcap"));
+    checkAccount(rejected);
+    assert.equal(rejected.counters[counter], rejected.counters.packets);
+    assert.deepEqual(rejected.traffic, noTraffic);
+  }
+});
+
+Deno.test("traffic: the summary has every counter of what was rejected and displaced", () => {
+  const names = Object.keys(engine().counters());
+  assert.deepEqual(summaryCounters.filter((name) => !names.includes(name)), []);
+  const read = new Set<string>(summaryCounters);
+  const grouped = names.filter((name) => name.startsWith("rejected_") || name.endsWith("_evictions"));
+  assert.ok(grouped.length > 0);
+  assert.deepEqual(grouped.filter((name) => !read.has(name)), []);
 });
