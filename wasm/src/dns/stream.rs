@@ -98,14 +98,15 @@ pub fn looks_like_dns(payload: &[u8], length: usize) -> bool {
     is_plausible(payload, length.max(payload.len()))
 }
 
-/// Whether `payload` has the header and the first question of a DNS message, whatever follows.
+/// Whether `payload` has the header of a DNS message, whatever follows: at least three of its counts are as small as
+/// those of messages are, which one payload in a million of something else has. A header alone may count nothing.
 pub fn begins_like_dns(payload: &[u8]) -> bool {
     let Some(header) = Header::read(payload) else { return false };
-    let question = || {
-        let (_, class, _) = read_question(payload, names::check(payload, HEADER_LENGTH)?)?;
-        check_class(class).ok()
-    };
-    sane(&header) && header.question_count > 0 && question().is_some()
+    let counts =
+        [header.question_count, header.answer_count, header.authority_count, header.additional_count];
+    let is_empty = counts == [0; 4];
+    counts.iter().filter(|count| **count <= 256).count() >= 3
+        && (!is_empty || header.is_response() || payload.len() == HEADER_LENGTH)
 }
 
 /// The message behind the next length, as far as it is there, and what follows it.

@@ -210,15 +210,19 @@ impl DnsReader {
         bytes.len().saturating_sub(beginning.len() + 2)
     }
 
-    /// Reads the messages of bytes that belong to no packet at hand, and that will not be shown again: also what there
-    /// is of one that is cut.
-    pub(super) fn read_apart(&mut self, bytes: &[u8], in_step: &mut bool, between: &Between) {
-        let read = self.read_whole_apart(bytes, in_step, between);
-        let rest = bytes.get(read..).unwrap_or_default();
-        let outer = std::mem::replace(&mut self.apart, true);
-        for part in stream::messages(rest).take(MESSAGES_PER_SEGMENT) {
+    /// Reads the messages of bytes that will not be shown again: also what there is of one that is cut.
+    pub(super) fn read_rest(&mut self, bytes: &[u8], in_step: &mut bool, between: &Between) {
+        let read = self.read_stream(bytes, in_step, between);
+        self.has_beginning &= self.apart;
+        for part in stream::messages(bytes.get(read..).unwrap_or_default()).take(MESSAGES_PER_SEGMENT) {
             self.read(part.bytes, between, false);
         }
+    }
+
+    /// The same for bytes that belong to no packet at hand.
+    pub(super) fn read_apart(&mut self, bytes: &[u8], in_step: &mut bool, between: &Between) {
+        let outer = std::mem::replace(&mut self.apart, true);
+        self.read_rest(bytes, in_step, between);
         self.apart = outer;
     }
 

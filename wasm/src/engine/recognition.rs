@@ -300,9 +300,9 @@ impl Recognizer {
         out.extend_from_slice(b"{\"flows\":{");
         for (number, (name, value)) in [
             ("total", self.flows.created()),
-            ("active", self.flows.len() as u64 /*MERGE + self.flows.finished()*/),
+            ("active", self.flows.len() as u64 + self.flows.finished()),
             ("expired", self.flows.expirations()),
-            /*MERGE ("restarted", self.flows.restarts()),*/
+            ("restarted", self.flows.restarts()),
             ("evicted", self.flows.evictions()),
         ]
         .into_iter()

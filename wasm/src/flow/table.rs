@@ -156,6 +156,8 @@ pub struct FlowTable<S> {
     created: u64,
     evictions: u64,
     expirations: u64,
+    restarts: u64,
+    finished: u64,
 }
 
 impl<S: Default> FlowTable<S> {
@@ -179,6 +181,8 @@ impl<S: Default> FlowTable<S> {
             created: 0,
             evictions: 0,
             expirations: 0,
+            restarts: 0,
+            finished: 0,
         }
     }
 
@@ -375,7 +379,8 @@ impl<S: Default> FlowTable<S> {
         match reason {
             EndReason::Expired => self.expirations += 1,
             EndReason::Displaced => self.evictions += 1,
-            EndReason::Restarted | EndReason::Finished => {}
+            EndReason::Restarted => self.restarts += 1,
+            EndReason::Finished => self.finished += 1,
         }
         ended(self.flow(slot), reason);
         self.flow_mut(slot).state = S::default();
@@ -425,6 +430,16 @@ impl<S> FlowTable<S> {
     /// Flows ended by time since the table was made.
     pub fn expirations(&self) -> u64 {
         self.expirations
+    }
+
+    /// Flows ended by another one between the same ports since the table was made.
+    pub fn restarts(&self) -> u64 {
+        self.restarts
+    }
+
+    /// Flows ended by [`FlowTable::finish`] since the table was made.
+    pub fn finished(&self) -> u64 {
+        self.finished
     }
 
     /// Memory taken for flows and index, bytes; without what an `S` holds elsewhere.

@@ -82,8 +82,16 @@ impl Recognizer {
                 // The packet is not where these bytes come from: they are shown again with one that is.
                 return take_other(data, dns, &between.reversed(), event);
             }
-            let Event::Data { bytes, at_start, .. } = event else {
-                return take_other(data, dns, &between, event);
+            let (bytes, at_start) = match event {
+                Event::Data { bytes, at_start, .. } => (bytes, at_start),
+                Event::Gap { bytes, .. } | Event::End { bytes, .. } => {
+                    let in_step = &mut data.in_step[direction as usize];
+                    if data.stream == Stream::Dns {
+                        dns.read_rest(bytes, in_step, &between);
+                    }
+                    *in_step = false;
+                    return Want::Consumed(bytes.len());
+                }
             };
             if data.stream == Stream::Detecting {
                 let mut payload = payload_of(packet, arrival, Carrier::Tcp, direction);
