@@ -333,6 +333,11 @@ impl Default for Hellos {
 }
 
 impl Hellos {
+    /// Unfinished ClientHellos displaced for want of room.
+    pub fn evictions(&self) -> u64 {
+        self.pending.evictions()
+    }
+
     /// Opens an Initial packet and takes its part of the ClientHello. `None` if it cannot be opened; else whether the
     /// hello is complete now.
     fn open(&mut self, ends: &Ends, secrets: Secrets, long: &Long, packet: &[u8], now: i64) -> Option<bool> {

@@ -81,6 +81,9 @@ pub struct Packet<'a> {
     pub fragment: Fragment,
     /// EtherType of what the link layer, its tags and its labels carry, implied where there is only IP; 0 if unknown.
     pub ethertype: u16,
+    /// Whether the payload begins with an 802.2 LLC header, its three bytes at least: not where that is followed by SNAP
+    /// with an EtherType, which is read.
+    pub llc: bool,
     /// What is wrong with the frame.
     pub faults: Faults,
     /// Where the payload begins in the frame, bytes.
@@ -290,6 +293,7 @@ impl<'a> Packet<'a> {
             tcp_window: 0,
             fragment: Fragment::None,
             ethertype: 0,
+            llc: false,
             faults: Faults::default(),
             payload_offset: 0,
             network_offset: 0,
