@@ -148,7 +148,10 @@ impl Recognizer {
     /// Entries of detection that gave way to others.
     pub(super) fn detection_evictions(&self) -> u64 {
         let shared = self.detector.shared();
-        shared.media.evictions() + shared.tftp.evictions() /*MERGE + shared.quic.evictions() + shared.ftp_data.evictions()*/
+        shared.media.evictions()
+            + shared.tftp.evictions()
+            + shared.quic.evictions()
+            + shared.ftp_data.evictions()
     }
 
     /// Addresses that gave way to others in the list of those with most traffic.
@@ -164,8 +167,8 @@ impl Recognizer {
         arrival: &Arrival,
         facts: &mut Facts,
     ) -> Option<&'static str> {
-        let carrier = if packet.ethertype == 0 /*MERGE packet.llc*/ { Carrier::Llc } else { Carrier::Ethertype(packet.ethertype) };
-        let is_named = true; /*MERGE packet.llc || packet.ethertype != 0;*/
+        let carrier = if packet.llc { Carrier::Llc } else { Carrier::Ethertype(packet.ethertype) };
+        let is_named = packet.llc || packet.ethertype != 0;
         let payload = payload_of(packet, arrival, carrier, Direction::Forward);
         let mut state = FlowState::default();
         let label = match payload.bytes.is_empty() || !is_named {

@@ -168,7 +168,7 @@ fn looking_keeps_nothing_alive_and_running_streams_do() {
                 flow.clock += 28 * SECOND;
             }
             let now_ns = flow.clock + 40 * SECOND;
-            let announced = found(&mut detector.shared().media, "10.0.0.2", port, now_ns);
+            let announced = found(&mut detector.shared.media, "10.0.0.2", port, now_ns);
             assert_eq!(announced.is_some(), expected, "{media} {port} {numbers:?} {is_quiet}");
         }
     }
