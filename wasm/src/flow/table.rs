@@ -156,6 +156,8 @@ pub struct FlowTable<S> {
     created: u64,
     evictions: u64,
     expirations: u64,
+    restarts: u64,
+    finished: u64,
 }
 
 impl<S: Default> FlowTable<S> {
@@ -179,6 +181,8 @@ impl<S: Default> FlowTable<S> {
             created: 0,
             evictions: 0,
             expirations: 0,
+            restarts: 0,
+            finished: 0,
         }
     }
 
@@ -353,9 +357,16 @@ impl<S: Default> FlowTable<S> {
                 let slot = self.lists[class as usize].oldest;
                 if slot != NONE && self.is_over(self.flow(slot), now_ns, SWEEP_SLACK_NS) {
                     self.end(slot, EndReason::Expired, ended);
+                } else if slot != NONE && self.is_far_ahead(slot, now_ns) {
+                    // Dated wrongly: what is behind it must not wait for its time.
+                    self.relist(slot, class);
                 }
                 self.lists[class as usize].due_ns = match self.lists[class as usize].oldest {
                     NONE => i64::MAX,
+                    oldest if self.is_far_ahead(oldest, now_ns) => match budget {
+                        0 => now_ns.saturating_add(SWEEP_SLACK_NS),
+                        _ => now_ns,
+                    },
                     oldest => self.sweep_time(self.flow(oldest)),
                 };
             }
@@ -375,7 +386,8 @@ impl<S: Default> FlowTable<S> {
         match reason {
             EndReason::Expired => self.expirations += 1,
             EndReason::Displaced => self.evictions += 1,
-            EndReason::Restarted | EndReason::Finished => {}
+            EndReason::Restarted => self.restarts += 1,
+            EndReason::Finished => self.finished += 1,
         }
         ended(self.flow(slot), reason);
         self.flow_mut(slot).state = S::default();
@@ -421,6 +433,17 @@ impl<S> FlowTable<S> {
         self.expirations
     }
 
+    /// Flows ended by another connection between the same ports since the table was made.
+    pub fn restarts(&self) -> u64 {
+        self.restarts
+    }
+
+    /// Flows that were live at the end of the capture ([`finish`](Self::finish)), since the table was made. Flows created
+    /// are those that live, expired, were evicted, restarted or finished.
+    pub fn finished(&self) -> u64 {
+        self.finished
+    }
+
     /// Memory taken for flows and index, bytes; without what an `S` holds elsewhere.
     pub fn memory_bytes(&self) -> usize {
         let flows: usize = self.chunks.iter().map(Vec::capacity).sum();
@@ -450,6 +473,11 @@ impl<S> FlowTable<S> {
         now_ns.saturating_sub(flow.last_seen_ns).saturating_sub(slack_ns)
             >= self.timeouts[flow.class as usize]
             || now_ns.saturating_sub(flow.first_seen_ns).saturating_sub(slack_ns) >= self.absolute_ns
+    }
+
+    /// Whether a flow was last seen so far ahead of now that no clock that is right comes there in its life.
+    fn is_far_ahead(&self, slot: u32, now_ns: i64) -> bool {
+        self.flow(slot).last_seen_ns.saturating_sub(now_ns) > self.absolute_ns
     }
 
     /// From when on a sweep may end a flow.
@@ -483,11 +511,11 @@ impl<S> FlowTable<S> {
         list.length += 1;
         let link = &mut self.links[slot as usize];
         (link.older, link.newer) = (older, NONE);
-        if older != NONE {
-            self.links[older as usize].newer = slot;
-            return;
+        match older {
+            NONE => list.oldest = slot,
+            older => self.links[older as usize].newer = slot,
         }
-        list.oldest = slot;
+        // Not only of the oldest, which may be dated far ahead.
         if class != Class::Free {
             let due_ns = self.sweep_time(self.flow(slot));
             let list = &mut self.lists[class as usize];
