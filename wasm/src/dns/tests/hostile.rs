@@ -251,7 +251,7 @@ fn names_are_checked_and_hashed_by_the_rules_that_they_are_decoded_by() {
         let mut message: Vec<u8> = (0..64)
             .map(|_| match random() % 4 {
                 0 => random() % 8,
-                1 => 0xc0 | random() % 2,
+                1 => 0xc0 | (random() % 2),
                 _ => random(),
             })
             .collect();
