@@ -357,9 +357,16 @@ impl<S: Default> FlowTable<S> {
                 let slot = self.lists[class as usize].oldest;
                 if slot != NONE && self.is_over(self.flow(slot), now_ns, SWEEP_SLACK_NS) {
                     self.end(slot, EndReason::Expired, ended);
+                } else if slot != NONE && self.is_far_ahead(slot, now_ns) {
+                    // Dated wrongly: what is behind it must not wait for its time.
+                    self.relist(slot, class);
                 }
                 self.lists[class as usize].due_ns = match self.lists[class as usize].oldest {
                     NONE => i64::MAX,
+                    oldest if self.is_far_ahead(oldest, now_ns) => match budget {
+                        0 => now_ns.saturating_add(SWEEP_SLACK_NS),
+                        _ => now_ns,
+                    },
                     oldest => self.sweep_time(self.flow(oldest)),
                 };
             }
@@ -432,12 +439,13 @@ impl<S> FlowTable<S> {
         self.expirations
     }
 
-    /// Flows ended by another one between the same ports since the table was made.
+    /// Flows ended by another connection between the same ports since the table was made.
     pub fn restarts(&self) -> u64 {
         self.restarts
     }
 
-    /// Flows ended by [`FlowTable::finish`] since the table was made.
+    /// Flows that were live at the end of the capture ([`finish`](Self::finish)), since the table was made. Flows created
+    /// are those that live, expired, were evicted, restarted or finished.
     pub fn finished(&self) -> u64 {
         self.finished
     }
@@ -473,6 +481,11 @@ impl<S> FlowTable<S> {
             || now_ns.saturating_sub(flow.first_seen_ns).saturating_sub(slack_ns) >= self.absolute_ns
     }
 
+    /// Whether a flow was last seen so far ahead of now that no clock that is right comes there in its life.
+    fn is_far_ahead(&self, slot: u32, now_ns: i64) -> bool {
+        self.flow(slot).last_seen_ns.saturating_sub(now_ns) > self.absolute_ns
+    }
+
     /// From when on a sweep may end a flow.
     fn sweep_time(&self, flow: &Flow<S>) -> i64 {
         let idle = flow.last_seen_ns.saturating_add(self.timeouts[flow.class as usize]);
@@ -504,11 +517,11 @@ impl<S> FlowTable<S> {
         list.length += 1;
         let link = &mut self.links[slot as usize];
         (link.older, link.newer) = (older, NONE);
-        if older != NONE {
-            self.links[older as usize].newer = slot;
-            return;
+        match older {
+            NONE => list.oldest = slot,
+            older => self.links[older as usize].newer = slot,
         }
-        list.oldest = slot;
+        // Not only of the oldest, which may be dated far ahead.
         if class != Class::Free {
             let due_ns = self.sweep_time(self.flow(slot));
             let list = &mut self.lists[class as usize];
