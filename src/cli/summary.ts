@@ -192,8 +192,11 @@ function listed(lead: string, counts: Readonly<Record<string, number>>): string 
     told.map(([name, count]) => `${words[name] ?? name.replaceAll("_", " ")} ${grouped(count)}`).join(", ");
 }
 
-function protocolTable({ protocols, packets, bytes }: Summary, width: number): string[] {
+function protocolTable({ protocols }: Summary, width: number): string[] {
   if (protocols.length === 0) return [];
+  // Of what was looked at: datagrams stand for their fragments, and rejected packets are not among them.
+  const packets = sumOf(...protocols.map((one) => one.packets));
+  const bytes = sumOf(...protocols.map((one) => one.bytes));
   const rest = protocols.slice(PROTOCOL_ROWS);
   const rows = protocols.slice(0, PROTOCOL_ROWS);
   if (rest.length > 0) {

@@ -61,11 +61,26 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
             (b"origin", "origin"),
             (b"sec-websocket-key", "sec_key"),
             (b"sec-websocket-version", "websocket_version"),
-            (b"sec-websocket-protocol", "protocol"),
             (b"sec-websocket-accept", "sec_accept"),
         ],
         facts,
     );
+    if let Some(offered) = head.field(b"sec-websocket-protocol") {
+        // Browsers cannot send Authorization with an upgrade, so tokens are sent as names of subprotocols.
+        let names = offered.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        facts.put_all(
+            "protocol",
+            names.enumerate().flat_map(|(number, name)| {
+                let separator: &[u8] = if number > 0 { b", " } else { b"" };
+                [separator, if may_be_secret(name) { b"***" } else { name }]
+            }),
+        );
+    }
+}
+
+/// Registered names of subprotocols are short, and say nothing of bearers.
+fn may_be_secret(name: &[u8]) -> bool {
+    name.len() > 32 || memchr::memmem::find(&name.to_ascii_lowercase(), b"bearer").is_some()
 }
 
 /// The frame header at the front (RFC 6455 section 5.2).

@@ -129,7 +129,7 @@ impl Recognizer {
     ) -> Option<&'static str> {
         dns.clear(arrival.described, arrival.filtered);
         facts.clear();
-        let Self { flows, traffic, reassembler, newest_ns, .. } = self;
+        let Self { flows, traffic, reassembler, detector, newest_ns, .. } = self;
         // Time that goes back is not worth a look at the streams that wait.
         *newest_ns = (*newest_ns).max(arrival.timestamp_ns);
         let located = match place {
@@ -138,7 +138,7 @@ impl Recognizer {
         };
         let observed = located.map(|place| {
             flows.observe_at(&place, packet, arrival.captured, arrival.timestamp_ns, &mut |flow, _| {
-                end_flow(reassembler, traffic, dns, flow);
+                end_flow(reassembler, detector, traffic, dns, flow);
             })
         });
         let label = match observed {
@@ -309,14 +309,14 @@ impl Recognizer {
 
     /// Ends all flows. What their streams still hold is read, too, though it belongs to no packet any more.
     pub(super) fn finish(&mut self, dns: &mut DnsReader) {
-        let Self { flows, traffic, reassembler, .. } = self;
-        flows.finish(&mut |flow, _| end_flow(reassembler, traffic, dns, flow));
+        let Self { flows, traffic, reassembler, detector, .. } = self;
+        flows.finish(&mut |flow, _| end_flow(reassembler, detector, traffic, dns, flow));
     }
 
     /// What was seen so far, as JSON.
     pub(super) fn traffic_json(&self, top: usize) -> String {
         let mut traffic = self.traffic.clone();
-        self.flows.for_each(|flow| add_flow(&mut traffic, flow));
+        self.flows.for_each(|flow| add_flow(&mut traffic, flow, flow.state.detection.label()));
         let mut out = Vec::new();
         out.extend_from_slice(b"{\"flows\":{");
         for (number, (name, value)) in [
@@ -369,20 +369,21 @@ fn shown(name: &'static str) -> &'static str {
 #[inline(never)]
 fn end_flow(
     reassembler: &mut Reassembler,
+    detector: &mut Detector,
     traffic: &mut Traffic,
     dns: &mut DnsReader,
     flow: &Flow<FlowData>,
 ) {
-    streams::finish(reassembler, dns, flow);
-    add_flow(traffic, flow);
+    let label = streams::finish(reassembler, detector, dns, flow);
+    add_flow(traffic, flow, label);
 }
 
-fn add_flow(traffic: &mut Traffic, flow: &Flow<FlowData>) {
+fn add_flow(traffic: &mut Traffic, flow: &Flow<FlowData>, label: Option<Label>) {
     let amount = Amount {
         packets: flow.packets.iter().map(|count| u64::from(*count)).sum(),
         bytes: flow.bytes.iter().sum(),
     };
-    let name = flow.state.detection.label().and_then(name_of);
+    let name = label.and_then(name_of);
     traffic.add(name.unwrap_or_else(|| ip_protocol_name(flow.protocol()).unwrap_or("IP")), amount, 1);
     let ((one, _), (other, _)) = (flow.source(), flow.destination());
     traffic.add_hosts(one, other, amount);

@@ -5,13 +5,13 @@
 //! turn, a stream that ends or is evicted) are read for what they say of their flow, and shown with no packet.
 
 use super::{Arrival, FlowData, Recognizer, Stream, adopt, payload_of};
-use crate::detect::{Carrier, Facts, Label, Recognised};
+use crate::detect::{Carrier, Detector, Facts, Label, Payload, Recognised};
 use crate::dns::stream::messages;
 use crate::engine::dns_reading::{Between, DnsReader};
 use crate::flow::key::Direction;
 use crate::flow::reassembly::{Event, Reassembler, Segment, Want};
 use crate::flow::table::{Flow, FlowTable, Observed};
-use crate::net::{Packet, tcp_flag};
+use crate::net::{Address, Packet, tcp_flag};
 
 /// IP protocol number of TCP.
 const TCP: u8 = 6;
@@ -173,11 +173,17 @@ fn take_other(data: &mut FlowData, dns: &mut DnsReader, between: &Between, event
     }
 }
 
-/// The flow is over: what is held of its stream is read for the last time.
-pub(super) fn finish(reassembler: &mut Reassembler, dns: &mut DnsReader, flow: &Flow<FlowData>) {
-    let FlowData { mut tcp, owner, stream, mut in_step, .. } = flow.state;
-    if stream != Stream::Dns {
-        return reassembler.release(&mut tcp, owner);
+/// The flow is over: what is held of its stream is read for the last time. The label that the flow has then.
+pub(super) fn finish(
+    reassembler: &mut Reassembler,
+    detector: &mut Detector,
+    dns: &mut DnsReader,
+    flow: &Flow<FlowData>,
+) -> Option<Label> {
+    let FlowData { mut detection, mut tcp, owner, stream, mut in_step } = flow.state;
+    if !tcp.is_held() || stream == Stream::Unwanted {
+        reassembler.release(&mut tcp, owner);
+        return detection.label();
     }
     reassembler.finish(&mut tcp, owner, flow.last_seen_ns, &mut |other, event| {
         let (Event::Data { direction, bytes, .. }
@@ -185,6 +191,25 @@ pub(super) fn finish(reassembler: &mut Reassembler, dns: &mut DnsReader, flow: &
         | Event::End { direction, bytes, .. }) = event;
         if other != owner {
             return Want::Consumed(0);
+        }
+        if stream == Stream::Detecting {
+            let ((_, source_port), (_, destination_port)) = ends(flow, direction);
+            let payload = Payload {
+                bytes,
+                length: bytes.len(),
+                carrier: Carrier::Tcp,
+                source_port,
+                destination_port,
+                ip: None,
+                direction,
+                at_start: false,
+                timestamp_ns: flow.last_seen_ns,
+                described: false,
+            };
+            if !bytes.is_empty() && detection.label().is_none() {
+                detector.recognise(&payload, &mut detection);
+            }
+            return Want::Consumed(bytes.len());
         }
         let between = between_ends(flow, direction);
         let in_step = &mut in_step[direction as usize];
@@ -195,13 +220,19 @@ pub(super) fn finish(reassembler: &mut Reassembler, dns: &mut DnsReader, flow: &
         *in_step = false;
         Want::Consumed(bytes.len())
     });
+    detection.label()
+}
+
+/// Source and destination of one direction.
+fn ends(flow: &Flow<FlowData>, direction: Direction) -> ((Address, u16), (Address, u16)) {
+    match direction {
+        Direction::Forward => (flow.source(), flow.destination()),
+        Direction::Reverse => (flow.destination(), flow.source()),
+    }
 }
 
 /// Between whom the bytes of one direction go.
 fn between_ends(flow: &Flow<FlowData>, direction: Direction) -> Between {
-    let (source, destination) = match direction {
-        Direction::Forward => (flow.source(), flow.destination()),
-        Direction::Reverse => (flow.destination(), flow.source()),
-    };
+    let (source, destination) = ends(flow, direction);
     Between::ends(TCP, source, destination, flow.last_seen_ns)
 }
