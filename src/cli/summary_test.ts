@@ -140,7 +140,7 @@ Deno.test("summary: many protocols are told in 20 rows and one for the rest", ()
   const lines = summaryText(summarize(progress, { ...traffic, protocols }, 2)).split("\n");
   const first = lines.findIndex((line) => line.startsWith("P0 "));
   assert.match(lines[first + 19] ?? "", /^P19 /);
-  assert.match(lines[first + 20] ?? "", /^3 more +30 +237 +3 +0\.0 %$/);
+  assert.match(lines[first + 20] ?? "", /^3 more +30 +237 +3 +11\.6 %$/);
   assert.equal(lines[first + 21], "");
 });
 
