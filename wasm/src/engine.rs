@@ -41,9 +41,6 @@ pub const PCAP: u8 = 8;
 /// Fragmented datagrams that are remembered, so that their later fragments share the first one's fate.
 const FRAGMENT_LIMIT: usize = 8192;
 
-/// Packets that are decoded together, so that the memory of their flows is fetched for all of them at once.
-const BATCH: usize = 16;
-
 /// Notices kept until they are taken.
 const NOTICE_LIMIT: usize = 64;
 
@@ -231,29 +228,24 @@ impl Engine {
         };
         let before = input.reader.stats();
         let mut position = 0;
-        let mut records = [Record::default(); BATCH];
-        let mut packets = [Packet::unread(&[]); BATCH];
-        let mut places = [None; BATCH];
         let wants_more = loop {
             if self.limit_reached() {
                 break false;
             }
             let Some(input) = inputs.get_mut(number as usize) else { break false };
-            let (count, end) = self.read_records(input, block, &mut position, at_end, &mut records);
-            for ((packet, record), place) in packets.iter_mut().zip(&records).zip(&mut places).take(count) {
-                *packet = Packet::unread(record.data);
-                packet.read(record.link_type, record.original_length);
-                *place = self.recognizer.locate(packet);
+            let step = input.reader.next(block, &mut position, at_end);
+            while let Some(fault) = input.reader.take_fault() {
+                self.notice(format!("{}: {fault}", input.name));
             }
-            self.recognizer.warm(places.get(..count).unwrap_or_default());
-            for ((packet, record), place) in packets.iter().zip(&records).zip(&places).take(count) {
-                if self.limit_reached() {
-                    break;
+            match step {
+                Step::Record(record) => self.take_record(inputs, number, &record),
+                Step::NeedMore => break !at_end,
+                Step::End => break false,
+                Step::NotACapture(reason) => {
+                    self.counters.refused_inputs += 1;
+                    self.notice(format!("{}: {reason}", input.name));
+                    break false;
                 }
-                self.take_record(inputs, number, record, packet, place.as_ref());
-            }
-            if let Some(wants_more) = end {
-                break wants_more && !self.limit_reached();
             }
         };
         let after = inputs.get(number as usize).map_or(before, |input| input.reader.stats());
@@ -265,35 +257,6 @@ impl Engine {
         self.counters.skipped_bytes += after.skipped_bytes - before.skipped_bytes;
         self.close_piece();
         Progress { consumed: position.min(block.len()), wants_more }
-    }
-
-    /// Reads records until there are [`BATCH`] of them, or no more: then also whether the input has more to give.
-    #[inline]
-    fn read_records<'b>(
-        &mut self,
-        input: &mut Input,
-        block: &'b [u8],
-        position: &mut usize,
-        at_end: bool,
-        records: &mut [Record<'b>; BATCH],
-    ) -> (usize, Option<bool>) {
-        for (count, slot) in records.iter_mut().enumerate() {
-            let step = input.reader.next(block, position, at_end);
-            while let Some(fault) = input.reader.take_fault() {
-                self.notice(format!("{}: {fault}", input.name));
-            }
-            match step {
-                Step::Record(record) => *slot = record,
-                Step::NeedMore => return (count, Some(!at_end)),
-                Step::End => return (count, Some(false)),
-                Step::NotACapture(reason) => {
-                    self.counters.refused_inputs += 1;
-                    self.notice(format!("{}: {reason}", input.name));
-                    return (count, Some(false));
-                }
-            }
-        }
-        (BATCH, None)
     }
 
     /// Reads one encoded `PacketBatch`, fills in what its sender left out, and renders its packets. False when the

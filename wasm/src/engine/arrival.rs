@@ -5,7 +5,6 @@ use std::hash::Hasher;
 use super::recognition::{Arrival, tunnel_context};
 use super::{Engine, Input, JSON, Oddity, PCAP, TEXT, WIRE};
 use crate::bounded::MixHasher;
-use crate::flow::table::Place;
 use crate::net::fragments::{Defragmenter, Limits, Taken};
 use crate::net::{self, Fragment, Packet, Transport, link_type};
 use crate::record::Record;
@@ -53,14 +52,7 @@ impl<'f> Frame<'f> {
 
 impl Engine {
     #[inline]
-    pub(super) fn take_record(
-        &mut self,
-        inputs: &[Input],
-        input: u32,
-        record: &Record,
-        packet: &Packet,
-        place: Option<&Place>,
-    ) {
+    pub(super) fn take_record(&mut self, inputs: &[Input], input: u32, record: &Record) {
         self.counters.packets += 1;
         self.counters.bytes += record.data.len() as u64;
         if !self.programs.is_empty() && !self.passes_program(record) {
@@ -69,6 +61,8 @@ impl Engine {
         if record.timestamp_ns >= self.next_fragment_expiry_ns {
             self.expire_fragments(inputs, record.timestamp_ns);
         }
+        let mut packet = Packet::unread(record.data);
+        packet.read(record.link_type, record.original_length);
         let frame = Frame {
             data: record.data,
             link_type: record.link_type,
@@ -80,29 +74,29 @@ impl Engine {
             reassemblies: 0,
         };
         if packet.faults.has_lies() || !net::link_type_is_known(record.link_type) {
-            self.count_decode(record.link_type, packet, frame.origin());
+            self.count_decode(record.link_type, &packet, frame.origin());
         }
         if record.data.is_empty() || record.data.len() as u64 > u64::from(record.original_length) {
             self.count_lengths(record, frame.origin());
         }
-        self.take_frame(&frame, packet, place);
+        self.take_frame(&frame, &packet);
     }
 
     #[inline]
-    fn take_frame(&mut self, frame: &Frame, packet: &Packet, place: Option<&Place>) {
+    fn take_frame(&mut self, frame: &Frame, packet: &Packet) {
         if packet.fragment != Fragment::None {
             return self.take_fragment(frame, packet);
         }
         if self.esp.is_some() && self.take_esp(frame, packet) {
             return;
         }
-        self.take_packet(frame, packet, place);
+        self.take_packet(frame, packet);
     }
 
     #[cold]
     fn take_fragment(&mut self, frame: &Frame, packet: &Packet) {
         if frame.reassemblies >= MOST_REASSEMBLIES {
-            return self.take_packet(frame, packet, None);
+            return self.take_packet(frame, packet);
         }
         let mut defragmenter =
             self.defragmenter.take().unwrap_or_else(|| Box::new(Defragmenter::new(Limits::default())));
@@ -132,7 +126,7 @@ impl Engine {
             Taken::Held | Taken::Duplicate => {}
             Taken::Refused => {
                 self.counters.fragments_given_up += 1;
-                self.take_packet(frame, packet, None);
+                self.take_packet(frame, packet);
             }
             Taken::Complete => {
                 let whole = Frame {
@@ -147,7 +141,7 @@ impl Engine {
                     self.count_decode(whole.link_type, &datagram, frame.origin());
                 }
                 datagram.put_into_tunnels_of(packet);
-                self.take_frame(&whole, &datagram, None);
+                self.take_frame(&whole, &datagram);
             }
         }
         self.scratch.rebuilt = rebuilt;
@@ -191,7 +185,7 @@ impl Engine {
                 reassemblies: MOST_REASSEMBLIES,
             };
             let packet = net::decode_record(frame.link_type, frame.data, frame.original_length);
-            self.take_packet(&frame, &packet, None);
+            self.take_packet(&frame, &packet);
         }
         self.defragmenter = Some(defragmenter);
     }
@@ -215,13 +209,13 @@ impl Engine {
         let inner = Frame { data: &bytes, link_type, original_length: bytes.len() as u32, ..*frame };
         let mut plain = net::decode(inner.link_type, inner.data);
         plain.put_into_tunnels_of(packet);
-        self.take_packet(&inner, &plain, None);
+        self.take_packet(&inner, &plain);
         self.scratch.decapsulated = bytes;
         true
     }
 
     /// The stages for a packet that is as whole as it gets.
-    fn take_packet(&mut self, frame: &Frame, packet: &Packet, place: Option<&Place>) {
+    fn take_packet(&mut self, frame: &Frame, packet: &Packet) {
         let is_fragment = packet.fragment != Fragment::None;
         let fate = if is_fragment { self.fate_of_first_fragment(packet, frame.timestamp_ns) } else { None };
         if !self.fits_mode(packet, fate) {
@@ -235,8 +229,7 @@ impl Engine {
             described: is_shown,
             filtered: self.filters.wants_domains(),
         };
-        let protocol =
-            self.recognizer.recognise(packet, place, &arrival, &mut self.dns, &mut self.scratch.facts);
+        let protocol = self.recognizer.recognise(packet, &arrival, &mut self.dns, &mut self.scratch.facts);
         if self.dns.is_odd() {
             self.count_dns_oddities(frame.origin());
         }

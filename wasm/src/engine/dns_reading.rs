@@ -95,18 +95,6 @@ impl Between {
             is_complete: true,
         }
     }
-
-    /// The same, for messages that go the other way.
-    pub(super) fn reversed(self) -> Self {
-        let flow = FlowView {
-            source: self.flow.destination,
-            destination: self.flow.source,
-            source_port: self.flow.destination_port,
-            destination_port: self.flow.source_port,
-            ..self.flow
-        };
-        Self { flow, ..self }
-    }
 }
 
 impl DnsReader {
@@ -191,7 +179,7 @@ impl DnsReader {
                 } else {
                     self.messages_read += 1;
                     self.partial += 1;
-                    self.has_bad_frames = true;
+                    self.has_bad_frames |= !self.apart;
                 }
                 read += 1;
             } else {
@@ -201,7 +189,7 @@ impl DnsReader {
         let too_short = parts.too_short();
         self.messages_read += too_short;
         self.partial += too_short;
-        self.has_bad_frames |= too_short > 0;
+        self.has_bad_frames |= too_short > 0 && !self.apart;
         let Some(beginning) = waits else {
             // In step, what is left is less than a length and a header; out of it, nothing that can be read.
             return if *in_step { bytes.len() - parts.rest().len() } else { bytes.len() };
@@ -245,11 +233,17 @@ impl DnsReader {
         }
     }
 
+    /// Place of the next message: behind those of this packet, and behind a beginning that is shown to filters.
+    fn place(&self) -> usize {
+        self.count + usize::from(self.apart && self.has_beginning)
+    }
+
     fn slot(&mut self) -> Option<&mut Message> {
-        if self.messages.len() <= self.count {
+        let place = self.place();
+        while self.messages.len() <= place {
             self.messages.push(Message::default());
         }
-        self.messages.get_mut(self.count)
+        self.messages.get_mut(place)
     }
 
     fn read(&mut self, bytes: &[u8], between: &Between, is_complete: bool) -> bool {
@@ -263,7 +257,7 @@ impl DnsReader {
             return false;
         }
         self.messages_read += 1;
-        let Some(message) = self.messages.get(self.count) else { return false };
+        let Some(message) = self.messages.get(self.place()) else { return false };
         let verdict = self.analyzer.observe(message, &between.flow, between.timestamp_ns);
         if self.apart {
             self.partial += u64::from(outcome == Outcome::Partial);

@@ -13,7 +13,7 @@ use crate::detect::{Carrier, Confidence, Detector, Facts, FlowState, Label, Meth
 use crate::dns::stream::{begins_like_dns, looks_like_dns};
 use crate::flow::key::Direction;
 use crate::flow::reassembly::{Options as ReassemblyOptions, Reassembler};
-use crate::flow::table::{Flow, FlowTable, Limits, Observed, Place};
+use crate::flow::table::{Flow, FlowTable, Limits, Observed};
 use crate::flow::tcp_state::TcpState;
 use crate::matching::address::bits_of;
 use crate::net::{Packet, Transport, TunnelKind};
@@ -72,8 +72,6 @@ pub(super) struct Recognizer {
     port_hints: Vec<(u16, Label)>,
     /// Latest packet time so far.
     newest_ns: i64,
-    /// Of no meaning; see [`Recognizer::warm`].
-    warmed: u64,
 }
 
 impl Recognizer {
@@ -95,25 +93,11 @@ impl Recognizer {
             dns_labels: ["DNS", "mDNS", "LLMNR"].map(label_of),
             port_hints,
             newest_ns: i64::MIN,
-            warmed: 0,
         }
     }
 
     pub(super) fn is_dns_port(&self, packet: &Packet) -> bool {
         self.dns_ports.contains(packet.source_port) || self.dns_ports.contains(packet.destination_port)
-    }
-
-    /// Where the flow of a packet that was captured here is to be looked for.
-    #[inline]
-    pub(super) fn locate(&self, packet: &Packet) -> Option<Place> {
-        self.flows.locate(packet, 0, tunnel_context(packet))
-    }
-
-    /// Has the memory of flows fetched into the cache; changes nothing else.
-    #[inline]
-    pub(super) fn warm(&mut self, places: &[Option<Place>]) {
-        // Kept, so that the reads are not left out.
-        self.warmed = self.flows.warm(places);
     }
 
     /// Counts the packet in its flow, and finds out what it carries: the name of a protocol beyond the transport. The
@@ -122,25 +106,23 @@ impl Recognizer {
     pub(super) fn recognise(
         &mut self,
         packet: &Packet,
-        place: Option<&Place>,
         arrival: &Arrival,
         dns: &mut DnsReader,
         facts: &mut Facts,
     ) -> Option<&'static str> {
         dns.clear(arrival.described, arrival.filtered);
         facts.clear();
-        let Self { flows, traffic, reassembler, detector, newest_ns, .. } = self;
+        let Self { flows, traffic, reassembler, detector, detected, newest_ns, .. } = self;
         // Time that goes back is not worth a look at the streams that wait.
         *newest_ns = (*newest_ns).max(arrival.timestamp_ns);
-        let located = match place {
-            Some(place) => Some(*place),
-            None => flows.locate(packet, arrival.context, tunnel_context(packet)),
-        };
-        let observed = located.map(|place| {
-            flows.observe_at(&place, packet, arrival.captured, arrival.timestamp_ns, &mut |flow, _| {
-                end_flow(reassembler, detector, traffic, dns, flow);
-            })
-        });
+        let observed = flows.observe(
+            packet,
+            arrival.context,
+            tunnel_context(packet),
+            arrival.captured,
+            arrival.timestamp_ns,
+            &mut |flow, _| end_flow(reassembler, detector, traffic, dns, detected, flow),
+        );
         let label = match observed {
             None => return self.recognise_frame(packet, arrival, facts),
             Some(observed) => match packet.transport {
@@ -309,8 +291,8 @@ impl Recognizer {
 
     /// Ends all flows. What their streams still hold is read, too, though it belongs to no packet any more.
     pub(super) fn finish(&mut self, dns: &mut DnsReader) {
-        let Self { flows, traffic, reassembler, detector, .. } = self;
-        flows.finish(&mut |flow, _| end_flow(reassembler, detector, traffic, dns, flow));
+        let Self { flows, traffic, reassembler, detector, detected, .. } = self;
+        flows.finish(&mut |flow, _| end_flow(reassembler, detector, traffic, dns, detected, flow));
     }
 
     /// What was seen so far, as JSON.
@@ -372,9 +354,11 @@ fn end_flow(
     detector: &mut Detector,
     traffic: &mut Traffic,
     dns: &mut DnsReader,
+    detected: &mut u64,
     flow: &Flow<FlowData>,
 ) {
     let label = streams::finish(reassembler, detector, dns, flow);
+    *detected += u64::from(label.is_some() && flow.state.detection.label().is_none());
     add_flow(traffic, flow, label);
 }
 

@@ -141,7 +141,7 @@ impl Engine {
                 filtered: false,
             };
             let protocol =
-                self.recognizer.recognise(&packet, None, &arrival, &mut self.dns, &mut self.scratch.facts);
+                self.recognizer.recognise(&packet, &arrival, &mut self.dns, &mut self.scratch.facts);
             self.count_dns_oddities(&origin);
             self.batch.hunter_id = origin;
             put_layers(&packet, &mut self.scratch.facts);

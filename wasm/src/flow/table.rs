@@ -103,14 +103,6 @@ pub enum EndReason {
     Finished,
 }
 
-/// Where a packet's flow is to be looked for.
-#[derive(Debug, Clone, Copy)]
-pub struct Place {
-    key: key::FlowKey,
-    from_lower: bool,
-    hash: u32,
-}
-
 /// What [`FlowTable::observe`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Observed {
@@ -194,32 +186,6 @@ impl<S: Default> FlowTable<S> {
         }
     }
 
-    /// Where the flow of a packet is to be looked for. None for a packet without an IP header. `context` and
-    /// `tunnel_context`: see [`key::of`].
-    #[inline]
-    pub fn locate(&self, packet: &Packet<'_>, context: u64, tunnel_context: u64) -> Option<Place> {
-        let (key, from_lower) = key::of(packet, context, tunnel_context)?;
-        Some(Place { key, from_lower, hash: self.hasher.hash(&key) })
-    }
-
-    /// Reads the memory that [`FlowTable::observe_at`] will read for these places: all places in the index first, then
-    /// all flows, so that the reads overlap; one after another they would each be waited for. Changes nothing, and the
-    /// number that comes back is of no meaning.
-    pub fn warm(&self, places: &[Option<Place>]) -> u64 {
-        let mut sum = 0;
-        for place in places.iter().flatten() {
-            sum ^= self.index.warm(place.hash);
-        }
-        for place in places.iter().flatten() {
-            self.index.find(place.hash, |slot| {
-                let flow = flow_in(&self.chunks, slot);
-                sum ^= flow.last_seen_ns as u64 ^ flow.end_of_memory();
-                true
-            });
-        }
-        sum
-    }
-
     /// Finds or opens the flow of a packet and counts it. None for a packet without an IP header.
     ///
     /// `context` and `tunnel_context`: see [`key::of`]. `wire_bytes`: length on the wire. `now_ns`: the packet's time.
@@ -234,26 +200,13 @@ impl<S: Default> FlowTable<S> {
         now_ns: i64,
         ended: &mut impl FnMut(&Flow<S>, EndReason),
     ) -> Option<Observed> {
-        let place = self.locate(packet, context, tunnel_context)?;
-        Some(self.observe_at(&place, packet, wire_bytes, now_ns, ended))
-    }
-
-    /// The same for a packet whose place is known.
-    #[inline]
-    pub fn observe_at(
-        &mut self,
-        place: &Place,
-        packet: &Packet<'_>,
-        wire_bytes: u32,
-        now_ns: i64,
-        ended: &mut impl FnMut(&Flow<S>, EndReason),
-    ) -> Observed {
-        let &Place { ref key, from_lower, hash } = place;
+        let (key, from_lower) = key::of(packet, context, tunnel_context)?;
         self.newest_ns = self.newest_ns.max(now_ns);
+        let hash = self.hasher.hash(&key);
         let chunks = &self.chunks;
-        let found = self.index.find(hash, |slot| flow_in(chunks, slot).is(key));
+        let found = self.index.find(hash, |slot| flow_in(chunks, slot).is(&key));
         let Some(slot) = found else {
-            return self.begin(packet, key, from_lower, hash, wire_bytes, now_ns, ended);
+            return Some(self.begin(packet, &key, from_lower, hash, wire_bytes, now_ns, ended));
         };
         // One look at the flow's place for all there is to do with it.
         let flow = &mut self.chunks[slot as usize / CHUNK][slot as usize % CHUNK];
@@ -264,7 +217,7 @@ impl<S: Default> FlowTable<S> {
         if is_over || flow.is_restarted_by(packet, direction) {
             let reason = if is_over { EndReason::Expired } else { EndReason::Restarted };
             self.end(slot, reason, ended);
-            return self.begin(packet, key, from_lower, hash, wire_bytes, now_ns, ended);
+            return Some(self.begin(packet, &key, from_lower, hash, wire_bytes, now_ns, ended));
         }
         let has_ticked = (flow.last_seen_ns ^ now_ns) >> TICK_BITS != 0;
         let class = flow.count(packet, direction, wire_bytes, now_ns);
@@ -274,7 +227,7 @@ impl<S: Default> FlowTable<S> {
         if now_ns >= self.next_sweep_ns {
             self.sweep(now_ns, ended);
         }
-        Observed { id: FlowId(slot), direction, is_new: false }
+        Some(Observed { id: FlowId(slot), direction, is_new: false })
     }
 
     /// Begins a flow with its first packet.

@@ -22,7 +22,7 @@ use pcapng::PcapNg;
 pub const MAXIMUM_SNAPLEN: u32 = 262_144;
 
 /// One captured packet.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record<'a> {
     /// Capture time in nanoseconds since 1970-01-01 00:00:00 UTC. A pcapng simple packet has none of its own; it gets
     /// that of the record before it, or 0.

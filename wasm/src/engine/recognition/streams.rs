@@ -15,6 +15,8 @@ use crate::net::{Address, Packet, tcp_flag};
 
 /// IP protocol number of TCP.
 const TCP: u8 = 6;
+/// Fewer bytes at the start of a stream say nothing: they are shown again with more behind them.
+const LEAST_BEGINNING: usize = 4;
 
 impl Recognizer {
     #[inline(never)]
@@ -73,14 +75,15 @@ impl Recognizer {
         let mut found = None;
         let mut consumer = |owner: u32, event: Event| {
             if owner != id {
-                return take_apart(flows, dns, owner, event);
+                return take_apart(flows, detector, detected, dns, owner, event);
             }
             let data = &mut flows.get_mut(observed.id).state;
             let (Event::Data { direction, .. } | Event::Gap { direction, .. } | Event::End { direction, .. }) =
                 event;
             if direction != observed.direction {
                 // The packet is not where these bytes come from: they are shown again with one that is.
-                return take_other(data, dns, &between.reversed(), event);
+                let flow = flows.get_mut(observed.id);
+                return take_other(flow, detector, detected, dns, event);
             }
             let (bytes, at_start) = match event {
                 Event::Data { bytes, at_start, .. } => (bytes, at_start),
@@ -114,6 +117,10 @@ impl Recognizer {
                             }
                         }
                         Recognised::More => return Want::Consumed(0),
+                        // Hardly the beginning of anything.
+                        Recognised::Nothing if at_start && bytes.len() < LEAST_BEGINNING => {
+                            return Want::Consumed(0);
+                        }
                         Recognised::Nothing if data.detection.is_given_up() => data.stream = Stream::Unwanted,
                         Recognised::Nothing => return Want::Consumed(bytes.len()),
                     }
@@ -140,36 +147,74 @@ impl Recognizer {
     /// Gives up what streams have waited for too long.
     #[inline]
     pub(super) fn expire_streams(&mut self, dns: &mut DnsReader) {
-        let Self { flows, reassembler, newest_ns, .. } = self;
-        reassembler
-            .expire(*newest_ns, &mut |_, _| false, &mut |owner, event| take_apart(flows, dns, owner, event));
+        let Self { flows, reassembler, detector, detected, newest_ns, .. } = self;
+        reassembler.expire(*newest_ns, &mut |_, _| false, &mut |owner, event| {
+            take_apart(flows, detector, detected, dns, owner, event)
+        });
     }
 }
 
 /// An event of a flow that is not at hand.
 #[cold]
-fn take_apart(flows: &mut FlowTable<FlowData>, dns: &mut DnsReader, owner: u32, event: Event) -> Want {
-    let Some(flow) = flows.by_slot(owner) else { return Want::Close };
-    let (Event::Data { direction, .. } | Event::Gap { direction, .. } | Event::End { direction, .. }) = event;
-    let between = between_ends(flow, direction);
-    take_other(&mut flow.state, dns, &between, event)
+fn take_apart(
+    flows: &mut FlowTable<FlowData>,
+    detector: &mut Detector,
+    detected: &mut u64,
+    dns: &mut DnsReader,
+    owner: u32,
+    event: Event,
+) -> Want {
+    match flows.by_slot(owner) {
+        Some(flow) => take_other(flow, detector, detected, dns, event),
+        None => Want::Close,
+    }
 }
 
-/// An event that does not belong to the packet at hand: bytes are kept for one that they belong to; of those that will
-/// not be shown again, messages are read for what they say of their flow.
+/// An event that does not belong to the packet at hand: bytes are kept for one that they belong to; those that will
+/// not be shown again are read for what they say of their flow.
 #[cold]
-fn take_other(data: &mut FlowData, dns: &mut DnsReader, between: &Between, event: Event) -> Want {
-    match event {
-        Event::Data { .. } if data.stream == Stream::Unwanted => Want::Close,
-        Event::Data { .. } => Want::Consumed(0),
-        Event::Gap { direction, bytes, .. } | Event::End { direction, bytes, .. } => {
-            let in_step = &mut data.in_step[direction as usize];
-            if data.stream == Stream::Dns {
-                dns.read_apart(bytes, in_step, between);
-            }
-            *in_step = false;
-            Want::Consumed(bytes.len())
-        }
+fn take_other(
+    flow: &mut Flow<FlowData>,
+    detector: &mut Detector,
+    detected: &mut u64,
+    dns: &mut DnsReader,
+    event: Event,
+) -> Want {
+    let (direction, bytes) = match event {
+        Event::Data { .. } if flow.state.stream == Stream::Unwanted => return Want::Close,
+        Event::Data { .. } => return Want::Consumed(0),
+        Event::Gap { direction, bytes, .. } | Event::End { direction, bytes, .. } => (direction, bytes),
+    };
+    if flow.state.stream == Stream::Detecting && !bytes.is_empty() && flow.state.detection.label().is_none() {
+        let mut detection = flow.state.detection;
+        detector.recognise(&payload_apart(flow, direction, bytes), &mut detection);
+        flow.state.detection = detection;
+        *detected += u64::from(detection.label().is_some());
+    }
+    let between = between_ends(flow, direction);
+    let FlowData { stream, in_step, .. } = &mut flow.state;
+    let in_step = &mut in_step[direction as usize];
+    if *stream == Stream::Dns {
+        dns.read_apart(bytes, in_step, &between);
+    }
+    *in_step = false;
+    Want::Consumed(bytes.len())
+}
+
+/// Bytes of a stream with no packet.
+fn payload_apart<'a>(flow: &Flow<FlowData>, direction: Direction, bytes: &'a [u8]) -> Payload<'a> {
+    let ((_, source_port), (_, destination_port)) = ends(flow, direction);
+    Payload {
+        bytes,
+        length: bytes.len(),
+        carrier: Carrier::Tcp,
+        source_port,
+        destination_port,
+        ip: None,
+        direction,
+        at_start: false,
+        timestamp_ns: flow.last_seen_ns,
+        described: false,
     }
 }
 
@@ -193,21 +238,8 @@ pub(super) fn finish(
             return Want::Consumed(0);
         }
         if stream == Stream::Detecting {
-            let ((_, source_port), (_, destination_port)) = ends(flow, direction);
-            let payload = Payload {
-                bytes,
-                length: bytes.len(),
-                carrier: Carrier::Tcp,
-                source_port,
-                destination_port,
-                ip: None,
-                direction,
-                at_start: false,
-                timestamp_ns: flow.last_seen_ns,
-                described: false,
-            };
             if !bytes.is_empty() && detection.label().is_none() {
-                detector.recognise(&payload, &mut detection);
+                detector.recognise(&payload_apart(flow, direction, bytes), &mut detection);
             }
             return Want::Consumed(bytes.len());
         }

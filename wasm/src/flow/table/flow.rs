@@ -116,14 +116,6 @@ pub struct Flow<S> {
     rest: [u64; 3],
 }
 
-impl<S> Flow<S> {
-    /// A number from the end of the flow's memory, which lies on other cache lines than its beginning.
-    #[inline]
-    pub(super) fn end_of_memory(&self) -> u64 {
-        self.rest[2]
-    }
-}
-
 impl<S: Default> Flow<S> {
     /// The flow that `packet` begins, without counting it. `from_lower`: the packet's source is the lower endpoint.
     pub(super) fn begin(packet: &Packet<'_>, key: &FlowKey, from_lower: bool, now_ns: i64) -> Self {

@@ -29,12 +29,6 @@ impl Index {
         self.cells.len() * size_of::<u64>()
     }
 
-    /// Reads where `hash` is at home. The number is of no meaning.
-    #[inline]
-    pub(super) fn warm(&self, hash: u32) -> u64 {
-        self.cells.get(home(hash, self.bits)).copied().unwrap_or(0)
-    }
-
     /// The slot stored under `hash` of which `is_sought` holds.
     #[inline]
     pub(super) fn find(&self, hash: u32, mut is_sought: impl FnMut(u32) -> bool) -> Option<u32> {
