@@ -104,6 +104,10 @@ impl Facts {
         if self.text.len() < MOST_TEXT && self.entries.iter().all(|(other, _)| *other != key) {
             let start = self.text.len();
             write(&mut self.text);
+            // One string that is not UTF-8 makes a whole batch unreadable at the receiver.
+            if self.text.get(start..).is_none_or(|value| str::from_utf8(value).is_err()) {
+                self.text.truncate(start);
+            }
             if self.text.len() > start {
                 self.entries.push((key, self.text.len() as u32));
             }

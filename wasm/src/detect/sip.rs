@@ -278,10 +278,10 @@ fn say_uri(facts: &mut Facts, uri: &[u8]) {
     facts.say(host.get(..before_parameters(host).unwrap_or(host.len())).unwrap_or_default());
 }
 
-/// Appends the names and addresses of a Contact field, without parameters and header fields.
-fn write_contact(contact: &[u8], text: &mut Vec<u8>) {
+/// The names and addresses of a Contact field, without parameters and header fields.
+fn contact_parts(contact: &[u8]) -> impl Iterator<Item = &[u8]> {
     let (mut quoted, mut escaped, mut in_brackets, mut skips) = (false, false, false, false);
-    for byte in contact {
+    contact.split(move |byte| {
         match byte {
             _ if quoted => {
                 quoted = escaped || *byte != b'"';
@@ -294,10 +294,8 @@ fn write_contact(contact: &[u8], text: &mut Vec<u8>) {
             b';' | b'?' => skips = true,
             _ => {}
         }
-        if !skips {
-            text.push(*byte);
-        }
-    }
+        skips
+    })
 }
 
 fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Facts) {
@@ -349,7 +347,7 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
         }
     }
     if let Some(contact) = message.contact.filter(|contact| !holds_password(contact)) {
-        facts.entry("contact", |text| write_contact(contact, text));
+        facts.put_all("contact", contact_parts(contact));
     }
     for (key, value) in [("cseq", message.cseq), ("via", message.via), ("user_agent", message.user_agent)] {
         if let Some(value) = value {
