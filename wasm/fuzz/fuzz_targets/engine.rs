@@ -46,6 +46,7 @@ fuzz_target!(|input: &[u8]| {
     let whole = case.drive(stream, |_| usize::MAX);
     whole.outputs.check(case.options.outputs);
     check_traffic(&whole, &case);
+    check_interfaces(&whole, &case, stream);
     assert!(case.options.limit == 0 || whole.outputs.packets <= case.options.limit, "more than the limit");
     let mut state = u32::from(cuts) << 8 | 0xa5;
     let most = if cuts & 1 != 0 { 100 } else { 4000 };
@@ -203,6 +204,15 @@ fn check_traffic(answer: &Answer, case: &Case) {
     );
     let most_flows = if case.most_flows == 0 { usize::MAX } else { usize::from(case.most_flows) };
     assert!(flows("total") <= most_flows as u64 || counters.packets > most_flows as u64);
+}
+
+/// Packets of a device name it.
+fn check_interfaces(answer: &Answer, case: &Case, stream: &[u8]) {
+    let json = str::from_utf8(&answer.outputs.json).expect("JSON is UTF-8");
+    // Interfaces of pcapng have names of their own.
+    if case.live && !stream.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]) {
+        assert!(json.lines().all(|line| line.contains("\"interface_name\":\"eth0\"")), "no interface: {json}");
+    }
 }
 
 /// The totals are the same when nobody looks at the packets.
