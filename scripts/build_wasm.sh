@@ -32,11 +32,12 @@ command -v wasm-opt >/dev/null || missing "wasm-opt is missing: npm install --gl
 remap="--remap-path-prefix=$PWD=/caracal --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
 remap="$remap --remap-path-prefix=$(rustc --print sysroot)=/rust"
 flags=$(sed -n 's/^rustflags = \["-C", "\(.*\)"\]/-C \1/p' .cargo/config.toml)
-build() { # build FOLDER FLAGS
-  RUSTFLAGS="$2 $remap" wasm-pack build --mode no-install --target bundler --release --out-dir "$1"
+build() { # build FOLDER FLAGS OPTIONS...
+  RUSTFLAGS="$2 $remap" wasm-pack build --mode no-install --target bundler --release --out-dir "$1" "${@:3}"
 }
 if [ -n "$scalar" ]; then
-  build "$scalar" "${flags/+simd128/-simd128}"
+  # wasm-opt would copy 16 bytes by SIMD again.
+  build "$scalar" "${flags/+simd128/-simd128}" --no-opt
   exit
 fi
 build pkg "$flags"

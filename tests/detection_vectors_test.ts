@@ -170,7 +170,11 @@ for (const [id, text] of kept) {
     assert.ok(vector);
     assert.ok(new TextDecoder().decode(hex(vector.payload)).includes(text));
     const [packet] = packetsThrough([packetOf(vector)]);
-    assert.ok(!JSON.stringify(packet).includes(text), JSON.stringify(packet));
+    const shown = JSON.stringify(
+      packet,
+      (_key, value: unknown) => typeof value === "bigint" ? `${value}` : value,
+    );
+    assert.ok(!shown.includes(text), shown);
   });
 }
 

@@ -126,10 +126,13 @@ Deno.test("DNS over TCP: behind bytes that were never captured, messages are fou
   for (const [until, end] of waits) {
     for (const captured of [nothing, part]) {
       const segments = [...handshake, a, ...captured, ...rest, ...end];
-      const found = names(segments).join(" ").split(/ +/).filter((name) => name !== "" && name !== "n2");
+      const found = names(segments).join(" ").split(/ +/).filter((name) =>
+        // Of the second message there is at most a header.
+        !["", "n2", "QUERY"].includes(name)
+      );
       assert.deepEqual(found, ["n1", ...(until === "an answer" ? ["n1"] : []), "n3", "n4", "n5"], until);
-      const { reassembly_gaps, reassembly_missing_bytes } = seen(segments).counters;
-      assert.deepEqual([reassembly_gaps, reassembly_missing_bytes], [1, one - (captured === part ? 20 : 0)]);
+      const { reassembly_gaps, reassembly_skipped_bytes } = seen(segments).counters;
+      assert.deepEqual([reassembly_gaps, reassembly_skipped_bytes], [1, one - (captured === part ? 20 : 0)]);
     }
   }
 });

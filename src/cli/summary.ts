@@ -1,7 +1,10 @@
 import type { ProtocolTraffic, Talker, Traffic } from "../engine/traffic.ts";
 import type { Progress } from "../pipeline/progress.ts";
 import { bitRateText, grouped, percentText, secondsText } from "./number_text.ts";
+import { type SummaryCounter, summaryCounters } from "./summary_counters.ts";
 import { textTable } from "./text_table.ts";
+
+const evictionCounters = summaryCounters.filter((name) => name.endsWith("_evictions"));
 
 /** Protocols that the text shows each in a row of its own. */
 const PROTOCOL_ROWS = 20;
@@ -24,7 +27,7 @@ export interface Summary {
   readonly bits_per_second: number;
   /** Packets lost, by reason; every reason is always there. */
   readonly drops: Readonly<Record<string, number>>;
-  /** Packets that were read, and not asked for, by reason. */
+  /** Packets that were read, and not asked for or there before, by reason. */
   readonly rejected: Readonly<Record<string, number>>;
   /** Oddities that were read over, by kind. */
   readonly faults: Readonly<Record<string, number>>;
@@ -34,7 +37,7 @@ export interface Summary {
   readonly tunnels: Readonly<Record<string, number>>;
   /** The flow table, in flows; `detected` are those whose protocol was recognised. */
   readonly flows: Readonly<Record<string, number>>;
-  /** All packets read, by protocol, most bytes first. */
+  /** Packets by protocol, most bytes first; which: see {@link Traffic}. */
   readonly protocols: readonly ProtocolTraffic[];
   /** The addresses that sent and received most bytes. */
   readonly top_talkers: readonly Talker[];
@@ -45,8 +48,13 @@ export interface Summary {
 }
 
 /**
- * Makes the summary of a run of `seconds`. `lost` are drops behind the pipeline, by reason. Without drops, `packets`
- * are `kept`, all of `rejected` and the `fragments_merged`, less the `datagrams_rebuilt` of them.
+ * Makes the summary of a run of `seconds`. `lost` are drops behind the pipeline, by reason.
+ *
+ * `packets` = `kept` + all of `rejected` + `fragments_merged` - `datagrams_rebuilt` + the `no_bpf_program` of the
+ * drops. Of the kept packets, those with unwritable (unsendable) link types are only left out of the capture file (the
+ * wire); the sinks' drops and `lost` are of the kept ones, too. What `protocols` count is said at {@link Traffic}.
+ *
+ * Throws where the engine has counted, but has no counter of a name that is read here.
  */
 export function summarize(
   progress: Progress,
@@ -56,7 +64,12 @@ export function summarize(
   delivery?: Readonly<Record<string, number>>,
 ): Summary {
   const { engine, kernel } = progress;
-  const count = (name: string) => engine[name] ?? 0;
+  const nothingRead = Object.keys(engine).length === 0;
+  const count = (name: SummaryCounter): number => {
+    const value = nothingRead ? 0 : engine[name];
+    if (value === undefined) throw new Error(`the engine has no counter ${name}`);
+    return value;
+  };
   const rate = (amount: number) => seconds > 0 ? Math.round(amount / seconds) : 0;
   return {
     packets: count("packets"),
@@ -84,6 +97,7 @@ export function summarize(
       fragments: count("rejected_fragments"),
       bpf: count("rejected_by_bpf"),
       filters: count("rejected_by_filters"),
+      duplicates: count("fragment_duplicates"),
     },
     faults: {
       refused_inputs: count("refused_inputs"),
@@ -99,16 +113,11 @@ export function summarize(
       reassembly_skipped_bytes: count("reassembly_skipped_bytes"),
       reassembly_discarded_bytes: count("reassembly_discarded_bytes"),
       capture_restarts: progress.restarts,
-      evictions: sumOf(
-        ...["dns_query", "dns_domain", "fragment", "flow", "reassembly"].map((table) =>
-          count(`${table}_evictions`)
-        ),
-      ),
+      evictions: sumOf(...evictionCounters.map(count)),
     },
     reassembly: {
       fragments_merged: count("fragments_merged"),
       datagrams_rebuilt: count("datagrams_rebuilt"),
-      fragment_duplicates: count("fragment_duplicates"),
     },
     tunnels: {
       packets: count("tunnelled_packets"),
@@ -129,6 +138,7 @@ const words: Readonly<Record<string, string>> = {
   fragments: "fragments of such",
   bpf: "by --filter",
   filters: "by filters",
+  duplicates: "repeated fragments",
   sinks: "output too slow",
   kernel: "in the kernel",
   interface: "at the interface",
@@ -143,7 +153,6 @@ const words: Readonly<Record<string, string>> = {
   reassembly_discarded_bytes: "bytes of TCP streams that found no room",
   fragments_merged: "fragments",
   datagrams_rebuilt: "into datagrams",
-  fragment_duplicates: "repeated fragments",
   detected: "recognised",
 };
 

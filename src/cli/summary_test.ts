@@ -3,9 +3,11 @@ import type { ProtocolTraffic, Traffic } from "../engine/traffic.ts";
 import { noTraffic } from "../engine/traffic.ts";
 import { noProgress, type Progress } from "../pipeline/progress.ts";
 import { summarize, summaryText } from "./summary.ts";
+import { summaryCounters } from "./summary_counters.ts";
 
-const counters = {
-  packets: 1_000_100,
+const counters: Readonly<Record<string, number>> = {
+  ...Object.fromEntries(summaryCounters.map((name) => [name, 0])),
+  packets: 1_000_102,
   bytes: 500_000_000,
   kept: 999_000,
   kept_bytes: 499_000_000,
@@ -26,6 +28,8 @@ const counters = {
   reassembly_evictions: 3,
   dns_query_evictions: 4,
   dns_domain_evictions: 5,
+  detection_evictions: 6,
+  talker_evictions: 7,
   tunnelled_packets: 6,
   vxlan_decapsulated: 5,
   esp_null_decapsulated: 1,
@@ -38,7 +42,7 @@ function protocol(name: string, packets: number, bytes: number, flows: number): 
 }
 
 const traffic: Traffic = {
-  flows: { total: 50, active: 20, expired: 28, evicted: 2 },
+  flows: { total: 50, active: 20, expired: 25, restarted: 3, evicted: 2 },
   protocols: [
     protocol("TLS", 900_000, 450_000_000, 40),
     protocol("DNS", 100_000, 49_999_000, 9),
@@ -50,19 +54,30 @@ const traffic: Traffic = {
   ],
 };
 
-Deno.test("summary: what was read is what was kept, rejected, lost and merged", () => {
-  const { packets, kept, rejected, drops, reassembly } = summarize(progress, traffic, 1);
+Deno.test("summary: what was read is what was kept, rejected and merged", () => {
+  const { packets, kept, rejected, drops, reassembly } = summarize(
+    { ...progress, engine: { ...counters, packets: 1_000_107, rejected_without_bpf_program: 5 } },
+    traffic,
+    1,
+  );
   const sum = (counts: Readonly<Record<string, number>>) =>
     Object.values(counts).reduce((total, count) => total + count, 0);
   const merged = (reassembly.fragments_merged ?? 0) - (reassembly.datagrams_rebuilt ?? 0);
-  assert.equal(packets, kept + sum(rejected) + sum(drops) + merged);
+  assert.equal(packets, kept + sum(rejected) + merged + (drops.no_bpf_program ?? 0));
+});
+
+Deno.test("summary: a counter that the engine does not have is an error, never 0", () => {
+  for (const name of summaryCounters) {
+    const engine = Object.fromEntries(Object.entries(counters).filter(([one]) => one !== name));
+    assert.throws(() => summarize({ ...progress, engine }, traffic, 1), { message: new RegExp(` ${name}$`) });
+  }
 });
 
 Deno.test("summary: every counter is in its group", () => {
   const { reassembly, faults, tunnels, flows, protocols, top_talkers } = summarize(progress, traffic, 1);
-  assert.deepEqual(reassembly, { fragments_merged: 90, datagrams_rebuilt: 30, fragment_duplicates: 2 });
+  assert.deepEqual(reassembly, { fragments_merged: 90, datagrams_rebuilt: 30 });
   assert.deepEqual(tunnels, { packets: 6, vxlan_decapsulated: 5, esp_null_decapsulated: 1 });
-  assert.deepEqual(flows, { total: 50, active: 20, expired: 28, evicted: 2, detected: 40 });
+  assert.deepEqual(flows, { total: 50, active: 20, expired: 25, restarted: 3, evicted: 2, detected: 40 });
   assert.deepEqual(protocols, traffic.protocols);
   assert.deepEqual(top_talkers, traffic.top_talkers);
   const told = Object.fromEntries(Object.entries(faults).filter(([, count]) => count > 0));
@@ -72,7 +87,7 @@ Deno.test("summary: every counter is in its group", () => {
     reassembly_gaps: 7,
     reassembly_skipped_bytes: 7000,
     reassembly_discarded_bytes: 11,
-    evictions: 15,
+    evictions: 28,
   });
 });
 
@@ -89,14 +104,15 @@ Deno.test("summary: every field is there when nothing was read", () => {
 Deno.test("summary: the text", () => {
   assert.equal(
     summaryText(summarize(progress, traffic, 2)),
-    `1,000,100 packets, 500,000,000 bytes in 2.000 s (500,050 packets/s, 2.00 Gbit/s)
-999,000 kept; left out: of other protocols 600, fragments of such 10, by --filter 20, by filters 410
+    `1,000,102 packets, 500,000,000 bytes in 2.000 s (500,051 packets/s, 2.00 Gbit/s)
+999,000 kept; left out: of other protocols 600, fragments of such 10, by --filter 20, by filters 410, \
+repeated fragments 2
 0 dropped
-put together: fragments 90, into datagrams 30, repeated fragments 2
+put together: fragments 90, into datagrams 30
 in tunnels: packets 6, vxlan decapsulated 5, esp null decapsulated 1
-flows: total 50, active 20, expired 28, evicted 2, recognised 40
+flows: total 50, active 20, expired 25, restarted 3, evicted 2, recognised 40
 oddities in the input: incomplete fragments 4, overlapping fragments 1, gaps in TCP streams 7, bytes missing there 7,000, \
-bytes of TCP streams that found no room 11, table entries displaced 15
+bytes of TCP streams that found no room 11, table entries displaced 28
 
 protocol  packets        bytes  flows   share
 TLS       900,000  450,000,000     40  90.0 %

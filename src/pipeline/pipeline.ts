@@ -24,7 +24,10 @@ export class Pipeline {
     this.#sinks = sinks;
     this.#listener = listener;
     this.#plan = plan;
-    this.#thread = singleThread
+    // A thread of its own takes as long to start as a million packets, and is of use where there is something to write
+    // beside it, or where packets do not wait.
+    const onlyCounts = plan.engine.outputs.length === 0 && plan.inputs.every(({ kind }) => kind === "file");
+    this.#thread = singleThread || onlyCounts
       ? new InlineCapture(plan, (chunk) => this.#deliver(chunk), this.#listening())
       : new CaptureWorker(engineModule, plan, (chunk) => this.#deliver(chunk), this.#listening());
   }

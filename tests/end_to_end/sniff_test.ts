@@ -214,7 +214,7 @@ sniffTest("the summary tells protocols, flows and top talkers, in both forms", a
   assert.ok(protocols.some(({ protocol }) => protocol === "DNS"), json.stderr);
   assert.ok(top_talkers.length > 0 && top_talkers.length <= 10, json.stderr);
   assert.ok(Number(flows.total) > 0, json.stderr);
-  assert.deepEqual(Object.keys(reassembly), ["fragments_merged", "datagrams_rebuilt", "fragment_duplicates"]);
+  assert.deepEqual(Object.keys(reassembly), ["fragments_merged", "datagrams_rebuilt"]);
   assert.deepEqual(Object.keys(tunnels), ["packets", "vxlan_decapsulated", "esp_null_decapsulated"]);
   const { stderr } = await run(["sniff", "-r", dns, "--quiet"], { permissions: readOnly });
   const table = linesOf(stderr).map((line) => line.split(/ {2,}/));
@@ -249,9 +249,9 @@ sniffTest("on a terminal, progress is shown while reading takes long, and then t
   const line = `(head -c 1000 ${dns}; sleep 2; tail -c +1001 ${dns}) | ${deno.join(" ")}`;
   await command(["script", "--quiet", "--command", line, transcript]);
   const shown = Deno.readTextFileSync(transcript);
-  const progress = shown.indexOf("\r\x1b[K");
-  assert.match(shown.slice(progress), /^\r\x1b\[K\d+ packets, \d+ packets\/s\r\x1b\[K/);
-  const end = shown.slice(shown.lastIndexOf("\r\x1b[K") + 4);
+  const [, progress = "", ...others] = shown.split("\r\x1b[K");
+  assert.match(progress, /^\d+ packets, \d+ packets\/s$/);
+  const end = others.at(-1) ?? "";
   assert.match(end, new RegExp(`^${readCapture(dns).records.length} packets, `));
 }, missingCommand("script"));
 
@@ -313,9 +313,11 @@ sniffTest("--filter keeps what tcpdump keeps", async () => {
     const args = ["sniff", "-r", fixture(file), "--json", "--quiet", "--filter", expression];
     const { code, stderr } = await run(args, { permissions: readOnly });
     assert.equal(code, 0, stderr);
-    const kept = summaryIn(stderr).kept;
+    // Fragments are looked at one by one, before they are put together.
+    const { packets, rejected } = summaryIn(stderr);
+    const passed = packets - (rejected.bpf ?? 0);
     const expected = await tcpdumpCount(fixture(file), expression);
-    if (kept !== expected) differences.push(`${file}, ${expression}: ${kept} instead of ${expected}`);
+    if (passed !== expected) differences.push(`${file}, ${expression}: ${passed} instead of ${expected}`);
   }
   assert.deepEqual(differences, []);
 }, missingCommand("tcpdump"));
@@ -363,8 +365,10 @@ sniffTest("--domain keeps packets about these domains only", async () => {
     ] as const
   ) {
     const lines = await packets("dns", "-r", dns, "--domain", given);
+    // Segments in front of the one that completes a message belong to it.
+    assert.ok(lines.every((line) => line.dns !== undefined || line.transport === "TCP"), given);
     assert.deepEqual(
-      lines.map(({ timestamp }) => timestamp),
+      lines.filter((line) => line.dns !== undefined).map(({ timestamp }) => timestamp),
       about(pattern).map(({ timestamp }) => timestamp),
       given,
     );

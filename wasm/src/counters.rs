@@ -81,7 +81,7 @@ counters! {
     datagrams_rebuilt,
     /// IP fragments whose datagram was not completed, for want of others, of time or of room; kept as they are.
     fragments_given_up,
-    /// Datagrams with fragments that overlap.
+    /// IPv4 fragments that overlap others, and IPv6 datagrams that were given up because their fragments do.
     fragment_overlaps,
     /// IP fragments that came again; left out.
     fragment_duplicates,
@@ -98,11 +98,15 @@ counters! {
     /// Holes in TCP streams that were passed over.
     reassembly_gaps,
     /// Bytes of TCP streams that are missing there.
-    reassembly_missing_bytes,
+    reassembly_skipped_bytes,
     /// Bytes of TCP streams that were dropped for want of room.
     reassembly_discarded_bytes,
     /// TCP streams that gave way to others.
     reassembly_evictions,
+    /// Entries of detection that gave way to others: announced endpoints, hellos and requests in the making.
+    detection_evictions,
+    /// Addresses that gave way to others in the list of those with most traffic.
+    talker_evictions,
     /// Packets of received batches that are no protobuf message.
     bad_batch_packets,
 }

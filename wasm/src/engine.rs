@@ -23,7 +23,7 @@ use crate::net::{self, Packet};
 use crate::record::{Reader, Record, Step};
 use crate::wire::packet_batch;
 use crate::wire::time::Clock;
-use dns_reading::DnsReader;
+use dns_reading::{DnsReader, LLMNR_PORT, MDNS_PORT};
 use recognition::Recognizer;
 use rendering::Rendered;
 use selection::{FragmentFate, FragmentKey, PortSet};
@@ -43,9 +43,6 @@ const FRAGMENT_LIMIT: usize = 8192;
 
 /// Notices kept until they are taken.
 const NOTICE_LIMIT: usize = 64;
-
-const MDNS_PORT: u16 = 5353;
-const LLMNR_PORT: u16 = 5355;
 
 /// Which packets are kept before filters are asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -218,42 +215,40 @@ impl Engine {
 
     /// Reads the records of `block`, the next bytes of `input` with what the last call left in front.
     pub fn process(&mut self, input: u32, block: &[u8], at_end: bool) -> Progress {
-        let Some(slot) = self.inputs.get_mut(input as usize) else {
+        // The inputs are moved out while their records go through the stages, which need the engine as a whole.
+        let mut inputs = std::mem::take(&mut self.inputs);
+        let progress = self.read(&mut inputs, input, block, at_end);
+        self.inputs = inputs;
+        progress
+    }
+
+    fn read(&mut self, inputs: &mut [Input], number: u32, block: &[u8], at_end: bool) -> Progress {
+        let Some(input) = inputs.get_mut(number as usize) else {
             return Progress { consumed: block.len(), wants_more: false };
         };
-        // The reader is moved out while its records go through the stages, which need the engine as a whole.
-        let mut taken = std::mem::replace(
-            slot,
-            Input {
-                name: String::new(),
-                interface_name: String::new(),
-                index: 0,
-                live: false,
-                reader: Reader::new(),
-            },
-        );
-        let before = taken.reader.stats();
+        let before = input.reader.stats();
         let mut position = 0;
         let wants_more = loop {
             if self.limit_reached() {
                 break false;
             }
-            let step = taken.reader.next(block, &mut position, at_end);
-            while let Some(fault) = taken.reader.take_fault() {
-                self.notice(format!("{}: {fault}", taken.name));
+            let Some(input) = inputs.get_mut(number as usize) else { break false };
+            let step = input.reader.next(block, &mut position, at_end);
+            while let Some(fault) = input.reader.take_fault() {
+                self.notice(format!("{}: {fault}", input.name));
             }
             match step {
-                Step::Record(record) => self.take_record(&taken, &record),
+                Step::Record(record) => self.take_record(inputs, number, &record),
                 Step::NeedMore => break !at_end,
                 Step::End => break false,
                 Step::NotACapture(reason) => {
                     self.counters.refused_inputs += 1;
-                    self.notice(format!("{}: {reason}", taken.name));
+                    self.notice(format!("{}: {reason}", input.name));
                     break false;
                 }
             }
         };
-        let after = taken.reader.stats();
+        let after = inputs.get(number as usize).map_or(before, |input| input.reader.stats());
         self.counters.truncated_records += after.truncated_records - before.truncated_records;
         self.counters.over_snaplen_records += after.over_snaplen - before.over_snaplen;
         self.counters.bad_records += after.bad_records - before.bad_records;
@@ -261,9 +256,6 @@ impl Engine {
         self.counters.unknown_interfaces += after.unknown_interfaces - before.unknown_interfaces;
         self.counters.skipped_bytes += after.skipped_bytes - before.skipped_bytes;
         self.close_piece();
-        if let Some(slot) = self.inputs.get_mut(input as usize) {
-            *slot = taken;
-        }
         Progress { consumed: position.min(block.len()), wants_more }
     }
 
@@ -337,8 +329,10 @@ impl Engine {
 
     /// No more input will come: what was held back for more of it is given up, and written out where it can be.
     pub fn finish(&mut self) {
-        self.give_up_fragments();
-        self.recognizer.finish();
+        let inputs = std::mem::take(&mut self.inputs);
+        self.give_up_fragments(&inputs);
+        self.inputs = inputs;
+        self.recognizer.finish(&mut self.dns);
         self.close_piece();
     }
 
@@ -361,14 +355,16 @@ impl Engine {
             fragment_evictions: self.fragments.evictions(),
             fragments_merged: fragments.fragments_merged,
             datagrams_rebuilt: fragments.datagrams_rebuilt,
-            fragment_overlaps: fragments.overlaps,
-            fragment_duplicates: fragments.duplicates,
+            fragment_overlaps: fragments.overlaps + fragments.overlapping_datagrams,
+            fragment_duplicates: fragments.duplicates + fragments.late_duplicates,
             flow_evictions: self.recognizer.flows.evictions(),
             detected_flows: self.recognizer.detected,
             reassembly_gaps: reassembly.gaps,
-            reassembly_missing_bytes: reassembly.missing_bytes,
+            reassembly_skipped_bytes: reassembly.missing_bytes,
             reassembly_discarded_bytes: reassembly.discarded_bytes,
             reassembly_evictions: reassembly.evicted_streams,
+            detection_evictions: self.recognizer.detection_evictions(),
+            talker_evictions: self.recognizer.talker_evictions(),
             ..self.counters
         }
     }
@@ -458,6 +454,15 @@ impl Engine {
 
     #[inline]
     fn passes_filters(&mut self, packet: &Packet) -> bool {
+        if let Some(passes) = self.filters.decides_all() {
+            self.scratch.matched.clear();
+            return passes;
+        }
+        self.match_filters(packet)
+    }
+
+    #[inline(never)]
+    fn match_filters(&mut self, packet: &Packet) -> bool {
         let Self { filters, scratch, dns, .. } = self;
         let addresses = |ip: &net::IpHeader| (bits_of(&ip.source), bits_of(&ip.destination));
         let subject = Subject {

@@ -78,7 +78,7 @@ fn examine_stream(payload: &Payload) -> Verdict {
         return if on_port && payload.at_start { Verdict::More } else { Verdict::No };
     };
     if let Some(message) = payload.bytes.get(2..).and_then(|rest| rest.get(..length)) {
-        if length >= HEADER_LENGTH && stream::looks_like_dns(message) {
+        if length >= HEADER_LENGTH && stream::looks_like_dns(message, length) {
             return match on_port {
                 true => Verdict::Is(Confidence::VERY_HIGH, Method::Port),
                 false => Verdict::Is(Confidence::HIGH, Method::Payload),
@@ -101,7 +101,7 @@ fn may_begin(bytes: &[u8], length: usize) -> bool {
 /// A whole message, or as much of one as was captured.
 fn looks_like_dns(payload: &Payload) -> bool {
     match payload.is_whole() {
-        true => stream::looks_like_dns(payload.bytes),
+        true => stream::looks_like_dns(payload.bytes, payload.length),
         false => begins_like_dns(payload.bytes),
     }
 }

@@ -99,11 +99,14 @@ impl Facts {
         self.entry(key, |text| put_hex(text, bytes));
     }
 
-    /// Adds a detail that `write` appends: UTF-8, short.
+    /// Adds a detail that `write` appends: UTF-8, short. The first one of a key stays; one without text is none.
     pub fn entry(&mut self, key: &'static str, write: impl FnOnce(&mut Vec<u8>)) {
-        if self.text.len() < MOST_TEXT {
+        if self.text.len() < MOST_TEXT && self.entries.iter().all(|(other, _)| *other != key) {
+            let start = self.text.len();
             write(&mut self.text);
-            self.entries.push((key, self.text.len() as u32));
+            if self.text.len() > start {
+                self.entries.push((key, self.text.len() as u32));
+            }
         }
     }
 }

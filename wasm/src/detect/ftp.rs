@@ -67,6 +67,11 @@ impl Default for ExpectedData {
 }
 
 impl ExpectedData {
+    /// Endpoints displaced for want of room.
+    pub fn evictions(&self) -> u64 {
+        self.endpoints.evictions()
+    }
+
     /// Expects a connection to an endpoint.
     fn add(&mut self, address: Address, port: u16, now: i64) {
         while self.endpoints.pop_oldest_if(|_, end| *end <= now).is_some() {}

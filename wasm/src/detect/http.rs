@@ -58,7 +58,7 @@ const METHODS: &[&[u8]] = &[
     b"VERSION-CONTROL",
 ];
 
-/// Parameters of a target's query that are not shown: their names contain one of these.
+/// Parameters of a target that are not shown: their names contain one of these.
 const SECRET_NAMES: &[&[u8]] =
     &[b"pass", b"pwd", b"secret", b"token", b"auth", b"key", b"sess", b"sig", b"code", b"sid", b"credential"];
 
@@ -309,47 +309,88 @@ pub fn put_start(start: &StartLine, facts: &mut Facts) {
     }
 }
 
-/// Puts the fields named, by the keys beside them.
+/// Puts the fields named, by the keys beside them; those that hold an authority or a URI as [`mask_target`] shows it.
 pub fn put_fields(head: &Head, wanted: &[(&[u8], &'static str)], facts: &mut Facts) {
     for (name, key) in wanted {
-        if let Some(value) = head.field(name) {
-            facts.put(key, value);
+        let Some(value) = head.field(name) else { continue };
+        match *key {
+            "host" | "origin" | "location" => facts.put(key, mask_target(value, &mut [0; 256])),
+            _ => facts.put(key, value),
         }
     }
 }
 
-/// The target without the user information of a URI, and without the values of parameters that look like secrets.
+/// A request target, or an authority as in Host, without user information (RFC 3986 section 3.2.1) and without the
+/// values of parameters that look like secrets, be they in the path, the query or the fragment. Cut at 256 bytes.
 pub fn mask_target<'a>(target: &[u8], buffer: &'a mut [u8; 256]) -> &'a [u8] {
-    let mut length = 0;
-    let mut push = |bytes: &[u8]| {
-        for (place, byte) in buffer.iter_mut().skip(length).zip(bytes) {
-            *place = *byte;
-            length += 1;
-        }
+    let mut shown = Shown { buffer, length: 0 };
+    let authority = match memchr::memmem::find(target, b"://") {
+        Some(at) => at + 3,
+        None if target.starts_with(b"//") => 2,
+        None if target.starts_with(b"/") => target.len(),
+        // Of CONNECT, or of Host.
+        None => 0,
     };
-    let query = memchr::memchr(b'?', target).map_or(target.len(), |mark| mark + 1);
-    let (path, query) = target.split_at(query);
-    let authority = memchr::memmem::find(path, b"://").map_or(path.len(), |at| at + 3);
-    let (scheme, rest) = path.split_at(authority);
+    let (scheme, rest) = target.split_at(authority);
+    shown.push_parameters(scheme);
+    // A delimiter before the last `@` is taken to be a character of the password.
     let host = memchr::memchr(b'/', rest).unwrap_or(rest.len());
-    push(scheme);
-    match memchr::memrchr(b'@', rest.get(..host).unwrap_or_default()) {
-        Some(at) => {
-            push(b"***");
-            push(rest.get(at..).unwrap_or_default());
-        }
-        None => push(rest),
+    let at = memchr::memrchr(b'@', rest.get(..host).unwrap_or_default());
+    if at.is_some() {
+        shown.push(b"***");
     }
-    for (number, parameter) in query.split(|byte| *byte == b'&').enumerate() {
-        if number > 0 {
-            push(b"&");
-        }
-        let equals = memchr::memchr(b'=', parameter).map_or(parameter.len(), |at| at + 1);
-        let (name, value) = parameter.split_at(equals);
-        push(name);
-        push(if !value.is_empty() && is_secret(name) { b"***" } else { value });
-    }
+    shown.push_parameters(rest.get(at.unwrap_or(0)..).unwrap_or_default());
+    let Shown { buffer, length } = shown;
     buffer.get(..length).unwrap_or_default()
+}
+
+/// A target as far as it is written.
+struct Shown<'a> {
+    buffer: &'a mut [u8; 256],
+    length: usize,
+}
+
+impl Shown<'_> {
+    fn push(&mut self, bytes: &[u8]) {
+        for (place, byte) in self.buffer.iter_mut().skip(self.length).zip(bytes) {
+            *place = *byte;
+            self.length += 1;
+        }
+    }
+
+    /// Pushes a path and what follows it, piece by piece.
+    fn push_parameters(&mut self, mut rest: &[u8]) {
+        while !rest.is_empty() {
+            let end = rest.iter().position(|byte| b"?#;&".contains(byte)).unwrap_or(rest.len());
+            let (piece, after) = rest.split_at(end);
+            let equals = memchr::memchr(b'=', piece).map_or(piece.len(), |at| at + 1);
+            let (name, value) = piece.split_at(equals);
+            let own_name = name.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+            self.push_without_user(name);
+            match !value.is_empty() && is_secret(own_name) {
+                true => self.push(b"***"),
+                false => self.push_without_user(value),
+            }
+            let (delimiter, next) = after.split_at(after.len().min(1));
+            self.push(delimiter);
+            rest = next;
+        }
+    }
+
+    /// Pushes a text that may have a URI in it.
+    fn push_without_user(&mut self, mut rest: &[u8]) {
+        while let Some(at) = memchr::memmem::find(rest, b"://") {
+            let (scheme, behind) = rest.split_at(at + 3);
+            self.push(scheme);
+            let host = memchr::memchr(b'/', behind).unwrap_or(behind.len());
+            let at = memchr::memrchr(b'@', behind.get(..host).unwrap_or_default());
+            if at.is_some() {
+                self.push(b"***");
+            }
+            rest = behind.get(at.unwrap_or(0)..).unwrap_or_default();
+        }
+        self.push(rest);
+    }
 }
 
 fn is_secret(name: &[u8]) -> bool {

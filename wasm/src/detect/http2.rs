@@ -242,7 +242,10 @@ fn put_field(name: Name, value: &[u8], facts: &mut Facts) {
         return;
     }
     let mut buffer = [0; 256];
-    let value = if name == Name::Path { mask_target(value, &mut buffer) } else { value };
+    let value = match name {
+        Name::Path | Name::Authority => mask_target(value, &mut buffer),
+        _ => value,
+    };
     // The first request or response of a packet gives the details.
     if !facts.entries().any(|(other, _)| other == key) {
         facts.put(key, value);

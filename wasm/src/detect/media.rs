@@ -102,27 +102,44 @@ impl MediaIndex {
         self.endpoints.evictions().saturating_add(self.calls.evictions())
     }
 
-    /// What was announced for the destination of a packet, else for its source; it lives on for having been asked for.
+    /// What was announced for the destination of a packet, else for its source; endpoint and call live on for having been
+    /// asked for.
     pub fn find(&mut self, payload: &Payload) -> Option<MediaKind> {
-        self.find_call(payload).map(|(kind, _)| kind)
+        let [first, second] = self.ends(payload)?;
+        let now_ns = payload.timestamp_ns;
+        let (kind, call) = self.look_up(first, now_ns).or_else(|| self.look_up(second, now_ns))?;
+        if let Some(call) = call {
+            self.calls.touch(&call);
+        }
+        Some(kind)
     }
 
-    /// As [`find`](Self::find), with the Call-ID if there is one.
-    pub fn find_call(&mut self, payload: &Payload) -> Option<(MediaKind, Option<&[u8]>)> {
+    /// What [`find`](Self::find) would find, with the Call-ID if there is one. Changes nothing: it is asked for packets
+    /// that somebody looks at, and what is recognised later must not depend on that.
+    pub fn find_call(&self, payload: &Payload) -> Option<(MediaKind, Option<&[u8]>)> {
+        let found = self.ends(payload)?.into_iter().find_map(|endpoint| {
+            self.endpoints.get(&endpoint).filter(|found| !self.is_over(found, payload.timestamp_ns))
+        })?;
+        let call = found.call.and_then(|call| self.calls.get(&call));
+        Some((found.kind, call.map(|call| call.id.as_slice())))
+    }
+
+    /// Destination and source of a packet, if anything was announced.
+    fn ends(&self, payload: &Payload) -> Option<[Endpoint; 2]> {
         let ip = payload.ip.filter(|_| payload.carrier == Carrier::Udp && !self.endpoints.is_empty())?;
-        let ends = [(&ip.destination, payload.destination_port), (&ip.source, payload.source_port)];
-        let (kind, call) = ends
-            .into_iter()
-            .find_map(|(address, port)| self.look_up(Endpoint::new(address, port), payload.timestamp_ns))?;
-        let id = call.and_then(|call| self.calls.touch(&call)).map(|call| call.id.as_slice());
-        Some((kind, id))
+        Some([
+            Endpoint::new(&ip.destination, payload.destination_port),
+            Endpoint::new(&ip.source, payload.source_port),
+        ])
+    }
+
+    fn is_over(&self, found: &Announcement, now_ns: i64) -> bool {
+        now_ns.saturating_sub(found.used_ns) > LIFE_NS
+            || found.call.is_some_and(|call| self.calls.get(&call).is_none_or(|call| now_ns > call.ends_ns))
     }
 
     fn look_up(&mut self, endpoint: Endpoint, now_ns: i64) -> Option<(MediaKind, Option<u64>)> {
-        let found = self.endpoints.get(&endpoint)?;
-        let is_over = now_ns.saturating_sub(found.used_ns) > LIFE_NS
-            || found.call.is_some_and(|call| self.calls.get(&call).is_none_or(|call| now_ns > call.ends_ns));
-        if is_over {
+        if self.is_over(self.endpoints.get(&endpoint)?, now_ns) {
             self.endpoints.remove(&endpoint);
             return None;
         }
@@ -214,8 +231,21 @@ impl MediaIndex {
     }
 }
 
+/// Keeps the endpoint of a running stream alive: at one sequence number in 64, which is every second or so of voice.
+#[inline]
+pub(super) fn keep_endpoint(index: &mut MediaIndex, payload: &Payload, sequence_low: u8) {
+    if sequence_low & 63 == 0 {
+        keep_endpoint_now(index, payload);
+    }
+}
+
+#[cold]
+fn keep_endpoint_now(index: &mut MediaIndex, payload: &Payload) {
+    index.find(payload);
+}
+
 /// Says in the facts of a media packet which call it belongs to.
-pub(super) fn put_call(index: &mut MediaIndex, payload: &Payload, facts: &mut Facts) {
+pub(super) fn put_call(index: &MediaIndex, payload: &Payload, facts: &mut Facts) {
     let Some((_, call_id)) = index.find_call(payload) else { return };
     facts.put_flag("sip_correlated", call_id.is_some());
     if let Some(call_id) = call_id {

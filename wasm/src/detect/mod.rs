@@ -102,6 +102,11 @@ const MOST_PACKETS: u8 = 8;
 /// Payload bytes per direction that are examined before a flow is given up.
 const MOST_BYTES: u16 = 16 << 10;
 
+/// Segments that add less than this to a beginning that a signature asks more of do not count as packets, bytes ...
+const LEAST_SEGMENT: u16 = 16;
+/// ... up to so many of them.
+const MOST_WAITS: u16 = 512;
+
 /// What signatures share over all flows. Every table in it is bounded.
 #[derive(Default)]
 pub struct Shared {
@@ -184,8 +189,8 @@ impl Detector {
     }
 
     /// What the signatures share.
-    pub fn shared(&mut self) -> &mut Shared {
-        &mut self.shared
+    pub fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// Judges a payload that is not empty, in its flow.
@@ -193,7 +198,9 @@ impl Detector {
     pub fn recognise(&mut self, payload: &Payload, state: &mut FlowState) -> Recognised {
         match state.label() {
             Some(label) => self.recognise_labelled(payload, state, label),
-            None if state.is_given_up() && !self.reopens(payload, state) => Recognised::Nothing,
+            None if state.is_direction_given_up(payload.direction) && !self.reopens(payload, state) => {
+                Recognised::Nothing
+            }
             None => self.recognise_new(payload, state),
         }
     }
@@ -243,8 +250,8 @@ impl Detector {
             state.set_label(label, confidence, method);
             return Recognised::Protocol(label);
         }
-        state.count_attempt(payload);
-        match judged.more && !state.is_given_up() {
+        state.count_attempt(payload, judged.more);
+        match judged.more && !state.is_direction_given_up(payload.direction) {
             true => Recognised::More,
             false => Recognised::Nothing,
         }

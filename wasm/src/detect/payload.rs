@@ -25,6 +25,8 @@ pub struct Payload<'a> {
     pub at_start: bool,
     /// Capture time, nanoseconds since 1970.
     pub timestamp_ns: i64,
+    /// Whether somebody wants to know what it says: what only serves to describe it can be left undone otherwise.
+    pub described: bool,
 }
 
 impl<'a> Payload<'a> {

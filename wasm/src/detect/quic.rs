@@ -234,7 +234,9 @@ fn examine(payload: &Payload, state: &mut FlowState, shared: &mut Shared) -> Ver
 fn continues(payload: &Payload, state: &mut FlowState, shared: &mut Shared) -> bool {
     match payload.bytes.first() {
         Some(0x80..) => {
-            look_at_long(payload, state, shared);
+            if payload.described {
+                look_at_long(payload, state, shared);
+            }
             true
         }
         Some(0x40..) => true,
@@ -331,6 +333,11 @@ impl Default for Hellos {
 }
 
 impl Hellos {
+    /// Unfinished ClientHellos displaced for want of room.
+    pub fn evictions(&self) -> u64 {
+        self.pending.evictions()
+    }
+
     /// Opens an Initial packet and takes its part of the ClientHello. `None` if it cannot be opened; else whether the
     /// hello is complete now.
     fn open(&mut self, ends: &Ends, secrets: Secrets, long: &Long, packet: &[u8], now: i64) -> Option<bool> {

@@ -32,7 +32,9 @@ pub static RTCP: Signature = Signature {
             _ => Verdict::No,
         }
     },
-    continues: |payload, _, _| {
+    continues: |payload, _, shared| {
+        // A report every few seconds keeps its endpoint alive.
+        shared.media.find(payload);
         payload.array(0).is_some_and(|[first, kind]| first >> 6 == 2 && (192..=223).contains(&kind))
     },
     describe,
@@ -93,7 +95,7 @@ fn describe(payload: &Payload, _: &mut FlowState, shared: &mut Shared, facts: &m
         say_hex(facts, source);
         facts.put_number("ssrc", source.into());
     }
-    put_call(&mut shared.media, payload, facts);
+    put_call(&shared.media, payload, facts);
 }
 
 /// Name and abbreviation of a packet type (IANA).

@@ -4,7 +4,7 @@
 //! are told by what the flow has shown so far: sources by direction, and payload types. Another source with a known
 //! payload type is RTP at once, one with a new payload type after two packets in sequence.
 
-use super::media::{MediaKind, put_call};
+use super::media::{MediaKind, keep_endpoint, put_call};
 use super::signature::FirstBytes;
 use super::state::seen;
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
@@ -175,16 +175,17 @@ fn examine_stream(payload: &Payload, state: &mut FlowState) -> Verdict {
     if next.is_some() { Verdict::More } else { Verdict::No }
 }
 
-/// Known sources pass by three comparisons.
+/// Known sources pass by four comparisons.
 #[inline]
-fn continues(payload: &Payload, state: &mut FlowState, _: &mut Shared) -> bool {
+fn continues(payload: &Payload, state: &mut FlowState, shared: &mut Shared) -> bool {
     if payload.carrier == Carrier::Tcp {
         return true;
     }
-    let Some([first, second]) = payload.array(0) else { return false };
+    let Some([first, second, _, sequence_low]) = payload.array(0) else { return false };
     if first >> 6 != 2 || is_rtcp(second) {
         return false;
     }
+    keep_endpoint(&mut shared.media, payload, sequence_low);
     let known = state.notes().and_then(|notes| notes.get(note::SOURCES + side(payload)));
     if known.is_some_and(|known| payload.u32(8) == Some(*known)) {
         return true;
@@ -229,7 +230,7 @@ fn describe(payload: &Payload, _: &mut FlowState, shared: &mut Shared, facts: &m
     facts.put_number("sequence_number", header.sequence.into());
     facts.put_number("timestamp", header.timestamp.into());
     facts.put_number("ssrc", header.source.into());
-    put_call(&mut shared.media, payload, facts);
+    put_call(&shared.media, payload, facts);
 }
 
 /// Says a number as eight hexadecimal digits.

@@ -1,5 +1,6 @@
 //! RTSP 1.0 and 2.0 (RFC 2326, RFC 7826).
 
+use super::http::mask_target;
 use super::media::{MediaKind, parse_address};
 use super::signature::FirstBytes;
 use super::text_message::{self, HeaderFields, MOST_START_LINE, StartLine, number, split_at};
@@ -92,12 +93,12 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
             facts.say(b" ");
             facts.put("type", b"request");
             facts.put("method", method);
-            // The authority of a URI may hold a password, its query a token.
-            let target = split_at(target, b'?').map_or(target, |(path, _)| path);
-            if memchr::memchr(b'@', target).is_none() {
-                facts.say(target);
-                facts.put("uri", target);
-            }
+            // The authority of a URI may hold a password, its parameters a token.
+            let mut buffer = [0; 256];
+            let target = mask_target(target, &mut buffer);
+            let target = target.split(|byte| b"?;#".contains(byte)).next().unwrap_or_default();
+            facts.say(target);
+            facts.put("uri", target);
         }
         Some(StartLine::Status { code, reason }) => {
             facts.say(b"Reply: ");
@@ -169,6 +170,11 @@ mod tests {
         let (_, details, info) =
             judge(&mut detector, &mut flow, &rtsp(b"SETUP rtsp://u:secret@h/a RTSP/1.0\r\nCSeq: 3\r\n\r\n"));
         assert!(!format!("{details:?}{info}").contains("secret"));
+        assert_eq!(info, "SETUP rtsp://***@h/a");
+        let setup = rtsp(b"SETUP rtsp://h/a;token=secret?x=secret#secret RTSP/1.0\r\nCSeq: 3\r\n\r\n");
+        let (_, details, info) = judge(&mut detector, &mut flow, &setup);
+        assert!(!format!("{details:?}{info}").contains("secret"));
+        assert_eq!(info, "SETUP rtsp://h/a");
         let (name, details, info) = judge(&mut detector, &mut flow, &rtsp(b"$\x01\x00\x20\x80\xc8"));
         assert_eq!((name, info.as_str()), (Some("RTSP"), "Interleaved channel 1"));
         assert_eq!(details[1..], [("channel", "1".into()), ("length", "32".into())]);

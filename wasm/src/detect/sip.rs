@@ -1,5 +1,6 @@
 //! SIP (RFC 3261).
 
+use super::http::mask_target;
 use super::media::{MediaIndex, find_sdp};
 use super::signature::FirstBytes;
 use super::state::seen;
@@ -227,11 +228,14 @@ fn name_address(value: &[u8]) -> (&[u8], &[u8]) {
 fn user(uri: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = split_at(uri.trim_ascii(), b':')?;
     if scheme.eq_ignore_ascii_case(b"tel") {
-        return Some(split_at(rest, b';').map_or(rest, |(number, _)| number));
+        return rest.split(|byte| b";?".contains(byte)).next();
     }
-    let is_sip = scheme.eq_ignore_ascii_case(b"sip") || scheme.eq_ignore_ascii_case(b"sips");
-    let (user_info, _) = split_at(rest, b'@').filter(|_| is_sip)?;
-    Some(split_at(user_info, b':').map_or(user_info, |(user, _)| user))
+    let (user_info, _) = split_at(rest, b'@').filter(|_| is_sip_scheme(scheme))?;
+    user_info.split(|byte| b":;?".contains(byte)).next()
+}
+
+fn is_sip_scheme(scheme: &[u8]) -> bool {
+    scheme.eq_ignore_ascii_case(b"sip") || scheme.eq_ignore_ascii_case(b"sips")
 }
 
 fn tag(parameters: &[u8]) -> Option<&[u8]> {
@@ -251,16 +255,48 @@ fn holds_password(text: &[u8]) -> bool {
     })
 }
 
-/// Says a URI without its password.
+/// Says a URI without its password, its parameters and its header fields, which may be credentials.
 fn say_uri(facts: &mut Facts, uri: &[u8]) {
-    let parts = split_at(uri, b':').zip(split_at(uri, b'@')).filter(|_| holds_password(uri));
-    match parts {
-        Some(((scheme, _), (_, host))) => {
-            for part in [scheme, b":", user(uri).unwrap_or_default(), b"@", host] {
-                facts.say(part);
-            }
+    let before_parameters = |text: &'_ [u8]| text.iter().position(|byte| b";?#".contains(byte));
+    let Some((scheme, rest)) = split_at(uri, b':') else { return };
+    if !is_sip_scheme(scheme) {
+        let mut buffer = [0; 256];
+        let shown = mask_target(uri, &mut buffer);
+        return facts.say(shown.get(..before_parameters(shown).unwrap_or(shown.len())).unwrap_or_default());
+    }
+    facts.say(scheme);
+    facts.say(b":");
+    let host = match split_at(rest, b'@') {
+        Some((_, host)) => {
+            facts.say(user(uri).unwrap_or_default());
+            facts.say(b"@");
+            // Where a second one is, nobody knows where the password ends.
+            if host.contains(&b'@') { b"***" } else { host }
         }
-        None => facts.say(uri),
+        None => rest,
+    };
+    facts.say(host.get(..before_parameters(host).unwrap_or(host.len())).unwrap_or_default());
+}
+
+/// Appends the names and addresses of a Contact field, without parameters and header fields.
+fn write_contact(contact: &[u8], text: &mut Vec<u8>) {
+    let (mut quoted, mut escaped, mut in_brackets, mut skips) = (false, false, false, false);
+    for byte in contact {
+        match byte {
+            _ if quoted => {
+                quoted = escaped || *byte != b'"';
+                escaped = *byte == b'\\' && !escaped;
+            }
+            b'"' => quoted = true,
+            b'<' => in_brackets = true,
+            b'>' => (in_brackets, skips) = (false, false),
+            b',' if !in_brackets => skips = false,
+            b';' | b'?' => skips = true,
+            _ => {}
+        }
+        if !skips {
+            text.push(*byte);
+        }
     }
 }
 
@@ -312,13 +348,10 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
             }
         }
     }
-    let contact = message.contact.filter(|contact| !holds_password(contact));
-    for (key, value) in [
-        ("cseq", message.cseq),
-        ("via", message.via),
-        ("contact", contact),
-        ("user_agent", message.user_agent),
-    ] {
+    if let Some(contact) = message.contact.filter(|contact| !holds_password(contact)) {
+        facts.entry("contact", |text| write_contact(contact, text));
+    }
+    for (key, value) in [("cseq", message.cseq), ("via", message.via), ("user_agent", message.user_agent)] {
         if let Some(value) = value {
             facts.put(key, value);
         }

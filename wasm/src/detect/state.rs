@@ -1,6 +1,6 @@
 //! What detection remembers of a flow.
 
-use super::{Confidence, Label, MOST_BYTES, MOST_PACKETS, Method, Payload};
+use super::{Confidence, LEAST_SEGMENT, Label, MOST_BYTES, MOST_PACKETS, MOST_WAITS, Method, Payload};
 use crate::flow::key::Direction;
 
 /// No signature.
@@ -35,6 +35,10 @@ pub struct FlowState {
     /// Generation of the media index in which the flow's endpoints were looked up.
     pub(super) media_generation: u32,
     attempts: [u8; 2],
+    /// Looks at the same beginning of a stream, with more behind it each time.
+    waits: [u16; 2],
+    /// Bytes of that beginning at the last look.
+    shown: [u16; 2],
     attempted_bytes: [u16; 2],
     /// The signature being asked.
     current: Label,
@@ -52,6 +56,8 @@ impl Default for FlowState {
             seen: 0,
             media_generation: 0,
             attempts: [0; 2],
+            waits: [0; 2],
+            shown: [0; 2],
             attempted_bytes: [0; 2],
             current: NONE,
             owner: NONE,
@@ -96,20 +102,28 @@ impl FlowState {
         &mut self.notes
     }
 
-    /// Whether no label was found within the first packets.
+    /// Whether no label was found within the first packets of either direction.
     #[inline]
     pub fn is_given_up(&self) -> bool {
-        let spent = |side: usize| {
-            self.attempts.get(side).is_some_and(|count| *count >= MOST_PACKETS)
-                || self.attempted_bytes.get(side).is_some_and(|bytes| *bytes >= MOST_BYTES)
-        };
-        spent(0) || spent(1)
+        self.is_spent(0) && self.is_spent(1)
+    }
+
+    /// Whether no more packets of this direction are examined.
+    #[inline]
+    pub(super) fn is_direction_given_up(&self, direction: Direction) -> bool {
+        self.is_spent(direction as usize)
+    }
+
+    #[inline]
+    fn is_spent(&self, side: usize) -> bool {
+        self.attempts.get(side).is_some_and(|count| *count >= MOST_PACKETS)
+            || self.attempted_bytes.get(side).is_some_and(|bytes| *bytes >= MOST_BYTES)
     }
 
     /// Whether [`Verdict::More`](super::Verdict::More) would be answered: the flow has no label yet, all of the payload
     /// was captured, and this is not the last look at its direction. Else a signature decides by what it has.
     pub fn may_ask_more(&self, payload: &Payload) -> bool {
-        let side = usize::from(payload.direction == Direction::Reverse);
+        let side = payload.direction as usize;
         self.label == NONE
             && payload.is_whole()
             && payload.bytes.len() < usize::from(MOST_BYTES)
@@ -119,6 +133,8 @@ impl FlowState {
     /// Looks at the flow anew, as if it began here.
     pub fn reopen(&mut self) {
         self.attempts = [0; 2];
+        self.waits = [0; 2];
+        self.shown = [0; 2];
         self.attempted_bytes = [0; 2];
     }
 
@@ -135,18 +151,26 @@ impl FlowState {
         self.current = signature;
     }
 
-    pub(super) fn count_attempt(&mut self, payload: &Payload) {
-        let side = usize::from(payload.direction == Direction::Reverse);
-        if let Some(count) = self.attempts.get_mut(side) {
-            *count = count.saturating_add(1);
-        }
-        if let Some(bytes) = self.attempted_bytes.get_mut(side) {
-            let length = payload.bytes.len().min(usize::from(MOST_BYTES)) as u16;
-            // A TCP direction is shown from its beginning each time: its bytes count once.
-            *bytes = match payload.carrier {
-                super::Carrier::Tcp => length.max(*bytes),
-                _ => bytes.saturating_add(length),
-            };
+    /// Counts a look that found nothing; `waits`: at the beginning of a stream, of which more is to come.
+    pub(super) fn count_attempt(&mut self, payload: &Payload, waits: bool) {
+        let side = payload.direction as usize;
+        let (Some(attempts), Some(waited), Some(shown), Some(bytes)) = (
+            self.attempts.get_mut(side),
+            self.waits.get_mut(side),
+            self.shown.get_mut(side),
+            self.attempted_bytes.get_mut(side),
+        ) else {
+            return;
+        };
+        // What is waited with is shown again, with more behind it.
+        let length = payload.bytes.len().min(usize::from(MOST_BYTES)) as u16;
+        let added = length.saturating_sub(*shown);
+        *shown = if waits { length } else { 0 };
+        *bytes = bytes.saturating_add(added);
+        if waits && added < LEAST_SEGMENT && *waited < MOST_WAITS {
+            *waited += 1;
+        } else {
+            *attempts = attempts.saturating_add(1);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! T.38 fax over UDPTL (ITU-T T.38 section 9.1), where a session description announced it.
 
-use super::media::{MediaKind, put_call};
+use super::media::{MediaKind, keep_endpoint, put_call};
 use super::signature::FirstBytes;
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
 
@@ -17,10 +17,13 @@ pub static T38: Signature = Signature {
             false => Verdict::No,
         }
     },
-    continues: |payload, _, _| match payload.u8(0) {
-        // RTP, if the call has gone back to it; or a sequence number above 32767.
-        Some(0x80..=0xbf) => fills(payload),
-        _ => true,
+    continues: |payload, _, shared| {
+        keep_endpoint(&mut shared.media, payload, payload.u8(1).unwrap_or(0));
+        match payload.u8(0) {
+            // RTP, if the call has gone back to it; or a sequence number above 32767.
+            Some(0x80..=0xbf) => fills(payload),
+            _ => true,
+        }
     },
     describe,
     yields: true,
@@ -75,7 +78,7 @@ fn describe(payload: &Payload, _: &mut FlowState, shared: &mut Shared, facts: &m
     facts.say_number(sequence.into());
     facts.put("type", kind);
     facts.put_number("sequence_number", sequence.into());
-    put_call(&mut shared.media, payload, facts);
+    put_call(&shared.media, payload, facts);
 }
 
 #[cfg(test)]

@@ -9,12 +9,19 @@ use crate::net::{Address, IpHeader};
 pub(super) struct Flow {
     pub(super) state: FlowState,
     pub(super) clock: i64,
+    /// Nobody looks at the packets: names alone.
+    pub(super) is_quiet: bool,
     streams: [Vec<u8>; 2],
 }
 
 impl Default for Flow {
     fn default() -> Self {
-        Self { state: FlowState::default(), clock: 1_700_000_000_000_000_000, streams: Default::default() }
+        Self {
+            state: FlowState::default(),
+            clock: 1_700_000_000_000_000_000,
+            is_quiet: false,
+            streams: Default::default(),
+        }
     }
 }
 
@@ -74,6 +81,7 @@ pub(super) fn judge(
         direction: if sent.reverse { Direction::Reverse } else { Direction::Forward },
         at_start: bytes.len() == flow.streams[side].len(),
         timestamp_ns: flow.clock,
+        described: !flow.is_quiet,
     };
     let recognised = detector.recognise(&payload, &mut flow.state);
     if recognised != Recognised::More {
@@ -81,7 +89,9 @@ pub(super) fn judge(
     }
     let Recognised::Protocol(label) = recognised else { return (None, Vec::new(), String::new()) };
     let mut facts = Facts::default();
-    detector.describe(label, &payload, &mut flow.state, &mut facts);
+    if !flow.is_quiet {
+        detector.describe(label, &payload, &mut flow.state, &mut facts);
+    }
     let details =
         facts.entries().map(|(key, value)| (key, String::from_utf8(value.to_vec()).unwrap())).collect();
     (Some(SIGNATURES[usize::from(label)].name), details, String::from_utf8(facts.info().to_vec()).unwrap())

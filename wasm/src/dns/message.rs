@@ -167,6 +167,10 @@ pub struct Message {
     /// Text of all names and data, always whole UTF-8 characters within a span.
     text: Vec<u8>,
     text_limit: usize,
+    /// Hash of the first question's name, and its type.
+    asked: Option<(u64, u16)>,
+    /// Nothing is kept but the header and what is asked.
+    brief: bool,
     /// Text of the questions and answers kept, a name counted as often as it is used.
     text_used: usize,
     /// Where the names most pointed to start, and their text: the first question's, and the last answer's
@@ -182,6 +186,17 @@ impl Message {
 
     /// Decodes `payload`. `mdns`: the top bit of a class is a flag, not part of it (RFC 6762 18.12, 18.13).
     pub fn parse(&mut self, payload: &[u8], mdns: bool) -> Outcome {
+        self.brief = false;
+        self.read(payload, mdns)
+    }
+
+    /// The same outcome, and no more than the header and [`Message::asked`]: for those who only count and correlate.
+    pub fn parse_brief(&mut self, payload: &[u8], mdns: bool) -> Outcome {
+        self.brief = true;
+        self.read(payload, mdns)
+    }
+
+    fn read(&mut self, payload: &[u8], mdns: bool) -> Outcome {
         self.clear();
         let Some(header) = Header::read(payload) else { return Outcome::NotDns };
         self.header = header;
@@ -208,6 +223,11 @@ impl Message {
     /// The first question.
     pub fn question(&self) -> Option<&Question> {
         self.questions.first()
+    }
+
+    /// What the first question asks for: a hash of its name in lower case, and its type.
+    pub fn asked(&self) -> Option<(u64, u16)> {
+        self.asked
     }
 
     /// All questions kept.
@@ -262,6 +282,7 @@ impl Message {
         self.text.clear();
         self.text_used = 0;
         self.known = Default::default();
+        self.asked = None;
     }
 
     fn parse_sections(&mut self, payload: &[u8]) -> Option<()> {
@@ -288,6 +309,16 @@ impl Message {
 
     fn parse_question(&mut self, payload: &[u8]) -> Option<usize> {
         let start = self.consumed;
+        if self.asked.is_none() {
+            let (hash, name_end) = names::hash(payload, start)?;
+            let (rr_type, _, end) = read_question(payload, name_end)?;
+            self.asked = Some((hash, rr_type));
+            if self.brief {
+                return Some(end);
+            }
+        } else if self.brief {
+            return read_question(payload, names::check(payload, start)?).map(|(_, _, end)| end);
+        }
         if self.questions.len() >= MAX_QUESTIONS || self.text_used > self.text_limit {
             self.clipped = true;
             let (_, _, end) = read_question(payload, names::skip(payload, start).ok()?)?;
@@ -304,6 +335,10 @@ impl Message {
     }
 
     fn parse_answer(&mut self, payload: &[u8]) -> Option<usize> {
+        if self.brief {
+            let record = read_record(payload, names::check(payload, self.consumed)?)?;
+            return (record.end <= payload.len()).then_some(record.end);
+        }
         if self.answers.len() >= MAX_ANSWERS || self.text_used > self.text_limit {
             self.clipped = true;
             return Some(skip_record(payload, self.consumed)?.end);

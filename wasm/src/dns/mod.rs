@@ -96,17 +96,17 @@ impl Analyzer {
         let response = message.header().is_response();
         let count = if response { &mut self.responses } else { &mut self.queries };
         *count += 1;
-        let question = message.question().map(|question| {
-            suffix::normalize(message.text(question.name), &mut self.name);
-            (name_facts::hash(&self.name), question.rr_type)
-        });
-        if let Some(waited) = self.correlate(message.header(), flow, question, timestamp_ns) {
+        if let Some(waited) = self.correlate(message.header(), flow, message.asked(), timestamp_ns) {
             self.correlated += 1;
             verdict.correlated_query = true;
             verdict.query_response_time_ms = waited;
         }
-        let Some((hash, rr_type)) = question else { return verdict };
-        let Some(Detection { names, detector }) = &mut self.detection else { return verdict };
+        let (Some(Detection { names, detector }), Some(question)) = (&mut self.detection, message.question())
+        else {
+            return verdict;
+        };
+        suffix::normalize(message.text(question.name), &mut self.name);
+        let (hash, rr_type) = (name_facts::hash(&self.name), question.rr_type);
         let name = names.facts(&self.name, hash);
         verdict.entropy_score = name.entropy;
         if flow.scored && name.length > 0 && !name.reverse_mapping {

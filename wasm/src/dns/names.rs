@@ -4,6 +4,10 @@
 //! `\.`, a backslash `\\`; control octets and octets that are not UTF-8 are `\DDD`, three decimal digits.
 //! Text is therefore always valid UTF-8, and two names that differ on the wire differ as text.
 
+use std::hash::Hasher;
+
+use crate::bounded::MixHasher;
+
 /// Most octets of a name on the wire, length octets and root included (RFC 1035 2.3.4).
 pub const MAX_NAME: usize = 255;
 
@@ -24,6 +28,76 @@ pub fn decode(message: &[u8], start: usize, text: &mut Vec<u8>) -> Option<usize>
         text.truncate(before);
     }
     end
+}
+
+/// The offset after the name at `start`, by the same rules as [`decode`], without its text.
+pub fn check(message: &[u8], start: usize) -> Option<usize> {
+    walk(message, start, |_| ())
+}
+
+/// A hash of the name at `start`, the same for names that differ in case alone (RFC 4343), and the offset after it; by
+/// the same rules as [`decode`].
+pub fn hash(message: &[u8], start: usize) -> Option<(u64, usize)> {
+    let root = end_of_run(message, start)?;
+    if message.get(root) == Some(&0) && root - start < MAX_NAME {
+        return Some((hash_labels(message.get(start..root)?), root + 1));
+    }
+    // Compressed, which a question hardly ever is: put together first.
+    let (mut whole, mut length) = ([0; MAX_NAME], 0);
+    let end = walk(message, start, |labels| {
+        if let Some(room) = whole.get_mut(length..length + labels.len()) {
+            room.copy_from_slice(labels);
+            length += labels.len();
+        }
+    })?;
+    Some((hash_labels(whole.get(..length)?), end))
+}
+
+/// Lengths of labels are below all letters, so that folding leaves them alone.
+fn hash_labels(labels: &[u8]) -> u64 {
+    let mut hasher = MixHasher::with_seed(labels.len() as u64);
+    let (words, rest) = labels.as_chunks::<8>();
+    for word in words {
+        hasher.write_u64(lower_case(u64::from_le_bytes(*word)));
+    }
+    let mut last = [0; 8];
+    for (to, from) in last.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    hasher.write_u64(lower_case(u64::from_le_bytes(last)));
+    hasher.finish()
+}
+
+/// Eight octets with ASCII letters in lower case.
+fn lower_case(octets: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let low = octets & (0x7f * EACH);
+    // The upper bit of each octet: at least `A`, more than `Z`.
+    let (from_a, beyond_z) = (low + 0x3f * EACH, low + 0x25 * EACH);
+    let is_upper = (from_a ^ beyond_z) & !octets & (0x80 * EACH);
+    octets | is_upper >> 2
+}
+
+/// Shows the runs of labels of the name at `start` one after another. The offset after the name.
+fn walk(message: &[u8], start: usize, mut show: impl FnMut(&[u8])) -> Option<usize> {
+    let (mut run, mut octets, mut end) = (start, 1, None);
+    for _ in 0..=MAX_POINTERS {
+        let position = end_of_run(message, run)?;
+        octets += position - run;
+        if octets > MAX_NAME {
+            return None;
+        }
+        show(message.get(run..position)?);
+        let high = *message.get(position)?;
+        if high == 0 {
+            return end.or(Some(position + 1));
+        }
+        let low = *message.get(position + 1)?;
+        let target = pointer_target(u16::from_be_bytes([high, low])).filter(|target| *target < run)?;
+        end = end.or(Some(position + 2));
+        run = target;
+    }
+    None
 }
 
 fn decode_labels(message: &[u8], start: usize, text: &mut Vec<u8>) -> Option<usize> {

@@ -1,7 +1,7 @@
 //! DNS over TCP: messages behind a length of two octets (RFC 1035 4.2.2, RFC 7766 8).
 //!
-//! A segment is looked at alone. It may begin inside a message whose start was in an earlier segment, and then
-//! must give nothing; so what it seems to begin with has to be plausible.
+//! Where a stream is picked up in the middle, or after a hole, bytes may begin inside a message, and then must give
+//! nothing; so what they seem to begin with has to be plausible. From there on the lengths say where messages begin.
 
 use super::message::{HEADER_LENGTH, Header, read_question, read_record};
 use super::names::{self, NameError};
@@ -64,7 +64,7 @@ pub fn messages(segment: &[u8]) -> Messages<'_> {
     if framed {
         return Messages { rest: begins, bare: false, in_step: false, too_short };
     }
-    let bare = looks_like_dns(segment) && walk(segment) == Walk::End(segment.len());
+    let bare = looks_like_dns(segment, segment.len()) && walk(segment) == Walk::End(segment.len());
     Messages { rest: if bare { segment } else { &[] }, bare, in_step: false, too_short: 0 }
 }
 
@@ -93,9 +93,20 @@ impl<'a> Iterator for Messages<'a> {
     }
 }
 
-/// Whether `payload`, all of it, looks like a DNS message on any port.
-pub fn looks_like_dns(payload: &[u8]) -> bool {
-    is_plausible(payload, payload.len())
+/// Whether `payload` looks like a DNS message of `length` octets on any port; it may be cut.
+pub fn looks_like_dns(payload: &[u8], length: usize) -> bool {
+    is_plausible(payload, length.max(payload.len()))
+}
+
+/// Whether `payload` has the header of a DNS message, whatever follows: at least three of its counts are as small as
+/// those of messages are, which one payload in a million of something else has. A header alone may count nothing.
+pub fn begins_like_dns(payload: &[u8]) -> bool {
+    let Some(header) = Header::read(payload) else { return false };
+    let counts =
+        [header.question_count, header.answer_count, header.authority_count, header.additional_count];
+    let is_empty = counts == [0; 4];
+    counts.iter().filter(|count| **count <= 256).count() >= 3
+        && (!is_empty || header.is_response() || payload.len() == HEADER_LENGTH)
 }
 
 /// The message behind the next length, as far as it is there, and what follows it.

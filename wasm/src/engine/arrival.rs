@@ -1,7 +1,10 @@
 //! A record on its way to the stages: fragments are put together, tunnels and ESP without encryption are taken off.
 
-use super::recognition::Arrival;
+use std::hash::Hasher;
+
+use super::recognition::{Arrival, tunnel_context};
 use super::{Engine, Input, JSON, Oddity, PCAP, TEXT, WIRE};
+use crate::bounded::MixHasher;
 use crate::net::fragments::{Defragmenter, Limits, Taken};
 use crate::net::{self, Fragment, Packet, Transport, link_type};
 use crate::record::Record;
@@ -25,40 +28,57 @@ pub(super) struct Frame<'f> {
     pub(super) link_type: u32,
     pub(super) original_length: u32,
     pub(super) timestamp_ns: i64,
-    pub(super) interface_index: u32,
-    pub(super) interface_name: &'f str,
-    /// For messages: the input.
-    pub(super) origin: &'f str,
-    /// Number of the input, and of the interface in it.
-    tag: u64,
+    pub(super) inputs: &'f [Input],
+    /// Number of the input in these.
+    pub(super) input: u32,
+    /// Number of the interface in the input.
+    pub(super) interface: u32,
     reassemblies: u8,
 }
 
+impl<'f> Frame<'f> {
+    /// Name of the input, for messages.
+    fn origin(&self) -> &'f str {
+        self.inputs.get(self.input as usize).map_or("", |input| &input.name)
+    }
+
+    /// Number and name of the interface that it was captured at.
+    fn interface(&self) -> (u32, &'f str) {
+        let Some(input) = self.inputs.get(self.input as usize) else { return (self.interface, "") };
+        let name = input.reader.interface_name(self.interface).unwrap_or(&input.interface_name);
+        (if input.live { input.index } else { self.interface }, name)
+    }
+}
+
 impl Engine {
-    pub(super) fn take_record(&mut self, input: &Input, record: &Record) {
+    #[inline]
+    pub(super) fn take_record(&mut self, inputs: &[Input], input: u32, record: &Record) {
         self.counters.packets += 1;
         self.counters.bytes += record.data.len() as u64;
         if !self.programs.is_empty() && !self.passes_program(record) {
             return;
         }
         if record.timestamp_ns >= self.next_fragment_expiry_ns {
-            self.expire_fragments(record.timestamp_ns);
+            self.expire_fragments(inputs, record.timestamp_ns);
         }
         let mut packet = Packet::unread(record.data);
         packet.read(record.link_type, record.original_length);
-        self.count_decode(record.link_type, &packet, &input.name);
-        self.count_lengths(record, &input.name);
         let frame = Frame {
             data: record.data,
             link_type: record.link_type,
             original_length: record.original_length,
             timestamp_ns: record.timestamp_ns,
-            interface_index: if input.live { input.index } else { record.interface },
-            interface_name: input.reader.interface_name(record.interface).unwrap_or(&input.interface_name),
-            origin: &input.name,
-            tag: u64::from(input.index) << 32 | u64::from(record.interface),
+            inputs,
+            input,
+            interface: record.interface,
             reassemblies: 0,
         };
+        if packet.faults.has_lies() || !net::link_type_is_known(record.link_type) {
+            self.count_decode(record.link_type, &packet, frame.origin());
+        }
+        if record.data.is_empty() || record.data.len() as u64 > u64::from(record.original_length) {
+            self.count_lengths(record, frame.origin());
+        }
         self.take_frame(&frame, &packet);
     }
 
@@ -86,18 +106,22 @@ impl Engine {
             frame.link_type,
             frame.original_length,
             frame.timestamp_ns,
-            0,
-            frame.tag,
+            fragment_context(packet),
+            u64::from(frame.input) << 32 | u64::from(frame.interface),
         );
         let mut rebuilt = std::mem::take(&mut self.scratch.rebuilt);
-        let mut rebuilt_link_type = frame.link_type;
+        let mut link_type = frame.link_type;
         if taken == Taken::Complete {
-            let (bytes, link_type) = defragmenter.rebuilt();
+            let (bytes, rebuilt_link_type) = defragmenter.rebuilt();
             rebuilt.clear();
             rebuilt.extend_from_slice(bytes);
-            rebuilt_link_type = link_type;
+            link_type = rebuilt_link_type;
         }
         self.defragmenter = Some(defragmenter);
+        self.next_fragment_expiry_ns =
+            self.next_fragment_expiry_ns.min(frame.timestamp_ns.saturating_add(FRAGMENT_TICK_NS));
+        // In the order of their arrival: what is refused comes after what it was refused with.
+        self.take_given_up(frame.inputs);
         match taken {
             Taken::Held | Taken::Duplicate => {}
             Taken::Refused => {
@@ -107,60 +131,57 @@ impl Engine {
             Taken::Complete => {
                 let whole = Frame {
                     data: &rebuilt,
-                    link_type: rebuilt_link_type,
+                    link_type,
                     original_length: rebuilt.len() as u32,
                     reassemblies: frame.reassemblies + 1,
                     ..*frame
                 };
-                let packet = net::decode(whole.link_type, whole.data);
-                self.take_frame(&whole, &packet);
+                let mut datagram = net::decode(whole.link_type, whole.data);
+                if datagram.faults.has_lies() {
+                    self.count_decode(whole.link_type, &datagram, frame.origin());
+                }
+                datagram.put_into_tunnels_of(packet);
+                self.take_frame(&whole, &datagram);
             }
         }
         self.scratch.rebuilt = rebuilt;
-        self.next_fragment_expiry_ns =
-            self.next_fragment_expiry_ns.min(frame.timestamp_ns.saturating_add(FRAGMENT_TICK_NS));
-        self.take_given_up();
     }
 
     #[cold]
-    fn expire_fragments(&mut self, now_ns: i64) {
+    fn expire_fragments(&mut self, inputs: &[Input], now_ns: i64) {
         let Some(defragmenter) = &mut self.defragmenter else { return };
         defragmenter.expire(now_ns);
         self.next_fragment_expiry_ns = match defragmenter.open_datagrams() == 0 {
             true => i64::MAX,
             false => now_ns.saturating_add(FRAGMENT_TICK_NS),
         };
-        self.take_given_up();
+        self.take_given_up(inputs);
     }
 
     /// Fragments that wait for others wait no longer.
-    pub(super) fn give_up_fragments(&mut self) {
+    pub(super) fn give_up_fragments(&mut self, inputs: &[Input]) {
         if let Some(defragmenter) = &mut self.defragmenter {
             defragmenter.finish();
-            self.take_given_up();
+            self.take_given_up(inputs);
         }
     }
 
     /// Lets fragments of datagrams that were given up go on as they are.
-    fn take_given_up(&mut self) {
+    fn take_given_up(&mut self, inputs: &[Input]) {
         let Some(mut defragmenter) = self.defragmenter.take() else { return };
         while let Some(released) = defragmenter.next_released() {
             self.counters.fragments_given_up += 1;
-            let (input, interface) = ((released.tag >> 32) as u32, released.tag as u32);
-            // The input at hand is out of its place while its records are read: it is the last one opened.
-            let slot = self.inputs.get(input as usize);
-            let named = slot.and_then(|input| input.reader.interface_name(interface));
-            let interface_name =
-                named.or(slot.map(|input| input.interface_name.as_str())).unwrap_or_default().to_owned();
+            if self.limit_reached() {
+                continue;
+            }
             let frame = Frame {
                 data: released.frame,
                 link_type: released.link_type,
                 original_length: released.original_length,
                 timestamp_ns: released.timestamp_ns,
-                interface_index: if slot.is_some_and(|input| input.live) { input } else { interface },
-                interface_name: &interface_name,
-                origin: "",
-                tag: released.tag,
+                inputs,
+                input: (released.tag >> 32) as u32,
+                interface: released.tag as u32,
                 reassemblies: MOST_REASSEMBLIES,
             };
             let packet = net::decode_record(frame.link_type, frame.data, frame.original_length);
@@ -186,15 +207,17 @@ impl Engine {
         bytes.extend_from_slice(esp.frame());
         let link_type = esp.link_type();
         let inner = Frame { data: &bytes, link_type, original_length: bytes.len() as u32, ..*frame };
-        let packet = net::decode(inner.link_type, inner.data);
-        self.take_packet(&inner, &packet);
+        let mut plain = net::decode(inner.link_type, inner.data);
+        plain.put_into_tunnels_of(packet);
+        self.take_packet(&inner, &plain);
         self.scratch.decapsulated = bytes;
         true
     }
 
     /// The stages for a packet that is as whole as it gets.
     fn take_packet(&mut self, frame: &Frame, packet: &Packet) {
-        let fate = self.fate_of_first_fragment(packet, frame.timestamp_ns);
+        let is_fragment = packet.fragment != Fragment::None;
+        let fate = if is_fragment { self.fate_of_first_fragment(packet, frame.timestamp_ns) } else { None };
         if !self.fits_mode(packet, fate) {
             return;
         }
@@ -204,11 +227,16 @@ impl Engine {
             captured: frame.data.len() as u32,
             context: 0,
             described: is_shown,
+            filtered: self.filters.wants_domains(),
         };
         let protocol = self.recognizer.recognise(packet, &arrival, &mut self.dns, &mut self.scratch.facts);
-        self.count_dns_oddities(frame.origin);
+        if self.dns.is_odd() {
+            self.count_dns_oddities(frame.origin());
+        }
         let passes = self.passes_filters(packet) || fate == Some(true);
-        self.remember_first_fragment(packet, passes, frame.timestamp_ns);
+        if is_fragment {
+            self.remember_first_fragment(packet, passes, frame.timestamp_ns);
+        }
         if !passes {
             self.counters.rejected_by_filters += 1;
             return;
@@ -231,13 +259,14 @@ impl Engine {
 
     fn show(&mut self, frame: &Frame, packet: &Packet, protocol: Option<&'static str>) {
         let mut data = frame.data;
+        let (interface_index, interface_name) = frame.interface();
         let mut header = Header {
             timestamp_ns: frame.timestamp_ns,
             capture_length: data.len() as u32,
             original_length: frame.original_length,
-            interface_index: frame.interface_index,
+            interface_index,
             link_type: frame.link_type,
-            interface_name: frame.interface_name.as_bytes(),
+            interface_name: interface_name.as_bytes(),
         };
         if let Some((start, end)) = packet.replacement
             && let Some(inner) = data.get(start as usize..end as usize)
@@ -253,7 +282,7 @@ impl Engine {
         self.render(&header, packet, protocol, data);
     }
 
-    #[inline]
+    #[cold]
     pub(super) fn count_dns_oddities(&mut self, origin: &str) {
         if self.dns.is_malformed {
             let what = "holds a malformed DNS message; it is read as far as it makes sense";
@@ -264,4 +293,12 @@ impl Engine {
             self.notice_once(Oddity::DnsFrames, origin, what, "dns_partial");
         }
     }
+}
+
+/// What keeps fragments apart beside their addresses: VLANs and tunnels.
+fn fragment_context(packet: &Packet) -> u64 {
+    let mut hasher = MixHasher::with_seed(5);
+    hasher.write_u64(tunnel_context(packet));
+    packet.vlans().iter().for_each(|vlan| hasher.write_u16(*vlan));
+    hasher.finish()
 }

@@ -4,14 +4,19 @@ use crate::detect::Facts;
 use crate::dns::message::{Message, Outcome};
 use crate::dns::{Analyzer, FlowView, Verdict, stream};
 use crate::matching::address::bits_of;
-use crate::net::{IpHeader, Packet};
+use crate::net::{Address, IpHeader, Packet};
 
 /// Messages read from one TCP segment; RFC 7766 (6.2.1.1) allows pipelining, a segment of 64 KiB holds far fewer
 /// than this in practice. Further ones are counted as partly read.
 const MESSAGES_PER_SEGMENT: usize = 256;
 
-const MDNS_PORT: u16 = 5353;
-const LLMNR_PORT: u16 = 5355;
+/// Bytes at the beginning of an unfinished message that are looked at for names: a header and a question.
+const MOST_BEGINNING: usize = 512;
+
+/// Port of mDNS (RFC 6762).
+pub(super) const MDNS_PORT: u16 = 5353;
+/// Port of LLMNR (RFC 4795).
+pub(super) const LLMNR_PORT: u16 = 5355;
 
 /// Reads messages and judges them; holds those of one packet.
 pub(super) struct DnsReader {
@@ -24,6 +29,10 @@ pub(super) struct DnsReader {
     verdict: Option<Verdict>,
     /// Whether somebody wants to know what the packet says.
     described: bool,
+    /// Whether filters look at names.
+    filtered: bool,
+    /// Messages are read that belong to no packet at hand: they are counted and judged, not kept.
+    apart: bool,
     info: Vec<u8>,
     /// This packet has a message that is malformed, though it is all there.
     pub(super) is_malformed: bool,
@@ -64,6 +73,29 @@ impl Between {
         }
     }
 
+    /// Between two ends, for messages that belong to no packet.
+    pub(super) fn ends(
+        transport: u8,
+        (source, source_port): (Address, u16),
+        (destination, destination_port): (Address, u16),
+        timestamp_ns: i64,
+    ) -> Self {
+        let has = |port| source_port == port || destination_port == port;
+        Self {
+            flow: FlowView {
+                transport,
+                source: bits_of(&source).to_be_bytes(),
+                destination: bits_of(&destination).to_be_bytes(),
+                source_port,
+                destination_port,
+                scored: !has(MDNS_PORT) && !has(LLMNR_PORT),
+            },
+            is_mdns: has(MDNS_PORT),
+            timestamp_ns,
+            is_complete: true,
+        }
+    }
+
     /// The same, for messages that go the other way.
     pub(super) fn reversed(self) -> Self {
         let flow = FlowView {
@@ -86,6 +118,8 @@ impl DnsReader {
             has_beginning: false,
             verdict: None,
             described: false,
+            filtered: false,
+            apart: false,
             info: Vec::new(),
             is_malformed: false,
             has_bad_frames: false,
@@ -94,10 +128,11 @@ impl DnsReader {
         }
     }
 
-    /// Begins a packet. `described`: somebody wants to know what it says.
+    /// Begins a packet. `described`: somebody wants to know what it says; `filtered`: filters look at its names.
     #[inline]
-    pub(super) fn clear(&mut self, described: bool) {
+    pub(super) fn clear(&mut self, described: bool, filtered: bool) {
         self.described = described;
+        self.filtered = filtered;
         self.count = 0;
         self.has_beginning = false;
         self.verdict = None;
@@ -109,6 +144,12 @@ impl DnsReader {
     /// The first message of the packet, and what it is judged as.
     pub(super) fn first(&self) -> Option<(&Message, &Verdict)> {
         Some((self.messages.first().filter(|_| self.count > 0)?, self.verdict.as_ref()?))
+    }
+
+    /// Whether there is something wrong with them.
+    #[inline]
+    pub(super) fn is_odd(&self) -> bool {
+        self.is_malformed || self.has_bad_frames
     }
 
     #[inline]
@@ -169,16 +210,38 @@ impl DnsReader {
         bytes.len().saturating_sub(beginning.len() + 2)
     }
 
-    /// The rest of a message will not come: reads what there is of it.
-    pub(super) fn read_cut(&mut self, bytes: &[u8], between: &Between) {
-        for part in stream::messages(bytes).take(MESSAGES_PER_SEGMENT) {
+    /// Reads the messages of bytes that will not be shown again: also what there is of one that is cut.
+    pub(super) fn read_rest(&mut self, bytes: &[u8], in_step: &mut bool, between: &Between) {
+        let read = self.read_stream(bytes, in_step, between);
+        self.has_beginning &= self.apart;
+        for part in stream::messages(bytes.get(read..).unwrap_or_default()).take(MESSAGES_PER_SEGMENT) {
             self.read(part.bytes, between, false);
         }
     }
 
+    /// The same for bytes that belong to no packet at hand.
+    pub(super) fn read_apart(&mut self, bytes: &[u8], in_step: &mut bool, between: &Between) {
+        let outer = std::mem::replace(&mut self.apart, true);
+        self.read_rest(bytes, in_step, between);
+        self.apart = outer;
+    }
+
+    /// Reads the whole messages of bytes that belong to no packet at hand. Returns how many bytes are done with.
+    pub(super) fn read_whole_apart(&mut self, bytes: &[u8], in_step: &mut bool, between: &Between) -> usize {
+        let outer = std::mem::replace(&mut self.apart, true);
+        let read = self.read_stream(bytes, in_step, between);
+        self.apart = outer;
+        read
+    }
+
+    /// Shows filters the names at the beginning of a message. Not more of it, however often it is shown.
     fn show_beginning(&mut self, bytes: &[u8], between: &Between) {
-        if let Some(message) = self.slot() {
-            self.has_beginning = message.parse(bytes, between.is_mdns) != Outcome::NotDns;
+        if self.filtered
+            && !self.apart
+            && let Some(message) = self.slot()
+        {
+            let start = bytes.get(..bytes.len().min(MOST_BEGINNING)).unwrap_or_default();
+            self.has_beginning = message.parse(start, between.is_mdns) != Outcome::NotDns;
         }
     }
 
@@ -190,14 +253,22 @@ impl DnsReader {
     }
 
     fn read(&mut self, bytes: &[u8], between: &Between, is_complete: bool) -> bool {
+        let needs_answers = (self.described || self.filtered) && !self.apart;
         let Some(message) = self.slot() else { return false };
-        let outcome = message.parse(bytes, between.is_mdns);
+        let outcome = match needs_answers {
+            true => message.parse(bytes, between.is_mdns),
+            false => message.parse_brief(bytes, between.is_mdns),
+        };
         if outcome == Outcome::NotDns {
             return false;
         }
         self.messages_read += 1;
         let Some(message) = self.messages.get(self.count) else { return false };
         let verdict = self.analyzer.observe(message, &between.flow, between.timestamp_ns);
+        if self.apart {
+            self.partial += u64::from(outcome == Outcome::Partial);
+            return true;
+        }
         self.verdict.get_or_insert(verdict);
         if self.described {
             if self.count > 0 {

@@ -1,16 +1,22 @@
 //! The flow of each packet, and the protocol that it carries.
 
+mod streams;
+
+use std::hash::Hasher;
+
 use super::dns_reading::{Between, DnsReader};
 use super::selection::PortSet;
 use super::traffic::{Amount, Traffic};
+use crate::bounded::MixHasher;
 use crate::detect::registry::{SIGNATURES, label_of};
 use crate::detect::{Carrier, Confidence, Detector, Facts, FlowState, Label, Method, Payload, Recognised};
-use crate::dns::stream::looks_like_dns;
+use crate::dns::stream::{begins_like_dns, looks_like_dns};
 use crate::flow::key::Direction;
-use crate::flow::reassembly::{Event, Options as ReassemblyOptions, Reassembler, Segment, Want};
+use crate::flow::reassembly::{Options as ReassemblyOptions, Reassembler};
 use crate::flow::table::{Flow, FlowTable, Limits, Observed};
 use crate::flow::tcp_state::TcpState;
-use crate::net::{Packet, Transport, tcp_flag};
+use crate::matching::address::bits_of;
+use crate::net::{Packet, Transport, TunnelKind};
 use crate::wire::metadata::{dns_protocol_name, ip_protocol_name, layer_name};
 
 /// What the engine keeps of a flow.
@@ -47,6 +53,8 @@ pub(super) struct Arrival {
     pub(super) context: u64,
     /// Whether somebody wants to know what the packet says.
     pub(super) described: bool,
+    /// Whether filters look at names in it.
+    pub(super) filtered: bool,
 }
 
 /// Flows and what they carry.
@@ -62,6 +70,8 @@ pub(super) struct Recognizer {
     dns_labels: [Option<Label>; 3],
     /// Well-known ports and whose they are, sorted.
     port_hints: Vec<(u16, Label)>,
+    /// Latest packet time so far.
+    newest_ns: i64,
 }
 
 impl Recognizer {
@@ -82,6 +92,7 @@ impl Recognizer {
             detected: 0,
             dns_labels: ["DNS", "mDNS", "LLMNR"].map(label_of),
             port_hints,
+            newest_ns: i64::MIN,
         }
     }
 
@@ -99,18 +110,18 @@ impl Recognizer {
         dns: &mut DnsReader,
         facts: &mut Facts,
     ) -> Option<&'static str> {
-        dns.clear(arrival.described);
+        dns.clear(arrival.described, arrival.filtered);
         facts.clear();
-        let Self { flows, traffic, reassembler, .. } = self;
-        // Nobody waits for these streams any more: what they hold is dropped.
-        reassembler.expire(arrival.timestamp_ns, &mut |_, _| false, &mut |_, _| Want::Close);
+        let Self { flows, traffic, reassembler, newest_ns, .. } = self;
+        // Time that goes back is not worth a look at the streams that wait.
+        *newest_ns = (*newest_ns).max(arrival.timestamp_ns);
         let observed = flows.observe(
             packet,
             arrival.context,
             tunnel_context(packet),
             arrival.captured,
             arrival.timestamp_ns,
-            &mut |flow, _| end_flow(reassembler, traffic, flow),
+            &mut |flow, _| end_flow(reassembler, traffic, dns, flow),
         );
         let label = match observed {
             None => return self.recognise_frame(packet, arrival, facts),
@@ -122,10 +133,30 @@ impl Recognizer {
         if arrival.described {
             self.complete_facts(packet, label, observed, dns, facts);
         }
+        self.expire_streams(dns);
         if dns.has_messages() {
             return Some(dns_protocol_name(packet.source_port, packet.destination_port));
         }
-        label.and_then(name_of)
+        // What GTP-U carries without ports is less of a name than GTP-U.
+        let carries_ports = matches!(packet.transport, Transport::Udp | Transport::Tcp | Transport::Sctp);
+        match packet.tunnels().last() {
+            Some(tunnel) if tunnel.kind == TunnelKind::GtpU && !carries_ports => Some(tunnel.kind.name()),
+            _ => label.and_then(name_of),
+        }
+    }
+
+    /// Entries of detection that gave way to others.
+    pub(super) fn detection_evictions(&self) -> u64 {
+        let shared = self.detector.shared();
+        shared.media.evictions()
+            + shared.tftp.evictions()
+            + shared.quic.evictions()
+            + shared.ftp_data.evictions()
+    }
+
+    /// Addresses that gave way to others in the list of those with most traffic.
+    pub(super) fn talker_evictions(&self) -> u64 {
+        self.traffic.evictions()
     }
 
     /// A frame without IP.
@@ -136,10 +167,11 @@ impl Recognizer {
         arrival: &Arrival,
         facts: &mut Facts,
     ) -> Option<&'static str> {
-        let carrier = if packet.ethertype == 0 { Carrier::Llc } else { Carrier::Ethertype(packet.ethertype) };
+        let carrier = if packet.llc { Carrier::Llc } else { Carrier::Ethertype(packet.ethertype) };
+        let is_named = packet.llc || packet.ethertype != 0;
         let payload = payload_of(packet, arrival, carrier, Direction::Forward);
         let mut state = FlowState::default();
-        let label = match payload.bytes.is_empty() {
+        let label = match payload.bytes.is_empty() || !is_named {
             true => None,
             false => match self.detector.recognise(&payload, &mut state) {
                 Recognised::Protocol(label) => Some(label),
@@ -181,7 +213,7 @@ impl Recognizer {
         let before = state.label();
         let is_dns = match before {
             Some(label) => carrier == Carrier::Udp && self.dns_labels.contains(&Some(label)),
-            None => on_dns_port && looks_like_dns(packet.payload),
+            None => on_dns_port && looks_like_dns(packet.payload, packet.payload_length as usize),
         };
         if is_dns {
             let between = Between::of(packet, packet.ip.as_ref()?, 17, arrival.timestamp_ns);
@@ -204,122 +236,16 @@ impl Recognizer {
                 }
                 Some(label)
             }
-            // Malformed, but where DNS is expected: what can be read of it is worth knowing.
-            _ if on_dns_port => {
+            // Malformed, but where DNS is expected, and with a question: what can be read of it is worth knowing.
+            _ if on_dns_port && begins_like_dns(packet.payload) => {
                 let between = Between::of(packet, packet.ip.as_ref()?, 17, arrival.timestamp_ns);
-                dns.read_datagram(packet.payload, &between);
-                None
+                if dns.read_datagram(packet.payload, &between) && before.is_none() {
+                    adopt(state, self.dns_labels[dns_kind(packet)], &mut self.detected);
+                }
+                state.label()
             }
             _ => None,
         }
-    }
-
-    #[inline(never)]
-    fn recognise_segment(
-        &mut self,
-        packet: &Packet,
-        arrival: &Arrival,
-        observed: Observed,
-        dns: &mut DnsReader,
-        facts: &mut Facts,
-    ) -> Option<Label> {
-        let is_control = packet.tcp_flags & (tcp_flag::SYN | tcp_flag::FIN | tcp_flag::RST) != 0;
-        if packet.payload.is_empty() && !is_control {
-            return None;
-        }
-        let data = &mut self.flows.get_mut(observed.id).state;
-        if data.stream == Stream::Unwanted {
-            if packet.payload.is_empty() {
-                return None;
-            }
-            let payload = payload_of(packet, arrival, Carrier::Tcp, observed.direction);
-            return match self.detector.recognise(&payload, &mut data.detection) {
-                Recognised::Protocol(label) => {
-                    if arrival.described {
-                        self.detector.describe(label, &payload, &mut data.detection, facts);
-                    }
-                    Some(label)
-                }
-                _ => None,
-            };
-        }
-        self.read_stream(packet, arrival, observed, dns, facts)
-    }
-
-    /// Puts the segment where it belongs in its stream, and looks at what is then in order.
-    #[inline(never)]
-    fn read_stream(
-        &mut self,
-        packet: &Packet,
-        arrival: &Arrival,
-        observed: Observed,
-        dns: &mut DnsReader,
-        facts: &mut Facts,
-    ) -> Option<Label> {
-        let ip = packet.ip.as_ref()?;
-        let Self { flows, reassembler, detector, detected, dns_labels, .. } = self;
-        let FlowData { detection, tcp, owner, stream, in_step } = &mut flows.get_mut(observed.id).state;
-        let between = Between::of(packet, ip, 6, arrival.timestamp_ns);
-        let mut found = None;
-        *owner = observed.id.slot() as u32;
-        let id = *owner;
-        let mut consumer = |owner: u32, event: Event| {
-            let (direction, bytes) = match event {
-                Event::Data { direction, bytes, .. }
-                | Event::Gap { direction, bytes, .. }
-                | Event::End { direction, bytes, .. } => (direction, bytes),
-            };
-            if owner != id {
-                // Another stream that gave way to this one.
-                return Want::Close;
-            }
-            let between = if direction == observed.direction { between } else { between.reversed() };
-            let side = &mut in_step[usize::from(direction == Direction::Reverse)];
-            let Event::Data { at_start, .. } = event else {
-                if *stream == Stream::Dns {
-                    dns.read_cut(bytes, &between);
-                    *side = false;
-                }
-                return Want::Consumed(bytes.len());
-            };
-            if *stream == Stream::Detecting {
-                let mut payload = payload_of(packet, arrival, Carrier::Tcp, direction);
-                payload.bytes = bytes;
-                payload.length = bytes.len();
-                payload.at_start = at_start;
-                let before = detection.label();
-                match detector.recognise(&payload, detection) {
-                    Recognised::Protocol(label) => {
-                        *detected += u64::from(before.is_none());
-                        found = Some(label);
-                        if dns_labels.contains(&Some(label)) {
-                            *stream = Stream::Dns;
-                        } else {
-                            *stream = Stream::Unwanted;
-                            if arrival.described {
-                                detector.describe(label, &payload, detection, facts);
-                            }
-                        }
-                    }
-                    Recognised::More => return Want::Consumed(0),
-                    Recognised::Nothing if detection.is_given_up() => *stream = Stream::Unwanted,
-                    Recognised::Nothing => return Want::Consumed(bytes.len()),
-                }
-            }
-            match *stream {
-                Stream::Dns => {
-                    found = detection.label();
-                    Want::Consumed(dns.read_stream(bytes, side, &between))
-                }
-                _ => Want::Close,
-            }
-        };
-        let segment = Segment {
-            acknowledgement: (packet.tcp_flags & tcp_flag::ACK != 0).then_some(packet.tcp_acknowledgment),
-            ..Segment::from(packet)
-        };
-        reassembler.segment(tcp, id, observed.direction, &segment, arrival.timestamp_ns, &mut consumer);
-        found.or_else(|| detection.label().filter(|_| !packet.payload.is_empty()))
     }
 
     #[inline(never)]
@@ -347,7 +273,7 @@ impl Recognizer {
                             b'0' + hundredths % 10,
                         ]);
                     });
-                    facts.put("method", detection.method().name().as_bytes());
+                    facts.put("detection_method", detection.method().name().as_bytes());
                 }
             }
             (None, Some(_)) if !packet.payload.is_empty() && !dns.has_messages() => {
@@ -363,10 +289,10 @@ impl Recognizer {
         }
     }
 
-    /// Ends all flows.
-    pub(super) fn finish(&mut self) {
+    /// Ends all flows. What their streams still hold is read, too, though it belongs to no packet any more.
+    pub(super) fn finish(&mut self, dns: &mut DnsReader) {
         let Self { flows, traffic, reassembler, .. } = self;
-        flows.finish(&mut |flow, _| end_flow(reassembler, traffic, flow));
+        flows.finish(&mut |flow, _| end_flow(reassembler, traffic, dns, flow));
     }
 
     /// What was seen so far, as JSON.
@@ -377,8 +303,9 @@ impl Recognizer {
         out.extend_from_slice(b"{\"flows\":{");
         for (number, (name, value)) in [
             ("total", self.flows.created()),
-            ("active", self.flows.len() as u64),
+            ("active", self.flows.len() as u64 + self.flows.finished()),
             ("expired", self.flows.expirations()),
+            ("restarted", self.flows.restarts()),
             ("evicted", self.flows.evictions()),
         ]
         .into_iter()
@@ -422,8 +349,13 @@ fn shown(name: &'static str) -> &'static str {
 }
 
 #[inline(never)]
-fn end_flow(reassembler: &mut Reassembler, traffic: &mut Traffic, flow: &Flow<FlowData>) {
-    reassembler.release(&mut { flow.state.tcp }, flow.state.owner);
+fn end_flow(
+    reassembler: &mut Reassembler,
+    traffic: &mut Traffic,
+    dns: &mut DnsReader,
+    flow: &Flow<FlowData>,
+) {
+    streams::finish(reassembler, dns, flow);
     add_flow(traffic, flow);
 }
 
@@ -454,14 +386,31 @@ fn payload_of<'a>(
         direction,
         at_start: false,
         timestamp_ns: arrival.timestamp_ns,
+        described: arrival.described,
     }
 }
 
-/// A number for the tunnels that a packet is in; 0 for none.
+/// A number for the tunnels that a packet is in, the same for both directions; 0 for none.
 #[inline]
-fn tunnel_context(packet: &Packet) -> u64 {
-    packet.tunnels().iter().fold(0, |context: u64, tunnel| {
-        let layer = (tunnel.kind as u64 + 1) << 32 | u64::from(tunnel.id);
-        (context ^ layer).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
-    })
+pub(super) fn tunnel_context(packet: &Packet) -> u64 {
+    if packet.tunnels().is_empty() { 0 } else { context_of(packet) }
+}
+
+#[cold]
+fn context_of(packet: &Packet) -> u64 {
+    let mut hasher = MixHasher::with_seed(4);
+    if let Some(outer) = &packet.outer_ip {
+        let (source, destination) = (bits_of(&outer.source), bits_of(&outer.destination));
+        hasher.write_u128(source.min(destination));
+        hasher.write_u128(source.max(destination));
+    }
+    for tunnel in packet.tunnels() {
+        // The others are named by the receiver, each direction by another number.
+        let id = match tunnel.kind {
+            TunnelKind::GtpU | TunnelKind::L2tp | TunnelKind::Pptp => 0,
+            _ => tunnel.id,
+        };
+        hasher.write_u64((tunnel.kind as u64 + 1) << 32 | u64::from(id));
+    }
+    hasher.finish().max(1)
 }

@@ -127,7 +127,7 @@ impl Engine {
         }
         let mut enriched = std::mem::take(&mut self.scratch.fields);
         enriched.clear();
-        if !has_protocol(received.metadata) {
+        if !is_described(received.metadata) {
             // A hunter that does not say what it saw (lippycat's does not): look here. The sender's own fields
             // come after ours, and so win where both speak.
             let packet = net::decode_record(received.link_type, received.frame, received.original_length);
@@ -138,6 +138,7 @@ impl Engine {
                 captured: received.frame.len() as u32,
                 context: hash_of(hunter_id),
                 described: true,
+                filtered: false,
             };
             let protocol =
                 self.recognizer.recognise(&packet, &arrival, &mut self.dns, &mut self.scratch.facts);
@@ -219,9 +220,10 @@ fn join<T>(out: &mut Vec<u8>, items: &[T], mut write: impl FnMut(&mut Vec<u8>, &
     }
 }
 
-fn has_protocol(metadata: &[u8]) -> bool {
+/// Whether the sender says what it saw: a protocol, or details.
+fn is_described(metadata: &[u8]) -> bool {
     protobuf::Fields::of(metadata)
-        .any(|field| matches!(field, (1, protobuf::Value::Bytes(name)) if !name.is_empty()))
+        .any(|field| matches!(field, (1 | 10, protobuf::Value::Bytes(value)) if !value.is_empty()))
 }
 
 fn has_dns(metadata: &[u8]) -> bool {

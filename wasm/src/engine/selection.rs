@@ -19,7 +19,7 @@ pub(super) struct FragmentFate {
 
 impl Engine {
     /// For a later fragment: whether the first one of its datagram was kept, if that is remembered.
-    #[inline]
+    #[cold]
     pub(super) fn fate_of_first_fragment(&self, packet: &Packet, timestamp_ns: i64) -> Option<bool> {
         let Fragment::Later { .. } = packet.fragment else { return None };
         let fate = self.fragments.get(&fragment_key(packet)?)?;
@@ -27,7 +27,7 @@ impl Engine {
     }
 
     /// Later fragments show neither ports nor names: they share the fate of the first one, where those matter.
-    #[inline]
+    #[cold]
     pub(super) fn remember_first_fragment(&mut self, packet: &Packet, keep: bool, timestamp_ns: i64) {
         if let Fragment::First { .. } = packet.fragment
             && (self.options.protocol == Protocol::Dns || self.filters.wants_domains())

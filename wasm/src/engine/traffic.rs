@@ -6,7 +6,7 @@ use crate::bounded::BoundedMap;
 use crate::net::Address;
 use crate::wire::json::{put_decimal, put_text};
 
-/// Addresses whose traffic is added up; of more, those without traffic for longest are forgotten.
+/// Addresses whose traffic is added up; of more, those with little traffic are forgotten, as far as a few looks tell.
 const HOST_LIMIT: usize = 1 << 18;
 
 /// Packets and bytes; bytes as captured.
@@ -58,10 +58,27 @@ impl Traffic {
     pub(super) fn add_hosts(&mut self, one: Address, other: Address, amount: Amount) {
         let hosts = if one == other { &[one][..] } else { &[one, other] };
         for host in hosts {
+            if self.hosts.len() == self.hosts.capacity() && self.hosts.get(host).is_none() {
+                self.spare_the_busy(amount.bytes);
+            }
             let sum = self.hosts.touch_or_insert_with(*host, |_| Amount::default());
             sum.packets += amount.packets;
             sum.bytes += amount.bytes;
         }
+    }
+
+    /// Has the oldest entries stay that have more traffic than what comes, as far as a few looks find others.
+    fn spare_the_busy(&mut self, bytes: u64) {
+        for _ in 0..8 {
+            let Some((host, _)) = self.hosts.oldest().filter(|(_, sum)| sum.bytes > bytes) else { return };
+            let host = *host;
+            self.hosts.touch(&host);
+        }
+    }
+
+    /// Addresses that gave way to others.
+    pub(super) fn evictions(&self) -> u64 {
+        self.hosts.evictions()
     }
 
     /// The rows, most bytes first, and the `top` addresses with most bytes: two members of a JSON object.

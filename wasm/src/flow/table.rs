@@ -156,6 +156,8 @@ pub struct FlowTable<S> {
     created: u64,
     evictions: u64,
     expirations: u64,
+    restarts: u64,
+    finished: u64,
 }
 
 impl<S: Default> FlowTable<S> {
@@ -179,6 +181,8 @@ impl<S: Default> FlowTable<S> {
             created: 0,
             evictions: 0,
             expirations: 0,
+            restarts: 0,
+            finished: 0,
         }
     }
 
@@ -201,19 +205,20 @@ impl<S: Default> FlowTable<S> {
         let hash = self.hasher.hash(&key);
         let chunks = &self.chunks;
         let found = self.index.find(hash, |slot| flow_in(chunks, slot).is(&key));
-        let found = found.filter(|&slot| match self.end_by(slot, packet, from_lower, now_ns) {
-            Some(reason) => {
-                self.end(slot, reason, ended);
-                false
-            }
-            None => true,
-        });
-        let slot = match found {
-            Some(slot) => slot,
-            None => self.open(packet, &key, from_lower, hash, now_ns, ended),
+        let Some(slot) = found else {
+            return Some(self.begin(packet, &key, from_lower, hash, wire_bytes, now_ns, ended));
         };
-        let flow = self.flow_mut(slot);
+        // One look at the flow's place for all there is to do with it.
+        let flow = &mut self.chunks[slot as usize / CHUNK][slot as usize % CHUNK];
         let direction = flow.direction(from_lower);
+        let timeout = self.timeouts[flow.class as usize];
+        let is_over = now_ns.saturating_sub(flow.last_seen_ns) >= timeout
+            || now_ns.saturating_sub(flow.first_seen_ns) >= self.absolute_ns;
+        if is_over || flow.is_restarted_by(packet, direction) {
+            let reason = if is_over { EndReason::Expired } else { EndReason::Restarted };
+            self.end(slot, reason, ended);
+            return Some(self.begin(packet, &key, from_lower, hash, wire_bytes, now_ns, ended));
+        }
         let has_ticked = (flow.last_seen_ns ^ now_ns) >> TICK_BITS != 0;
         let class = flow.count(packet, direction, wire_bytes, now_ns);
         if has_ticked || class != flow.class {
@@ -222,7 +227,33 @@ impl<S: Default> FlowTable<S> {
         if now_ns >= self.next_sweep_ns {
             self.sweep(now_ns, ended);
         }
-        Some(Observed { id: FlowId(slot), direction, is_new: found.is_none() })
+        Some(Observed { id: FlowId(slot), direction, is_new: false })
+    }
+
+    /// Begins a flow with its first packet.
+    #[inline(never)]
+    #[allow(clippy::too_many_arguments)]
+    fn begin(
+        &mut self,
+        packet: &Packet<'_>,
+        key: &FlowKey,
+        from_lower: bool,
+        hash: u32,
+        wire_bytes: u32,
+        now_ns: i64,
+        ended: &mut impl FnMut(&Flow<S>, EndReason),
+    ) -> Observed {
+        let slot = self.open(packet, key, from_lower, hash, now_ns, ended);
+        let flow = self.flow_mut(slot);
+        let direction = flow.direction(from_lower);
+        let class = flow.count(packet, direction, wire_bytes, now_ns);
+        if class != flow.class {
+            self.relist(slot, class);
+        }
+        if now_ns >= self.next_sweep_ns {
+            self.sweep(now_ns, ended);
+        }
+        Observed { id: FlowId(slot), direction, is_new: true }
     }
 
     /// Ends all flows, in the order of their places. The table can be used again.
@@ -237,21 +268,7 @@ impl<S: Default> FlowTable<S> {
         }
     }
 
-    /// Why the packet cannot belong to the flow of its key any more.
-    #[inline]
-    fn end_by(&self, slot: u32, packet: &Packet<'_>, from_lower: bool, now_ns: i64) -> Option<EndReason> {
-        let flow = self.flow(slot);
-        if self.is_over(flow, now_ns, 0) {
-            Some(EndReason::Expired)
-        } else if flow.is_restarted_by(packet, flow.direction(from_lower)) {
-            Some(EndReason::Restarted)
-        } else {
-            None
-        }
-    }
-
     /// Begins a flow and returns its slot.
-    #[inline(never)]
     fn open(
         &mut self,
         packet: &Packet<'_>,
@@ -340,9 +357,16 @@ impl<S: Default> FlowTable<S> {
                 let slot = self.lists[class as usize].oldest;
                 if slot != NONE && self.is_over(self.flow(slot), now_ns, SWEEP_SLACK_NS) {
                     self.end(slot, EndReason::Expired, ended);
+                } else if slot != NONE && self.is_far_ahead(slot, now_ns) {
+                    // Dated wrongly: what is behind it must not wait for its time.
+                    self.relist(slot, class);
                 }
                 self.lists[class as usize].due_ns = match self.lists[class as usize].oldest {
                     NONE => i64::MAX,
+                    oldest if self.is_far_ahead(oldest, now_ns) => match budget {
+                        0 => now_ns.saturating_add(SWEEP_SLACK_NS),
+                        _ => now_ns,
+                    },
                     oldest => self.sweep_time(self.flow(oldest)),
                 };
             }
@@ -362,7 +386,8 @@ impl<S: Default> FlowTable<S> {
         match reason {
             EndReason::Expired => self.expirations += 1,
             EndReason::Displaced => self.evictions += 1,
-            EndReason::Restarted | EndReason::Finished => {}
+            EndReason::Restarted => self.restarts += 1,
+            EndReason::Finished => self.finished += 1,
         }
         ended(self.flow(slot), reason);
         self.flow_mut(slot).state = S::default();
@@ -381,6 +406,12 @@ impl<S> FlowTable<S> {
     #[inline]
     pub fn get_mut(&mut self, id: FlowId) -> &mut Flow<S> {
         self.flow_mut(id.0)
+    }
+
+    /// The flow in a place, by [`FlowId::slot`]; None for a place without a live flow.
+    pub fn by_slot(&mut self, slot: u32) -> Option<&mut Flow<S>> {
+        let flow = self.chunks.get_mut(slot as usize / CHUNK)?.get_mut(slot as usize % CHUNK)?;
+        (flow.class != Class::Free).then_some(flow)
     }
 
     /// Live flows, some of them perhaps due to end.
@@ -406,6 +437,17 @@ impl<S> FlowTable<S> {
     /// Flows ended by time since the table was made.
     pub fn expirations(&self) -> u64 {
         self.expirations
+    }
+
+    /// Flows ended by another connection between the same ports since the table was made.
+    pub fn restarts(&self) -> u64 {
+        self.restarts
+    }
+
+    /// Flows that were live at the end of the capture ([`finish`](Self::finish)), since the table was made. Flows created
+    /// are those that live, expired, were evicted, restarted or finished.
+    pub fn finished(&self) -> u64 {
+        self.finished
     }
 
     /// Memory taken for flows and index, bytes; without what an `S` holds elsewhere.
@@ -439,6 +481,11 @@ impl<S> FlowTable<S> {
             || now_ns.saturating_sub(flow.first_seen_ns).saturating_sub(slack_ns) >= self.absolute_ns
     }
 
+    /// Whether a flow was last seen so far ahead of now that no clock that is right comes there in its life.
+    fn is_far_ahead(&self, slot: u32, now_ns: i64) -> bool {
+        self.flow(slot).last_seen_ns.saturating_sub(now_ns) > self.absolute_ns
+    }
+
     /// From when on a sweep may end a flow.
     fn sweep_time(&self, flow: &Flow<S>) -> i64 {
         let idle = flow.last_seen_ns.saturating_add(self.timeouts[flow.class as usize]);
@@ -470,11 +517,11 @@ impl<S> FlowTable<S> {
         list.length += 1;
         let link = &mut self.links[slot as usize];
         (link.older, link.newer) = (older, NONE);
-        if older != NONE {
-            self.links[older as usize].newer = slot;
-            return;
+        match older {
+            NONE => list.oldest = slot,
+            older => self.links[older as usize].newer = slot,
         }
-        list.oldest = slot;
+        // Not only of the oldest, which may be dated far ahead.
         if class != Class::Free {
             let due_ns = self.sweep_time(self.flow(slot));
             let list = &mut self.lists[class as usize];

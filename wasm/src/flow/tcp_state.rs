@@ -101,6 +101,12 @@ impl TcpState {
         self.is_closed() || self.flags.forward & self.flags.reverse & flag::ENDED != 0
     }
 
+    /// Whether bytes of the connection are held.
+    #[inline]
+    pub fn is_held(&self) -> bool {
+        self.handle != 0
+    }
+
     #[inline]
     pub(super) fn has(&self, direction: Direction, flag: u8) -> bool {
         self.flags[direction] & flag != 0

@@ -89,6 +89,14 @@ impl FilterSet {
         !self.domains.is_empty() || !self.local_domains.is_empty()
     }
 
+    /// What becomes of every packet, where that does not depend on the packet.
+    #[inline]
+    pub fn decides_all(&self) -> Option<bool> {
+        let by_packet =
+            !self.local_domains.is_empty() || !self.addresses.is_empty() || !self.domains.is_empty();
+        (!by_packet).then_some(self.kernel_filters || self.policy == NoFilterPolicy::Allow)
+    }
+
     /// Id of the filter `number`.
     pub fn id(&self, number: u32) -> &str {
         self.ids.get(number as usize).map_or("", String::as_str)

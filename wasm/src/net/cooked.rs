@@ -1,9 +1,11 @@
 //! Linux cooked captures, versions 1 and 2: the pseudo link header of the `any` device.
 
-use super::{Faults, Next, Packet};
+use super::{Faults, Next, Packet, llc};
 
 const V1_LENGTH: usize = 16;
 const V2_LENGTH: usize = 20;
+/// Protocol of frames that begin with LLC (`LINUX_SLL_P_802_2`); above 1535 it is an EtherType.
+const LLC: u16 = 4;
 
 #[inline]
 pub(super) fn decode_v1(packet: &mut Packet<'_>) -> Next {
@@ -11,7 +13,7 @@ pub(super) fn decode_v1(packet: &mut Packet<'_>) -> Next {
         return packet.stop(Faults::HEADER_CUT);
     };
     packet.strip(V1_LENGTH);
-    Next::EtherType(u16::from_be_bytes([high, low]))
+    by_protocol(packet, u16::from_be_bytes([high, low]))
 }
 
 #[inline]
@@ -20,7 +22,12 @@ pub(super) fn decode_v2(packet: &mut Packet<'_>) -> Next {
         return packet.stop(Faults::HEADER_CUT);
     };
     packet.strip(V2_LENGTH);
-    Next::EtherType(u16::from_be_bytes([high, low]))
+    by_protocol(packet, u16::from_be_bytes([high, low]))
+}
+
+#[inline]
+fn by_protocol(packet: &mut Packet<'_>, protocol: u16) -> Next {
+    if protocol == LLC { llc::decode(packet) } else { Next::EtherType(protocol) }
 }
 
 /// Appends a version 2 frame as a version 1 frame, 4 bytes shorter: the interface index is lost. `false`, with nothing

@@ -10,7 +10,12 @@ pub(super) fn decode(packet: &mut Packet<'_>) -> Next {
         return packet.stop(Faults::HEADER_CUT);
     };
     packet.strip(HEADER_LENGTH);
-    let type_or_length = u16::from_be_bytes([high, low]);
+    by_type_or_length(packet, u16::from_be_bytes([high, low]))
+}
+
+/// What follows the addresses of a frame, or a VLAN tag.
+#[inline]
+pub(super) fn by_type_or_length(packet: &mut Packet<'_>, type_or_length: u16) -> Next {
     if type_or_length < ethertype::LEAST {
         ieee_802_3(packet, type_or_length)
     } else {
@@ -20,6 +25,7 @@ pub(super) fn decode(packet: &mut Packet<'_>) -> Next {
 
 #[cold]
 fn ieee_802_3(packet: &mut Packet<'_>, length: u16) -> Next {
+    packet.ethertype = 0;
     if length != 0 {
         packet.truncate(u32::from(length));
     }

@@ -81,6 +81,9 @@ pub struct Packet<'a> {
     pub fragment: Fragment,
     /// EtherType of what the link layer, its tags and its labels carry, implied where there is only IP; 0 if unknown.
     pub ethertype: u16,
+    /// Whether the payload begins with an 802.2 LLC header, its three bytes at least: not where that is followed by SNAP
+    /// with an EtherType, which is read.
+    pub llc: bool,
     /// What is wrong with the frame.
     pub faults: Faults,
     /// Where the payload begins in the frame, bytes.
@@ -290,6 +293,7 @@ impl<'a> Packet<'a> {
             tcp_window: 0,
             fragment: Fragment::None,
             ethertype: 0,
+            llc: false,
             faults: Faults::default(),
             payload_offset: 0,
             network_offset: 0,
@@ -337,6 +341,15 @@ impl<'a> Packet<'a> {
     #[inline]
     pub fn is_complete(&self) -> bool {
         self.payload.len() as u64 >= u64::from(self.payload_length)
+    }
+
+    /// Says that the packet, in no tunnel itself, was put together from packets that were in the tunnels of `other`.
+    pub fn put_into_tunnels_of(&mut self, other: &Packet<'_>) {
+        if self.tunnel_count == 0 {
+            self.tunnels = other.tunnels;
+            self.tunnel_count = other.tunnel_count;
+            self.outer_ip = other.outer_ip;
+        }
     }
 
     /// The tunnels that the packet is in, the outermost first; at most [`MOST_TUNNELS`].

@@ -1,6 +1,6 @@
 //! VLAN tags: IEEE 802.1Q, IEEE 802.1ad and the older outer tags.
 
-use super::{Faults, Next, Packet};
+use super::{Faults, Next, Packet, ethernet};
 
 const TAG_LENGTH: usize = 4;
 
@@ -10,12 +10,13 @@ pub(super) fn decode(packet: &mut Packet<'_>) -> Next {
         return packet.stop(Faults::HEADER_CUT);
     };
     packet.strip(TAG_LENGTH);
+    let type_or_length = u16::from_be_bytes([high, low]);
     if packet.tags_are_inner {
-        return Next::EtherType(u16::from_be_bytes([high, low]));
+        return ethernet::by_type_or_length(packet, type_or_length);
     }
     if let Some(slot) = packet.vlans.get_mut(usize::from(packet.vlan_count)) {
         *slot = u16::from_be_bytes([tci_high, tci_low]) & 0x0fff;
         packet.vlan_count += 1;
     }
-    Next::EtherType(u16::from_be_bytes([high, low]))
+    ethernet::by_type_or_length(packet, type_or_length)
 }

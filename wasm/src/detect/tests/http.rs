@@ -94,11 +94,39 @@ fn secrets_in_targets_are_masked() {
         ("http://h/x@y", "http://h/x@y"),
         ("*", "*"),
         ("/a?token=", "/a?token="),
+        ("bob:pw@h:443", "***@h:443"),
+        ("h:443", "h:443"),
+        ("//bob:pw@h/x", "//***@h/x"),
+        ("http://bob:p?w#;@h/x", "http://***@h/x"),
+        ("/a;jsessionid=77;b=1?c=2", "/a;jsessionid=***;b=1?c=2"),
+        ("/a#access_token=77&b=1", "/a#access_token=***&b=1"),
+        ("/a?b=1;pwd=77", "/a?b=1;pwd=***"),
+        ("/auth/b=1", "/auth/b=1"),
+        ("/fetch/http://bob:pw@h/x", "/fetch/http://***@h/x"),
+        ("/a?b=http://bob:pw@h/x&c=d@e", "/a?b=http://***@h/x&c=d@e"),
+        ("/a?http://bob:pw@h/x=1", "/a?http://***@h/x=1"),
     ] {
         let mut buffer = [0; 256];
         assert_eq!(str::from_utf8(mask_target(target.as_bytes(), &mut buffer)).unwrap(), shown);
     }
     assert_eq!(mask_target(&[b'a'; 1000], &mut [0; 256]).len(), 256);
+}
+
+#[test]
+fn user_information_is_not_shown() {
+    for request in [
+        "GET / HTTP/1.1\r\nHost: bob:hunter2@h\r\n\r\n",
+        "CONNECT bob:hunter2@h:443 HTTP/1.1\r\nHost: bob:hunter2@h:443\r\n\r\n",
+        &UPGRADE.replace("Host: a", "Host: bob:hunter2@a\r\nOrigin: http://bob:hunter2@a"),
+    ] {
+        let (name, details, info) = judge(&mut Detector::new(), &mut Flow::default(), &to_server(request));
+        assert!(name.is_some() && !format!("{details:?}{info}").contains("hunter2"), "{details:?} {info}");
+        assert!(value(&details, "host").is_some_and(|host| host.starts_with("***@")));
+    }
+    let found = b"HTTP/1.1 200 OK\r\nST: x\r\nLocation: http://bob:hunter2@h/d.xml\r\n\r\n";
+    let (_, details, _) =
+        judge(&mut Detector::new(), &mut Flow::default(), &sent(Carrier::Udp, 1900, 50000, found));
+    assert_eq!(value(&details, "location"), Some("http://***@h/d.xml"));
 }
 
 const UPGRADE: &str = "GET /chat HTTP/1.1\r\nHost: a\r\nupgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n\

@@ -23,9 +23,12 @@ fn found(
         direction: Direction::Forward,
         at_start: true,
         timestamp_ns: now_ns,
+        described: true,
     };
     let text = |id: &[u8]| String::from_utf8_lossy(id).into_owned();
-    index.find_call(&payload).map(|(kind, call)| (kind, call.map(text)))
+    let seen = index.find_call(&payload).map(|(kind, call)| (kind, call.map(text)));
+    assert_eq!(index.find(&payload), seen.as_ref().map(|(kind, _)| *kind));
+    seen
 }
 
 fn index(sdp: &str) -> MediaIndex {
@@ -128,6 +131,47 @@ fn who_knows_no_call_leaves_the_endpoint_to_its_call() {
     index.end_call(b"call", 0);
     index.announce_sdp(sdp, b"", 100 * SECOND);
     assert_eq!(found(&mut index, "10.0.0.1", 6000, 100 * SECOND), Some((MediaKind::Rtp, None)));
+}
+
+#[test]
+fn looking_keeps_nothing_alive_and_running_streams_do() {
+    use super::super::Detector;
+    use super::super::tests::{Flow, judge, sent};
+    let invite = |media: &str| {
+        let text =
+            format!("INVITE sip:b@x SIP/2.0\r\nCall-ID: 1\r\n\r\nv=0\r\nc=IN IP4 10.0.0.2\r\nm={media}\r\n");
+        sent(Carrier::Udp, 5060, 5060, text.as_bytes())
+    };
+    let audio = "audio 6000 RTP/AVP 0";
+    let rtp = |low: u8| vec![0x80, 0, 1, low, 0, 0, 0, 1, 0, 0, 0, 1, 9];
+    let rtcp = |_: u8| vec![0x80, 201, 0, 1, 0, 0, 0, 1];
+    let fax = |low: u8| vec![0, low, 2, 6, 5, 0, 0];
+    type Make<'a> = &'a dyn Fn(u8) -> Vec<u8>;
+    // The stream, the port it goes to, its sequence numbers, and whether its endpoint is known in the end.
+    let rows: [(&str, u16, Make, std::ops::Range<u8>, bool); 5] = [
+        (audio, 6000, &rtp, 1..130, true),
+        (audio, 6000, &rtp, 1..64, false),
+        (audio, 6001, &rtcp, 1..64, true),
+        ("image 6000 udptl t38", 6000, &fax, 1..130, true),
+        ("image 6000 udptl t38", 6000, &fax, 1..64, false),
+    ];
+    for (media, port, packet, numbers, expected) in rows {
+        for is_quiet in [false, true] {
+            let mut detector = Detector::new();
+            judge(&mut detector, &mut Flow::default(), &invite(media));
+            let mut flow = Flow::default();
+            flow.is_quiet = is_quiet;
+            for number in numbers.clone() {
+                let (name, ..) =
+                    judge(&mut detector, &mut flow, &sent(Carrier::Udp, 7000, port, &packet(number)));
+                assert!(name.is_some());
+                flow.clock += 28 * SECOND;
+            }
+            let now_ns = flow.clock + 40 * SECOND;
+            let announced = found(&mut detector.shared.media, "10.0.0.2", port, now_ns);
+            assert_eq!(announced.is_some(), expected, "{media} {port} {numbers:?} {is_quiet}");
+        }
+    }
 }
 
 #[test]

@@ -181,7 +181,7 @@ fn feed(
     let verdict = analyzer.observe(message, &flow, 0);
     assert!((0.0..=1.0).contains(&verdict.tunneling_score), "{verdict:?}");
     assert!((0.0..=8.0).contains(&verdict.entropy_score), "{verdict:?}");
-    looks_like_dns(payload);
+    looks_like_dns(payload, payload.len());
     for framed in messages(payload) {
         assert!(framed.bytes.len() >= 12 && framed.bytes.len() <= framed.length);
         assert_eq!(framed.complete, framed.bytes.len() == framed.length);
@@ -238,4 +238,38 @@ fn every_cut_of_every_message() {
             feed(&payload[..length], false, &mut message, &mut analyzer, &mut out);
         }
     }
+}
+
+#[test]
+fn names_are_checked_and_hashed_by_the_rules_that_they_are_decoded_by() {
+    let mut state = 5u64;
+    let mut random = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u8
+    };
+    for _ in 0..20_000 {
+        let mut message: Vec<u8> = (0..64)
+            .map(|_| match random() % 4 {
+                0 => random() % 8,
+                1 => 0xc0 | (random() & 1),
+                _ => random(),
+            })
+            .collect();
+        let start = usize::from(random()) % 64;
+        let end = names::decode(&message, start, &mut Vec::new());
+        assert_eq!(names::check(&message, start), end);
+        let hash = names::hash(&message, start);
+        assert_eq!(hash.map(|(_, end)| end), end);
+        // Letters alone, not the lengths, which are too small to be letters.
+        for octet in &mut message {
+            *octet = octet.to_ascii_lowercase();
+        }
+        assert_eq!(names::hash(&message, start), hash);
+    }
+    let whole = hex("03777777 07657861 6d706c65 03636f6d 00");
+    let mut compressed = hex("07455841 6d706c65 03434f4d 00");
+    let start = compressed.len();
+    compressed.extend(hex("03575757 c000"));
+    assert_eq!(names::hash(&whole, 0).unwrap().0, names::hash(&compressed, start).unwrap().0);
+    assert_ne!(names::hash(&whole, 0).unwrap().0, names::hash(&whole, 4).unwrap().0);
 }

@@ -82,6 +82,9 @@ mod mark {
     pub(super) const SYN_ACK: u8 = 32;
     /// The side that began is the lower endpoint of the key.
     pub(super) const FROM_LOWER: u8 = 64;
+    /// The first segment without SYN came from the side that began, and told its initial sequence number if that was the
+    /// first with data.
+    pub(super) const FIRST_DATA: u8 = 128;
 }
 
 /// A flow and the state `S` that the table's user keeps for it.
@@ -107,8 +110,10 @@ pub struct Flow<S> {
     pub bytes: [u64; 2],
     /// What the table's user keeps. Back to its default in each new flow.
     pub state: S,
+    /// By the marks. SYN: the initial sequence number of the side that began. SYN_ACK alone: that of the responder. Of
+    /// these only FIRST_DATA: that of the side that began, if the first segment seen was the first with data.
+    sequence: u32,
     rest: [u64; 3],
-    initial_sequence: u32,
 }
 
 impl<S: Default> Flow<S> {
@@ -126,8 +131,8 @@ impl<S: Default> Flow<S> {
             packets: [0; 2],
             bytes: [0; 2],
             state: S::default(),
+            sequence: 0,
             rest: key.rest,
-            initial_sequence: 0,
         };
         flow.class = match key.protocol() {
             _ if key.has_no_transport() => Class::OtherUnanswered,
@@ -189,7 +194,7 @@ impl<S> Flow<S> {
     /// Sequence number of the SYN of the side that began. None if there was none, so for a connection that was picked up
     /// in the middle.
     pub fn initial_sequence(&self) -> Option<u32> {
-        (self.marks & mark::SYN != 0).then_some(self.initial_sequence)
+        (self.marks & mark::SYN != 0).then_some(self.sequence)
     }
 
     #[inline]
@@ -211,28 +216,38 @@ impl<S> Flow<S> {
         }
     }
 
-    /// Whether a TCP segment begins another connection between the same ports: a SYN after the end, or one that is not
-    /// the retransmission of this connection's once that was answered. Two SYN that cross are one connection
-    /// (RFC 9293 section 3.5).
+    /// Whether a TCP segment begins another connection between the same ports: a SYN after the end, or one that is neither
+    /// the retransmission of this connection's once that was answered, nor late and right in front of the first data seen;
+    /// where the SYN is not seen, a SYN+ACK with another sequence number than the one before. Two SYN that cross are one
+    /// connection (RFC 9293 section 3.5).
     #[inline]
     pub(super) fn is_restarted_by(&self, packet: &Packet<'_>, direction: Direction) -> bool {
-        is_syn(packet.tcp_flags) && self.class.is_tcp() && self.is_restarted_by_syn(packet, direction)
+        packet.tcp_flags & tcp_flag::SYN != 0
+            && self.class.is_tcp()
+            && self.is_restarted_by_syn(packet, direction)
     }
 
     #[cold]
     fn is_restarted_by_syn(&self, packet: &Packet<'_>, direction: Direction) -> bool {
-        let is_repeated =
-            direction == Direction::Forward && self.initial_sequence() == Some(packet.tcp_sequence);
-        match self.class {
-            Class::TcpClosing => true,
-            Class::TcpOpening => {
-                direction == Direction::Forward
-                    && self.marks & mark::SYN_ACK != 0
-                    && self.marks & mark::SYN != 0
-                    && !is_repeated
-            }
-            _ => !is_repeated,
+        let knows = self.marks & (mark::SYN | mark::SYN_ACK | mark::FIRST_DATA);
+        let is_known = packet.tcp_sequence == self.sequence;
+        if is_syn_ack(packet.tcp_flags) {
+            let knows_responder = knows & (mark::SYN | mark::SYN_ACK) == mark::SYN_ACK;
+            return direction == Direction::Reverse && knows_responder && !is_known;
         }
+        let knows_beginner = knows & mark::SYN != 0 || knows == mark::FIRST_DATA;
+        let is_repeated = direction == Direction::Forward && knows_beginner && is_known;
+        is_syn(packet.tcp_flags)
+            && match self.class {
+                Class::TcpClosing => true,
+                Class::TcpOpening => {
+                    direction == Direction::Forward
+                        && self.marks & mark::SYN_ACK != 0
+                        && self.marks & mark::SYN != 0
+                        && !is_repeated
+                }
+                _ => !is_repeated,
+            }
     }
 
     /// Counts a packet. Returns the class that the flow now belongs to, which the caller must see to.
@@ -274,14 +289,24 @@ impl<S> Flow<S> {
         if flags & tcp_flag::RST != 0 {
             self.marks |= mark::RST;
         } else if is_syn(flags) {
-            // The last SYN before the answer is the one that counts.
-            if direction == Direction::Forward && self.class == Class::TcpOpening {
+            // The last SYN before the answer is the one that counts, or the late one in front of the data.
+            let is_unknown = self.marks & mark::SYN == 0;
+            if direction == Direction::Forward && (self.class == Class::TcpOpening || is_unknown) {
                 self.marks |= mark::SYN;
-                self.initial_sequence = sequence;
+                self.sequence = sequence;
             }
         } else if flags & tcp_flag::SYN == 0 {
+            if self.marks & (mark::SYN | mark::SYN_ACK | mark::PAST_SYN) == 0
+                && direction == Direction::Forward
+            {
+                self.sequence = sequence.wrapping_sub(1);
+                self.marks |= mark::FIRST_DATA;
+            }
             self.marks |= mark::PAST_SYN;
-        } else if flags & tcp_flag::ACK != 0 {
+        } else if is_syn_ack(flags) && direction == Direction::Reverse {
+            if self.marks & (mark::SYN | mark::SYN_ACK) == 0 {
+                self.sequence = sequence;
+            }
             self.marks |= mark::SYN_ACK;
         }
         if flags & tcp_flag::FIN != 0 {
@@ -310,4 +335,11 @@ impl<S> Flow<S> {
 #[inline]
 fn is_syn(flags: u8) -> bool {
     flags & (tcp_flag::SYN | tcp_flag::ACK | tcp_flag::RST | tcp_flag::FIN) == tcp_flag::SYN
+}
+
+/// Whether the flags are those of the answer to it.
+#[inline]
+fn is_syn_ack(flags: u8) -> bool {
+    let both = tcp_flag::SYN | tcp_flag::ACK;
+    flags & (both | tcp_flag::RST) == both
 }

@@ -294,6 +294,20 @@ fn a_syn_for_another_connection_begins_another_flow() {
         ("after RST", &after(&OPENING, &[(true, RST, 8)]), (true, SYN, 8), 2),
         ("after a start in the middle", &[(true, ACK, 8)], (true, SYN, 8), 2),
         ("late SYN of a connection that began with SYN+ACK", &[(false, SYN_ACK, 90)], (true, SYN, 7), 1),
+        ("late SYN in front of the first data", &[(true, ACK, 8)], (true, SYN, 7), 1),
+        (
+            "late SYN in front of the first data, answered",
+            &[(true, ACK, 8), (false, ACK, 91)],
+            (true, SYN, 7),
+            1,
+        ),
+        ("late SYN, and data at the wrap", &[(true, ACK, 0)], (true, SYN, u32::MAX), 1),
+        ("SYN in front of the other side's data", &[(true, ACK, 8)], (false, SYN, 7), 2),
+        ("late SYN again", &[(true, ACK, 8), (true, SYN, 7)], (true, SYN, 7), 1),
+        ("another after a late SYN", &[(true, ACK, 8), (true, SYN, 7)], (true, SYN, 9), 2),
+        ("SYN+ACK again, one side seen", &[(false, SYN_ACK, 90), (false, ACK, 91)], (false, SYN_ACK, 90), 1),
+        ("SYN+ACK after the middle", &[(true, ACK, 8), (false, ACK, 91)], (false, SYN_ACK, 90), 1),
+        ("SYN+ACK of the side that began", &[(true, ACK, 8)], (true, SYN_ACK, 90), 1),
     ] {
         let (created, phase, packets) = play(&after(start, &[segment]));
         assert_eq!(created, flows, "{name}");
@@ -301,6 +315,32 @@ fn a_syn_for_another_connection_begins_another_flow() {
             assert_eq!((phase, packets), (Some(TcpPhase::Opening), [1, 0]), "{name}");
         }
     }
+}
+
+#[test]
+fn another_syn_ack_begins_another_flow_where_only_the_responder_is_seen() {
+    let first = [(false, SYN_ACK, 90), (false, ACK, 91)];
+    let (created, phase, packets) = play(&after(&first, &[(false, SYN_ACK, 5000)]));
+    assert_eq!((created, phase, packets), (2, Some(TcpPhase::Opening), [0, 1]));
+    let refused = after(&first, &[(false, RST, 92), (false, SYN_ACK, 5000), (false, SYN_ACK, 6000)]);
+    assert_eq!(play(&refused).0, 3);
+    let from_the_middle = [(true, ACK, 8), (false, SYN_ACK, 90), (false, ACK, 91), (false, SYN_ACK, 5000)];
+    assert_eq!(play(&from_the_middle).0, 2);
+}
+
+#[test]
+fn every_flow_has_one_end() {
+    let mut table = FlowTable::<State>::new(Limits { flows: 20, ..Limits::default() });
+    for (sent, now_ns) in random_packets(&mut Random(3), 20_000) {
+        table.observe(&sent.packet(), 0, 0, 100, now_ns, &mut |_, _| ());
+    }
+    let ended = |table: &Table| table.expirations() + table.evictions() + table.restarts() + table.finished();
+    assert!(table.restarts() > 0 && table.evictions() > 0 && table.finished() == 0);
+    assert_eq!(table.created(), table.len() as u64 + ended(&table));
+    let live = table.len() as u64;
+    table.finish(&mut |_, _| ());
+    assert!((1..=live).contains(&table.finished()) && table.is_empty());
+    assert_eq!(table.created(), ended(&table));
 }
 
 #[test]
@@ -436,6 +476,24 @@ fn flows_that_are_over_give_their_memory_back() {
 }
 
 #[test]
+fn packets_dated_far_ahead_do_not_stop_the_sweeps() {
+    let mut table = table(NO_LIMITS_MET);
+    let ahead = START + 10 * 366 * 86_400 * SECOND_NS;
+    // One more than one sweep looks at, of a class that others are of, too.
+    for flow in 0..=MOST_SWEPT as u32 {
+        observe(&mut table, udp(flow), ahead);
+    }
+    for flow in 100..1100 {
+        observe(&mut table, udp(flow), START);
+    }
+    let end = START + Limits::default().udp_idle_ns + SWEEP_SLACK_NS;
+    for number in 0..1000 {
+        observe(&mut table, udp(2000), end + number * SECOND_NS / 10);
+    }
+    assert_eq!((table.len(), table.expirations()), (MOST_SWEPT + 2, 1000));
+}
+
+#[test]
 fn state_is_kept_with_the_flow_and_ends_with_it() {
     let mut table = table(1);
     let (first, _) = observe(&mut table, udp(1), START);
@@ -514,6 +572,7 @@ fn a_million_flows() {
     }
     assert_eq!((table.len(), table.created()), (FLOWS as usize, u64::from(FLOWS)));
     assert_eq!(size_of::<Flow<State>>(), 192);
+    assert_eq!(size_of::<Flow<[u32; 25]>>(), 192);
     assert!(table.memory_bytes() <= 250_000_000, "{}", table.memory_bytes());
 }
 
@@ -569,6 +628,9 @@ struct Model {
     is_udp: bool,
     flags: [Vec<u8>; 2],
     sequence: Option<u32>,
+    /// Sequence number of the first SYN+ACK, and before that of the first data of a connection without a SYN.
+    responder: Option<u32>,
+    first_data: Option<u32>,
 }
 
 impl Model {
@@ -600,9 +662,17 @@ impl Model {
 
     fn is_restarted(&self, sent: &Sent, from_client: bool) -> bool {
         let is_syn = sent.flags & (SYN | ACK | FIN | RST) == SYN;
-        let is_repeated = from_client && self.sequence == Some(sent.sequence);
-        let is_answered =
-            self.flags.iter().flatten().any(|flags| flags & SYN_ACK == SYN_ACK && flags & RST == 0);
+        if sent.flags & (SYN_ACK | RST) == SYN_ACK {
+            let is_other = self.responder.is_some_and(|sequence| sequence != sent.sequence);
+            return self.is_tcp && !from_client && self.sequence.is_none() && is_other;
+        }
+        let is_late = self.responder.is_none() && self.first_data == Some(sent.sequence.wrapping_add(1));
+        let is_repeated = from_client
+            && match self.sequence {
+                Some(sequence) => sequence == sent.sequence,
+                None => is_late,
+            };
+        let is_answered = self.flags[1].iter().any(|flags| flags & (SYN_ACK | RST) == SYN_ACK);
         is_syn
             && match self.phase() {
                 None => false,
@@ -650,14 +720,21 @@ fn model_ends(packets: &[(Sent, i64)]) -> (u64, Vec<End>) {
                 is_udp: sent.protocol == protocol::UDP && is_whole,
                 flags: [vec![], vec![]],
                 sequence: None,
+                responder: None,
+                first_data: None,
             }
         });
         let side = usize::from(flow.client != source);
-        if sent.flags & (SYN | ACK | FIN | RST) == SYN
-            && side == 0
-            && flow.phase().is_none_or(|phase| phase == TcpPhase::Opening)
+        let is_opening = flow.phase().is_none_or(|phase| phase == TcpPhase::Opening);
+        if sent.flags & (SYN | ACK | FIN | RST) == SYN && side == 0 && (is_opening || flow.sequence.is_none())
         {
             flow.sequence = Some(sent.sequence);
+        }
+        if sent.flags & (SYN_ACK | RST) == SYN_ACK && side == 1 && flow.responder.is_none() {
+            flow.responder = Some(sent.sequence);
+        }
+        if sent.flags & (SYN | RST) == 0 && side == 0 && is_opening && flow.responder.is_none() {
+            flow.first_data = Some(sent.sequence);
         }
         flow.flags[side].push(sent.flags);
         flow.packets[side] += 1;

@@ -341,3 +341,45 @@ fn reads_a_real_pppoe_session_behind_two_tags() {
     });
     assert!(sessions == 86 || sessions == 0, "{sessions}");
 }
+
+#[test]
+fn llc_is_told_where_the_payload_begins_with_it() {
+    let llc = &[0x42, 0x42, 3, 0, 0][..];
+    let cut_snap = &[0xaa, 0xaa, 3, 0, 0][..];
+    let cdp = &[0xaa, 0xaa, 3, 0, 0, 0x0c, 0x20, 0, 2][..];
+    let sll = |protocol: u16| [&[0; 14][..], &protocol.to_be_bytes(), llc].concat();
+    let sll2 = |protocol: u16| [&protocol.to_be_bytes()[..], &[0; 18], llc].concat();
+    let fddi = |control: u8| [&[control][..], &[0; 12], llc].concat();
+    for (name, link_type, frame, expected) in [
+        ("802.3", 1, ethernet(5, llc), true),
+        ("802.3, CDP", 1, ethernet(9, cdp), true),
+        ("802.3, SNAP that is cut", 1, ethernet(20, cut_snap), true),
+        ("802.3 of two bytes", 1, ethernet(2, llc), false),
+        ("802.3 cut behind two bytes", 1, ethernet(5, &llc[..2]), false),
+        ("802.3, tagged", 1, ethernet(0x8100, &with(&[0, 7, 0, 5], llc)), true),
+        ("an EtherType", 1, ethernet(0x88cc, llc), false),
+        ("SNAP with an EtherType", 1, ethernet(13, &snap(0x88cc, llc)), false),
+        ("Ethernet cut", 1, ethernet(5, llc)[..13].to_vec(), false),
+        ("IP", 1, ethernet(IPV4, llc), false),
+        ("FDDI", 10, fddi(0x57), true),
+        ("FDDI, no LLC", 10, fddi(0x41), false),
+        ("802.11", 105, wireless([0x08, 1], &[], llc), true),
+        ("802.11, beacon", 105, wireless([0x80, 0], &[], llc), false),
+        ("802.11, protected", 105, wireless([0x08, 0x41], &[], llc), false),
+        ("SLL", 113, sll(4), true),
+        ("SLL, 802.3", 113, sll(1), false),
+        ("SLL2", 276, sll2(4), true),
+        ("SLL2, ARP", 276, sll2(0x0806), false),
+        ("PPP, LCP", 9, with(&[0xff, 3, 0xc0, 0x21], llc), false),
+        ("unknown link type", 147, llc.to_vec(), false),
+    ] {
+        let packet = decode(link_type, &frame);
+        assert_eq!(packet.llc, expected, "{name}");
+        if expected {
+            assert_eq!(packet.ethertype, 0, "{name}");
+        }
+    }
+    let tagged = ethernet(0x8100, &with(&[0, 7, 0, 5], llc));
+    let vlans = decode(1, &tagged);
+    assert_eq!((vlans.vlans(), vlans.payload), (&[7][..], llc));
+}

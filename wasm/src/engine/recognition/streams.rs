@@ -1,0 +1,207 @@
+//! TCP: what a segment adds to its stream, and what that says.
+//!
+//! A stream is put in order until its protocol is known, and on if somebody reads its messages (DNS). A message belongs
+//! to the packet that completes it. Bytes that come free otherwise (a hole that is given up while another flow has its
+//! turn, a stream that ends or is evicted) are read for what they say of their flow, and shown with no packet.
+
+use super::{Arrival, FlowData, Recognizer, Stream, adopt, payload_of};
+use crate::detect::{Carrier, Facts, Label, Recognised};
+use crate::dns::stream::messages;
+use crate::engine::dns_reading::{Between, DnsReader};
+use crate::flow::key::Direction;
+use crate::flow::reassembly::{Event, Reassembler, Segment, Want};
+use crate::flow::table::{Flow, FlowTable, Observed};
+use crate::net::{Packet, tcp_flag};
+
+/// IP protocol number of TCP.
+const TCP: u8 = 6;
+
+impl Recognizer {
+    #[inline(never)]
+    pub(super) fn recognise_segment(
+        &mut self,
+        packet: &Packet,
+        arrival: &Arrival,
+        observed: Observed,
+        dns: &mut DnsReader,
+        facts: &mut Facts,
+    ) -> Option<Label> {
+        let is_control = packet.tcp_flags & (tcp_flag::SYN | tcp_flag::FIN | tcp_flag::RST) != 0;
+        let data = &mut self.flows.get_mut(observed.id).state;
+        // An acknowledgement may say that what is waited for was received, and so will not come again.
+        if packet.payload.is_empty() && !is_control && !data.tcp.is_held() {
+            return None;
+        }
+        if data.stream == Stream::Unwanted {
+            if packet.payload.is_empty() {
+                return None;
+            }
+            let payload = payload_of(packet, arrival, Carrier::Tcp, observed.direction);
+            let before = data.detection.label();
+            return match self.detector.recognise(&payload, &mut data.detection) {
+                Recognised::Protocol(label) => {
+                    self.detected += u64::from(before.is_none());
+                    if arrival.described {
+                        self.detector.describe(label, &payload, &mut data.detection, facts);
+                    }
+                    Some(label)
+                }
+                _ => None,
+            };
+        }
+        self.read_stream(packet, arrival, observed, dns, facts)
+    }
+
+    /// Puts the segment where it belongs in its stream, and looks at what is then in order.
+    #[inline(never)]
+    fn read_stream(
+        &mut self,
+        packet: &Packet,
+        arrival: &Arrival,
+        observed: Observed,
+        dns: &mut DnsReader,
+        facts: &mut Facts,
+    ) -> Option<Label> {
+        let ip = packet.ip.as_ref()?;
+        let on_dns_port = self.is_dns_port(packet);
+        let Self { flows, reassembler, detector, detected, dns_labels, .. } = self;
+        let id = observed.id.slot() as u32;
+        let data = &mut flows.get_mut(observed.id).state;
+        data.owner = id;
+        let mut tcp = data.tcp;
+        let between = Between::of(packet, ip, TCP, arrival.timestamp_ns);
+        let mut found = None;
+        let mut consumer = |owner: u32, event: Event| {
+            if owner != id {
+                return take_apart(flows, dns, owner, event);
+            }
+            let data = &mut flows.get_mut(observed.id).state;
+            let (Event::Data { direction, .. } | Event::Gap { direction, .. } | Event::End { direction, .. }) =
+                event;
+            if direction != observed.direction {
+                // The packet is not where these bytes come from: they are shown again with one that is.
+                return take_other(data, dns, &between.reversed(), event);
+            }
+            let (bytes, at_start) = match event {
+                Event::Data { bytes, at_start, .. } => (bytes, at_start),
+                Event::Gap { bytes, .. } | Event::End { bytes, .. } => {
+                    let in_step = &mut data.in_step[direction as usize];
+                    if data.stream == Stream::Dns {
+                        dns.read_rest(bytes, in_step, &between);
+                    }
+                    *in_step = false;
+                    return Want::Consumed(bytes.len());
+                }
+            };
+            if data.stream == Stream::Detecting {
+                let mut payload = payload_of(packet, arrival, Carrier::Tcp, direction);
+                (payload.bytes, payload.length, payload.at_start) = (bytes, bytes.len(), at_start);
+                if on_dns_port && data.detection.label().is_none() && messages(bytes).next().is_some() {
+                    adopt(&mut data.detection, dns_labels[0], detected);
+                    data.stream = Stream::Dns;
+                } else {
+                    let before = data.detection.label();
+                    match detector.recognise(&payload, &mut data.detection) {
+                        Recognised::Protocol(label) => {
+                            *detected += u64::from(before.is_none());
+                            found = Some(label);
+                            data.stream = match dns_labels.contains(&Some(label)) {
+                                true => Stream::Dns,
+                                false => Stream::Unwanted,
+                            };
+                            if arrival.described && data.stream == Stream::Unwanted {
+                                detector.describe(label, &payload, &mut data.detection, facts);
+                            }
+                        }
+                        Recognised::More => return Want::Consumed(0),
+                        Recognised::Nothing if data.detection.is_given_up() => data.stream = Stream::Unwanted,
+                        Recognised::Nothing => return Want::Consumed(bytes.len()),
+                    }
+                }
+            }
+            if data.stream != Stream::Dns {
+                return Want::Close;
+            }
+            found = data.detection.label();
+            let in_step = &mut data.in_step[direction as usize];
+            *in_step |= at_start;
+            Want::Consumed(dns.read_stream(bytes, in_step, &between))
+        };
+        let segment = Segment {
+            acknowledgement: (packet.tcp_flags & tcp_flag::ACK != 0).then_some(packet.tcp_acknowledgment),
+            ..Segment::from(packet)
+        };
+        reassembler.segment(&mut tcp, id, observed.direction, &segment, arrival.timestamp_ns, &mut consumer);
+        let data = &mut self.flows.get_mut(observed.id).state;
+        data.tcp = tcp;
+        found.or_else(|| data.detection.label().filter(|_| !packet.payload.is_empty()))
+    }
+
+    /// Gives up what streams have waited for too long.
+    #[inline]
+    pub(super) fn expire_streams(&mut self, dns: &mut DnsReader) {
+        let Self { flows, reassembler, newest_ns, .. } = self;
+        reassembler
+            .expire(*newest_ns, &mut |_, _| false, &mut |owner, event| take_apart(flows, dns, owner, event));
+    }
+}
+
+/// An event of a flow that is not at hand.
+#[cold]
+fn take_apart(flows: &mut FlowTable<FlowData>, dns: &mut DnsReader, owner: u32, event: Event) -> Want {
+    let Some(flow) = flows.by_slot(owner) else { return Want::Close };
+    let (Event::Data { direction, .. } | Event::Gap { direction, .. } | Event::End { direction, .. }) = event;
+    let between = between_ends(flow, direction);
+    take_other(&mut flow.state, dns, &between, event)
+}
+
+/// An event that does not belong to the packet at hand: bytes are kept for one that they belong to; of those that will
+/// not be shown again, messages are read for what they say of their flow.
+#[cold]
+fn take_other(data: &mut FlowData, dns: &mut DnsReader, between: &Between, event: Event) -> Want {
+    match event {
+        Event::Data { .. } if data.stream == Stream::Unwanted => Want::Close,
+        Event::Data { .. } => Want::Consumed(0),
+        Event::Gap { direction, bytes, .. } | Event::End { direction, bytes, .. } => {
+            let in_step = &mut data.in_step[direction as usize];
+            if data.stream == Stream::Dns {
+                dns.read_apart(bytes, in_step, between);
+            }
+            *in_step = false;
+            Want::Consumed(bytes.len())
+        }
+    }
+}
+
+/// The flow is over: what is held of its stream is read for the last time.
+pub(super) fn finish(reassembler: &mut Reassembler, dns: &mut DnsReader, flow: &Flow<FlowData>) {
+    let FlowData { mut tcp, owner, stream, mut in_step, .. } = flow.state;
+    if stream != Stream::Dns {
+        return reassembler.release(&mut tcp, owner);
+    }
+    reassembler.finish(&mut tcp, owner, flow.last_seen_ns, &mut |other, event| {
+        let (Event::Data { direction, bytes, .. }
+        | Event::Gap { direction, bytes, .. }
+        | Event::End { direction, bytes, .. }) = event;
+        if other != owner {
+            return Want::Consumed(0);
+        }
+        let between = between_ends(flow, direction);
+        let in_step = &mut in_step[direction as usize];
+        if let Event::Data { .. } = event {
+            return Want::Consumed(dns.read_whole_apart(bytes, in_step, &between));
+        }
+        dns.read_apart(bytes, in_step, &between);
+        *in_step = false;
+        Want::Consumed(bytes.len())
+    });
+}
+
+/// Between whom the bytes of one direction go.
+fn between_ends(flow: &Flow<FlowData>, direction: Direction) -> Between {
+    let (source, destination) = match direction {
+        Direction::Forward => (flow.source(), flow.destination()),
+        Direction::Reverse => (flow.destination(), flow.source()),
+    };
+    Between::ends(TCP, source, destination, flow.last_seen_ns)
+}
