@@ -169,6 +169,8 @@ fn check_sums(table: &FlowTable<u32>, live: &BTreeMap<u32, Expected>, created: u
     assert_eq!(table.created(), table.len() as u64 + tally.iter().sum::<u64>());
     assert_eq!(table.expirations(), tally[EndReason::Expired as usize]);
     assert_eq!(table.evictions(), tally[EndReason::Displaced as usize]);
+    assert_eq!(table.restarts(), tally[EndReason::Restarted as usize]);
+    assert_eq!(table.finished(), tally[EndReason::Finished as usize]);
 }
 
 /// A packet between two of eight endpoints, and what else sets its flow apart.

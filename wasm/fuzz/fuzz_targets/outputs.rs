@@ -2,7 +2,7 @@
 
 use caracal_engine::engine::{Engine, JSON, PCAP, TEXT, WIRE};
 use caracal_engine::wire::protobuf::{Fields, Value};
-use serde::de::IgnoredAny;
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// What an engine has written so far.
 #[derive(Debug, Default, PartialEq)]
@@ -35,13 +35,18 @@ impl Outputs {
         engine.clear_outputs();
     }
 
-    /// Checks that JSON lines are JSON, one per packet, and that text is UTF-8 without control characters.
-    pub fn check(&self, outputs: u8) {
+    /// Checks that JSON lines are JSON, one per packet, with no key twice if `has_unique_keys`, and that text is UTF-8
+    /// without control characters.
+    pub fn check(&self, outputs: u8, has_unique_keys: bool) {
         let lines = self.json.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
         let mut count = 0;
         for line in lines {
             count += 1;
-            if let Err(error) = serde_json::from_slice::<IgnoredAny>(line) {
+            let parsed = match has_unique_keys {
+                true => serde_json::from_slice::<Unique>(line).map(drop),
+                false => serde_json::from_slice::<IgnoredAny>(line).map(drop),
+            };
+            if let Err(error) = parsed {
                 panic!("{error}: {}", String::from_utf8_lossy(line));
             }
             std::str::from_utf8(line).expect("JSON is UTF-8");
@@ -59,4 +64,61 @@ fn elements(piece: &[u8]) -> u32 {
     let count = fields.by_ref().inspect(|field| assert!(matches!(field, (4, Value::Bytes(_))))).count();
     assert!(!fields.broken(), "a wire piece that is no protobuf");
     count as u32
+}
+
+/// JSON of which no object has a key twice.
+struct Unique;
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Unique {
+    type Value = Self;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
+        formatter.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self, A::Error> {
+        while elements.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self, A::Error> {
+        let mut keys: Vec<String> = Vec::new();
+        while let Some((key, _)) = entries.next_entry::<String, Self>()? {
+            if keys.contains(&key) {
+                return Err(A::Error::custom(format_args!("{key} twice")));
+            }
+            keys.push(key);
+        }
+        Ok(self)
+    }
 }
