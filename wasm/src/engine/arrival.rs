@@ -226,7 +226,8 @@ impl Engine {
             timestamp_ns: frame.timestamp_ns,
             captured: frame.data.len() as u32,
             context: 0,
-            described: is_shown,
+            // Nobody will see what is rejected in any case.
+            described: is_shown && self.filters.decides_all() != Some(false),
             filtered: self.filters.wants_domains(),
         };
         let protocol = self.recognizer.recognise(packet, &arrival, &mut self.dns, &mut self.scratch.facts);
