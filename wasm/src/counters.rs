@@ -103,7 +103,8 @@ counters! {
     reassembly_discarded_bytes,
     /// TCP streams that gave way to others.
     reassembly_evictions,
-    /// Entries of detection that gave way to others: announced endpoints, hellos and requests in the making.
+    /// Entries of detection that gave way to others: announced endpoints, hellos and requests in the making, ESP
+    /// associations.
     detection_evictions,
     /// Addresses that gave way to others in the list of those with most traffic.
     talker_evictions,

@@ -363,7 +363,8 @@ impl Engine {
             reassembly_skipped_bytes: reassembly.missing_bytes,
             reassembly_discarded_bytes: reassembly.discarded_bytes,
             reassembly_evictions: reassembly.evicted_streams,
-            detection_evictions: self.recognizer.detection_evictions(),
+            detection_evictions: self.recognizer.detection_evictions()
+                + self.esp.as_ref().map_or(0, |esp| esp.counters().association_evictions),
             talker_evictions: self.recognizer.talker_evictions(),
             ..self.counters
         }

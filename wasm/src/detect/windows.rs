@@ -1,5 +1,6 @@
 //! What Windows networks speak: SMB, RDP, LDAP, Kerberos.
 
+use super::ber;
 use super::signature::FirstBytes;
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
 
@@ -200,20 +201,11 @@ fn ldap_operation(tag: u8) -> Option<&'static str> {
     })
 }
 
-/// Tag, start of the contents and end of a BER element with a definite length; it may end beyond the bytes.
+/// Tag, start of the contents and end of the BER element at `offset`; it may end beyond the bytes.
 fn der_element(bytes: &[u8], offset: usize) -> Option<(u8, usize, usize)> {
-    let tag = *bytes.get(offset)?;
-    let first = *bytes.get(offset + 1)?;
-    let (length, start) = match first {
-        0..=0x7f => (usize::from(first), offset + 2),
-        0x81..=0x84 => {
-            let count = usize::from(first & 0x7f);
-            let digits = bytes.get(offset + 2..offset + 2 + count)?;
-            (digits.iter().fold(0usize, |sum, digit| sum << 8 | usize::from(*digit)), offset + 2 + count)
-        }
-        _ => return None,
-    };
-    Some((tag, start, start.checked_add(length).filter(|end| *end <= 1 << 28)?))
+    let (element, _) = ber::split(bytes.get(offset..)?)?;
+    let start = offset + element.header;
+    Some((element.tag, start, start + element.length))
 }
 
 /// Kerberos 5 (RFC 4120): over TCP behind a length of four bytes.

@@ -102,30 +102,12 @@ fn walk(message: &[u8], start: usize, mut show: impl FnMut(&[u8])) -> Option<usi
 
 fn decode_labels(message: &[u8], start: usize, text: &mut Vec<u8>) -> Option<usize> {
     let first = text.len();
-    let mut run = start;
-    let mut octets = 1; // The root's length octet.
-    let mut end = None;
-    for _ in 0..=MAX_POINTERS {
-        let position = end_of_run(message, run)?;
-        let labels = message.get(run..position)?;
-        octets += labels.len();
-        if octets > MAX_NAME {
-            return None;
-        }
+    walk(message, start, |labels| {
         if text.len() > first && !labels.is_empty() {
             text.push(b'.');
         }
         append_labels(labels, text);
-        let high = *message.get(position)?;
-        if high == 0 {
-            return end.or(Some(position + 1));
-        }
-        let low = *message.get(position + 1)?;
-        let target = pointer_target(u16::from_be_bytes([high, low])).filter(|target| *target < run)?;
-        end = end.or(Some(position + 2));
-        run = target;
-    }
-    None
+    })
 }
 
 /// Where the root or the pointer is that ends the run of labels at `start`. `None` when it is cut, too long, or

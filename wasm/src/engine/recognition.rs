@@ -236,7 +236,7 @@ impl Recognizer {
                 }
                 Some(label)
             }
-            // Malformed, but where DNS is expected, and with a question: what can be read of it is worth knowing.
+            // Malformed, but where DNS is expected, and with counts that can be: what can be read is worth knowing.
             _ if on_dns_port && begins_like_dns(packet.payload) => {
                 let between = Between::of(packet, packet.ip.as_ref()?, 17, arrival.timestamp_ns);
                 if dns.read_datagram(packet.payload, &between) && before.is_none() {
