@@ -40,7 +40,9 @@ export const flagGroups = [
   "Processor connection",
   "Embedded processor",
   "Batches",
+  "Disk buffer",
   "TLS",
+  "Service",
   "General",
 ] as const;
 
