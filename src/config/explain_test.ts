@@ -6,7 +6,7 @@ import { resolve } from "./resolve.ts";
 async function example(variables: Record<string, string> = {}) {
   const path = await Deno.makeTempFile({ suffix: ".yaml" });
   try {
-    await Deno.writeTextFile(path, "hunter:\n  processor_addr: p:1\n  disk_buffer: { enabled: true }\n");
+    await Deno.writeTextFile(path, "hunter:\n  processor_addr: p:1\n  voip_filter: { enabled: true }\n");
     const given = new Map([
       [flagFor("config"), { spelling: "--config", texts: [path] }],
       [flagFor("id"), { spelling: "--hunter-id", texts: ["edge"] }],
@@ -58,7 +58,7 @@ Deno.test("explain: the text names value, origin, key and variable", async () =>
       "      hunter.id or hunter.hunter_id, CARACAL_HUNTER_ID",
       "  --batch-size = 64  (default)",
       "      CARACAL_CONFIG",
-      `warning: ${path}: these keys have no effect yet: hunter.disk_buffer (line 3)`,
+      `warning: ${path}: these keys have no effect yet: hunter.voip_filter (line 3)`,
       "this would not start: nothing verifies the processor p:1: add --tls-ca FILE, or --insecure for plain text",
     ]
   ) assert.ok(text.split("\n").includes(line), line);

@@ -11,7 +11,7 @@ const valid = [
   "hunter:\n  interfaces: eth0,eth1\n  dns: { ports: '53' }\n",
   "dns: { ports: 53 }",
   "dns: { ports: [53, 5353], detect_tunneling: false }",
-  "hunter:\n  disk_buffer: { enabled: true }\nvoip: { max_streams: 1 }",
+  "hunter:\n  voip_filter: { enabled: true }\nvoip: { max_streams: 1 }",
   "processor: { filter_file: '', tls: }",
   "insecure: true",
   "voip: { tcp_opening_timeout: 5m, tcp_closing_timeout: 90000, tcp_performance_mode: latency, x: { y: 1 } }",
