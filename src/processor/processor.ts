@@ -9,7 +9,7 @@ import { DataService } from "./data_service.ts";
 import { writeFilter } from "./filter_file.ts";
 import { FilterStore } from "./filter_store.ts";
 import { FilterWatcher } from "./filter_watcher.ts";
-import { HunterRegistry } from "./hunter_registry.ts";
+import { HunterRegistry, type HunterStatusName } from "./hunter_registry.ts";
 import { listen, newServer, shutDown } from "./listener.ts";
 import { ManagementService } from "./management_service.ts";
 import { type LocalCapture, NodeStatus } from "./node_status.ts";
@@ -45,6 +45,10 @@ export interface ProcessorOptions {
 export interface ProcessorCounters extends IntakeCounters {
   /** Hunters registered. */
   readonly hunters: number;
+  /** The same by status. */
+  readonly huntersByStatus: Readonly<Record<HunterStatusName, number>>;
+  /** Calls that were refused or failed, by name of the gRPC status code. */
+  readonly refusedCalls: ReadonlyMap<string, number>;
   /** Clients watching. */
   readonly subscribers: number;
   /** Batches that slow clients missed. */
@@ -65,6 +69,7 @@ export class Processor {
   readonly #node: NodeStatus;
   readonly #data: DataService;
   readonly #management: ManagementService;
+  readonly #refusedCalls = new Map<string, number>();
   #watcher: FilterWatcher | undefined;
   #server: Server | undefined;
 
@@ -106,6 +111,8 @@ export class Processor {
     return {
       ...this.#intake.counters,
       hunters: this.#hunters.size,
+      huntersByStatus: this.#hunters.countByStatus(),
+      refusedCalls: this.#refusedCalls,
       subscribers: this.#subscribers.size,
       subscriberDrops: this.#subscribers.dropped,
       filters: this.#filters.size,
@@ -126,7 +133,11 @@ export class Processor {
       this.#watcher = new FilterWatcher(filterFile, (filters) => this.#filters.replaceFileFilters(filters));
     }
     if (address === undefined) return undefined;
-    const server = newServer();
+    const server = newServer((code) => {
+      if (code === status.OK || code === status.CANCELLED) return;
+      const name = status[code] ?? "UNKNOWN";
+      this.#refusedCalls.set(name, (this.#refusedCalls.get(name) ?? 0) + 1);
+    });
     this.#server = server;
     server.addService(dataService, this.#data.implementation);
     server.addService(managementService, this.#management.implementation);

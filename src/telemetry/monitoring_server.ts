@@ -1,10 +1,11 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { isFinalListenFailure, listenFailure, listenTargets } from "../runtime/listen_address.ts";
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
 import { requirePermission } from "../runtime/permissions.ts";
 import { type HealthCheck, healthReport } from "./health.ts";
 import type { Metric } from "./metric.ts";
-import { prometheusText } from "./prometheus_text.ts";
+import { type PrometheusText, prometheusText } from "./prometheus_text.ts";
 
 /** What is shown. */
 export interface MonitoringPages {
@@ -36,7 +37,7 @@ interface Answer {
 /** Serves `/metrics`, `/healthz` and `/readyz` over plain HTTP. */
 export class MonitoringServer {
   readonly #server: Server;
-  /** Where it listens: `host:port`. */
+  /** Where it listens: `host:port`, without a host where that is all addresses. */
   readonly address: string;
 
   private constructor(server: Server, address: string) {
@@ -49,10 +50,10 @@ export class MonitoringServer {
    * not possible.
    */
   static async start(listen: string, pages: MonitoringPages): Promise<MonitoringServer> {
-    const colon = listen.lastIndexOf(":");
-    const host = listen.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
-    const permitted = host === "" ? `0.0.0.0${listen.slice(colon)}` : listen;
-    requirePermission({ name: "net", host: permitted }, `listening on ${listen} (--metrics-listen)`);
+    const targets = listenTargets(listen);
+    for (const host of targets) {
+      requirePermission({ name: "net", host }, `listening on ${listen} (--metrics-listen)`);
+    }
     const [{ createServer }, text] = await Promise.all([import("node:http"), prometheusText(pages.metrics)]);
     const server = createServer({
       headersTimeout: requestMs,
@@ -64,18 +65,17 @@ export class MonitoringServer {
       void answer(request, pages, text).then((found) => send(request, response, found));
     });
     server.maxConnections = maxConnections;
-    const port = await new Promise<number>((resolve, reject) => {
-      server.once("error", (error) =>
-        reject(
-          new OperatorError(`cannot listen on ${listen} (--metrics-listen): ${reasonOf(error)}`),
-        ));
-      server.listen(
-        Number(listen.slice(colon + 1)),
-        host === "" ? undefined : host,
-        () => resolve((server.address() as AddressInfo).port),
-      );
-    });
-    return new MonitoringServer(server, `${listen.slice(0, colon)}:${port}`);
+    let failure: unknown;
+    for (const target of targets) {
+      try {
+        const port = await bind(server, target);
+        return new MonitoringServer(server, listen.replace(/:0$/, `:${port}`));
+      } catch (error) {
+        failure = error;
+        if (isFinalListenFailure(error)) break;
+      }
+    }
+    throw new OperatorError(`cannot listen on ${listen} (--metrics-listen): ${listenFailure(failure)}`);
   }
 
   /** Ends all connections. */
@@ -85,8 +85,6 @@ export class MonitoringServer {
     await closed;
   }
 }
-
-type PrometheusText = Awaited<ReturnType<typeof prometheusText>>;
 
 async function answer(
   request: IncomingMessage,
@@ -123,12 +121,15 @@ function send(request: IncomingMessage, response: ServerResponse, { status, type
   response.end(request.method === "HEAD" ? undefined : bytes);
 }
 
-function reasonOf(error: Error): string {
-  const text = messageOf(error);
-  if (/EADDRINUSE|AddrInUse|in use/i.test(text)) {
-    return "another program listens there: stop it, or choose another port";
-  }
-  if (/EACCES|PermissionDenied/.test(text)) return "not allowed: ports below 1024 need more rights";
-  if (/EADDRNOTAVAIL|ENOTFOUND|EAI_|EINVAL/.test(text)) return "this machine has no such address";
-  return text;
+/** Listens on `target`, `host:port`; resolves with the port. */
+function bind(server: Server, target: string): Promise<number> {
+  const colon = target.lastIndexOf(":");
+  const host = target.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ port: Number(target.slice(colon + 1)), host }, () => {
+      server.off("error", reject);
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
 }

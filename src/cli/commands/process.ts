@@ -9,8 +9,10 @@ import type { ExitCode } from "../../runtime/operator_error.ts";
 import { OutputClosed } from "../../sinks/byte_output.ts";
 import type { Sink } from "../../pipeline/sink.ts";
 import { logger } from "../../telemetry/log.ts";
+import { processorMetrics } from "../metrics/processor_metrics.ts";
 import { StopSignals } from "../stop_signals.ts";
 import { localSinks, nodeId, outputsOf, PIECE_BYTES } from "./capture.ts";
+import { Monitoring, sinkReadiness } from "./monitoring.ts";
 
 const STATISTICS_MS = 5_000;
 
@@ -19,6 +21,8 @@ const log = logger("processor");
 /** `process`: take packets from hunters, until a signal. */
 export async function process(settings: Settings): Promise<ExitCode> {
   const sinks = await localSinks(settings);
+  let sinkFailure: unknown;
+  let listening = false;
   const ended = Promise.withResolvers<unknown>();
   Engine.load(engineModule);
   const processor = new Processor({
@@ -30,13 +34,24 @@ export async function process(settings: Settings): Promise<ExitCode> {
     filterFile: settings.filterFile,
     decoder: batchDecoder(settings, sinks),
     sinks,
-    onSinkFailure: (error) => ended.resolve(error),
+    onSinkFailure: (error) => {
+      sinkFailure = error;
+      ended.resolve(error);
+    },
   });
   const signals = new StopSignals(() => ended.resolve(undefined));
   const started = performance.now();
   let statistics: ReturnType<typeof setInterval> | undefined;
   try {
+    await using _monitoring = await Monitoring.start(settings, {
+      metrics: processorMetrics(() => processor.counters),
+      readiness: [
+        { name: "listening", problem: () => listening ? undefined : "not listening for hunters yet" },
+        sinkReadiness(() => sinkFailure),
+      ],
+    });
     await processor.start();
+    listening = true;
     if (settings.stats) statistics = logStatistics(processor);
     const failure = await ended.promise;
     if (failure !== undefined && !(failure instanceof OutputClosed)) throw failure;

@@ -11,7 +11,10 @@ import type { ExitCode } from "../../runtime/operator_error.ts";
 import { ProcessorSink } from "../../sinks/processor_sink.ts";
 import { logger } from "../../telemetry/log.ts";
 import { captureFigures, capturePlan, filterTypesOf, localSinks, nodeId, outputsOf } from "./capture.ts";
+import { captureMetrics } from "../metrics/capture_metrics.ts";
+import { processorMetrics } from "../metrics/processor_metrics.ts";
 import { FilterControl } from "./filter_control.ts";
+import { captureHealth, captureReadiness, Monitoring, sinkReadiness } from "./monitoring.ts";
 import { batchDecoder } from "./process.ts";
 import { runPipeline } from "./run_pipeline.ts";
 
@@ -58,6 +61,14 @@ export async function runWithProcessor(settings: Settings, listen: string | unde
       sinkFailure ??= error;
       pipeline?.stop();
     },
+  });
+  await using _monitoring = await Monitoring.start(settings, {
+    metrics: [
+      ...captureMetrics({ progress: () => pipeline?.progress, failed: () => failed }),
+      ...processorMetrics(() => processor.counters),
+    ],
+    health: [captureHealth(settings, () => pipeline)],
+    readiness: [captureReadiness(() => pipeline, () => failed), sinkReadiness(() => sinkFailure)],
   });
   await processor.start();
   const sink = new ProcessorSink(processor);
