@@ -65,7 +65,7 @@ export class Monitoring implements AsyncDisposable {
       health: [eventLoop, ...parts.health ?? []],
       readiness: parts.readiness,
     });
-    log.info(`metrics and health at http://${server.address}/metrics, /healthz and /readyz`);
+    log.info(`/metrics, /healthz and /readyz on ${server.address}`);
     return new Monitoring(server, lag);
   }
 
