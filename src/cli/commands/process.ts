@@ -9,6 +9,7 @@ import type { ExitCode } from "../../runtime/operator_error.ts";
 import { OutputClosed } from "../../sinks/byte_output.ts";
 import type { Sink } from "../../pipeline/sink.ts";
 import { logger } from "../../telemetry/log.ts";
+import type { Run } from "../run.ts";
 import { StopSignals } from "../stop_signals.ts";
 import { localSinks, nodeId, outputsOf, PIECE_BYTES } from "./capture.ts";
 
@@ -17,7 +18,8 @@ const STATISTICS_MS = 5_000;
 const log = logger("processor");
 
 /** `process`: take packets from hunters, until a signal. */
-export async function process(settings: Settings): Promise<ExitCode> {
+export async function process(run: Run): Promise<ExitCode> {
+  const { settings } = run;
   const sinks = await localSinks(settings);
   const ended = Promise.withResolvers<unknown>();
   Engine.load(engineModule);
@@ -37,6 +39,7 @@ export async function process(settings: Settings): Promise<ExitCode> {
   let statistics: ReturnType<typeof setInterval> | undefined;
   try {
     await processor.start();
+    run.opened();
     if (settings.stats) statistics = logStatistics(processor);
     const failure = await ended.promise;
     if (failure !== undefined && !(failure instanceof OutputClosed)) throw failure;
