@@ -33,6 +33,8 @@ export interface CaptureHost {
   whenReady(): Promise<void>;
   /** Gets what the engine wrote; only called when there is room. */
   take(chunk: Chunk): void;
+  /** All inputs are open. */
+  opened(): void;
   /** Gets the counters, about every {@link CapturePlan.reportMs}. */
   report(progress: Progress): void;
   /** A line for the operator that is no failure. */
@@ -122,6 +124,7 @@ export class CaptureLoop {
       try {
         // A named pipe opens only when its writer comes.
         await Promise.race([source.open(), this.#stopping.promise]);
+        if (input === this.#plan.inputs.at(-1)) this.#host.opened();
         if (!this.#stopped) await this.#readFile(source);
       } catch (error) {
         if (!(error instanceof OperatorError)) throw error;
@@ -170,6 +173,7 @@ export class CaptureLoop {
     this.#sources = opened;
     // A name that is wrong must not cost half of the traffic: what is asked for is captured, or nothing.
     if (opened.length < this.#plan.inputs.length) return;
+    this.#host.opened();
     this.#report();
     await Promise.all(opened.map((source) => this.#captureInterface(source)));
   }

@@ -78,6 +78,11 @@ export class Pipeline {
     this.#thread.stop();
   }
 
+  /** The inputs that are open are all there will be: a capture thread that breaks down is not replaced. */
+  cannotReopen(reason: string): void {
+    this.#thread.cannotReopen(reason);
+  }
+
   /** Swaps the filters between two blocks. */
   setFilters(filters: FilterSettings): void {
     this.#thread.setFilters(filters);
@@ -132,6 +137,7 @@ class InlineCapture implements CaptureThread {
         this.#pending = deliver(chunk).finally(() => this.#pending = undefined);
       },
       report: (progress) => listener.progress(progress),
+      opened: () => listener.opened(),
       notice: (line) => listener.notice(line),
       failed: (line) => listener.failed(line),
       refused: (filters) => listener.refused(filters),
@@ -147,6 +153,10 @@ class InlineCapture implements CaptureThread {
 
   stop(): void {
     this.#loop.stop();
+  }
+
+  cannotReopen(): void {
+    // This thread is not started again in any case.
   }
 
   setFilters(filters: FilterSettings): void {

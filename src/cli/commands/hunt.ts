@@ -1,7 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { exclusionExpression } from "../../capture/bpf.ts";
 import type { Settings } from "../../config/settings.ts";
-import { maxBatchBytes } from "../../delivery/batcher.ts";
 import { backlogMessageBytes, defaultWindow, maxQueueBytes } from "../../delivery/outbox.ts";
 import { channelSecurity } from "../../hunter/credentials.ts";
 import { Hunter } from "../../hunter/hunter.ts";
@@ -10,34 +9,48 @@ import { hostName } from "../../runtime/host_name.ts";
 import type { ExitCode } from "../../runtime/operator_error.ts";
 import { GrpcSink } from "../../sinks/grpc_sink.ts";
 import { logger } from "../../telemetry/log.ts";
+import type { Run } from "../run.ts";
 import { captureFigures, capturePlan, filterTypesOf, localSinks, nodeId, outputsOf } from "./capture.ts";
 import { StopSignals } from "../stop_signals.ts";
 import { FilterControl } from "./filter_control.ts";
+import { batcherLimits, followFilters, queueLimits } from "./live_parts.ts";
 import { runPipeline } from "./run_pipeline.ts";
 import { runWithProcessor } from "./tap.ts";
 
 const log = logger("hunter");
 
+/** What each new connection looks up. */
+const connectionSettings = [
+  ...["insecure", "tlsCa", "tlsCert", "tlsKey", "tlsServerName", "tlsSkipVerify"] as const,
+  ...["apiKey", "apiKeyFile"] as const,
+];
+
 /** `hunt`: capture, and stream to a processor; to the embedded one where none is named. */
-export async function hunt(settings: Settings): Promise<ExitCode> {
+export async function hunt(run: Run): Promise<ExitCode> {
+  const { settings } = run;
   if (settings.processor === undefined) {
     log.info("no processor is named, so the embedded one is used (name one with --processor host:port)");
-    return await runWithProcessor(settings, undefined);
+    return await runWithProcessor(run, undefined);
   }
-  return await huntFor(settings, settings.processor);
+  return await huntFor(run, settings.processor);
 }
 
-async function huntFor(settings: Settings, processor: string): Promise<ExitCode> {
+async function huntFor(run: Run, processor: string): Promise<ExitCode> {
+  const { settings } = run;
   const live = settings.readFiles.length === 0;
-  const policy = settings.noFilterPolicy ?? (settings.protocol === "all" ? "deny" : "allow");
+  const policyOf = ({ noFilterPolicy, protocol }: Settings) =>
+    noFilterPolicy ?? (protocol === "all" ? "deny" : "allow");
+  const policy = policyOf(settings);
   const id = nodeId(settings);
   const filters = new FilterControl(settings, policy, live ? await processorExclusion(processor) : "");
+  followFilters(run, filters, policyOf);
+  run.follow({ settings: connectionSettings });
   let pipeline: Pipeline | undefined;
   let failed = false;
   const registered = Promise.withResolvers<void>();
   const hunter = new Hunter({
     processor,
-    security: () => channelSecurity(settings, processor),
+    security: () => channelSecurity(run.now, processor),
     identity: {
       id,
       hostname: hostName() ?? id,
@@ -46,11 +59,7 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
       bufferBytes: maxQueueBytes,
     },
     limits: {
-      queue: {
-        batches: settings.batchQueueSize,
-        packets: settings.bufferSize + settings.batchQueueSize * settings.batchSize,
-        bytes: maxQueueBytes,
-      },
+      queue: queueLimits(run),
       window: defaultWindow,
       messageBytes: backlogMessageBytes,
     },
@@ -71,11 +80,7 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
       "--no-filter-policy is deny: nothing is forwarded until the processor sends a filter (allow forwards everything)",
     );
   }
-  const sink = new GrpcSink(hunter, {
-    packets: settings.batchSize,
-    bytes: maxBatchBytes,
-    milliseconds: settings.batchTimeoutMs,
-  }, live);
+  const sink = new GrpcSink(hunter, batcherLimits(run), live);
   const sinks = [
     sink,
     ...(settings.writeFile === undefined ? [] : await localSinks({ ...settings, quiet: true })),
@@ -87,7 +92,7 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
     log.error(`stopped before ${hunter.name} was reached: nothing was read`);
     return 1;
   }
-  return await runPipeline(settings, capturePlan(settings, outputsOf(sinks), filters), sinks, {
+  return await runPipeline(run, capturePlan(settings, outputsOf(sinks), filters), sinks, {
     started(started) {
       pipeline = started;
       filters.attach(started);

@@ -9,7 +9,11 @@ import type { ExitCode } from "../../runtime/operator_error.ts";
 import { OutputClosed } from "../../sinks/byte_output.ts";
 import type { Sink } from "../../pipeline/sink.ts";
 import { logger } from "../../telemetry/log.ts";
+<<<<<<< HEAD
 import { processorMetrics } from "../metrics/processor_metrics.ts";
+=======
+import type { Run } from "../run.ts";
+>>>>>>> 10c951ef7b0a3e3d936c4a68ba80fdf52ef9362e
 import { StopSignals } from "../stop_signals.ts";
 import { localSinks, nodeId, outputsOf, PIECE_BYTES } from "./capture.ts";
 import { Monitoring, sinkReadiness } from "./monitoring.ts";
@@ -19,7 +23,8 @@ const STATISTICS_MS = 5_000;
 const log = logger("processor");
 
 /** `process`: take packets from hunters, until a signal. */
-export async function process(settings: Settings): Promise<ExitCode> {
+export async function process(run: Run): Promise<ExitCode> {
+  const { settings } = run;
   const sinks = await localSinks(settings);
   let sinkFailure: unknown;
   let listening = false;
@@ -52,6 +57,7 @@ export async function process(settings: Settings): Promise<ExitCode> {
     });
     await processor.start();
     listening = true;
+    run.opened();
     if (settings.stats) statistics = logStatistics(processor);
     const failure = await ended.promise;
     if (failure !== undefined && !(failure instanceof OutputClosed)) throw failure;
