@@ -1,6 +1,6 @@
 import process from "node:process";
-import { isGranted } from "../runtime/permissions.ts";
 import { controlGroupLimits } from "./control_group.ts";
+import { kernelFileReader } from "./kernel_files.ts";
 
 /** What the process uses of the machine. */
 export interface SystemMetrics {
@@ -33,24 +33,17 @@ const shortestIntervalMs = 500;
 /** Limits can be changed while a process runs: they are read again after this time, ms. */
 const limitsIntervalMs = 30_000;
 
-/** This process. Reads only files that Deno grants, and needs no other permission. */
-const thisProcess: SystemSources = {
-  now: () => performance.now(),
-  cpuMicroseconds() {
-    const { user, system } = process.cpuUsage();
-    return user + system;
-  },
-  rssBytes: () => Deno.memoryUsage().rss,
-  readText(path) {
-    if (!isGranted({ name: "read", path })) return undefined;
-    try {
-      return Deno.readTextFileSync(path);
-    } catch {
-      // Not on this system, or not in this version of control groups.
-      return undefined;
-    }
-  },
-};
+function thisProcess(): SystemSources {
+  return {
+    now: () => performance.now(),
+    cpuMicroseconds() {
+      const { user, system } = process.cpuUsage();
+      return user + system;
+    },
+    rssBytes: () => Deno.memoryUsage().rss,
+    readText: kernelFileReader(),
+  };
+}
 
 /** Samples what the process uses. */
 export class SystemSampler {
@@ -62,7 +55,7 @@ export class SystemSampler {
   #cpuMicroseconds: number;
 
   /** Processor time counts from now on. */
-  constructor(sources: SystemSources = thisProcess) {
+  constructor(sources: SystemSources = thisProcess()) {
     this.#sources = sources;
     this.#sampledAt = this.#limitsReadAt = sources.now();
     this.#limits = controlGroupLimits(sources.readText);
@@ -81,7 +74,8 @@ export class SystemSampler {
       this.#sampledAt = time;
     }
     if (time - this.#limitsReadAt >= limitsIntervalMs) {
-      this.#limits = controlGroupLimits(readText);
+      // Permissions may have been given up meanwhile: what was known then is not unknown now.
+      if (readText("/proc/self/cgroup") !== undefined) this.#limits = controlGroupLimits(readText);
       this.#limitsReadAt = time;
     }
     return {

@@ -9,11 +9,8 @@ import type { ExitCode } from "../../runtime/operator_error.ts";
 import { OutputClosed } from "../../sinks/byte_output.ts";
 import type { Sink } from "../../pipeline/sink.ts";
 import { logger } from "../../telemetry/log.ts";
-<<<<<<< HEAD
 import { processorMetrics } from "../metrics/processor_metrics.ts";
-=======
 import type { Run } from "../run.ts";
->>>>>>> 10c951ef7b0a3e3d936c4a68ba80fdf52ef9362e
 import { StopSignals } from "../stop_signals.ts";
 import { localSinks, nodeId, outputsOf, PIECE_BYTES } from "./capture.ts";
 import { Monitoring, sinkReadiness } from "./monitoring.ts";
