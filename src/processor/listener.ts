@@ -1,5 +1,5 @@
 import "../runtime/http2_sessions.ts";
-import { Server, type ServerCredentials } from "@grpc/grpc-js";
+import { Server, type ServerCredentials, type ServerInterceptor } from "@grpc/grpc-js";
 import { maxMessageBytes } from "../proto/contract.ts";
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
 import { requirePermission } from "../runtime/permissions.ts";
@@ -12,9 +12,10 @@ const allAddresses = ["[::]", "0.0.0.0"];
 /** Bytes that a connection, and each stream on it, may send ahead of being read: enough for a fast, distant hunter. */
 const receiveWindowBytes = 4 * 1_048_576;
 
-/** A gRPC server with the contract's limits. */
-export function newServer(): Server {
+/** A gRPC server with the contract's limits; each call goes through the interceptors first. */
+export function newServer(interceptors: readonly ServerInterceptor[] = []): Server {
   return new Server({
+    interceptors: [...interceptors],
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_send_message_length": -1,
     "grpc-node.flow_control_window": receiveWindowBytes,

@@ -37,7 +37,7 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
   const registered = Promise.withResolvers<void>();
   const hunter = new Hunter({
     processor,
-    security: () => channelSecurity(settings, processor),
+    security: channelSecurity(settings, processor),
     identity: {
       id,
       hostname: hostName() ?? id,
