@@ -1,20 +1,10 @@
+import type { BreakerState } from "../delivery/circuit_breaker.ts";
+import type { CertificateFigures } from "../proto/certificate_validity.ts";
+
+export type { BreakerState, CertificateFigures };
+
 /** Where a hunter stands with its processor. */
 export type HunterState = "connecting" | "connected" | "waiting" | "stopped";
-
-/** `closed`: attempts are made; `open`: none is made for a while; `half-open`: one is made to see. */
-export type BreakerState = "closed" | "open" | "half-open";
-
-/** Validity of a certificate in use. */
-export interface CertificateFigures {
-  /** Whose: this side's, the other side's, or that of the authority that verifies the other side. */
-  readonly role: "own" | "peer" | "ca";
-  /** Subject as one line, such as `CN=processor`. */
-  readonly subject: string;
-  /** Start of its validity, ms since the epoch. */
-  readonly notBeforeMs: number;
-  /** End of its validity, ms since the epoch. */
-  readonly notAfterMs: number;
-}
 
 /** What a hunter knows of its connection, for status, metrics and log; all counts are since the start. */
 export interface ConnectionFigures {
@@ -42,4 +32,60 @@ export interface ConnectionFigures {
   readonly nextAttemptAtMs: number | undefined;
   /** Certificates in use; those of the other side once there was a connection. Empty in plain text. */
   readonly certificates: readonly CertificateFigures[];
+}
+
+/** Collects {@link ConnectionFigures}. */
+export class ConnectionRecord {
+  readonly #processor: string;
+  readonly #failures = new Map<string, number>();
+  #processorId = "";
+  #state: HunterState = "waiting";
+  #sinceMs = Date.now();
+  #attempts = 0;
+  #connections = 0;
+  #lastError = "";
+  #nextAttemptAtMs: number | undefined;
+
+  /** Nothing has happened yet. */
+  constructor(processor: string) {
+    this.#processor = processor;
+  }
+
+  /** A state begins; `nextAttemptInMs` where it is waiting. */
+  enter(state: HunterState, nextAttemptInMs?: number): void {
+    this.#state = state;
+    this.#sinceMs = Date.now();
+    if (state === "connecting") this.#attempts += 1;
+    if (state === "connected") this.#connections += 1;
+    this.#nextAttemptAtMs = nextAttemptInMs === undefined ? undefined : this.#sinceMs + nextAttemptInMs;
+  }
+
+  /** The processor said its name. */
+  named(processorId: string): void {
+    if (processorId !== "") this.#processorId = processorId;
+  }
+
+  /** An attempt failed, or a connection was lost. */
+  failed(code: string, line: string): void {
+    this.#failures.set(code, (this.#failures.get(code) ?? 0) + 1);
+    this.#lastError = line;
+  }
+
+  /** The figures now, with what others know. */
+  figures(
+    others: Pick<ConnectionFigures, "breaker" | "breakerOpenings" | "certificates">,
+  ): ConnectionFigures {
+    return {
+      processor: this.#processor,
+      processorId: this.#processorId,
+      state: this.#state,
+      sinceMs: this.#sinceMs,
+      attempts: this.#attempts,
+      connections: this.#connections,
+      failures: new Map(this.#failures),
+      lastError: this.#lastError,
+      nextAttemptAtMs: this.#nextAttemptAtMs,
+      ...others,
+    };
+  }
 }

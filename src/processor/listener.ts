@@ -1,5 +1,5 @@
 import "../runtime/http2_sessions.ts";
-import { Server, type ServerCredentials, ServerInterceptingCall, type status } from "@grpc/grpc-js";
+import { Server, type ServerCredentials, type ServerInterceptor } from "@grpc/grpc-js";
 import { maxMessageBytes } from "../proto/contract.ts";
 import { isFinalListenFailure, listenFailure, listenTargets } from "../runtime/listen_address.ts";
 import { OperatorError } from "../runtime/operator_error.ts";
@@ -11,16 +11,10 @@ const graceMs = 2_000;
 /** Bytes that a connection, and each stream on it, may send ahead of being read: enough for a fast, distant hunter. */
 const receiveWindowBytes = 4 * 1_048_576;
 
-/** A gRPC server with the contract's limits; `onEnd` is told the status code of every call that ends. */
-export function newServer(onEnd: (code: status) => void): Server {
+/** A gRPC server with the contract's limits; each call goes through the interceptors first. */
+export function newServer(interceptors: readonly ServerInterceptor[] = []): Server {
   return new Server({
-    interceptors: [(_method, call) =>
-      new ServerInterceptingCall(call, {
-        sendStatus(end, next) {
-          onEnd(end.code);
-          next(end);
-        },
-      })],
+    interceptors: [...interceptors],
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_send_message_length": -1,
     "grpc-node.flow_control_window": receiveWindowBytes,

@@ -50,7 +50,7 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
   const registered = Promise.withResolvers<void>();
   const hunter = new Hunter({
     processor,
-    security: () => channelSecurity(run.now, processor),
+    security: channelSecurity(settings, processor),
     identity: {
       id,
       hostname: hostName() ?? id,

@@ -2,9 +2,10 @@ import type { Settings } from "../../config/settings.ts";
 import { Engine } from "../../engine/engine.ts";
 import { engineModule } from "../../engine/module.js";
 import { defaultStreamOptions } from "../../engine/stream_options.ts";
+import { ApiKeys } from "../../processor/api_keys.ts";
 import type { BatchDecoder } from "../../processor/batch_decoder.ts";
 import { Processor, type ProcessorCounters } from "../../processor/processor.ts";
-import { serverCredentials } from "../../processor/server_credentials.ts";
+import { serverSecurity } from "../../processor/server_credentials.ts";
 import type { ExitCode } from "../../runtime/operator_error.ts";
 import { OutputClosed } from "../../sinks/byte_output.ts";
 import type { Sink } from "../../pipeline/sink.ts";
@@ -30,7 +31,8 @@ export async function process(run: Run): Promise<ExitCode> {
   const processor = new Processor({
     id: nodeId(settings, "processor"),
     listen: settings.listen,
-    credentials: () => serverCredentials(settings),
+    security: () => serverSecurity(settings),
+    apiKeys: () => settings.apiKeyAuth ? new ApiKeys(settings) : undefined,
     maxHunters: settings.maxHunters,
     maxSubscribers: settings.maxSubscribers,
     filterFile: settings.filterFile,

@@ -4,8 +4,9 @@ import type { Settings } from "../../config/settings.ts";
 import { Engine } from "../../engine/engine.ts";
 import { engineModule } from "../../engine/module.js";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
+import { ApiKeys } from "../../processor/api_keys.ts";
 import { Processor } from "../../processor/processor.ts";
-import { serverCredentials } from "../../processor/server_credentials.ts";
+import { serverSecurity } from "../../processor/server_credentials.ts";
 import { hostName } from "../../runtime/host_name.ts";
 import type { ExitCode } from "../../runtime/operator_error.ts";
 import { ProcessorSink } from "../../sinks/processor_sink.ts";
@@ -53,7 +54,8 @@ export async function runWithProcessor(run: Run, listen: string | undefined): Pr
   const processor = new Processor({
     id,
     listen,
-    credentials: () => serverCredentials(settings),
+    security: () => serverSecurity(settings),
+    apiKeys: () => settings.apiKeyAuth ? new ApiKeys(settings) : undefined,
     maxHunters: settings.maxHunters,
     maxSubscribers: settings.maxSubscribers,
     filterFile: settings.filterFile,
