@@ -22,6 +22,10 @@ export interface HunterTimings {
   readonly heartbeatMs: number;
   /** Between probes during a pause. */
   readonly probeMs: number;
+  /** Until the packet stream is given up, when nothing is acknowledged that should be. */
+  readonly ackTimeoutMs: number;
+  /** Until a pause is warned about. */
+  readonly longPauseMs: number;
   /** Until the processor must have closed its side after a stop. */
   readonly closingMs: number;
   /** Between attempts to connect, and to subscribe to filters. */
@@ -123,6 +127,8 @@ export class Connection {
       outbox,
       stats,
       probeMs: timings.probeMs,
+      ackTimeoutMs: timings.ackTimeoutMs,
+      longPauseMs: timings.longPauseMs,
       acknowledged: () => {
         this.#acknowledgedAt = performance.now();
         context.acknowledged();
