@@ -86,7 +86,7 @@ Deno.test({
     using folder = new Folder();
     const names = folder.file("names", "nobody.invalid\n");
     const config = folder.file("config.yaml", "promiscuous: false\n");
-    await using sniff = start(["sniff", "dns", "-r", "-", "--json", "-c", config, "--domains-file", names], {
+    await using sniff = start(["sniff", "dns", "-r", "-", "-c", config, "--domains-file", names], {
       permissions: [debugLevel, `--allow-read=${config},${names}`],
       env: { CARACAL_LOG_LEVEL: "DEBUG" },
       fed: true,
