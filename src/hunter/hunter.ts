@@ -86,7 +86,7 @@ export class Hunter {
     this.#timings = { ...defaultTimings, ...options.timings };
     this.outbox = new Outbox(options.limits);
     this.#filters = new FilterTable(options.onFilters);
-    this.#reporter = new Reporter(options.figures, this.outbox, () => this.#filters.size);
+    this.#reporter = new Reporter(options.figures, this.outbox, () => this.#filters.unknown);
     this.#backoff = new Backoff(this.#timings.backoff);
   }
 

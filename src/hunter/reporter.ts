@@ -15,15 +15,15 @@ const warningDropPart = 0.1;
 export class Reporter {
   readonly #figures: () => CaptureFigures;
   readonly #outbox: Outbox;
-  readonly #filters: () => number;
+  readonly #unknownFilters: () => number;
   readonly #system = new SystemSampler();
   #last = { captured: 0, dropped: 0 };
 
-  /** Reads the counters when it reports; `filters` gives the number of filters in force. */
-  constructor(figures: () => CaptureFigures, outbox: Outbox, filters: () => number) {
+  /** Reads the counters when it reports; `unknownFilters` gives the number of filters of a type not known here. */
+  constructor(figures: () => CaptureFigures, outbox: Outbox, unknownFilters: () => number) {
     this.#figures = figures;
     this.#outbox = outbox;
-    this.#filters = filters;
+    this.#unknownFilters = unknownFilters;
   }
 
   /** The counters that go with a batch. */
@@ -39,18 +39,19 @@ export class Reporter {
 
   /** What a heartbeat says; recent losses are those since the last call. */
   report(): HunterReport {
-    const { captured, matched, failed } = this.#figures();
+    const { captured, matched, failed, filters } = this.#figures();
     const dropped = this.#dropped();
+    const refused = (filters?.refused ?? 0) + this.#unknownFilters() > 0;
     const system = this.#system.sample();
     return {
-      status: failed ? HunterStatus.STATUS_ERROR : this.#status(captured, dropped),
+      status: failed ? HunterStatus.STATUS_ERROR : this.#status(captured, dropped, refused),
       stats: {
         packets_captured: BigInt(captured),
         packets_matched: BigInt(matched),
         packets_forwarded: BigInt(this.#outbox.acknowledged.packets),
         packets_dropped: BigInt(dropped),
         buffer_bytes: BigInt(this.#outbox.undelivered.bytes),
-        active_filters: this.#filters(),
+        active_filters: filters?.active ?? 0,
         cpu_percent: system.cpuPercent,
         memory_rss_bytes: BigInt(system.memoryRssBytes),
         memory_limit_bytes: BigInt(system.memoryLimitBytes),
@@ -58,10 +59,10 @@ export class Reporter {
     };
   }
 
-  #status(captured: number, dropped: number): HunterStatus {
+  #status(captured: number, dropped: number, refused: boolean): HunterStatus {
     const recent = { captured: captured - this.#last.captured, dropped: dropped - this.#last.dropped };
     this.#last = { captured, dropped };
-    return this.#outbox.queue.fillPercent > warningFillPercent ||
+    return refused || this.#outbox.queue.fillPercent > warningFillPercent ||
         recent.dropped > warningDropPart * Math.max(recent.captured, 1)
       ? HunterStatus.STATUS_WARNING
       : HunterStatus.STATUS_HEALTHY;

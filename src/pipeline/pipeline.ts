@@ -1,7 +1,7 @@
-import type { KernelExpression } from "../capture/bpf.ts";
 import type { Chunk } from "../engine/chunk.ts";
-import { Engine, type FilterSettings } from "../engine/engine.ts";
+import { Engine } from "../engine/engine.ts";
 import { engineModule } from "../engine/module.js";
+import type { CaptureFilters, FilterReport } from "./capture_filters.ts";
 import type { Sink } from "./sink.ts";
 import { type CaptureHost, CaptureLoop } from "./capture_loop.ts";
 import type { CapturePlan } from "./capture_plan.ts";
@@ -13,9 +13,10 @@ import type { CaptureEnd, Progress } from "./progress.ts";
 export class Pipeline {
   readonly #sinks: readonly Sink[];
   readonly #listener: CaptureListener;
-  readonly #plan: CapturePlan;
+  #plan: CapturePlan;
   #thread: CaptureThread;
   #progress: Progress | undefined;
+  #filterReport: FilterReport | undefined;
   /** The first failure of a sink; it ends the run. */
   #sinkFailure: unknown;
 
@@ -35,6 +36,11 @@ export class Pipeline {
   /** The last counters reported; undefined before the first ones. */
   get progress(): Progress | undefined {
     return this.#progress;
+  }
+
+  /** What became of the filters told last; undefined before capture has begun. */
+  get filterReport(): FilterReport | undefined {
+    return this.#filterReport;
   }
 
   /**
@@ -71,14 +77,10 @@ export class Pipeline {
     this.#thread.stop();
   }
 
-  /** Swaps the filters between two blocks. */
-  setFilters(filters: FilterSettings): void {
+  /** Swaps the filters between two blocks, those of the kernel too. */
+  setFilters(filters: CaptureFilters): void {
+    this.#plan = { ...this.#plan, filters };
     this.#thread.setFilters(filters);
-  }
-
-  /** Replaces the kernel filter. */
-  setBpf(expression: KernelExpression): void {
-    this.#thread.setBpf(expression);
   }
 
   /** Closes all sinks, whatever becomes of one; throws the first failure. */
@@ -94,6 +96,10 @@ export class Pipeline {
       progress: (progress) => {
         this.#progress = progress;
         this.#listener.progress(progress);
+      },
+      filtersSet: (report) => {
+        this.#filterReport = report;
+        this.#listener.filtersSet(report);
       },
     };
   }
@@ -126,7 +132,7 @@ class InlineCapture implements CaptureThread {
       report: (progress) => listener.progress(progress),
       notice: (line) => listener.notice(line),
       failed: (line) => listener.failed(line),
-      refused: (filters) => listener.refused(filters),
+      filtersSet: (report) => listener.filtersSet(report),
     };
     this.#loop = new CaptureLoop(plan, host);
   }
@@ -141,11 +147,7 @@ class InlineCapture implements CaptureThread {
     this.#loop.stop();
   }
 
-  setFilters(filters: FilterSettings): void {
+  setFilters(filters: CaptureFilters): void {
     this.#loop.setFilters(filters);
-  }
-
-  setBpf(expression: KernelExpression): void {
-    this.#loop.setBpf(expression);
   }
 }

@@ -39,8 +39,8 @@ export function capturePlan(
     }));
   return {
     inputs,
-    bpf: filters.bpf,
-    filters: filters.engine,
+    filters: filters.capture,
+    standIns: [],
     engine: {
       ...streamOptions(settings),
       outputs,
@@ -109,5 +109,9 @@ export function captureFigures(pipeline: Pipeline | undefined, failed: boolean):
     matched: progress?.engine.kept ?? 0,
     dropped: (kernel?.dropped ?? 0) + (kernel?.interfaceDropped ?? 0) + (progress?.droppedBySinks ?? 0),
     failed,
+    filters: {
+      active: pipeline?.filterReport?.active ?? 0,
+      refused: pipeline?.filterReport?.refused.length ?? 0,
+    },
   };
 }

@@ -8,5 +8,5 @@ import { runPipeline } from "./run_pipeline.ts";
 export async function sniff(settings: Settings): Promise<ExitCode> {
   const filters = new FilterControl(settings, settings.noFilterPolicy ?? "allow");
   const sinks = await localSinks(settings);
-  return await runPipeline(settings, capturePlan(settings, outputsOf(sinks), filters), sinks);
+  return await runPipeline(settings, capturePlan(settings, outputsOf(sinks), filters), filters, sinks);
 }

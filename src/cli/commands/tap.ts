@@ -52,7 +52,7 @@ export async function runWithProcessor(settings: Settings, listen: string | unde
       interfaces: live ? settings.interfaces : settings.readFiles,
       filterTypes: filterTypesOf(settings),
       figures: () => captureFigures(pipeline, failed),
-      onFilters: (pushed) => void filters.setFilters(pushed),
+      onFilters: (pushed) => filters.setFilters(pushed),
     },
     onSinkFailure: (error) => {
       sinkFailure ??= error;
@@ -61,10 +61,9 @@ export async function runWithProcessor(settings: Settings, listen: string | unde
   });
   await processor.start();
   const sink = new ProcessorSink(processor);
-  return await runPipeline(settings, capturePlan(settings, outputsOf([sink]), filters), [sink], {
+  return await runPipeline(settings, capturePlan(settings, outputsOf([sink]), filters), filters, [sink], {
     started(started) {
       pipeline = started;
-      filters.attach(started);
     },
     failed: () => failed = true,
     async ended() {
