@@ -7,19 +7,22 @@ import {
 import { compileForFiles, compileProblem, fileLinkTypes, rejectsAll } from "../capture/bpf_program.ts";
 import type { FilterSettings, RefusedFilter } from "../engine/engine.ts";
 import type { Filter } from "../engine/filter.ts";
-import { messageOf } from "../runtime/operator_error.ts";
 
 /** Largest snapshot length of libpcap, bytes; programs for files accept whole packets. */
 const MAXIMUM_SNAPLEN = 262_144;
 
 /** All that decides which packets a capture keeps. Plain data: it is posted to the worker. */
 export interface CaptureFilters extends FilterSettings {
+  /** Of two sets the later one has the higher number. */
+  readonly version: number;
   /** The node's own BPF expressions. Those of the processor are among `filters`. */
   readonly kernel: Omit<KernelFilterParts, "pushed">;
 }
 
 /** What became of the filters that a capture was told last. */
 export interface FilterReport {
+  /** {@link CaptureFilters.version} of what the capture was told. */
+  readonly version: number;
   /** Enabled filters in force. */
   readonly active: number;
   /** Filters that are not used. */
@@ -53,13 +56,13 @@ export class FilterJudge {
    * @param linkTypes those of the capture; a BPF filter must fit one of them, and matches nothing on the others
    * @param apply puts a set in force and tells which of it cannot be; called again without those, or with the versions
    *   of them that were in force
-   * @returns the set, and what is not in it
+   * @returns the set, and what became of the wanted ones
    */
   settle(
     wanted: readonly Filter[],
     linkTypes: readonly number[],
     apply: (filters: readonly Filter[]) => readonly RefusedFilter[],
-  ): { filters: readonly Filter[]; report: FilterReport } {
+  ): { filters: readonly Filter[]; report: Omit<FilterReport, "version"> } {
     const refusals = new Map<string, FilterRefusal>();
     let filters = wanted;
     for (;;) {

@@ -120,7 +120,7 @@ export class CaptureLoop {
       const expression = this.#judge.expressionFor(linkType, wanted.kernel, filters);
       change(source.name, () => source.setFilter(expression));
     }
-    this.#host.filtersSet(report);
+    this.#host.filtersSet({ version: wanted.version, ...report });
   }
 
   async #readFiles(): Promise<void> {

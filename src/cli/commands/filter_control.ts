@@ -21,8 +21,10 @@ export class FilterControl {
   #pipeline: Pipeline | undefined;
   /** What the pipeline was made with. */
   #planned: CaptureFilters | undefined;
-  /** Filters came that the operator has not been told of. */
-  #untold = false;
+  /** Version of the filters that came last from the processor. */
+  #latest = 0;
+  /** The version that the operator was told of last. */
+  #told = 0;
   #refused: readonly FilterRefusal[] = [];
 
   /**
@@ -36,6 +38,7 @@ export class FilterControl {
     const live = readFiles.length === 0;
     const mode = live && protocol === "dns" ? dnsExpression(dnsPorts, udpOnly) : "";
     this.#capture = {
+      version: 0,
       filters: [],
       noFilterPolicy: policy,
       localDomains: domains,
@@ -56,8 +59,8 @@ export class FilterControl {
 
   /** Takes the filters of the processor. Those that cannot be used are refused, and the others hold. */
   setFilters(filters: readonly Filter[]): void {
-    this.#untold = true;
     this.#set({ ...this.#capture, filters });
+    this.#latest = this.#capture.version;
   }
 
   /** Takes another expression for the node's own traffic. */
@@ -67,20 +70,20 @@ export class FilterControl {
   }
 
   /** Tells the operator what became of the filters: how many are in force, and once each which are not, and why. */
-  tell({ active, refused }: FilterReport): void {
+  tell({ version, active, refused }: FilterReport): void {
     for (const { filter, reason, standIn } of refused) {
       if (this.#refused.some((known) => sameFilter(known.filter, filter))) continue;
       const instead = standIn === undefined ? "" : `; "${standIn.pattern}" stays in force in its place`;
       log.warn(`filter ${filter.id} (${filter.type} "${filter.pattern}") is refused: ${reason}${instead}`);
     }
     this.#refused = refused;
-    if (!this.#untold) return;
-    this.#untold = false;
+    if (version < this.#latest || this.#told === this.#latest) return;
+    this.#told = this.#latest;
     log.info(`${active} ${active === 1 ? "filter" : "filters"} in force`);
   }
 
   #set(capture: CaptureFilters): void {
-    this.#capture = capture;
-    this.#pipeline?.setFilters(capture);
+    this.#capture = { ...capture, version: capture.version + 1 };
+    this.#pipeline?.setFilters(this.#capture);
   }
 }
