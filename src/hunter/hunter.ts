@@ -125,7 +125,7 @@ export class Hunter {
     this.#reporter = new Reporter(
       options.figures,
       this.outbox,
-      () => this.#filters.size,
+      () => this.#filters.unknown,
       this.#timings.longPauseMs,
     );
     this.#backoff = new Backoff(this.#timings.backoff);

@@ -30,21 +30,21 @@ const warningDiskPart = 0.9;
 export class Reporter {
   readonly #figures: () => CaptureFigures;
   readonly #outbox: Outbox;
-  readonly #filters: () => number;
+  readonly #unknownFilters: () => number;
   readonly #longPauseMs: number;
   readonly #system = new SystemSampler();
   #last = { captured: 0, dropped: 0 };
 
-  /** Reads the counters when it reports; `filters` gives the number of filters in force. */
+  /** Reads the counters when it reports; `unknownFilters` gives the number of filters of a type not known here. */
   constructor(
     figures: () => CaptureFigures,
     outbox: Outbox,
-    filters: () => number,
+    unknownFilters: () => number,
     longPauseMs: number,
   ) {
     this.#figures = figures;
     this.#outbox = outbox;
-    this.#filters = filters;
+    this.#unknownFilters = unknownFilters;
     this.#longPauseMs = longPauseMs;
   }
 
@@ -61,15 +61,17 @@ export class Reporter {
 
   /** What a heartbeat says; recent losses are those since the last call. */
   report(): HunterReport {
-    const { captured, matched, failed } = this.#figures();
+    const { captured, matched, failed, filters } = this.#figures();
     const dropped = this.#dropped();
     const recent = { captured: captured - this.#last.captured, dropped: dropped - this.#last.dropped };
     this.#last = { captured, dropped };
+    const lossy = recent.dropped > warningDropPart * Math.max(recent.captured, 1);
+    const refused = (filters?.refused ?? 0) + this.#unknownFilters() > 0;
     const system = this.#system.sample();
     return {
       status: failed
         ? HunterStatus.STATUS_ERROR
-        : recent.dropped > warningDropPart * Math.max(recent.captured, 1) || this.#congested()
+        : lossy || refused || this.#congested()
         ? HunterStatus.STATUS_WARNING
         : HunterStatus.STATUS_HEALTHY,
       stats: {
@@ -78,7 +80,7 @@ export class Reporter {
         packets_forwarded: BigInt(this.#outbox.acknowledged.packets),
         packets_dropped: BigInt(dropped),
         buffer_bytes: BigInt(this.#outbox.undelivered.bytes),
-        active_filters: this.#filters(),
+        active_filters: filters?.active ?? 0,
         cpu_percent: system.cpuPercent,
         memory_rss_bytes: BigInt(system.memoryRssBytes),
         memory_limit_bytes: BigInt(system.memoryLimitBytes),

@@ -65,10 +65,7 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
       messageBytes: backlogMessageBytes,
     },
     figures: () => captureFigures(pipeline, failed),
-    onFilters: (pushed) => {
-      const inForce = filters.setFilters(pushed);
-      log.info(`${inForce} ${inForce === 1 ? "filter" : "filters"} in force`);
-    },
+    onFilters: (pushed) => filters.setFilters(pushed),
     onState: (state) => {
       if (state !== "connected") return;
       registered.resolve();
@@ -93,10 +90,9 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
     log.error(`stopped before ${hunter.name} was reached: nothing was read`);
     return 1;
   }
-  return await runPipeline(run, capturePlan(settings, outputsOf(sinks), filters), sinks, {
+  return await runPipeline(run, capturePlan(settings, outputsOf(sinks), filters), filters, sinks, {
     started(started) {
       pipeline = started;
-      filters.attach(started);
     },
     stopping: () => sink.interrupt(),
     failed: () => failed = true,

@@ -66,7 +66,7 @@ export async function runWithProcessor(run: Run, listen: string | undefined): Pr
       interfaces: live ? settings.interfaces : settings.readFiles,
       filterTypes: filterTypesOf(settings),
       figures: () => captureFigures(pipeline, failed),
-      onFilters: (pushed) => void filters.setFilters(pushed),
+      onFilters: (pushed) => filters.setFilters(pushed),
     },
     onSinkFailure: (error) => {
       sinkFailure ??= error;
@@ -83,10 +83,9 @@ export async function runWithProcessor(run: Run, listen: string | undefined): Pr
   });
   await processor.start();
   const sink = new ProcessorSink(processor);
-  return await runPipeline(run, capturePlan(settings, outputsOf([sink]), filters), [sink], {
+  return await runPipeline(run, capturePlan(settings, outputsOf([sink]), filters), filters, [sink], {
     started(started) {
       pipeline = started;
-      filters.attach(started);
     },
     failed: () => failed = true,
     async ended() {
