@@ -128,8 +128,8 @@ const refused: readonly [line: string, message: string][] = [
   ["tap email", "tap email is not available in this version; see caracal tap --help"],
   ["hunt --filtr x", "unknown option --filtr; did you mean --filter?; see caracal hunt --help"],
   [
-    "hunt --disk-buffer",
-    "unknown option --disk-buffer; see caracal hunt --help",
+    "hunt --disk-cache",
+    "unknown option --disk-cache; see caracal hunt --help",
   ],
   [
     "hunt dns --dns-prt=53",

@@ -38,4 +38,6 @@ export interface CapturePlan {
   readonly standIns: readonly Filter[];
   /** Time between two reports of the counters, ms. */
   readonly reportMs: number;
+  /** Now and then, a report has the traffic by protocol, too. */
+  readonly reportsTraffic: boolean;
 }

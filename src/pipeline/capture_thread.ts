@@ -3,6 +3,8 @@ import type { CaptureEnd, Progress } from "./progress.ts";
 
 /** What a capture tells while it runs. */
 export interface CaptureListener {
+  /** All inputs are open; told again by a thread that takes the place of one that broke down. */
+  opened(): void;
   /** A line for the operator: an interface went down, a file is cut short, ... */
   notice(line: string): void;
   /** An input that cannot be read, or not any longer. */
@@ -19,6 +21,8 @@ export interface CaptureThread {
   run(): Promise<CaptureEnd>;
   /** Ends the run after what has been read so far. */
   stop(): void;
+  /** What is open is all there will be: a thread that breaks down is not replaced, for this `reason`. */
+  cannotReopen(reason: string): void;
   /** Swaps the filters between two blocks, those of the kernel too, and tells the listener what became of them. */
   setFilters(filters: CaptureFilters): void;
 }

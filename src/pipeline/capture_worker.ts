@@ -33,6 +33,7 @@ export class CaptureWorker implements CaptureThread {
   /** Figures of the threads that broke down. */
   #before: Progress | undefined;
   #stopped = false;
+  #cannotReopen: string | undefined;
   #delivery: Promise<void> = Promise.resolve();
 
   /** Starts no thread yet; `module` is the compiled engine, `deliver` takes one chunk at a time. */
@@ -61,6 +62,10 @@ export class CaptureWorker implements CaptureThread {
   stop(): void {
     this.#stopped = true;
     this.#post({ kind: "stop" });
+  }
+
+  cannotReopen(reason: string): void {
+    this.#cannotReopen = reason;
   }
 
   setFilters(filters: CaptureFilters): void {
@@ -117,6 +122,9 @@ export class CaptureWorker implements CaptureThread {
           if (worker === this.#worker) this.#post({ kind: "credit" });
         });
         break;
+      case "opened":
+        if (worker === this.#worker) this.#listener.opened();
+        break;
       case "progress":
         this.#listener.progress(this.#total(message.progress));
         break;
@@ -157,6 +165,12 @@ export class CaptureWorker implements CaptureThread {
     this.#worker = undefined;
     const live = this.#plan.inputs.some((input) => input.kind === "interface");
     if (performance.now() - this.#startedMs > STABLE_MS) this.#failures = 0;
+    if (live && !this.#stopped && this.#cannotReopen !== undefined) {
+      const line =
+        `the capture thread broke down and cannot be started again, ${this.#cannotReopen}: ${message}`;
+      this.#finish(() => this.#result.reject(new OperatorError(line)));
+      return;
+    }
     if (!live || this.#stopped || this.#failures >= RESTART_LIMIT) {
       this.#finish(() => this.#result.reject(new Error(`the capture thread broke down: ${message}`)));
       return;

@@ -17,6 +17,7 @@ export class Pipeline {
   #thread: CaptureThread;
   #progress: Progress | undefined;
   #filterReport: FilterReport | undefined;
+  #progressAt: number | undefined;
   /** The first failure of a sink; it ends the run. */
   #sinkFailure: unknown;
 
@@ -43,6 +44,11 @@ export class Pipeline {
     return this.#filterReport;
   }
 
+  /** Time since these were reported, ms; undefined before the first ones, and after the end. */
+  get silentMs(): number | undefined {
+    return this.#progressAt === undefined ? undefined : performance.now() - this.#progressAt;
+  }
+
   /**
    * Runs until the files are read, or until {@link stop}; then closes the sinks. Rejects with the failure of a
    * sink, or when nothing could be captured at all.
@@ -51,6 +57,7 @@ export class Pipeline {
     try {
       const end = await this.#runThread();
       this.#progress = end.progress;
+      this.#progressAt = undefined;
       if (this.#sinkFailure !== undefined) throw this.#sinkFailure;
       return end;
     } finally {
@@ -77,6 +84,11 @@ export class Pipeline {
     this.#thread.stop();
   }
 
+  /** The inputs that are open are all there will be: a capture thread that breaks down is not replaced. */
+  cannotReopen(reason: string): void {
+    this.#thread.cannotReopen(reason);
+  }
+
   /** Swaps the filters between two blocks, those of the kernel too. */
   setFilters(filters: CaptureFilters): void {
     this.#plan = { ...this.#plan, filters };
@@ -95,6 +107,7 @@ export class Pipeline {
       ...this.#listener,
       progress: (progress) => {
         this.#progress = progress;
+        this.#progressAt = performance.now();
         this.#listener.progress(progress);
       },
       filtersSet: (report) => {
@@ -130,6 +143,7 @@ class InlineCapture implements CaptureThread {
         this.#pending = deliver(chunk).finally(() => this.#pending = undefined);
       },
       report: (progress) => listener.progress(progress),
+      opened: () => listener.opened(),
       notice: (line) => listener.notice(line),
       failed: (line) => listener.failed(line),
       filtersSet: (report) => listener.filtersSet(report),
@@ -145,6 +159,10 @@ class InlineCapture implements CaptureThread {
 
   stop(): void {
     this.#loop.stop();
+  }
+
+  cannotReopen(): void {
+    // This thread is not started again in any case.
   }
 
   setFilters(filters: CaptureFilters): void {

@@ -32,18 +32,29 @@ export class FilterControl {
    * @param exclusion keeps the node's own traffic out of a live capture; may be empty
    */
   constructor(settings: Settings, policy: NoFilterPolicy, exclusion = "") {
-    const { filter, readFiles, protocol, dnsPorts, udpOnly, domains } = settings;
+    this.check(settings);
+    const wishes = this.#wishes(settings, policy);
+    this.#capture = { version: 0, filters: [], ...wishes, kernel: { ...wishes.kernel, exclusion } };
+  }
+
+  /** Throws OperatorError when the operator's expression in `settings` does not compile. */
+  check({ filter }: Settings): void {
     if (filter !== "") compileForFiles(filter, MAXIMUM_SNAPLEN);
-    // The engine itself keeps to the mode's ports, and a file has none of the node's own traffic.
-    const live = readFiles.length === 0;
-    const mode = live && protocol === "dns" ? dnsExpression(dnsPorts, udpOnly) : "";
-    this.#capture = {
-      version: 0,
-      filters: [],
-      noFilterPolicy: policy,
-      localDomains: domains,
-      kernel: { mode, base: filter, exclusion: live ? exclusion : "", fragments: mode !== "" },
-    };
+  }
+
+  /** Puts other wishes of the operator in force, which {@link check} has passed. */
+  configure(settings: Settings, policy: NoFilterPolicy): void {
+    const wishes = this.#wishes(settings, policy);
+    const { exclusion } = this.#capture.kernel;
+    this.#set({ ...this.#capture, ...wishes, kernel: { ...wishes.kernel, exclusion } });
+  }
+
+  #wishes(settings: Settings, noFilterPolicy: NoFilterPolicy) {
+    const { filter, readFiles, protocol, dnsPorts, udpOnly, domains } = settings;
+    // The engine itself keeps to the mode's ports.
+    const mode = readFiles.length === 0 && protocol === "dns" ? dnsExpression(dnsPorts, udpOnly) : "";
+    const kernel = { mode, base: filter, fragments: mode !== "" };
+    return { noFilterPolicy, localDomains: domains, kernel };
   }
 
   /** For the plan of the pipeline that is attached next. */
