@@ -295,21 +295,25 @@ test("its processor is stopped and started again under load: nothing is missing"
   assert.equal(missing, 0, `missing; ${arrived.map(({ length }) => length).join(" + ")} arrived`);
 });
 
+/** Flags for TLS, with certificates made for the test. */
+async function tlsFlags(folder: Folder) {
+  await makeCertificates(folder);
+  const own = (
+    name: string,
+  ) => ["--tls-cert", folder.file(`${name}.pem`), "--tls-key", folder.file(`${name}.key`)];
+  const trust = ["--tls-ca", folder.file("ca.pem")];
+  return { trust, server: own("server"), client: own("client") };
+}
+
 for (const mutual of [false, true]) {
-  test(`our hunter and its processor over ${mutual ? "mutual TLS" : "TLS"}`, async (place) => {
+  const over = mutual ? "mutual TLS" : "TLS";
+  test(`our hunter and its processor over ${over}`, async (place) => {
     const { folder, namespace } = place;
-    await makeCertificates(folder);
-    const trust = ["--tls-ca", folder.file("ca.pem")];
-    const own = (
-      name: string,
-    ) => ["--tls-cert", folder.file(`${name}.pem`), "--tls-key", folder.file(`${name}.key`)];
-    const client = mutual ? [...trust, ...own("client")] : trust;
+    const { trust, server, client: own } = await tlsFlags(folder);
+    const client = mutual ? [...trust, ...own] : trust;
     const lippycat = new Lippycat(namespace, folder, client);
-    await using processor = await lippycat.process(
-      "out.pcap",
-      ...own("server"),
-      ...(mutual ? ["--tls-client-auth", ...trust] : []),
-    );
+    const demand = mutual ? ["--tls-client-auth", ...trust] : [];
+    await using processor = await lippycat.process("out.pcap", ...server, ...demand);
     if (mutual) {
       await using stranger = hunt(place, ["dns", "-r", fixture("dns.pcap")], trust);
       await stranger.said(/trying again/);
@@ -323,7 +327,47 @@ for (const mutual of [false, true]) {
     assert.equal(recordsIn(folder.file("out.pcap")).length, summaryIn(stderr).kept);
     assert.ok(summaryIn(stderr).kept > 0);
   });
+
+  test(`its hunter and our processor over ${over}`, async (place) => {
+    const { folder, namespace } = place;
+    const { trust, server, client } = await tlsFlags(folder);
+    const lippycat = new Lippycat(namespace, folder, mutual ? [...trust, ...client] : trust);
+    const demand = mutual ? ["--tls-client-auth", ...trust] : [];
+    await using processor = await process(place, "out.pcap", [...server, ...demand]);
+    await using hunter = await lippycat.hunt(["--no-filter-policy", "allow"]);
+    await send(namespace, numberedRecords(0, 500), 1_000);
+    await lippycat.hunterOnce("all packets are counted", ({ stats }) => stats?.packets_forwarded === 500);
+    await interrupt(hunter);
+    await interrupt(processor);
+    assert.equal(recordsIn(folder.file("out.pcap")).length, 500);
+  });
 }
+
+test("its processor knows our hunter by its API key", async (place) => {
+  const { folder, lippycat } = place;
+  const { trust, server } = await tlsFlags(folder);
+  const keys =
+    "    keys:\n      - { key: right-key, role: hunter }\n      - { key: other-role, role: subscriber }\n";
+  const configuration = folder.file("lc.yaml", `security:\n  api_keys:\n    enabled: true\n${keys}`);
+  await using processor = await lippycat.process(
+    "out.pcap",
+    "--config",
+    configuration,
+    ...server,
+    "--api-key-auth",
+  );
+  const file = folder.file("key", "right-key\n");
+  const dns = ["dns", "-r", fixture("dns.pcap")];
+  for (const key of [[], ["--api-key", "wrong-key"], ["--api-key", "other-role"]]) {
+    await using stranger = hunt(place, dns, [...trust, ...key]);
+    await stranger.said(/UNAUTHENTICATED.*trying again/);
+  }
+  await using hunter = hunt(place, dns, [...trust, "--api-key-file", file]);
+  const { code, stderr } = await hunter.ended();
+  assert.equal(code, 0, stderr);
+  await interrupt(processor);
+  assert.equal(recordsIn(folder.file("out.pcap")).length, dnsRecords().length);
+});
 
 test("its hunter sends to our processor, which shows it as it is", async (place) => {
   const { namespace, folder, lippycat } = place;
@@ -401,11 +445,7 @@ for (const security of ["plain text", "TLS"]) {
   test(`its command line with our processor, over ${security}`, async (place) => {
     const { folder, namespace } = place;
     let flags = ["--insecure"], client = flags;
-    if (security === "TLS") {
-      await makeCertificates(folder);
-      flags = ["--tls-cert", folder.file("server.pem"), "--tls-key", folder.file("server.key")];
-      client = ["--tls-ca", folder.file("ca.pem")];
-    }
+    if (security === "TLS") ({ server: flags, trust: client } = await tlsFlags(folder));
     const lippycat = new Lippycat(namespace, folder, client);
     await using processor = await process(place, "out.pcap", flags);
     await using hunter = hunt(place, ["dns", "-i", "vb"], client);
