@@ -123,10 +123,7 @@ export class Outbox {
 
   /** What will never be delivered, by reason. */
   get dropped(): Readonly<Record<DropReason, Amount>> {
-    const inSpool: Partial<Record<DropReason, Amount>> = {
-      spool_full: this.#store?.droppedAsOldest,
-      spool_corrupt: this.#store?.corrupt,
-    };
+    const inSpool = this.#store?.dropped ?? {};
     const total = (reason: DropReason) =>
       plus(this.#dropped.get(reason) ?? noAmount, inSpool[reason] ?? noAmount);
     return Object.fromEntries(dropReasons.map((reason) => [reason, total(reason)])) as Record<
