@@ -3,6 +3,8 @@ import { exclusionExpression } from "../../capture/bpf.ts";
 import type { Settings } from "../../config/settings.ts";
 import { maxBatchBytes } from "../../delivery/batcher.ts";
 import { dropReasons, type OutboxFigures } from "../../delivery/outbox_figures.ts";
+import { DiskSpool } from "../../delivery/spool/disk_spool.ts";
+import type { OutboxStorage } from "../../delivery/spooled_backlog.ts";
 import { backlogMessageBytes, defaultWindow, maxQueueBytes } from "../../delivery/outbox.ts";
 import { channelSecurity } from "../../hunter/credentials.ts";
 import { Hunter } from "../../hunter/hunter.ts";
@@ -35,7 +37,8 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
   const filters = new FilterControl(settings, policy, live ? await processorExclusion(processor) : "");
   let pipeline: Pipeline | undefined;
   let failed = false;
-  const registered = Promise.withResolvers<void>();
+  const reached = Promise.withResolvers<boolean>();
+  const storage = settings.diskBuffer ? openStorage(settings, live) : undefined;
   const hunter = new Hunter({
     processor,
     security: () => channelSecurity(settings, processor),
@@ -55,14 +58,17 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
       window: defaultWindow,
       messageBytes: backlogMessageBytes,
     },
+    storage,
     figures: () => captureFigures(pipeline, failed),
     onFilters: (pushed) => {
       const inForce = filters.setFilters(pushed);
       log.info(`${inForce} ${inForce === 1 ? "filter" : "filters"} in force`);
     },
     onState: (state) => {
+      // With a disk buffer, a file need not wait for its processor, unless it is for the filters to let anything through.
+      if (state === "waiting" && storage !== undefined && policy === "allow") reached.resolve(false);
       if (state !== "connected") return;
-      registered.resolve();
+      reached.resolve(true);
       // Its name may not have been known before, or stand for another address now.
       if (live) void processorExclusion(processor).then((exclusion) => filters.setExclusion(exclusion));
     },
@@ -88,10 +94,15 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
   ];
   hunter.start();
   // A live capture does not wait. A file does, so that the processor's filters hold for all of it.
-  if (!live && !await waitUnlessStopped(registered.promise)) {
+  const isReached = live || await unlessStopped(reached.promise);
+  if (isReached === undefined) {
+    sink.interrupt();
     await sink.close();
     log.error(`stopped before ${hunter.name} was reached: nothing was read`);
     return 1;
+  }
+  if (!isReached) {
+    log.warn(`${hunter.name} is not reached: its filters are unknown, and the disk buffer takes all`);
   }
   return await runPipeline(settings, capturePlan(settings, outputsOf(sinks), filters), sinks, {
     started(started) {
@@ -112,6 +123,20 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
   });
 }
 
+/** The disk buffer. Throws OperatorError when it cannot be used. */
+function openStorage(settings: Settings, live: boolean): OutboxStorage {
+  const limitBytes = settings.diskBufferMaxMb * 1_048_576;
+  const spool = DiskSpool.open(settings.diskBufferDir, {
+    maxBytes: limitBytes,
+    // Reading a file waits for room instead.
+    whenFull: live ? settings.diskBufferFull : "drop-newest",
+    sync: settings.diskBufferSync,
+    syncIntervalMs: settings.diskBufferSyncIntervalMs,
+    onFault: (line) => log.warn(line),
+  });
+  return { spool, mode: settings.diskBufferMode, sync: settings.diskBufferSync, limitBytes };
+}
+
 function deliveryCounts({ acknowledged, resent, spool }: OutboxFigures): Record<string, number> {
   return {
     acknowledged: acknowledged.packets,
@@ -124,13 +149,13 @@ function deliveryCounts({ acknowledged, resent, spool }: OutboxFigures): Record<
   };
 }
 
-/** Waits for `event`; false when a stop signal came before it. */
-async function waitUnlessStopped(event: Promise<void>): Promise<boolean> {
-  const stop = Promise.withResolvers<void>();
-  const signals = new StopSignals(() => stop.resolve());
-  await Promise.race([event, stop.promise]);
+/** Waits for `event`; undefined when a stop signal came before it. */
+async function unlessStopped<T>(event: Promise<T>): Promise<T | undefined> {
+  const stop = Promise.withResolvers<undefined>();
+  const signals = new StopSignals(() => stop.resolve(undefined));
+  const result = await Promise.race([event, stop.promise]);
   signals.close();
-  return !signals.received;
+  return result;
 }
 
 /** Keeps the traffic with the processor out of the capture. */
