@@ -279,8 +279,12 @@ export class Outbox {
       if (bound !== undefined) return `queue_full_${bound}`;
     } else if (this.#store.mode === "write-ahead" || !toMemory) {
       const refusal = this.#writeMemory(Infinity) ?? this.#store.append(entry);
-      if (refusal === "spool_write_failed" && toMemory) this.#notKept = plus(this.#notKept, batch);
-      else if (refusal !== undefined) return refusal;
+      if (refusal !== undefined) {
+        // A batch that is larger than the whole spool passes by an empty one.
+        const passes = refusal === "spool_write_failed" || this.#store.holdsNothing;
+        if (!toMemory || !passes) return refusal;
+        this.#notKept = plus(this.#notKept, batch);
+      }
     } else if (this.#queue.fillPercent > spillPercent) {
       // What the disk refuses now is tried again with the next batch, and memory has room for this one.
       if (this.#store.appended < this.#store.loaded) this.#writeMemory(spillBatches);

@@ -92,6 +92,11 @@ export class SpooledBacklog {
     return this.#appended > this.#loaded;
   }
 
+  /** Whether everything in it was acknowledged. */
+  get holdsNothing(): boolean {
+    return this.#spool.held.batches === 0;
+  }
+
   /** Whether a batch in memory is on disk, too. */
   keeps({ sequence }: SequencedBatch): boolean {
     return sequence > this.#displaced && sequence <= this.#appended;

@@ -155,3 +155,15 @@ Deno.test("a file waits when the disk is full, too, and loses nothing", async ()
   assert.deepEqual(sent, Array.from({ length: 12 }, (_, at) => at + 1));
   assert.equal(Object.values(outbox.dropped).reduce((sum, { batches }) => sum + batches, 0), 0);
 });
+
+Deno.test("a batch larger than the whole disk buffer is sent all the same", () => {
+  const outbox = outboxOn(new MemorySpool(emptyDisk(), 20), "write-ahead");
+  outbox.add(batch(1));
+  outbox.add(batch(30));
+  assert.ok(outbox.room(), "the disk holds another");
+  assert.equal(outbox.next()?.batch.packets, 1);
+  outbox.acknowledge(1n);
+  assert.equal(outbox.room(), undefined);
+  assert.equal(outbox.next()?.batch.packets, 30);
+  assert.equal(outbox.figures.spool?.notKept.packets, 30);
+});

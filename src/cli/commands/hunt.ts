@@ -25,6 +25,9 @@ const log = logger("hunter");
 export async function hunt(settings: Settings): Promise<ExitCode> {
   if (settings.processor === undefined) {
     log.info("no processor is named, so the embedded one is used (name one with --processor host:port)");
+    if (settings.diskBuffer) {
+      log.warn("--disk-buffer does nothing here: nothing waits for the embedded processor");
+    }
     return await runWithProcessor(settings, undefined);
   }
   return await huntFor(settings, settings.processor);
@@ -47,7 +50,7 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
       hostname: hostName() ?? id,
       interfaces: live ? settings.interfaces : settings.readFiles,
       filterTypes: filterTypesOf(settings),
-      bufferBytes: maxQueueBytes,
+      bufferBytes: maxQueueBytes + (storage?.limitBytes ?? 0),
     },
     limits: {
       queue: {
