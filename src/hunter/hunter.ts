@@ -3,15 +3,19 @@ import type { Filter } from "../engine/filter.ts";
 import { Backoff, defaultBackoff } from "../delivery/backoff.ts";
 import type { Amount } from "../delivery/batch.ts";
 import type { CaptureFigures } from "../delivery/capture_figures.ts";
+import { CircuitBreaker, defaultBreaker } from "../delivery/circuit_breaker.ts";
 import { Outbox, type OutboxLimits } from "../delivery/outbox.ts";
 import type { OutboxStorage } from "../delivery/spooled_backlog.ts";
 import { Wake } from "../delivery/wake.ts";
 import type { BatchStats } from "../proto/data_messages.ts";
+import { countPingComplaints } from "../runtime/http2_sessions.ts";
 import { logger } from "../telemetry/log.ts";
+import { defaultKeepaliveMs } from "./channel.ts";
 import { Connection, type HunterTimings } from "./connection.ts";
+import { type ConnectionFigures, ConnectionRecord, type HunterState } from "./connection_figures.ts";
 import type { ChannelSecurity } from "./credentials.ts";
 import { FilterTable } from "./filter_table.ts";
-import type { HunterIdentity } from "./registration.ts";
+import type { HunterIdentity, ProcessorWishes } from "./registration.ts";
 import { Reporter } from "./reporter.ts";
 import { failureFrom, type RpcFailure } from "./rpc_failure.ts";
 
@@ -19,8 +23,8 @@ import { failureFrom, type RpcFailure } from "./rpc_failure.ts";
 export interface HunterOptions {
   /** `host:port` of the processor. */
   readonly processor: string;
-  /** Called before each attempt to connect, so that new certificates are used; may throw OperatorError. */
-  readonly security: () => ChannelSecurity;
+  /** How the connection is protected; its files are looked at again now and then. */
+  readonly security: ChannelSecurity;
   /** What it says about itself. */
   readonly identity: HunterIdentity;
   /** Bounds of what it holds for the processor. */
@@ -33,23 +37,32 @@ export interface HunterOptions {
   readonly onFilters: (filters: readonly Filter[]) => void;
   /** Told each change of the connection: what happened, in one line. Filters of a registration are told before it. */
   readonly onState?: (state: HunterState, line: string) => void;
+  /** Told at each registration how the processor wants to be served; what it wishes of connecting is done already. */
+  readonly onWishes?: (wishes: ProcessorWishes) => void;
+  /** Told that the hunter connects no more, because the processor has set a limit to attempts, and it is reached. */
+  readonly onGivenUp?: () => void;
   /** Other timings than {@link defaultTimings}. */
   readonly timings?: Partial<HunterTimings>;
 }
 
-/** Where a hunter stands with its processor. */
-export type HunterState = "connecting" | "connected" | "waiting" | "stopped";
+export type { HunterState };
 
 /** The timings of the program. */
 export const defaultTimings: HunterTimings = {
   deadlineMs: 10_000,
+  silenceMs: 60_000,
   heartbeatMs: 5_000,
   probeMs: 1_000,
   ackTimeoutMs: 30_000,
   longPauseMs: 60_000,
   closingMs: 2_000,
   backoff: defaultBackoff,
+  breaker: defaultBreaker,
+  certificatesMs: 5_000,
 };
+
+/** Longest time between two keepalive pings to a processor that complains of them, ms. */
+const longestKeepaliveMs = 600_000;
 
 /** Codes that a processor answers with when it cannot take a batch, however often it is sent. */
 const refusingCodes: readonly status[] = [
@@ -79,6 +92,8 @@ export class Hunter {
   readonly #filters: FilterTable;
   readonly #reporter: Reporter;
   readonly #backoff: Backoff;
+  readonly #breaker: CircuitBreaker;
+  readonly #record: ConnectionRecord;
   readonly #runId: string;
   /** Woken by acknowledgements and changes of the connection; {@link stop} waits on it. */
   readonly #progress = new Wake();
@@ -86,6 +101,12 @@ export class Hunter {
   readonly #retry = new Wake();
   readonly #stopping = new AbortController();
   #connection: Connection | undefined;
+  #certificates: ReturnType<typeof setInterval> | undefined;
+  #keepaliveMs = defaultKeepaliveMs;
+  #pingComplaints = countPingComplaints();
+  /** Failed attempts since the last connection, and how many the processor allows. */
+  #failedAttempts = 0;
+  #attemptsAllowed = Infinity;
   #running: Promise<void> | undefined;
   #stopped: Promise<Amount> | undefined;
   #refusal = { sequence: 0n, times: 0 };
@@ -108,6 +129,8 @@ export class Hunter {
       this.#timings.longPauseMs,
     );
     this.#backoff = new Backoff(this.#timings.backoff);
+    this.#breaker = new CircuitBreaker(this.#timings.breaker);
+    this.#record = new ConnectionRecord(options.processor);
   }
 
   /** For messages: `processor host:port`. */
@@ -115,13 +138,23 @@ export class Hunter {
     return `processor ${this.#options.processor}`;
   }
 
+  /** What is known of its connection now. */
+  get connection(): ConnectionFigures {
+    return this.#record.figures({
+      breaker: this.#breaker.state,
+      breakerOpenings: this.#breaker.openings,
+      certificates: this.#options.security.certificates,
+    });
+  }
+
   /** The counters that go with a batch closed now. */
   batchStats(): BatchStats {
     return this.#reporter.batchStats();
   }
 
-  /** Begins to connect, and never gives up until {@link stop}. */
+  /** Begins to connect, and goes on until {@link stop}, or until the processor's own limit is reached. */
   start(): void {
+    this.#certificates ??= setInterval(() => this.#options.security.refresh(), this.#timings.certificatesMs);
     this.#running ??= this.#run();
   }
 
@@ -156,6 +189,7 @@ export class Hunter {
     this.#retry.wake();
     await this.#sayGoodbye(remaining());
     await this.#running;
+    clearInterval(this.#certificates);
     this.#filters.stop();
     const lost = this.outbox.abandon();
     const { spool } = this.outbox.figures;
@@ -197,21 +231,22 @@ export class Hunter {
     while (!this.#stopping.signal.aborted) {
       const { failure, heldMs } = await this.#connectOnce();
       if (this.#stopping.signal.aborted) return;
-      const waitMs = this.#backoff.next(heldMs, failure.permanent);
-      this.#tell(
-        "waiting",
-        `${this.name}: ${failure.message}; trying again in ${(waitMs / 1000).toFixed(1)} s`,
-      );
+      this.#record.failed(status[failure.code], failure.message);
+      if (this.#failedAttempts >= this.#attemptsAllowed) return this.#giveUp(failure);
+      this.#heedPingComplaints();
+      const waitMs = Math.max(this.#backoff.next(heldMs, failure.permanent), this.#breaker.remainingMs);
+      this.#wait(failure, waitMs);
       await this.#retry.wait(waitMs);
     }
   }
 
   /** Holds one connection until it is lost. */
   async #connectOnce(): Promise<{ failure: RpcFailure; heldMs: number }> {
+    this.#breaker.begin();
     this.#tell("connecting", `${this.name}: connecting`);
-    let openedAt = Infinity;
+    let openedAt: number | undefined;
     try {
-      const connection = await Connection.open(this.#options.security(), {
+      const connection = await Connection.open(this.#options.security, {
         processor: this.#options.processor,
         identity: this.#options.identity,
         runId: this.#runId,
@@ -221,25 +256,75 @@ export class Hunter {
         report: () => this.#reporter.report(),
         acknowledged: () => this.#progress.wake(),
         timings: this.#timings,
+        keepaliveMs: this.#keepaliveMs,
       }, this.#stopping.signal);
-      openedAt = Date.now();
+      openedAt = performance.now();
       this.#connection = connection;
-      this.#filters.flush();
-      this.#tell(
-        "connected",
-        `${this.name}: registered${connection.processorId && ` with ${connection.processorId}`}`,
-      );
+      this.#connected(connection);
       if (this.#stopping.signal.aborted) void connection.finish();
       const { stream, failure } = await connection.lost;
       if (this.#stopping.signal.aborted) await connection.finish();
       else connection.close();
       if (stream === "packets") this.#judgeOldest(failure);
-      return { failure, heldMs: Date.now() - openedAt };
+      return { failure, heldMs: performance.now() - openedAt };
     } catch (error) {
+      if (openedAt === undefined && !this.#stopping.signal.aborted) this.#countFailedAttempt();
       return { failure: failureFrom(error), heldMs: 0 };
     } finally {
       this.#connection = undefined;
     }
+  }
+
+  #connected({ processorId, wishes }: Connection): void {
+    this.#breaker.succeeded();
+    this.#failedAttempts = 0;
+    this.#attemptsAllowed = wishes.maxReconnectAttempts ?? Infinity;
+    this.#backoff.firstMs = wishes.reconnectIntervalMs ?? this.#timings.backoff.firstMs;
+    this.#record.named(processorId);
+    this.#options.onWishes?.(wishes);
+    this.#filters.flush();
+    this.#tell("connected", `${this.name}: registered${processorId && ` with ${processorId}`}`);
+  }
+
+  #countFailedAttempt(): void {
+    this.#failedAttempts += 1;
+    const before = this.#breaker.openings;
+    this.#breaker.failed();
+    if (this.#breaker.openings === before) return;
+    const seconds = this.#timings.breaker.openMs / 1000;
+    log.warn(
+      `${this.name}: ${this.#failedAttempts} attempts in a row failed; circuit breaker open, none for ${seconds} s`,
+    );
+  }
+
+  #wait(failure: RpcFailure, waitMs: number): void {
+    const remedy = failure.permanent ? "; this lasts until somebody changes something" : "";
+    const line = `${this.name}: ${failure.message}${remedy}; trying again in ${(waitMs / 1000).toFixed(1)} s`;
+    if (failure.permanent) log.error(line);
+    else log.warn(line);
+    this.#enter("waiting", line, waitMs);
+  }
+
+  #giveUp(failure: RpcFailure): void {
+    const line =
+      `${this.name}: ${failure.message}; given up after ${this.#failedAttempts} failed attempts, ` +
+      "the most that the processor allows (max_reconnect_attempts)";
+    log.error(line);
+    this.#running = undefined;
+    this.#enter("stopped", line);
+    this.#options.onGivenUp?.();
+  }
+
+  /** As gRPC's proposal A8 has it: a client that pings too often pings half as often from then on. */
+  #heedPingComplaints(): void {
+    if (countPingComplaints() === this.#pingComplaints) return;
+    this.#pingComplaints = countPingComplaints();
+    this.#keepaliveMs = Math.min(longestKeepaliveMs, this.#keepaliveMs * 2);
+    log.warn(
+      `${this.name} closed the connection because of too many pings; one every ${
+        this.#keepaliveMs / 1000
+      } s now`,
+    );
   }
 
   /** Gives up a batch that the processor has refused several times: all others would wait behind it for ever. */
@@ -255,9 +340,13 @@ export class Hunter {
   }
 
   #tell(state: HunterState, line: string): void {
-    if (state === "waiting") log.warn(line);
-    else if (state === "connecting") log.debug(line);
+    if (state === "connecting") log.debug(line);
     else log.info(line);
+    this.#enter(state, line);
+  }
+
+  #enter(state: HunterState, line: string, nextAttemptInMs?: number): void {
+    this.#record.enter(state, nextAttemptInMs);
     this.#options.onState?.(state, line);
   }
 }

@@ -3,7 +3,7 @@ import type { Outbox } from "../delivery/outbox.ts";
 import type { BatchStats } from "../proto/data_messages.ts";
 import { HunterStatus } from "../proto/management_messages.ts";
 import type { HunterReport } from "./heartbeat.ts";
-import { SystemSampler } from "./system_metrics.ts";
+import { SystemSampler } from "../telemetry/system_metrics.ts";
 
 /** Above this fill of the queue a hunter warns, percent. */
 const warningFillPercent = 80;

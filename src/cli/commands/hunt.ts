@@ -1,7 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { exclusionExpression } from "../../capture/bpf.ts";
 import type { Settings } from "../../config/settings.ts";
-import { maxBatchBytes } from "../../delivery/batcher.ts";
 import { dropReasons, type OutboxFigures } from "../../delivery/outbox_figures.ts";
 import { DiskSpool } from "../../delivery/spool/disk_spool.ts";
 import type { OutboxStorage } from "../../delivery/spooled_backlog.ts";
@@ -13,38 +12,52 @@ import { hostName } from "../../runtime/host_name.ts";
 import type { ExitCode } from "../../runtime/operator_error.ts";
 import { GrpcSink } from "../../sinks/grpc_sink.ts";
 import { logger } from "../../telemetry/log.ts";
+import type { Run } from "../run.ts";
 import { captureFigures, capturePlan, filterTypesOf, localSinks, nodeId, outputsOf } from "./capture.ts";
 import { StopSignals } from "../stop_signals.ts";
 import { FilterControl } from "./filter_control.ts";
+import { batcherLimits, followFilters, queueLimits } from "./live_parts.ts";
 import { runPipeline } from "./run_pipeline.ts";
 import { runWithProcessor } from "./tap.ts";
 
 const log = logger("hunter");
 
+/** What each new connection looks up. */
+const connectionSettings = [
+  ...["insecure", "tlsCa", "tlsCert", "tlsKey", "tlsServerName", "tlsSkipVerify"] as const,
+  ...["apiKey", "apiKeyFile"] as const,
+];
+
 /** `hunt`: capture, and stream to a processor; to the embedded one where none is named. */
-export async function hunt(settings: Settings): Promise<ExitCode> {
+export async function hunt(run: Run): Promise<ExitCode> {
+  const { settings } = run;
   if (settings.processor === undefined) {
     log.info("no processor is named, so the embedded one is used (name one with --processor host:port)");
     if (settings.diskBuffer) {
       log.warn("--disk-buffer does nothing here: nothing waits for the embedded processor");
     }
-    return await runWithProcessor(settings, undefined);
+    return await runWithProcessor(run, undefined);
   }
-  return await huntFor(settings, settings.processor);
+  return await huntFor(run, settings.processor);
 }
 
-async function huntFor(settings: Settings, processor: string): Promise<ExitCode> {
+async function huntFor(run: Run, processor: string): Promise<ExitCode> {
+  const { settings } = run;
   const live = settings.readFiles.length === 0;
-  const policy = settings.noFilterPolicy ?? (settings.protocol === "all" ? "deny" : "allow");
+  const policyOf = ({ noFilterPolicy, protocol }: Settings) =>
+    noFilterPolicy ?? (protocol === "all" ? "deny" : "allow");
+  const policy = policyOf(settings);
   const id = nodeId(settings);
   const filters = new FilterControl(settings, policy, live ? await processorExclusion(processor) : "");
+  followFilters(run, filters, policyOf);
+  run.follow({ settings: connectionSettings });
   let pipeline: Pipeline | undefined;
   let failed = false;
   const reached = Promise.withResolvers<boolean>();
   const storage = settings.diskBuffer ? openStorage(settings, live) : undefined;
   const hunter = new Hunter({
     processor,
-    security: () => channelSecurity(settings, processor),
+    security: channelSecurity(settings, processor),
     identity: {
       id,
       hostname: hostName() ?? id,
@@ -53,11 +66,7 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
       bufferBytes: maxQueueBytes + (storage?.limitBytes ?? 0),
     },
     limits: {
-      queue: {
-        batches: settings.batchQueueSize,
-        packets: settings.bufferSize + settings.batchQueueSize * settings.batchSize,
-        bytes: maxQueueBytes,
-      },
+      queue: queueLimits(run),
       window: defaultWindow,
       messageBytes: backlogMessageBytes,
     },
@@ -81,16 +90,7 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
       "--no-filter-policy is deny: nothing is forwarded until the processor sends a filter (allow forwards everything)",
     );
   }
-  const sink = new GrpcSink(
-    hunter,
-    {
-      packets: settings.batchSize,
-      bytes: maxBatchBytes,
-      milliseconds: settings.batchTimeoutMs,
-    },
-    live,
-    settings.shutdownTimeoutMs,
-  );
+  const sink = new GrpcSink(hunter, batcherLimits(run), live, settings.shutdownTimeoutMs);
   const sinks = [
     sink,
     ...(settings.writeFile === undefined ? [] : await localSinks({ ...settings, quiet: true })),
@@ -107,7 +107,7 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
   if (!isReached) {
     log.warn(`${hunter.name} is not reached: its filters are unknown, and the disk buffer takes all`);
   }
-  return await runPipeline(settings, capturePlan(settings, outputsOf(sinks), filters), sinks, {
+  return await runPipeline(run, capturePlan(settings, outputsOf(sinks), filters), sinks, {
     started(started) {
       pipeline = started;
       filters.attach(started);
