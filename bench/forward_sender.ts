@@ -102,7 +102,7 @@ async function send(chunks: readonly Chunk[], wantedBytes: number): Promise<Send
     hunter,
     { packets: BATCH_PACKETS, bytes: maxBatchBytes, milliseconds: 100 },
     false,
-    10_000,
+    60_000,
   );
   hunter.start();
   await registered.promise;

@@ -265,7 +265,13 @@ export class Link {
   /** Cuts what is connected now. */
   cut(): void {
     this.#stalled?.resolve();
-    for (const connection of this.#connections) connection.close();
+    for (const connection of this.#connections) {
+      try {
+        connection.close();
+      } catch {
+        // Its side has closed it.
+      }
+    }
     this.#connections.clear();
   }
 
