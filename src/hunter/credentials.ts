@@ -5,9 +5,10 @@ import { CallCredentials, ChannelCredentials, type ChannelOptions } from "@grpc/
 import type { Settings } from "../config/settings.ts";
 import { type CertificateFigures, certificateFigures, ValidityWatch } from "../proto/certificate_validity.ts";
 import { minTlsVersion, TlsMaterialStore } from "../proto/tls_material.ts";
-import { OperatorError } from "../runtime/operator_error.ts";
+import { messageOf, OperatorError } from "../runtime/operator_error.ts";
 import { logger } from "../telemetry/log.ts";
 import { ApiKeySource } from "./api_key.ts";
+import { validityOfRefused } from "./peer_certificate.ts";
 
 /** The settings that say how the connection to a processor is protected. */
 export type SecuritySettings =
@@ -92,6 +93,7 @@ class TlsChannelSecurity implements ChannelSecurity {
           ...isAddress && { checkServerIdentity: checkIdentity },
         });
       },
+      isAddress ? nameForAddresses : name,
       (certificate) => this.#see(certificate),
     );
     this.#watch.check(this.certificates);
@@ -121,9 +123,14 @@ type Connector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
 
 /** Makes new credentials for each connection, grpc-js's own reconnects included. */
 class ReloadableCredentials extends ChannelCredentials {
-  /** @param seen told the processor's certificate (DER) of each connection */
+  /**
+   * Makes none yet.
+   * @param servername as in the handshakes
+   * @param seen told the processor's certificate (DER) of each connection
+   */
   constructor(
     readonly current: () => ChannelCredentials,
+    readonly servername: string,
     readonly seen: (certificate: Uint8Array) => void,
   ) {
     super();
@@ -141,7 +148,15 @@ class ReloadableCredentials extends ChannelCredentials {
     const [, , callCredentials = CallCredentials.createEmpty()] = target;
     return {
       connect: async (socket) => {
-        const connected = await this.current()._createSecureConnector(...target).connect(socket);
+        const { remoteAddress, remotePort } = socket;
+        const connected = await this.current()._createSecureConnector(...target).connect(socket)
+          .catch(async (error) => {
+            const known = remoteAddress === undefined || remotePort === undefined ||
+              !/unable to verify/.test(messageOf(error));
+            const peer = { host: remoteAddress ?? "", port: remotePort ?? 0, servername: this.servername };
+            const reason = known ? undefined : await validityOfRefused(peer);
+            throw reason === undefined ? error : new Error(reason);
+          });
         const certificate = connected.socket instanceof TLSSocket
           ? connected.socket.getPeerCertificate()?.raw
           : undefined;
@@ -155,7 +170,7 @@ class ReloadableCredentials extends ChannelCredentials {
   }
 }
 
-/** The host in `host:port` or `[host]:port`. */
+/** The host in `host:port` or `[host]:port`; the zone of a link-local address is no part of any certificate. */
 function hostOf(address: string): string {
-  return address.replace(/:\d*$/, "").replace(/^\[(.*)\]$/, "$1");
+  return address.replace(/:\d*$/, "").replace(/^\[([^%]*).*\]$/, "$1");
 }

@@ -48,7 +48,8 @@ const advice: readonly [pattern: RegExp, text: string][] = [
 ];
 
 /** Said of a connection that was made, and ended before HTTP/2 began. */
-const endedAtOnce = "the other side ended the connection at once: is TLS on, or off, on both sides?";
+const endedAtOnce = "the other side ended the connection at once: is TLS on, or off, on both sides, " +
+  "and does it accept this side's certificate?";
 
 /** Describes the status of a failed call. */
 export function failureOf(call: { readonly code: status; readonly details: string }): RpcFailure {

@@ -4,6 +4,7 @@ import type { Settings } from "../../config/settings.ts";
 import { maxBatchBytes } from "../../delivery/batcher.ts";
 import { backlogMessageBytes, defaultWindow, maxQueueBytes } from "../../delivery/outbox.ts";
 import { channelSecurity } from "../../hunter/credentials.ts";
+import { heedBatchWishes } from "../../hunter/batch_wishes.ts";
 import { Hunter } from "../../hunter/hunter.ts";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
 import { hostName } from "../../runtime/host_name.ts";
@@ -34,6 +35,8 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
   const filters = new FilterControl(settings, policy, live ? await processorExclusion(processor) : "");
   let pipeline: Pipeline | undefined;
   let failed = false;
+  let givenUp = false;
+  let wishLines: readonly string[] = [];
   const registered = Promise.withResolvers<void>();
   const hunter = new Hunter({
     processor,
@@ -58,6 +61,18 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
     onFilters: (pushed) => {
       const inForce = filters.setFilters(pushed);
       log.info(`${inForce} ${inForce === 1 ? "filter" : "filters"} in force`);
+    },
+    onWishes: (wishes) => {
+      const { limits, lines } = heedBatchWishes(settings, wishes);
+      sink.setLimits(limits);
+      // The same wishes come with each reconnect.
+      if (lines.join() !== wishLines.join()) { for (const line of lines) log.info(line); }
+      wishLines = lines;
+    },
+    onGivenUp: () => {
+      givenUp = true;
+      pipeline?.stop();
+      sink.interrupt();
     },
     onState: (state) => {
       if (state !== "connected") return;
@@ -99,7 +114,7 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
       refused_by_processor: hunter.outbox.refused.packets,
       undelivered: sink.undelivered?.packets ?? 0,
     }),
-    incomplete: () => (sink.undelivered?.packets ?? 0) > 0 || hunter.outbox.refused.packets > 0,
+    incomplete: () => givenUp || (sink.undelivered?.packets ?? 0) > 0 || hunter.outbox.refused.packets > 0,
     delivery: () => ({
       acknowledged: hunter.outbox.acknowledged.packets,
       batches: hunter.outbox.acknowledged.batches,
