@@ -243,11 +243,12 @@ export class Link {
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #connections = new Set<Deno.Conn>();
   readonly #forwarding: Promise<unknown>[] = [];
-  readonly #target: number;
+  /** Port of the far side, for connections from now on. */
+  target: number;
   #stalled: PromiseWithResolvers<void> | undefined;
 
   constructor(target: number) {
-    this.#target = target;
+    this.target = target;
     this.#forwarding.push(this.#accept());
   }
 
@@ -275,7 +276,7 @@ export class Link {
 
   async #accept(): Promise<void> {
     for await (const near of this.#listener) {
-      const far = await Deno.connect({ port: this.#target });
+      const far = await Deno.connect({ port: this.target });
       this.#connections.add(near).add(far);
       this.#forwarding.push(this.#forward(near, far, false), this.#forward(far, near, true));
     }
