@@ -1,5 +1,5 @@
-import { isIP } from "node:net";
-import { checkServerIdentity, createSecureContext, type PeerCertificate, TLSSocket } from "node:tls";
+import { isIP, type Socket } from "node:net";
+import { checkServerIdentity, createSecureContext, TLSSocket } from "node:tls";
 import { X509Certificate } from "node:crypto";
 import { CallCredentials, ChannelCredentials, type ChannelOptions } from "@grpc/grpc-js";
 import type { Settings } from "../config/settings.ts";
@@ -17,8 +17,8 @@ export type SecuritySettings =
 
 /** How the connection to a processor is protected. */
 export interface ChannelSecurity {
-  /** For the channel's constructor. */
-  readonly credentials: ChannelCredentials;
+  /** Makes what a channel needs; `onSocket` is told each TCP connection that the channel makes with it. */
+  credentials(onSocket: (socket: Socket) => void): ChannelCredentials;
   /** Options that go with them. */
   readonly options: ChannelOptions;
   /** Own certificate, authority, and the processor's certificate once it was seen; empty in plain text. */
@@ -50,7 +50,7 @@ export function channelSecurity(settings: SecuritySettings, processor: string): 
   }
   if (insecure) {
     return {
-      credentials: ChannelCredentials.createInsecure(),
+      credentials: (onSocket) => new SocketCredentials(() => ChannelCredentials.createInsecure(), onSocket),
       options: {},
       certificates: [],
       apiKey: () => undefined,
@@ -71,32 +71,26 @@ class TlsChannelSecurity implements ChannelSecurity {
   readonly #key: ApiKeySource;
   readonly #watch = new ValidityWatch((line) => logger("tls").warn(line), "the processor");
   #peer: CertificateFigures | undefined;
-  readonly credentials: ChannelCredentials;
+  readonly #settings: SecuritySettings;
+  readonly #name: string;
+  readonly #servername: string;
   readonly options: ChannelOptions;
 
   constructor(settings: SecuritySettings, processor: string) {
-    const name = settings.tlsServerName ?? hostOf(processor);
-    const isAddress = isIP(name) !== 0;
-    const checkIdentity = (_name: string, certificate: PeerCertificate) =>
-      checkServerIdentity(name, certificate);
+    this.#settings = settings;
+    this.#name = settings.tlsServerName ?? hostOf(processor);
+    this.#servername = isIP(this.#name) === 0 ? this.#name : nameForAddresses;
+    this.options = { "grpc.ssl_target_name_override": this.#servername };
     this.#store = new TlsMaterialStore(settings);
     this.#key = new ApiKeySource({ apiKey: settings.apiKey, apiKeyFile: settings.apiKeyFile });
-    this.options = isAddress || settings.tlsServerName !== undefined
-      ? { "grpc.ssl_target_name_override": isAddress ? nameForAddresses : name }
-      : {};
-    this.credentials = new ReloadableCredentials(
-      () => {
-        this.#store.refresh();
-        const context = createSecureContext({ ...this.#store.current, minVersion: minTlsVersion });
-        return ChannelCredentials.createFromSecureContext(context, {
-          rejectUnauthorized: !settings.tlsSkipVerify,
-          ...isAddress && { checkServerIdentity: checkIdentity },
-        });
-      },
-      isAddress ? nameForAddresses : name,
-      (certificate) => this.#see(certificate),
-    );
     this.#watch.check(this.certificates);
+  }
+
+  credentials(onSocket: (socket: Socket) => void): ChannelCredentials {
+    return new SocketCredentials(() => this.#current(), onSocket, {
+      secured: (socket) => this.#see(socket),
+      explain: (error, socket) => this.#explain(error, socket),
+    });
   }
 
   get certificates(): readonly CertificateFigures[] {
@@ -112,32 +106,63 @@ class TlsChannelSecurity implements ChannelSecurity {
     this.#watch.check(this.certificates);
   }
 
-  #see(certificate: Uint8Array): void {
+  #current(): ChannelCredentials {
+    this.#store.refresh();
+    const context = createSecureContext({ ...this.#store.current, minVersion: minTlsVersion });
+    return ChannelCredentials.createFromSecureContext(context, {
+      rejectUnauthorized: !this.#settings.tlsSkipVerify,
+      checkServerIdentity: (_name, certificate) => checkServerIdentity(this.#name, certificate),
+    });
+  }
+
+  #see(socket: Socket): void {
+    const certificate = socket instanceof TLSSocket ? socket.getPeerCertificate()?.raw : undefined;
+    if (certificate === undefined) return;
     this.#peer = certificateFigures(new X509Certificate(certificate), "peer");
     this.#watch.check(this.certificates);
+  }
+
+  async #explain(error: unknown, { remoteAddress, remotePort }: Peer): Promise<unknown> {
+    if (
+      remoteAddress === undefined || remotePort === undefined || !/unable to verify/.test(messageOf(error))
+    ) {
+      return error;
+    }
+    const peer = { host: remoteAddress, port: remotePort, servername: this.#servername };
+    const reason = await validityOfRefused(peer);
+    return reason === undefined ? error : new Error(reason);
   }
 }
 
 type ConnectorArguments = Parameters<ChannelCredentials["_createSecureConnector"]>;
 type Connector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
+/** Where a TCP connection leads. */
+type Peer = Pick<Socket, "remoteAddress" | "remotePort">;
 
-/** Makes new credentials for each connection, grpc-js's own reconnects included. */
-class ReloadableCredentials extends ChannelCredentials {
-  /**
-   * Makes none yet.
-   * @param servername as in the handshakes
-   * @param seen told the processor's certificate (DER) of each connection
-   */
-  constructor(
-    readonly current: () => ChannelCredentials,
-    readonly servername: string,
-    readonly seen: (certificate: Uint8Array) => void,
-  ) {
+/** What happens in a handshake. */
+interface Handshake {
+  /** It succeeded. */
+  secured(socket: Socket): void;
+  /** It failed: says why in better words. */
+  explain(error: unknown, peer: Peer): Promise<unknown>;
+}
+
+/** Makes new credentials for each connection, grpc-js's own reconnects included, and tells of its socket. */
+class SocketCredentials extends ChannelCredentials {
+  readonly #current: () => ChannelCredentials;
+  readonly #onSocket: (socket: Socket) => void;
+  readonly #handshake: Handshake | undefined;
+
+  /** @param handshake undefined for plain text */
+  constructor(current: () => ChannelCredentials, onSocket: (socket: Socket) => void, handshake?: Handshake) {
     super();
+    this.#current = current;
+    this.#onSocket = onSocket;
+    this.#handshake = handshake;
   }
 
   _isSecure(): boolean {
-    return true;
+    return this.#handshake !== undefined;
   }
 
   _equals(other: ChannelCredentials): boolean {
@@ -148,20 +173,15 @@ class ReloadableCredentials extends ChannelCredentials {
     const [, , callCredentials = CallCredentials.createEmpty()] = target;
     return {
       connect: async (socket) => {
+        this.#onSocket(socket);
         const { remoteAddress, remotePort } = socket;
-        const connected = await this.current()._createSecureConnector(...target).connect(socket)
-          .catch(async (error) => {
-            const known = remoteAddress === undefined || remotePort === undefined ||
-              !/unable to verify/.test(messageOf(error));
-            const peer = { host: remoteAddress ?? "", port: remotePort ?? 0, servername: this.servername };
-            const reason = known ? undefined : await validityOfRefused(peer);
-            throw reason === undefined ? error : new Error(reason);
-          });
-        const certificate = connected.socket instanceof TLSSocket
-          ? connected.socket.getPeerCertificate()?.raw
-          : undefined;
-        if (certificate !== undefined) this.seen(certificate);
-        return connected;
+        try {
+          const connected = await this.#current()._createSecureConnector(...target).connect(socket);
+          this.#handshake?.secured(connected.socket);
+          return connected;
+        } catch (error) {
+          throw await this.#handshake?.explain(error, { remoteAddress, remotePort }) ?? error;
+        }
       },
       waitForReady: () => Promise.resolve(),
       getCallCredentials: () => callCredentials,

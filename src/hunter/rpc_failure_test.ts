@@ -26,7 +26,13 @@ Deno.test("failures are told in the words of their cause, and permanent ones are
       "and does it accept this side's certificate?",
       false,
     ],
-    [status.UNAUTHENTICATED, "no API key", "UNAUTHENTICATED: no API key", true],
+    [
+      status.UNAUTHENTICATED,
+      "authentication failed",
+      "UNAUTHENTICATED: authentication failed; the processor wants an API key that is for hunters: " +
+      "check --api-key or --api-key-file",
+      true,
+    ],
     [status.RESOURCE_EXHAUSTED, "100 hunters", "RESOURCE_EXHAUSTED: 100 hunters", false],
     [status.UNKNOWN, "certificate of death", "UNKNOWN: certificate of death", false],
     [status.OK, "", "OK", false],

@@ -27,7 +27,11 @@ import { Processor, type ProcessorOptions } from "../../src/processor/processor.
 import { serverSecurity, type ServerSecuritySettings } from "../../src/processor/server_credentials.ts";
 import { codecOf } from "../../src/proto/contract.ts";
 import type { PacketBatch, StreamControl } from "../../src/proto/data_messages.ts";
-import type { RegistrationResponse } from "../../src/proto/management_messages.ts";
+import type {
+  HunterHeartbeat,
+  ProcessorHeartbeat,
+  RegistrationResponse,
+} from "../../src/proto/management_messages.ts";
 import { dataService, managementService } from "../../src/proto/services.ts";
 import type { Sink } from "../../src/pipeline/sink.ts";
 
@@ -227,12 +231,14 @@ export async function startScript(
   return { server, port };
 }
 
-/** Management methods of a scripted server that take every hunter and say nothing more. */
+/** Management methods of a scripted server that take every hunter, and say no more than they must. */
 export const welcoming: UntypedServiceImplementation = {
   RegisterHunter: (_call: unknown, reply: (error: null, response: RegistrationResponse) => void) =>
     reply(null, { accepted: true, error: "", assigned_id: "", filters: [], config: null }),
-  Heartbeat: (call: { resume(): void; on(event: "end", listener: () => void): void; end(): void }) => {
-    call.resume();
+  Heartbeat: (call: ServerDuplexStream<HunterHeartbeat, ProcessorHeartbeat>) => {
+    call.on("data", ({ timestamp_ns }) => {
+      call.write({ timestamp_ns, status: 0, hunters_connected: 1, processor_id: "" });
+    });
     call.on("end", () => call.end());
   },
   SubscribeFilters: () => {},
@@ -276,7 +282,8 @@ export class Link {
 
   async #accept(): Promise<void> {
     for await (const near of this.#listener) {
-      const far = await Deno.connect({ port: this.target });
+      const far = await Deno.connect({ port: this.target }).catch(() => near.close());
+      if (far === undefined) continue;
       this.#connections.add(near).add(far);
       this.#forwarding.push(this.#forward(near, far, false), this.#forward(far, near, true));
     }
