@@ -6,8 +6,10 @@ import { DiskSpool } from "../../delivery/spool/disk_spool.ts";
 import type { OutboxStorage } from "../../delivery/spooled_backlog.ts";
 import { backlogMessageBytes, defaultWindow, maxQueueBytes } from "../../delivery/outbox.ts";
 import { channelSecurity } from "../../hunter/credentials.ts";
+import { heedBatchWishes } from "../../hunter/batch_wishes.ts";
 import { Hunter } from "../../hunter/hunter.ts";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
+import { noWishes } from "../../hunter/registration.ts";
 import { hostName } from "../../runtime/host_name.ts";
 import type { ExitCode } from "../../runtime/operator_error.ts";
 import { GrpcSink } from "../../sinks/grpc_sink.ts";
@@ -53,7 +55,10 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
   run.follow({ settings: connectionSettings });
   let pipeline: Pipeline | undefined;
   let failed = false;
-  const reached = Promise.withResolvers<boolean>();
+  let givenUp = false;
+  let wishes = noWishes;
+  let wishLines: readonly string[] = [];
+  const reached = Promise.withResolvers<boolean | undefined>();
   const storage = settings.diskBuffer ? openStorage(settings, live) : undefined;
   const hunter = new Hunter({
     processor,
@@ -73,6 +78,19 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
     storage,
     figures: () => captureFigures(pipeline, failed),
     onFilters: (pushed) => filters.setFilters(pushed),
+    onWishes: (told) => {
+      wishes = told;
+      const { lines } = heedBatchWishes(run.now, wishes);
+      // The same wishes come with each reconnect.
+      if (lines.join() !== wishLines.join()) { for (const line of lines) log.info(line); }
+      wishLines = lines;
+    },
+    onGivenUp: () => {
+      givenUp = true;
+      reached.resolve(undefined);
+      pipeline?.stop();
+      sink.interrupt();
+    },
     onState: (state) => {
       // With a disk buffer, a file need not wait for its processor, unless it is for the filters to let anything through.
       if (state === "waiting" && storage !== undefined && policy === "allow") reached.resolve(false);
@@ -87,7 +105,7 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
       "--no-filter-policy is deny: nothing is forwarded until the processor sends a filter (allow forwards everything)",
     );
   }
-  const sink = new GrpcSink(hunter, batcherLimits(run), live, settings.shutdownTimeoutMs);
+  const sink = new GrpcSink(hunter, batcherLimits(run, () => wishes), live, settings.shutdownTimeoutMs);
   const sinks = [
     sink,
     ...(settings.writeFile === undefined ? [] : await localSinks({ ...settings, quiet: true })),
@@ -116,7 +134,7 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
     },
     incomplete: () => {
       const { undelivered, refused_by_processor } = hunter.outbox.dropped;
-      return undelivered.packets > 0 || refused_by_processor.packets > 0;
+      return givenUp || undelivered.packets > 0 || refused_by_processor.packets > 0;
     },
     delivery: () => deliveryCounts(hunter.outbox.figures),
   });
