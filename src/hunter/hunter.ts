@@ -8,6 +8,7 @@ import { Outbox, type OutboxLimits } from "../delivery/outbox.ts";
 import type { OutboxStorage } from "../delivery/spooled_backlog.ts";
 import { Wake } from "../delivery/wake.ts";
 import type { BatchStats } from "../proto/data_messages.ts";
+import type { HunterStatus } from "../proto/management_messages.ts";
 import { countPingComplaints } from "../runtime/http2_sessions.ts";
 import { logger } from "../telemetry/log.ts";
 import { defaultKeepaliveMs } from "./channel.ts";
@@ -145,6 +146,11 @@ export class Hunter {
       breakerOpenings: this.#breaker.openings,
       certificates: this.#options.security.certificates,
     });
+  }
+
+  /** What the last heartbeat said, and how many there were. */
+  get heartbeats(): { readonly status: HunterStatus; readonly count: number } {
+    return { status: this.#reporter.status, count: this.#reporter.reports };
   }
 
   /** The counters that go with a batch closed now. */
