@@ -11,6 +11,7 @@ import type { BatchStats } from "../proto/data_messages.ts";
 import type { HunterStatus } from "../proto/management_messages.ts";
 import { countPingComplaints } from "../runtime/http2_sessions.ts";
 import { logger } from "../telemetry/log.ts";
+import { inSpan } from "../telemetry/open_telemetry.ts";
 import { defaultKeepaliveMs } from "./channel.ts";
 import { Connection, type HunterTimings } from "./connection.ts";
 import { type ConnectionFigures, ConnectionRecord, type HunterState } from "./connection_figures.ts";
@@ -182,7 +183,7 @@ export class Hunter {
    * @returns what could not be delivered, and is not on disk either
    */
   stop(timeoutMs = 10_000): Promise<Amount> {
-    return this.#stopped ??= this.#stop(timeoutMs);
+    return this.#stopped ??= inSpan("stop", () => this.#stop(timeoutMs));
   }
 
   async #stop(timeoutMs: number): Promise<Amount> {
@@ -252,18 +253,19 @@ export class Hunter {
     this.#tell("connecting", `${this.name}: connecting`);
     let openedAt: number | undefined;
     try {
-      const connection = await Connection.open(this.#options.security, {
-        processor: this.#options.processor,
-        identity: this.#options.identity,
-        runId: this.#runId,
-        outbox: this.outbox,
-        filters: this.#filters,
-        stats: () => this.#reporter.batchStats(),
-        report: () => this.#reporter.report(),
-        acknowledged: () => this.#progress.wake(),
-        timings: this.#timings,
-        keepaliveMs: this.#keepaliveMs,
-      }, this.#stopping.signal);
+      const connection = await inSpan("register", () =>
+        Connection.open(this.#options.security, {
+          processor: this.#options.processor,
+          identity: this.#options.identity,
+          runId: this.#runId,
+          outbox: this.outbox,
+          filters: this.#filters,
+          stats: () => this.#reporter.batchStats(),
+          report: () => this.#reporter.report(),
+          acknowledged: () => this.#progress.wake(),
+          timings: this.#timings,
+          keepaliveMs: this.#keepaliveMs,
+        }, this.#stopping.signal));
       openedAt = performance.now();
       this.#connection = connection;
       this.#connected(connection);

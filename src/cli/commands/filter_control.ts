@@ -22,6 +22,8 @@ export class FilterControl {
   #exclusion: string;
   #filters: readonly Filter[] = [];
   #pipeline: Pipeline | undefined;
+  #refusedHere = 0;
+  #refusedByEngine = 0;
   #bpf: KernelExpression;
 
   /**
@@ -59,6 +61,21 @@ export class FilterControl {
     return { filters: this.#filters, noFilterPolicy: this.#policy, localDomains: this.#settings.domains };
   }
 
+  /** Filters that hold, and filters that should and do not. */
+  get counts(): { readonly inForce: number; readonly refused: number } {
+    const enabled = this.#filters.filter((filter) => filter.enabled).length;
+    return {
+      inForce: enabled - this.#refusedByEngine,
+      refused: this.#refusedHere + this.#refusedByEngine,
+    };
+  }
+
+  /** The engine did not take these of the filters that were set last. */
+  engineRefused(filters: readonly RefusedFilter[]): void {
+    this.#refusedByEngine = filters.length;
+    reportRefused(filters);
+  }
+
   /** From now on, changes go to `pipeline`, which was made with what was in force. */
   attach(pipeline: Pipeline): void {
     this.#pipeline = pipeline;
@@ -75,6 +92,8 @@ export class FilterControl {
       if (reason !== undefined) refused.push({ filter, reason });
       return reason === undefined;
     });
+    this.#refusedHere = refused.length;
+    this.#refusedByEngine = 0;
     reportRefused(refused);
     this.#pipeline?.setFilters(this.engine);
     this.#updateKernel();

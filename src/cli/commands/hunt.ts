@@ -13,7 +13,7 @@ import { logger } from "../../telemetry/log.ts";
 import type { Run } from "../run.ts";
 import { captureFigures, capturePlan, filterTypesOf, localSinks, nodeId, outputsOf } from "./capture.ts";
 import { StopSignals } from "../stop_signals.ts";
-import { captureMetrics } from "../metrics/capture_metrics.ts";
+import { captureMetrics, filterMetric } from "../metrics/capture_metrics.ts";
 import { connectionMetrics } from "../metrics/connection_metrics.ts";
 import { deliveryMetrics } from "../metrics/delivery_metrics.ts";
 import { captureHealth, captureReadiness, deliveryReadiness, Monitoring } from "./monitoring.ts";
@@ -93,6 +93,7 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
   await using _monitoring = await Monitoring.start(settings, {
     metrics: [
       ...captureMetrics({ progress: () => pipeline?.progress, failed: () => failed }),
+      filterMetric(() => filters.counts),
       ...deliveryMetrics(() => hunter.outbox.figures),
       ...connectionMetrics(() => hunter.connection, () => hunter.heartbeats),
     ],
@@ -115,6 +116,7 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
       filters.attach(started);
     },
     stopping: () => sink.interrupt(),
+    refused: (refused) => filters.engineRefused(refused),
     failed: () => failed = true,
     lost: () => {
       const { dropped } = hunter.outbox;

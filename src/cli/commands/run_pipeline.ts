@@ -1,6 +1,7 @@
 import type { Settings } from "../../config/settings.ts";
 import type { Run } from "../run.ts";
 import type { CapturePlan } from "../../pipeline/capture_plan.ts";
+import type { RefusedFilter } from "../../engine/engine.ts";
 import { noTraffic } from "../../engine/traffic.ts";
 import { Pipeline } from "../../pipeline/pipeline.ts";
 import type { CaptureEnd } from "../../pipeline/progress.ts";
@@ -28,6 +29,8 @@ export interface RunHooks {
   stopping?(): void;
   /** Called when capture has ended and the sinks are closed: stop what else the command runs. */
   ended?(): Promise<void>;
+  /** The engine did not take these filters; told to the operator when left out. */
+  refused?(filters: readonly RefusedFilter[]): void;
   /** An input cannot be read. */
   failed?(): void;
   /** True when not everything was delivered: the run has failed. */
@@ -75,7 +78,7 @@ export async function runPipeline(
         log.error(line);
         hooks.failed?.();
       },
-      refused: reportRefused,
+      refused: (filters) => (hooks.refused ?? reportRefused)(filters),
       progress: (progress) => bar?.update(progress),
     },
     settings.singleThread,
