@@ -51,6 +51,12 @@ export class FilterControl {
     return this.#planned = this.#capture;
   }
 
+  /** Filters that hold, and filters that should and do not. */
+  get counts(): { readonly inForce: number; readonly refused: number } {
+    const report = this.#pipeline?.filterReport;
+    return { inForce: report?.active ?? 0, refused: report?.refused.length ?? 0 };
+  }
+
   /** From now on, changes go to `pipeline`. */
   attach(pipeline: Pipeline): void {
     this.#pipeline = pipeline;

@@ -17,6 +17,10 @@ import { logger } from "../../telemetry/log.ts";
 import type { Run } from "../run.ts";
 import { captureFigures, capturePlan, filterTypesOf, localSinks, nodeId, outputsOf } from "./capture.ts";
 import { StopSignals } from "../stop_signals.ts";
+import { captureMetrics, filterMetric } from "../metrics/capture_metrics.ts";
+import { connectionMetrics } from "../metrics/connection_metrics.ts";
+import { deliveryMetrics } from "../metrics/delivery_metrics.ts";
+import { captureHealth, captureReadiness, deliveryReadiness, Monitoring } from "./monitoring.ts";
 import { FilterControl } from "./filter_control.ts";
 import { batcherLimits, followFilters, queueLimits } from "./live_parts.ts";
 import { runPipeline } from "./run_pipeline.ts";
@@ -110,6 +114,19 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
     sink,
     ...(settings.writeFile === undefined ? [] : await localSinks({ ...settings, quiet: true })),
   ];
+  await using _monitoring = await Monitoring.start(settings, {
+    metrics: [
+      ...captureMetrics({ progress: () => pipeline?.progress, failed: () => failed }),
+      filterMetric(() => filters.counts),
+      ...deliveryMetrics(() => hunter.outbox.figures),
+      ...connectionMetrics(() => hunter.connection, () => hunter.heartbeats),
+    ],
+    health: [captureHealth(settings, () => pipeline)],
+    readiness: [
+      captureReadiness(() => pipeline, () => failed),
+      deliveryReadiness(() => hunter.connection, () => hunter.outbox.figures),
+    ],
+  });
   hunter.start();
   // A live capture does not wait. A file does, so that the processor's filters hold for all of it.
   const isReached = live || await unlessStopped(reached.promise);

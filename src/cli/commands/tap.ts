@@ -13,7 +13,7 @@ import { ProcessorSink } from "../../sinks/processor_sink.ts";
 import { logger } from "../../telemetry/log.ts";
 import type { Run } from "../run.ts";
 import { captureFigures, capturePlan, filterTypesOf, localSinks, nodeId, outputsOf } from "./capture.ts";
-import { captureMetrics } from "../metrics/capture_metrics.ts";
+import { captureMetrics, filterMetric } from "../metrics/capture_metrics.ts";
 import { processorMetrics } from "../metrics/processor_metrics.ts";
 import { FilterControl } from "./filter_control.ts";
 import { captureHealth, captureReadiness, Monitoring, sinkReadiness } from "./monitoring.ts";
@@ -76,6 +76,7 @@ export async function runWithProcessor(run: Run, listen: string | undefined): Pr
   await using _monitoring = await Monitoring.start(settings, {
     metrics: [
       ...captureMetrics({ progress: () => pipeline?.progress, failed: () => failed }),
+      filterMetric(() => filters.counts),
       ...processorMetrics(() => processor.counters),
     ],
     health: [captureHealth(settings, () => pipeline)],
