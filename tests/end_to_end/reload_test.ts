@@ -109,7 +109,7 @@ Deno.test({
 
     Deno.writeTextFileSync(config, "promiscuous: true\nsnapshot_length: 100\n");
     const line = await reload(sniff, /in force: .*$/m);
-    assert.equal(line, "in force: --domain; in force after a restart only: --promiscuous, --snapshot-length");
+    assert.equal(line, "in force: --domain; in force after a restart only: --promisc, --snapshot-length");
     await sniff.feed(concatenated(records.map(recordOf)));
     await eventually("packets of the domain", () => packetsSoFar(sniff.stdout).length > 0);
     await sniff.closeInput();
