@@ -115,8 +115,9 @@ Deno.test({
     await sniff.closeInput();
     const { code, stdout, stderr } = await sniff.ended();
     assert.equal(code, 0, stderr);
-    const shown = packetsSoFar(stdout);
-    assert.ok(shown.length < records.length);
+    // What came again is no message for the second time.
+    const shown = packetsSoFar(stdout).filter(({ dns }) => dns !== undefined);
+    assert.ok(shown.length > 0 && shown.length < records.length);
     for (const packet of shown) {
       assert.ok(namesIn(packet).some((name) => name.endsWith(".example.test")), JSON.stringify(packet));
     }

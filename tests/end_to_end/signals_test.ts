@@ -27,7 +27,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
       );
       const deno = [Deno.execPath(), "run", "--no-prompt", `--allow-read=${path}`, mainModule];
       // The shell's child writes into a pipe that nobody reads, and its number is what is to be signalled.
-      const script = `("$@" & echo $! >&3; wait $!; echo "code $?" >&3) 3>&2 2>/dev/null | sleep 30`;
+      const script = `("$@" & echo $! >&3; wait $!; echo "code $?" >&3) 3>&2 2>/dev/null | sleep 8`;
       await using shell = new Child(["sh", "-c", script, "sh", ...deno, "sniff", "dns", "-r", path]);
       const [, pid = ""] = await shell.said(/^(\d+)$/m);
       await pause(2_000);
