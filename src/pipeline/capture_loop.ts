@@ -6,6 +6,7 @@ import { Engine, type FilterSettings, type RefusedFilter } from "../engine/engin
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
 import type { CapturePlan } from "./capture_plan.ts";
 import { openSource, programsFor } from "./plan_source.ts";
+import type { Traffic } from "../engine/traffic.ts";
 import type { CaptureEnd, Progress } from "./progress.ts";
 
 /**
@@ -17,6 +18,10 @@ const BACKLOG_BYTES = 128 << 20;
 const BLOCK_BYTES = 256 << 10;
 /** Longest time without giving the event loop a turn, ms. */
 const TURN_MS = 20;
+/** Time between two looks at the traffic by protocol, ms. */
+const TRAFFIC_MS = 5_000;
+/** The same, in times of what a look took: packets wait meanwhile, and it grows with the number of flows. */
+const TRAFFIC_PAUSES = 500;
 /** Addresses in {@link CaptureEnd.traffic}. */
 const TOP_TALKERS = 10;
 
@@ -54,6 +59,8 @@ export class CaptureLoop {
   #droppedBySinks = 0;
   #lastTurn = performance.now();
   #lastReport = performance.now();
+  #traffic: Traffic | undefined;
+  #nextTraffic = 0;
 
   /** {@link Engine.load} must have been called in this thread. */
   constructor(plan: CapturePlan, host: CaptureHost) {
@@ -73,9 +80,11 @@ export class CaptureLoop {
       for (const source of this.#sources) source.close();
     }
     // A closed source still tells its counters; filters do not reach it any more.
+    const traffic = this.#engine.traffic(TOP_TALKERS);
+    if (this.#plan.reportsTraffic) this.#traffic = traffic;
     const progress = this.#progress();
     this.#sources = [];
-    return { progress, traffic: this.#engine.traffic(TOP_TALKERS), failures: this.#failures };
+    return { progress, traffic, failures: this.#failures };
   }
 
   /** Ends the run after what has been read so far. */
@@ -233,7 +242,15 @@ export class CaptureLoop {
 
   #report(): void {
     this.#lastReport = performance.now();
+    if (this.#plan.reportsTraffic && this.#lastReport >= this.#nextTraffic) this.#lookAtTraffic();
     this.#host.report(this.#progress());
+  }
+
+  #lookAtTraffic(): void {
+    const begun = performance.now();
+    this.#traffic = this.#engine.traffic(0);
+    const ended = performance.now();
+    this.#nextTraffic = ended + Math.max(TRAFFIC_MS, (ended - begun) * TRAFFIC_PAUSES);
   }
 
   #progress(): Progress {
@@ -243,6 +260,7 @@ export class CaptureLoop {
       kernel: this.#kernelCounters(),
       droppedBySinks: this.#droppedBySinks,
       restarts: 0,
+      ...(this.#traffic === undefined ? {} : { traffic: this.#traffic }),
     };
   }
 

@@ -16,6 +16,7 @@ export class Pipeline {
   readonly #plan: CapturePlan;
   #thread: CaptureThread;
   #progress: Progress | undefined;
+  #progressAt: number | undefined;
   /** The first failure of a sink; it ends the run. */
   #sinkFailure: unknown;
 
@@ -37,6 +38,11 @@ export class Pipeline {
     return this.#progress;
   }
 
+  /** Time since these were reported, ms; undefined before the first ones, and after the end. */
+  get silentMs(): number | undefined {
+    return this.#progressAt === undefined ? undefined : performance.now() - this.#progressAt;
+  }
+
   /**
    * Runs until the files are read, or until {@link stop}; then closes the sinks. Rejects with the failure of a
    * sink, or when nothing could be captured at all.
@@ -45,6 +51,7 @@ export class Pipeline {
     try {
       const end = await this.#runThread();
       this.#progress = end.progress;
+      this.#progressAt = undefined;
       if (this.#sinkFailure !== undefined) throw this.#sinkFailure;
       return end;
     } finally {
@@ -98,6 +105,7 @@ export class Pipeline {
       ...this.#listener,
       progress: (progress) => {
         this.#progress = progress;
+        this.#progressAt = performance.now();
         this.#listener.progress(progress);
       },
     };

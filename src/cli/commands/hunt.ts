@@ -1,6 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { exclusionExpression } from "../../capture/bpf.ts";
 import type { Settings } from "../../config/settings.ts";
+import { dropReasons, type OutboxFigures } from "../../delivery/outbox_figures.ts";
 import { backlogMessageBytes, defaultWindow, maxQueueBytes } from "../../delivery/outbox.ts";
 import { channelSecurity } from "../../hunter/credentials.ts";
 import { Hunter } from "../../hunter/hunter.ts";
@@ -50,7 +51,7 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
   const registered = Promise.withResolvers<void>();
   const hunter = new Hunter({
     processor,
-    security: () => channelSecurity(run.now, processor),
+    security: channelSecurity(settings, processor),
     identity: {
       id,
       hostname: hostName() ?? id,
@@ -80,7 +81,7 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
       "--no-filter-policy is deny: nothing is forwarded until the processor sends a filter (allow forwards everything)",
     );
   }
-  const sink = new GrpcSink(hunter, batcherLimits(run), live);
+  const sink = new GrpcSink(hunter, batcherLimits(run), live, settings.shutdownTimeoutMs);
   const sinks = [
     sink,
     ...(settings.writeFile === undefined ? [] : await localSinks({ ...settings, quiet: true })),
@@ -99,17 +100,28 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
     },
     stopping: () => sink.interrupt(),
     failed: () => failed = true,
-    lost: () => ({
-      queue_full: [...hunter.outbox.queue.dropped.values()].reduce((sum, amount) => sum + amount.packets, 0),
-      refused_by_processor: hunter.outbox.refused.packets,
-      undelivered: sink.undelivered?.packets ?? 0,
-    }),
-    incomplete: () => (sink.undelivered?.packets ?? 0) > 0 || hunter.outbox.refused.packets > 0,
-    delivery: () => ({
-      acknowledged: hunter.outbox.acknowledged.packets,
-      batches: hunter.outbox.acknowledged.batches,
-    }),
+    lost: () => {
+      const { dropped } = hunter.outbox;
+      return Object.fromEntries(dropReasons.map((reason) => [reason, dropped[reason].packets]));
+    },
+    incomplete: () => {
+      const { undelivered, refused_by_processor } = hunter.outbox.dropped;
+      return undelivered.packets > 0 || refused_by_processor.packets > 0;
+    },
+    delivery: () => deliveryCounts(hunter.outbox.figures),
   });
+}
+
+function deliveryCounts({ acknowledged, resent, spool }: OutboxFigures): Record<string, number> {
+  return {
+    acknowledged: acknowledged.packets,
+    batches: acknowledged.batches,
+    resent: resent.packets,
+    ...(spool === undefined ? {} : {
+      on_disk: spool.held.packets,
+      not_kept: spool.notKept.packets,
+    }),
+  };
 }
 
 /** Waits for `event`; false when a stop signal came before it. */

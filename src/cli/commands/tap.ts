@@ -4,15 +4,19 @@ import type { Settings } from "../../config/settings.ts";
 import { Engine } from "../../engine/engine.ts";
 import { engineModule } from "../../engine/module.js";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
+import { ApiKeys } from "../../processor/api_keys.ts";
 import { Processor } from "../../processor/processor.ts";
-import { serverCredentials } from "../../processor/server_credentials.ts";
+import { serverSecurity } from "../../processor/server_credentials.ts";
 import { hostName } from "../../runtime/host_name.ts";
 import type { ExitCode } from "../../runtime/operator_error.ts";
 import { ProcessorSink } from "../../sinks/processor_sink.ts";
 import { logger } from "../../telemetry/log.ts";
 import type { Run } from "../run.ts";
 import { captureFigures, capturePlan, filterTypesOf, localSinks, nodeId, outputsOf } from "./capture.ts";
+import { captureMetrics } from "../metrics/capture_metrics.ts";
+import { processorMetrics } from "../metrics/processor_metrics.ts";
 import { FilterControl } from "./filter_control.ts";
+import { captureHealth, captureReadiness, Monitoring, sinkReadiness } from "./monitoring.ts";
 import { batchDecoder } from "./process.ts";
 import { followFilters } from "./live_parts.ts";
 import { runPipeline } from "./run_pipeline.ts";
@@ -50,7 +54,8 @@ export async function runWithProcessor(run: Run, listen: string | undefined): Pr
   const processor = new Processor({
     id,
     listen,
-    credentials: () => serverCredentials(settings),
+    security: () => serverSecurity(settings),
+    apiKeys: () => settings.apiKeyAuth ? new ApiKeys(settings) : undefined,
     maxHunters: settings.maxHunters,
     maxSubscribers: settings.maxSubscribers,
     filterFile: settings.filterFile,
@@ -67,6 +72,14 @@ export async function runWithProcessor(run: Run, listen: string | undefined): Pr
       sinkFailure ??= error;
       pipeline?.stop();
     },
+  });
+  await using _monitoring = await Monitoring.start(settings, {
+    metrics: [
+      ...captureMetrics({ progress: () => pipeline?.progress, failed: () => failed }),
+      ...processorMetrics(() => processor.counters),
+    ],
+    health: [captureHealth(settings, () => pipeline)],
+    readiness: [captureReadiness(() => pipeline, () => failed), sinkReadiness(() => sinkFailure)],
   });
   await processor.start();
   const sink = new ProcessorSink(processor);
