@@ -9,7 +9,6 @@ async function settingsOf(line: string) {
   return invocation.settings;
 }
 
-const figures = ["/sys/fs/cgroup", "/proc"];
 const none: RemainingNeeds = { read: [], write: [], net: false, ffi: false };
 
 const cases: readonly [line: string, reread: readonly string[], expected: Partial<RemainingNeeds>][] = [
@@ -19,31 +18,36 @@ const cases: readonly [line: string, reread: readonly string[], expected: Partia
   ["sniff -i eth0 -w b.pcap", [], { ffi: true }],
   ["hunt dns", [], { ffi: true }],
   ["hunt dns -r a.pcap", [], {}],
-  ["hunt -i eth0 -P p:1 --insecure", [], { ffi: true, net: true, read: figures }],
-  ["hunt -r a.pcap -P p:1 --insecure", ["c.yaml"], { ffi: true, net: true, read: ["c.yaml", ...figures] }],
-  ["hunt -P p:1 --insecure --tls-ca ca.pem", [], { ffi: true, net: true, read: figures }],
+  ["hunt -i eth0 -P p:1 --insecure", [], { ffi: true, net: true }],
+  ["hunt -r a.pcap -P p:1 --insecure", ["c.yaml"], { ffi: true, net: true, read: ["c.yaml"] }],
+  ["hunt -P p:1 --insecure --tls-ca ca.pem", [], { ffi: true, net: true }],
   [
     "hunt -P p:1 --tls-ca ca.pem --tls-cert own.pem --tls-key key.pem --api-key-file k",
     [],
-    { ffi: true, net: true, read: ["own.pem", "key.pem", "ca.pem", "k", ...figures] },
+    { ffi: true, net: true, read: ["own.pem", "key.pem", "ca.pem", "k"] },
   ],
   [
     "hunt -P p:1 --insecure --disk-buffer --disk-buffer-dir /spool",
     [],
-    { ffi: true, net: true, read: ["/spool", ...figures], write: ["/spool"] },
+    { ffi: true, net: true, read: ["/spool"], write: ["/spool"] },
   ],
   ["hunt --disk-buffer --disk-buffer-dir /spool", [], { ffi: true }],
-  ["tap --insecure", [], { ffi: true, read: figures }],
+  ["tap --insecure", [], { ffi: true }],
   [
     "tap -r a.pcap --insecure --filter-file f.yaml",
     [],
-    { ffi: true, read: ["f.yaml", ...figures], write: ["f.yaml"] },
+    { ffi: true, read: ["f.yaml"], write: ["f.yaml"] },
   ],
-  ["process --insecure", [], { read: figures }],
+  ["process --insecure", [], {}],
+  [
+    "tap --tls-cert own.pem --tls-key key.pem --api-key-auth --api-keys-file keys.yaml",
+    [],
+    { ffi: true, read: ["own.pem", "key.pem", "keys.yaml"] },
+  ],
   [
     "process --tls-cert own.pem --tls-key key.pem -f f.yaml -w out.pcap",
     ["c.yaml"],
-    { read: ["c.yaml", "own.pem", "key.pem", "f.yaml", ...figures], write: ["f.yaml"] },
+    { read: ["c.yaml", "own.pem", "key.pem", "f.yaml"], write: ["f.yaml"] },
   ],
 ];
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { libpcapObstacle } from "../live/libpcap_library.ts";
 import { namespaceObstacle, NetworkNamespace } from "../live/namespace.ts";
-import { dnsRecords, fileHeader, fixtureObstacle, readCapture, recordOf } from "./capture_file.ts";
+import { dnsRecords, fileHeader, fixtureObstacle, recordOf } from "./capture_file.ts";
 import { namesIn, packetsSoFar } from "./output.ts";
 import { numbersTo, range, reload, sendNumbered } from "./live_run.ts";
-import { command, concatenated, eventually, Folder, pause, root, start } from "./program.ts";
+import { concatenated, eventually, Folder, pause, start } from "./program.ts";
 
 const live = libpcapObstacle() ?? await namespaceObstacle();
 if (live !== undefined) console.log(`tests of reloading on a live capture are skipped: ${live}`);

@@ -48,8 +48,7 @@ const onFiles: readonly [args: readonly string[], granted: readonly string[], ca
   [["sniff", "dns", "-r", "-", "--single-thread"], [], {}],
   [["sniff", "dns", "-r", "-", "-w", "FOLDER/out.pcap"], [], {}],
   [["hunt", "dns", "-r", "-", "--id", "edge"], [], {}],
-  [["tap", "dns", "-r", "-", "--insecure", "--listen", "127.0.0.1:0"], ["read", "ffi"], {
-    readFile: true,
+  [["tap", "dns", "-r", "-", "--insecure", "--listen", "127.0.0.1:0"], ["ffi"], {
     openLibrary: true,
   }],
 ];
@@ -96,14 +95,14 @@ Deno.test("revocation: a processor that has given up the network still takes con
   await using processor = startProbe(["process", "--insecure", "--listen", "127.0.0.1:0", "--id", "central"]);
   const [, address = ""] = await processor.said(/listening on (127\.0\.0\.1:\d+)/);
   const { granted, can } = await rightsOf(processor);
-  assert.deepEqual(granted, ["read"]);
-  assert.deepEqual(can, { ...nothing, readFile: true });
+  assert.deepEqual(granted, []);
+  assert.deepEqual(can, nothing);
   await using hunter = startProbe(
     ["hunt", "dns", "-r", "-", "-P", address, "--insecure", "--id", "edge"],
     { fed: true },
   );
   await hunter.feed(concatenated([fileHeader(1), ...dnsRecords().map(recordOf)]));
-  assert.deepEqual((await rightsOf(hunter)).granted, ["read", "net", "ffi"]);
+  assert.deepEqual((await rightsOf(hunter)).granted, ["net", "ffi"]);
   await hunter.closeInput();
   const hunted = await hunter.ended();
   assert.equal(hunted.code, 0, hunted.stderr);
