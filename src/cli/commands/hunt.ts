@@ -28,12 +28,6 @@ import { runWithProcessor } from "./tap.ts";
 
 const log = logger("hunter");
 
-/** What each new connection looks up. */
-const connectionSettings = [
-  ...["insecure", "tlsCa", "tlsCert", "tlsKey", "tlsServerName", "tlsSkipVerify"] as const,
-  ...["apiKey", "apiKeyFile"] as const,
-];
-
 /** `hunt`: capture, and stream to a processor; to the embedded one where none is named. */
 export async function hunt(run: Run): Promise<ExitCode> {
   const { settings } = run;
@@ -56,7 +50,8 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
   const id = nodeId(settings);
   const filters = new FilterControl(settings, policy, live ? await processorExclusion(processor) : "");
   followFilters(run, filters, policyOf);
-  run.follow({ settings: connectionSettings });
+  const security = channelSecurity(settings, processor);
+  run.alsoReread(() => security.refresh());
   let pipeline: Pipeline | undefined;
   let failed = false;
   let givenUp = false;
@@ -66,7 +61,7 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
   const storage = settings.diskBuffer ? openStorage(settings, live) : undefined;
   const hunter = new Hunter({
     processor,
-    security: channelSecurity(settings, processor),
+    security,
     identity: {
       id,
       hostname: hostName() ?? id,

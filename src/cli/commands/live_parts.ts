@@ -5,6 +5,7 @@ import { maxQueueBytes } from "../../delivery/outbox.ts";
 import type { NoFilterPolicy } from "../../engine/filter.ts";
 import { heedBatchWishes } from "../../hunter/batch_wishes.ts";
 import type { ProcessorWishes } from "../../hunter/registration.ts";
+import type { ApiKeySettings } from "../../processor/api_keys.ts";
 import { keepsLibpcap } from "../remaining_needs.ts";
 import type { Run } from "../run.ts";
 import type { FilterControl } from "./filter_control.ts";
@@ -25,6 +26,23 @@ export function followFilters(
     check: (next) => filters.check(next),
     apply: (next) => filters.configure(next, policyOf(next)),
   });
+}
+
+/**
+ * The settings of a processor's API keys, those in the configuration file as they are now. To be called before `reread`
+ * is, which has the processor look at them and its other files again.
+ */
+export function apiKeySettings(run: Run, reread: () => void): ApiKeySettings {
+  run.follow({ settings: ["apiKeys"] });
+  run.alsoReread(reread);
+  const { apiKeyAuth, apiKeysFile } = run.settings;
+  return {
+    apiKeyAuth,
+    apiKeysFile,
+    get apiKeys() {
+      return run.now.apiKeys;
+    },
+  };
 }
 
 /** When a batch is closed, as the settings in force say, and where they say nothing, what the processor wishes. */
