@@ -95,7 +95,11 @@ async function send(chunks: readonly Chunk[], wantedBytes: number): Promise<Send
     onFilters: () => {},
     onState: (state) => state === "connected" && registered.resolve(),
   });
-  const sink = new GrpcSink(hunter, { packets: BATCH_PACKETS, bytes: maxBatchBytes, milliseconds: 100 }, false);
+  const sink = new GrpcSink(
+    hunter,
+    { packets: BATCH_PACKETS, bytes: maxBatchBytes, milliseconds: 100 },
+    false,
+  );
   hunter.start();
   await registered.promise;
   const cpuBefore = process.cpuUsage();

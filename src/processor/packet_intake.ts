@@ -72,7 +72,7 @@ export class PacketIntake {
         this.#counters.repeats += 1;
         return key;
       }
-      const received = this.#read(() => this.#decoder.processBatch(batch));
+      const received = this.#read(() => this.#decoder.processBatch(batch, run !== undefined));
       const chunk = this.#decoder.take();
       for (const line of this.#decoder.takeNotices()) log.warn(line);
       if (received.packets > 0) {

@@ -3,6 +3,7 @@ import { Engine } from "../../engine/engine.ts";
 import { engineModule } from "../../engine/module.js";
 import { defaultStreamOptions } from "../../engine/stream_options.ts";
 import type { BatchDecoder } from "../../processor/batch_decoder.ts";
+import { BatchEngines } from "../../processor/batch_engines.ts";
 import { Processor, type ProcessorCounters } from "../../processor/processor.ts";
 import { serverCredentials } from "../../processor/server_credentials.ts";
 import type { ExitCode } from "../../runtime/operator_error.ts";
@@ -52,11 +53,11 @@ export async function process(settings: Settings): Promise<ExitCode> {
   return 0;
 }
 
-/** An engine that renders what the sinks of a processor need. */
+/** Engines that render what the sinks of a processor need. */
 export function batchDecoder(settings: Settings, sinks: readonly Sink[]): BatchDecoder {
-  return new Engine({
+  return new BatchEngines({
     ...defaultStreamOptions,
-    outputs: [...new Set(["wire" as const, ...outputsOf(sinks)])],
+    outputs: outputsOf(sinks),
     protocol: "all",
     dnsPorts: settings.dnsPorts,
     udpOnly: false,
