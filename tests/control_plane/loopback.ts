@@ -53,7 +53,7 @@ export const plainText: SecuritySettings & ServerSecuritySettings = {
 };
 
 /** Decodes with protobufjs; the `json` output has one line per packet, its data. */
-class TextDecoderOfBatches implements BatchDecoder {
+export class TextDecoderOfBatches implements BatchDecoder {
   #chunk: Chunk = { packets: 0, bytes: 0 };
 
   processBatch(bytes: Uint8Array): BatchInfo {
