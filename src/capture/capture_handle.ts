@@ -20,6 +20,9 @@ export interface CaptureOptions {
 /** The interface does not exist, or is down: it may be there later. */
 export class InterfaceAbsentError extends OperatorError {}
 
+/** This process has not the right to capture. */
+export class CaptureDeniedError extends OperatorError {}
+
 // Results of pcap_activate and pcap_dispatch, from pcap/pcap.h.
 const genericError = -1;
 const noSuchDevice = -5;
@@ -216,7 +219,7 @@ function activationError(lib: Libpcap, pcap: PcapPointer, name: string, status: 
       return new InterfaceAbsentError(`${name} is down: bring it up (ip link set ${name} up)`);
     case permissionDenied:
     case promiscuousPermissionDenied:
-      return new OperatorError(
+      return new CaptureDeniedError(
         `${name}: no permission to capture: run as root, or give the deno binary the right to ` +
           `(setcap cap_net_raw,cap_net_admin+ep /path/to/deno)`,
       );

@@ -3,6 +3,7 @@ import { messageOf, OperatorError } from "../runtime/operator_error.ts";
 import type { KernelExpression } from "./bpf.ts";
 import { BpfProgram } from "./bpf_program.ts";
 import {
+  CaptureDeniedError,
   CaptureHandle,
   type CaptureOptions,
   type DumpStream,
@@ -171,6 +172,11 @@ export class LiveSource implements Source {
       this.#reopenTrouble = "";
     } catch (error) {
       if (this.#handle !== undefined) throw error;
+      if (error instanceof CaptureDeniedError) {
+        throw new OperatorError(
+          `${this.name} is back, and cannot be opened again without root's rights: start the program anew`,
+        );
+      }
       const trouble = error instanceof InterfaceAbsentError ? "" : messageOf(error);
       if (trouble !== "" && trouble !== this.#reopenTrouble) {
         this.#notices.push(`not opened again yet: ${trouble}`);

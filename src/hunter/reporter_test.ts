@@ -13,7 +13,7 @@ Deno.test("the status follows the queue's fill, recent losses, and the capture",
     queue: { batches: 10, packets: 1_000, bytes: 1_000 },
     window: { batches: 1, bytes: 1 },
   });
-  const reporter = new Reporter(() => figures, outbox, () => 3);
+  const reporter = new Reporter(() => figures, outbox, () => 3, 60_000);
   const { STATUS_HEALTHY, STATUS_WARNING, STATUS_ERROR } = HunterStatus;
   const statusAfter = (change: () => void) => {
     change();
@@ -24,10 +24,10 @@ Deno.test("the status follows the queue's fill, recent losses, and the capture",
   assert.equal(statusAfter(() => Object.assign(figures, { captured: 2_000, dropped: 201 })), STATUS_WARNING);
   assert.equal(statusAfter(() => figures.captured = 3_000), STATUS_HEALTHY, "an old loss is no warning");
   assert.equal(
-    statusAfter(() => [..."12345678"].forEach(() => outbox.queue.offer(batch(1)))),
+    statusAfter(() => [..."12345678"].forEach(() => outbox.offer(batch(1)))),
     STATUS_HEALTHY,
   );
-  assert.equal(statusAfter(() => outbox.queue.offer(batch(1))), STATUS_WARNING);
+  assert.equal(statusAfter(() => outbox.offer(batch(1))), STATUS_WARNING);
   assert.equal(statusAfter(() => figures.failed = true), STATUS_ERROR);
 });
 
@@ -40,9 +40,10 @@ Deno.test("losses of the capture and of the queue are counted together", () => {
     () => ({ captured: 100, matched: 50, dropped: 7, failed: false }),
     outbox,
     () => 3,
+    60_000,
   );
-  outbox.queue.offer(batch(5));
-  outbox.queue.offer(batch(4));
+  outbox.offer(batch(5));
+  outbox.offer(batch(4));
   assert.deepEqual(reporter.batchStats(), {
     total_captured: 100n,
     filtered_matched: 50n,

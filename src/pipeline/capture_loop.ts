@@ -6,6 +6,7 @@ import { Engine, type FilterSettings, type RefusedFilter } from "../engine/engin
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
 import type { CapturePlan } from "./capture_plan.ts";
 import { openSource, programsFor } from "./plan_source.ts";
+import type { Traffic } from "../engine/traffic.ts";
 import type { CaptureEnd, Progress } from "./progress.ts";
 
 /**
@@ -17,6 +18,10 @@ const BACKLOG_BYTES = 128 << 20;
 const BLOCK_BYTES = 256 << 10;
 /** Longest time without giving the event loop a turn, ms. */
 const TURN_MS = 20;
+/** Time between two looks at the traffic by protocol, ms. */
+const TRAFFIC_MS = 5_000;
+/** The same, in times of what a look took: packets wait meanwhile, and it grows with the number of flows. */
+const TRAFFIC_PAUSES = 500;
 /** Addresses in {@link CaptureEnd.traffic}. */
 const TOP_TALKERS = 10;
 
@@ -28,6 +33,8 @@ export interface CaptureHost {
   whenReady(): Promise<void>;
   /** Gets what the engine wrote; only called when there is room. */
   take(chunk: Chunk): void;
+  /** All inputs are open. */
+  opened(): void;
   /** Gets the counters, about every {@link CapturePlan.reportMs}. */
   report(progress: Progress): void;
   /** A line for the operator that is no failure. */
@@ -52,6 +59,8 @@ export class CaptureLoop {
   #droppedBySinks = 0;
   #lastTurn = performance.now();
   #lastReport = performance.now();
+  #traffic: Traffic | undefined;
+  #nextTraffic = 0;
 
   /** {@link Engine.load} must have been called in this thread. */
   constructor(plan: CapturePlan, host: CaptureHost) {
@@ -71,9 +80,11 @@ export class CaptureLoop {
       for (const source of this.#sources) source.close();
     }
     // A closed source still tells its counters; filters do not reach it any more.
+    const traffic = this.#engine.traffic(TOP_TALKERS);
+    if (this.#plan.reportsTraffic) this.#traffic = traffic;
     const progress = this.#progress();
     this.#sources = [];
-    return { progress, traffic: this.#engine.traffic(TOP_TALKERS), failures: this.#failures };
+    return { progress, traffic, failures: this.#failures };
   }
 
   /** Ends the run after what has been read so far. */
@@ -113,6 +124,7 @@ export class CaptureLoop {
       try {
         // A named pipe opens only when its writer comes.
         await Promise.race([source.open(), this.#stopping.promise]);
+        if (input === this.#plan.inputs.at(-1)) this.#host.opened();
         if (!this.#stopped) await this.#readFile(source);
       } catch (error) {
         if (!(error instanceof OperatorError)) throw error;
@@ -161,6 +173,7 @@ export class CaptureLoop {
     this.#sources = opened;
     // A name that is wrong must not cost half of the traffic: what is asked for is captured, or nothing.
     if (opened.length < this.#plan.inputs.length) return;
+    this.#host.opened();
     this.#report();
     await Promise.all(opened.map((source) => this.#captureInterface(source)));
   }
@@ -229,7 +242,15 @@ export class CaptureLoop {
 
   #report(): void {
     this.#lastReport = performance.now();
+    if (this.#plan.reportsTraffic && this.#lastReport >= this.#nextTraffic) this.#lookAtTraffic();
     this.#host.report(this.#progress());
+  }
+
+  #lookAtTraffic(): void {
+    const begun = performance.now();
+    this.#traffic = this.#engine.traffic(0);
+    const ended = performance.now();
+    this.#nextTraffic = ended + Math.max(TRAFFIC_MS, (ended - begun) * TRAFFIC_PAUSES);
   }
 
   #progress(): Progress {
@@ -239,6 +260,7 @@ export class CaptureLoop {
       kernel: this.#kernelCounters(),
       droppedBySinks: this.#droppedBySinks,
       restarts: 0,
+      ...(this.#traffic === undefined ? {} : { traffic: this.#traffic }),
     };
   }
 

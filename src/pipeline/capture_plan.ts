@@ -37,4 +37,6 @@ export interface CapturePlan {
   readonly filters: FilterSettings;
   /** Time between two reports of the counters, ms. */
   readonly reportMs: number;
+  /** Now and then, a report has the traffic by protocol, too. */
+  readonly reportsTraffic: boolean;
 }

@@ -4,6 +4,8 @@ import type { CaptureEnd, Progress } from "./progress.ts";
 
 /** What a capture tells while it runs. */
 export interface CaptureListener {
+  /** All inputs are open; told again by a thread that takes the place of one that broke down. */
+  opened(): void;
   /** A line for the operator: an interface went down, a file is cut short, ... */
   notice(line: string): void;
   /** An input that cannot be read, or not any longer. */
@@ -20,6 +22,8 @@ export interface CaptureThread {
   run(): Promise<CaptureEnd>;
   /** Ends the run after what has been read so far. */
   stop(): void;
+  /** What is open is all there will be: a thread that breaks down is not replaced, for this `reason`. */
+  cannotReopen(reason: string): void;
   /** Swaps the filters between two blocks; those not taken are told to the listener. */
   setFilters(filters: FilterSettings): void;
   /** Replaces the BPF expression; a bad one leaves the old in force and gives a notice. */

@@ -34,6 +34,7 @@ export class CaptureWorker implements CaptureThread {
   /** Figures of the threads that broke down. */
   #before: Progress | undefined;
   #stopped = false;
+  #cannotReopen: string | undefined;
   #delivery: Promise<void> = Promise.resolve();
 
   /** Starts no thread yet; `module` is the compiled engine, `deliver` takes one chunk at a time. */
@@ -62,6 +63,10 @@ export class CaptureWorker implements CaptureThread {
   stop(): void {
     this.#stopped = true;
     this.#post({ kind: "stop" });
+  }
+
+  cannotReopen(reason: string): void {
+    this.#cannotReopen = reason;
   }
 
   setFilters(filters: FilterSettings): void {
@@ -123,6 +128,9 @@ export class CaptureWorker implements CaptureThread {
           if (worker === this.#worker) this.#post({ kind: "credit" });
         });
         break;
+      case "opened":
+        if (worker === this.#worker) this.#listener.opened();
+        break;
       case "progress":
         this.#listener.progress(this.#total(message.progress));
         break;
@@ -160,6 +168,12 @@ export class CaptureWorker implements CaptureThread {
     this.#worker = undefined;
     const live = this.#plan.inputs.some((input) => input.kind === "interface");
     if (performance.now() - this.#startedMs > STABLE_MS) this.#failures = 0;
+    if (live && !this.#stopped && this.#cannotReopen !== undefined) {
+      const line =
+        `the capture thread broke down and cannot be started again, ${this.#cannotReopen}: ${message}`;
+      this.#finish(() => this.#result.reject(new OperatorError(line)));
+      return;
+    }
     if (!live || this.#stopped || this.#failures >= RESTART_LIMIT) {
       this.#finish(() => this.#result.reject(new Error(`the capture thread broke down: ${message}`)));
       return;

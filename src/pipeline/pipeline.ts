@@ -16,6 +16,7 @@ export class Pipeline {
   readonly #plan: CapturePlan;
   #thread: CaptureThread;
   #progress: Progress | undefined;
+  #progressAt: number | undefined;
   /** The first failure of a sink; it ends the run. */
   #sinkFailure: unknown;
 
@@ -37,6 +38,11 @@ export class Pipeline {
     return this.#progress;
   }
 
+  /** Time since these were reported, ms; undefined before the first ones, and after the end. */
+  get silentMs(): number | undefined {
+    return this.#progressAt === undefined ? undefined : performance.now() - this.#progressAt;
+  }
+
   /**
    * Runs until the files are read, or until {@link stop}; then closes the sinks. Rejects with the failure of a
    * sink, or when nothing could be captured at all.
@@ -45,6 +51,7 @@ export class Pipeline {
     try {
       const end = await this.#runThread();
       this.#progress = end.progress;
+      this.#progressAt = undefined;
       if (this.#sinkFailure !== undefined) throw this.#sinkFailure;
       return end;
     } finally {
@@ -71,6 +78,11 @@ export class Pipeline {
     this.#thread.stop();
   }
 
+  /** The inputs that are open are all there will be: a capture thread that breaks down is not replaced. */
+  cannotReopen(reason: string): void {
+    this.#thread.cannotReopen(reason);
+  }
+
   /** Swaps the filters between two blocks. */
   setFilters(filters: FilterSettings): void {
     this.#thread.setFilters(filters);
@@ -93,6 +105,7 @@ export class Pipeline {
       ...this.#listener,
       progress: (progress) => {
         this.#progress = progress;
+        this.#progressAt = performance.now();
         this.#listener.progress(progress);
       },
     };
@@ -124,6 +137,7 @@ class InlineCapture implements CaptureThread {
         this.#pending = deliver(chunk).finally(() => this.#pending = undefined);
       },
       report: (progress) => listener.progress(progress),
+      opened: () => listener.opened(),
       notice: (line) => listener.notice(line),
       failed: (line) => listener.failed(line),
       refused: (filters) => listener.refused(filters),
@@ -139,6 +153,10 @@ class InlineCapture implements CaptureThread {
 
   stop(): void {
     this.#loop.stop();
+  }
+
+  cannotReopen(): void {
+    // This thread is not started again in any case.
   }
 
   setFilters(filters: FilterSettings): void {

@@ -28,6 +28,7 @@ const host: CaptureHost = {
     credits--;
     scope.postMessage({ kind: "chunk", chunk }, buffersOf(chunk));
   },
+  opened: () => scope.postMessage({ kind: "opened" }),
   report: (progress) => scope.postMessage({ kind: "progress", progress }),
   notice: (line) => scope.postMessage({ kind: "notice", line }),
   failed: (line) => scope.postMessage({ kind: "input-failed", line }),

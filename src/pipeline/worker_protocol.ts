@@ -20,6 +20,7 @@ export type ToWorker =
 export type FromWorker =
   | { readonly kind: "chunk"; readonly chunk: Chunk }
   | { readonly kind: "progress"; readonly progress: Progress }
+  | { readonly kind: "opened" }
   | { readonly kind: "notice"; readonly line: string }
   | { readonly kind: "input-failed"; readonly line: string }
   | { readonly kind: "refused"; readonly filters: readonly RefusedFilter[] }

@@ -26,6 +26,22 @@ function guard(session: Session): void {
   };
 }
 
+let pingComplaints = 0;
+
+/** How often a server has closed a session of this process because of too many pings. */
+export function countPingComplaints(): number {
+  return pingComplaints;
+}
+
+/** gRPC's name for them, in the debug data of a GOAWAY with ENHANCE_YOUR_CALM. */
+function listenForComplaints(session: Session): void {
+  session.once("goaway", (code, _lastStream, data) => {
+    const complains = code === http2.constants.NGHTTP2_ENHANCE_YOUR_CALM &&
+      new TextDecoder().decode(data) === "too_many_pings";
+    if (complains) pingComplaints += 1;
+  });
+}
+
 type Create = (
   options: http2.ServerOptions,
   ...listeners: never[]
@@ -53,5 +69,6 @@ module.createSecureServer = guardingServer(createSecureServer);
 module.connect = (...options) => {
   const session = connect(...options);
   session.once("connect", guard);
+  session.once("connect", listenForComplaints);
   return session;
 };

@@ -166,7 +166,7 @@ Deno.test("a batch that the processor always refuses does not hold up the others
   const { hunter, send } = startHunter(port);
   for (const text of ["a", "poison", "b"]) send(text);
   await eventually("the others arrive", () => hunter.outbox.acknowledged.batches === 2);
-  assert.equal(hunter.outbox.refused.batches, 1);
+  assert.equal(hunter.outbox.dropped.refused_by_processor.batches, 1);
   assert.equal(hunter.batchStats().dropped, 3n);
   assert.deepEqual([...new Set(taken)], ["a", "b"]);
   await hunter.stop();
@@ -184,7 +184,7 @@ Deno.test("a slow processor makes a file wait, and a live capture drop and count
         window: { batches: 3, bytes: 1_000_000 },
       },
     });
-    const grpcSink = new GrpcSink(hunter, { packets: 2, bytes: 1_000, milliseconds: 60_000 }, live);
+    const grpcSink = new GrpcSink(hunter, { packets: 2, bytes: 1_000, milliseconds: 60_000 }, live, 10_000);
     const texts = numbered("packet", 60);
     let written = 0;
     const writing = (async () => {
@@ -202,7 +202,7 @@ Deno.test("a slow processor makes a file wait, and a live capture drop and count
     await writing;
     await grpcSink.close();
     assert.deepEqual(grpcSink.undelivered, { batches: 0, packets: 0, bytes: 0 });
-    const dropped = hunter.outbox.queue.dropped.get("batches")?.packets ?? 0;
+    const dropped = hunter.outbox.dropped.queue_full_batches.packets;
     assert.equal(sink.texts.length + dropped, 60);
     if (live) assert.ok(dropped > 0);
     else assert.deepEqual(sink.texts, texts);
@@ -219,7 +219,7 @@ Deno.test("an interrupted file waits no longer for a lost processor", async () =
       window: { batches: 1, bytes: 1_000_000 },
     },
   });
-  const grpcSink = new GrpcSink(hunter, { packets: 1, bytes: 1_000, milliseconds: 60_000 }, false);
+  const grpcSink = new GrpcSink(hunter, { packets: 1, bytes: 1_000, milliseconds: 60_000 }, false, 10_000);
   const writing = grpcSink.write({ packets: 1, bytes: 1, wire: [pieceOf("a")] });
   grpcSink.interrupt();
   await writing;

@@ -96,7 +96,7 @@ Deno.test("a processor that reads nothing holds up the hunter, whose memory stay
   const piece = pieceOf("x".repeat(1_000_000));
   const stats = hunter.batchStats();
   const batch = { pieces: [piece], packets: 1, bytes: piece.bytes.length, closedNs: 0n, stats };
-  await eventually("the queue is full", () => !hunter.outbox.queue.offer(batch) && reading !== undefined);
+  await eventually("the queue is full", () => !hunter.outbox.offer(batch) && reading !== undefined);
   const { bytes } = hunter.outbox.undelivered;
   assert.ok(bytes <= 16_000_000 + 11 * piece.bytes.length, `${bytes} bytes are held`);
   const expected = hunter.outbox.undelivered.batches;

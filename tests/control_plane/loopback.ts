@@ -15,12 +15,16 @@ import assert from "node:assert/strict";
 import type { Chunk, WirePiece } from "../../src/engine/chunk.ts";
 import { Channel } from "../../src/hunter/channel.ts";
 import type { HunterTimings } from "../../src/hunter/connection.ts";
-import { channelSecurity, type SecuritySettings } from "../../src/hunter/credentials.ts";
+import {
+  type ChannelSecurity,
+  channelSecurity,
+  type SecuritySettings,
+} from "../../src/hunter/credentials.ts";
 import { Hunter, type HunterOptions } from "../../src/hunter/hunter.ts";
 import type { BatchInfo } from "../../src/engine/engine.ts";
 import type { BatchDecoder } from "../../src/processor/batch_decoder.ts";
 import { Processor, type ProcessorOptions } from "../../src/processor/processor.ts";
-import { serverCredentials, type ServerSecuritySettings } from "../../src/processor/server_credentials.ts";
+import { serverSecurity, type ServerSecuritySettings } from "../../src/processor/server_credentials.ts";
 import { codecOf } from "../../src/proto/contract.ts";
 import type { PacketBatch, StreamControl } from "../../src/proto/data_messages.ts";
 import type { RegistrationResponse } from "../../src/proto/management_messages.ts";
@@ -36,10 +40,15 @@ export type PacketCall = ServerDuplexStream<Uint8Array, StreamControl>;
 /** Timings that make tests quick. */
 export const quick: HunterTimings = {
   deadlineMs: 5_000,
+  silenceMs: 15_000,
   heartbeatMs: 50,
   probeMs: 20,
+  ackTimeoutMs: 10_000,
+  longPauseMs: 10_000,
   closingMs: 1_000,
   backoff: { firstMs: 20, longestMs: 100, stableMs: 10_000 },
+  breaker: { failures: 5, openMs: 50 },
+  certificatesMs: 50,
 };
 
 /** Plain text on both sides. */
@@ -114,13 +123,15 @@ export class RecordingSink implements Sink {
 
 /** A processor that listens on loopback. */
 export async function startProcessor(
-  options: Partial<ProcessorOptions> & { port?: number; security?: Partial<ServerSecuritySettings> } = {},
+  options: Partial<Omit<ProcessorOptions, "security">> & {
+    port?: number;
+    security?: Partial<ServerSecuritySettings>;
+  } = {},
 ): Promise<{ processor: Processor; port: number; sink: RecordingSink }> {
   const sink = new RecordingSink();
   const processor = new Processor({
     id: "processor-1",
     listen: `127.0.0.1:${options.port ?? 0}`,
-    credentials: () => serverCredentials({ ...plainText, ...options.security }),
     maxHunters: 100,
     maxSubscribers: 100,
     filterFile: undefined,
@@ -128,6 +139,7 @@ export async function startProcessor(
     sinks: [sink],
     onSinkFailure: () => {},
     ...options,
+    security: () => serverSecurity({ ...plainText, ...options.security }),
   });
   const port = await processor.start();
   assert.ok(port);
@@ -137,17 +149,16 @@ export async function startProcessor(
 /** A hunter for the processor at that port, started, and the lines that it tells. */
 export function startHunter(
   port: number,
-  options: Partial<HunterOptions> & {
+  options: Partial<Omit<HunterOptions, "security">> & {
     id?: string;
     host?: string;
-    security?: () => ReturnType<typeof channelSecurity>;
+    security?: () => ChannelSecurity;
   } = {},
 ): { hunter: Hunter; lines: string[]; send(...texts: string[]): void } {
   const lines: string[] = [];
   const address = `${options.host ?? "127.0.0.1"}:${port}`;
   const hunter = new Hunter({
     processor: address,
-    security: () => channelSecurity(plainText, address),
     identity: {
       id: options.id ?? "hunter-1",
       hostname: "edge",
@@ -164,11 +175,12 @@ export function startHunter(
     onState: (_state, line) => lines.push(line),
     timings: quick,
     ...options,
+    security: options.security?.() ?? channelSecurity(plainText, address),
   });
   hunter.start();
   const send = (...texts: string[]) => {
     const piece = pieceOf(...texts);
-    hunter.outbox.queue.add({
+    hunter.outbox.add({
       pieces: [piece],
       packets: piece.packets,
       bytes: piece.bytes.length,

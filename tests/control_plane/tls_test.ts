@@ -1,7 +1,7 @@
 import "../../src/runtime/environment.ts";
 import assert from "node:assert/strict";
 import { channelSecurity, type SecuritySettings } from "../../src/hunter/credentials.ts";
-import { serverCredentials, type ServerSecuritySettings } from "../../src/processor/server_credentials.ts";
+import { serverSecurity, type ServerSecuritySettings } from "../../src/processor/server_credentials.ts";
 import { OperatorError } from "../../src/runtime/operator_error.ts";
 import { eventually, plainText, startHunter, startProcessor } from "./loopback.ts";
 
@@ -167,7 +167,7 @@ test("settings that cannot work are refused with what is wrong", () => {
   const client = (settings: Partial<SecuritySettings>) => () =>
     channelSecurity({ ...secure, ...settings }, "processor:55555");
   const server = (settings: Partial<ServerSecuritySettings>) => () =>
-    serverCredentials({ ...secure, ...settings });
+    serverSecurity({ ...secure, ...settings });
   const cases: [() => unknown, RegExp][] = [
     [client({}), /needs --tls-ca/],
     [client({ tlsCa: file("missing.pem") }), /--tls-ca: cannot read .*missing\.pem/],

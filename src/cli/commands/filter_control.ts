@@ -17,8 +17,8 @@ const MAXIMUM_SNAPLEN = 262_144;
  * engine between two blocks, in the kernel only where its expression changed.
  */
 export class FilterControl {
-  readonly #settings: Settings;
-  readonly #policy: NoFilterPolicy;
+  #settings: Settings;
+  #policy: NoFilterPolicy;
   #exclusion: string;
   #filters: readonly Filter[] = [];
   #pipeline: Pipeline | undefined;
@@ -29,11 +29,24 @@ export class FilterControl {
    * @param exclusion keeps the node's own traffic out of a live capture; may be empty
    */
   constructor(settings: Settings, policy: NoFilterPolicy, exclusion = "") {
-    if (settings.filter !== "") compileForFiles(settings.filter, MAXIMUM_SNAPLEN);
+    this.check(settings);
     this.#settings = settings;
     this.#policy = policy;
     this.#exclusion = exclusion;
     this.#bpf = this.#expression();
+  }
+
+  /** Throws OperatorError when the operator's expression in `settings` does not compile. */
+  check({ filter }: Settings): void {
+    if (filter !== "") compileForFiles(filter, MAXIMUM_SNAPLEN);
+  }
+
+  /** Puts other wishes of the operator in force, which {@link check} has passed. */
+  configure(settings: Settings, policy: NoFilterPolicy): void {
+    this.#settings = settings;
+    this.#policy = policy;
+    this.#pipeline?.setFilters(this.engine);
+    this.#updateKernel();
   }
 
   /** For the kernel, or for the records of files. */

@@ -1,7 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { exclusionExpression } from "../../capture/bpf.ts";
 import type { Settings } from "../../config/settings.ts";
-import { maxBatchBytes } from "../../delivery/batcher.ts";
+import { dropReasons, type OutboxFigures } from "../../delivery/outbox_figures.ts";
 import { backlogMessageBytes, defaultWindow, maxQueueBytes } from "../../delivery/outbox.ts";
 import { channelSecurity } from "../../hunter/credentials.ts";
 import { Hunter } from "../../hunter/hunter.ts";
@@ -10,34 +10,48 @@ import { hostName } from "../../runtime/host_name.ts";
 import type { ExitCode } from "../../runtime/operator_error.ts";
 import { GrpcSink } from "../../sinks/grpc_sink.ts";
 import { logger } from "../../telemetry/log.ts";
+import type { Run } from "../run.ts";
 import { captureFigures, capturePlan, filterTypesOf, localSinks, nodeId, outputsOf } from "./capture.ts";
 import { StopSignals } from "../stop_signals.ts";
 import { FilterControl } from "./filter_control.ts";
+import { batcherLimits, followFilters, queueLimits } from "./live_parts.ts";
 import { runPipeline } from "./run_pipeline.ts";
 import { runWithProcessor } from "./tap.ts";
 
 const log = logger("hunter");
 
+/** What each new connection looks up. */
+const connectionSettings = [
+  ...["insecure", "tlsCa", "tlsCert", "tlsKey", "tlsServerName", "tlsSkipVerify"] as const,
+  ...["apiKey", "apiKeyFile"] as const,
+];
+
 /** `hunt`: capture, and stream to a processor; to the embedded one where none is named. */
-export async function hunt(settings: Settings): Promise<ExitCode> {
+export async function hunt(run: Run): Promise<ExitCode> {
+  const { settings } = run;
   if (settings.processor === undefined) {
     log.info("no processor is named, so the embedded one is used (name one with --processor host:port)");
-    return await runWithProcessor(settings, undefined);
+    return await runWithProcessor(run, undefined);
   }
-  return await huntFor(settings, settings.processor);
+  return await huntFor(run, settings.processor);
 }
 
-async function huntFor(settings: Settings, processor: string): Promise<ExitCode> {
+async function huntFor(run: Run, processor: string): Promise<ExitCode> {
+  const { settings } = run;
   const live = settings.readFiles.length === 0;
-  const policy = settings.noFilterPolicy ?? (settings.protocol === "all" ? "deny" : "allow");
+  const policyOf = ({ noFilterPolicy, protocol }: Settings) =>
+    noFilterPolicy ?? (protocol === "all" ? "deny" : "allow");
+  const policy = policyOf(settings);
   const id = nodeId(settings);
   const filters = new FilterControl(settings, policy, live ? await processorExclusion(processor) : "");
+  followFilters(run, filters, policyOf);
+  run.follow({ settings: connectionSettings });
   let pipeline: Pipeline | undefined;
   let failed = false;
   const registered = Promise.withResolvers<void>();
   const hunter = new Hunter({
     processor,
-    security: () => channelSecurity(settings, processor),
+    security: channelSecurity(settings, processor),
     identity: {
       id,
       hostname: hostName() ?? id,
@@ -46,11 +60,7 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
       bufferBytes: maxQueueBytes,
     },
     limits: {
-      queue: {
-        batches: settings.batchQueueSize,
-        packets: settings.bufferSize + settings.batchQueueSize * settings.batchSize,
-        bytes: maxQueueBytes,
-      },
+      queue: queueLimits(run),
       window: defaultWindow,
       messageBytes: backlogMessageBytes,
     },
@@ -71,11 +81,7 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
       "--no-filter-policy is deny: nothing is forwarded until the processor sends a filter (allow forwards everything)",
     );
   }
-  const sink = new GrpcSink(hunter, {
-    packets: settings.batchSize,
-    bytes: maxBatchBytes,
-    milliseconds: settings.batchTimeoutMs,
-  }, live);
+  const sink = new GrpcSink(hunter, batcherLimits(run), live, settings.shutdownTimeoutMs);
   const sinks = [
     sink,
     ...(settings.writeFile === undefined ? [] : await localSinks({ ...settings, quiet: true })),
@@ -87,24 +93,35 @@ async function huntFor(settings: Settings, processor: string): Promise<ExitCode>
     log.error(`stopped before ${hunter.name} was reached: nothing was read`);
     return 1;
   }
-  return await runPipeline(settings, capturePlan(settings, outputsOf(sinks), filters), sinks, {
+  return await runPipeline(run, capturePlan(settings, outputsOf(sinks), filters), sinks, {
     started(started) {
       pipeline = started;
       filters.attach(started);
     },
     stopping: () => sink.interrupt(),
     failed: () => failed = true,
-    lost: () => ({
-      queue_full: [...hunter.outbox.queue.dropped.values()].reduce((sum, amount) => sum + amount.packets, 0),
-      refused_by_processor: hunter.outbox.refused.packets,
-      undelivered: sink.undelivered?.packets ?? 0,
-    }),
-    incomplete: () => (sink.undelivered?.packets ?? 0) > 0 || hunter.outbox.refused.packets > 0,
-    delivery: () => ({
-      acknowledged: hunter.outbox.acknowledged.packets,
-      batches: hunter.outbox.acknowledged.batches,
-    }),
+    lost: () => {
+      const { dropped } = hunter.outbox;
+      return Object.fromEntries(dropReasons.map((reason) => [reason, dropped[reason].packets]));
+    },
+    incomplete: () => {
+      const { undelivered, refused_by_processor } = hunter.outbox.dropped;
+      return undelivered.packets > 0 || refused_by_processor.packets > 0;
+    },
+    delivery: () => deliveryCounts(hunter.outbox.figures),
   });
+}
+
+function deliveryCounts({ acknowledged, resent, spool }: OutboxFigures): Record<string, number> {
+  return {
+    acknowledged: acknowledged.packets,
+    batches: acknowledged.batches,
+    resent: resent.packets,
+    ...(spool === undefined ? {} : {
+      on_disk: spool.held.packets,
+      not_kept: spool.notKept.packets,
+    }),
+  };
 }
 
 /** Waits for `event`; false when a stop signal came before it. */

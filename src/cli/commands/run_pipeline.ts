@@ -1,4 +1,5 @@
 import type { Settings } from "../../config/settings.ts";
+import type { Run } from "../run.ts";
 import type { CapturePlan } from "../../pipeline/capture_plan.ts";
 import { noTraffic } from "../../engine/traffic.ts";
 import { Pipeline } from "../../pipeline/pipeline.ts";
@@ -42,12 +43,14 @@ export interface RunHooks {
  * could not be read.
  */
 export async function runPipeline(
-  settings: Settings,
+  run: Run,
   plan: CapturePlan,
   sinks: readonly Sink[],
   hooks: RunHooks = {},
 ): Promise<ExitCode> {
+  const { settings } = run;
   const started = performance.now();
+  let failure: unknown;
   const bar = showsProgress(settings)
     ? new ProgressBar(
       { line: standardError, columns: terminalColumns, now: () => performance.now() },
@@ -58,6 +61,15 @@ export async function runPipeline(
     bar === undefined ? plan : { ...plan, reportMs: BAR_REPORT_MS },
     sinks,
     {
+      opened() {
+        try {
+          run.opened();
+          if (run.becameUser !== undefined) pipeline.cannotReopen(`now that user ${run.becameUser} runs it`);
+        } catch (error) {
+          failure ??= error;
+          pipeline.stop();
+        }
+      },
       notice: (line) => log.warn(line),
       failed: (line) => {
         log.error(line);
@@ -73,12 +85,11 @@ export async function runPipeline(
     hooks.stopping?.();
   });
   let end: CaptureEnd | undefined;
-  let failure: unknown;
   try {
     hooks.started?.(pipeline);
     end = await pipeline.run();
   } catch (error) {
-    failure = error;
+    failure ??= error;
   }
   bar?.clear();
   try {
