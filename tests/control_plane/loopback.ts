@@ -247,6 +247,7 @@ export class Link {
   readonly #forwarding: Promise<unknown>[] = [];
   readonly #target: number;
   #stalled: PromiseWithResolvers<void> | undefined;
+  #refusing = false;
 
   constructor(target: number) {
     this.#target = target;
@@ -262,11 +263,17 @@ export class Link {
     this.#stalled ??= Promise.withResolvers();
   }
 
-  /** Cuts what is connected now. */
-  cut(): void {
+  /** Cuts what is connected now; with `refusing`, also what connects before {@link mend}. */
+  cut(refusing = false): void {
+    this.#refusing = refusing;
     this.#stalled?.resolve();
     for (const connection of this.#connections) connection.close();
     this.#connections.clear();
+  }
+
+  /** Connections are carried again. */
+  mend(): void {
+    this.#refusing = false;
   }
 
   async close(): Promise<void> {
@@ -277,7 +284,13 @@ export class Link {
 
   async #accept(): Promise<void> {
     for await (const near of this.#listener) {
-      const far = await Deno.connect({ port: this.#target });
+      const far = this.#refusing
+        ? undefined
+        : await Deno.connect({ port: this.#target }).catch(() => undefined);
+      if (far === undefined) {
+        near.close();
+        continue;
+      }
       this.#connections.add(near).add(far);
       this.#forwarding.push(this.#forward(near, far, false), this.#forward(far, near, true));
     }
