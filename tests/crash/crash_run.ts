@@ -7,6 +7,7 @@
  * ran.
  */
 import { parseArgs } from "node:util";
+import type { Summary } from "../../src/cli/summary.ts";
 import { Link } from "../control_plane/loopback.ts";
 import { type Child, Folder, pause, start } from "../end_to_end/program.ts";
 import { Feeder } from "./feeder.ts";
