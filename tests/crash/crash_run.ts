@@ -9,8 +9,9 @@
 import { parseArgs } from "node:util";
 import type { Summary } from "../../src/cli/summary.ts";
 import { Link } from "../control_plane/loopback.ts";
-import { type Child, Folder, pause, start } from "../end_to_end/program.ts";
+import { type Child, Folder, pause } from "../end_to_end/program.ts";
 import { Feeder } from "./feeder.ts";
+import { packetSockets, startHunt, startProcess } from "./hunt_and_process.ts";
 import { numbersIn } from "./numbered_frames.ts";
 import { Random } from "./random.ts";
 import { numbersInSpool } from "./spool_content.ts";
@@ -30,8 +31,6 @@ const [kills, outages, rate, seed] = [values.kills, values.outages, values.rate,
   number,
 ];
 
-/** Any process is killed after this, ms. */
-const LIMIT_MS = 3_600_000;
 /** How long all that is kept may take to arrive once nothing is broken any more. */
 const DRAIN = "180s";
 const PORT = 55_555;
@@ -54,13 +53,7 @@ class Processors {
   async start(): Promise<void> {
     const file = this.#folder.file(`processor-${this.files.length}.pcap`);
     this.files.push(file);
-    this.#process = start(
-      [
-        ...["process", "--insecure", "--id", "central", "--listen", `127.0.0.1:${PORT}`, "--quiet"],
-        ...["--stats=false", "-w", file],
-      ],
-      { permissions: ["--allow-net", "--allow-read", "--allow-write"], limitMs: LIMIT_MS },
-    );
+    this.#process = startProcess(PORT, ["-w", file]);
     await this.#process.said(/listening on/);
   }
 
@@ -104,25 +97,7 @@ class Hunters {
 
   /** Starts a life. */
   start(): void {
-    const process = start(
-      [
-        ...[
-          "hunt",
-          "-i",
-          "vb",
-          "-P",
-          this.#address,
-          "--insecure",
-          "--id",
-          "edge",
-          "--no-filter-policy",
-          "allow",
-        ],
-        ...["--disk-buffer", "--disk-buffer-mode", "write-ahead", "--disk-buffer-dir", this.#spool],
-        ...["--disk-buffer-max-mb", "16384", "--pcap-timeout", "20", "--shutdown-timeout", DRAIN, "--json"],
-      ],
-      { permissions: ["--allow-ffi", "--allow-net", "--allow-read", "--allow-write"], limitMs: LIMIT_MS },
-    );
+    const process = startHunt(this.#address, this.#spool, ["--shutdown-timeout", DRAIN]);
     this.#process = process;
     const life: Life = { first: undefined, end: 0, kept: new Set() };
     this.lives.push(life);
@@ -161,16 +136,9 @@ class Hunters {
   }
 
   async #noticeCapture(process: Child, life: Life): Promise<void> {
-    // A line for each packet socket, below the heading; that of the feeder is always there.
-    while (process.running) {
-      if (Deno.readTextFileSync("/proc/net/packet").trimEnd().split("\n").length > 2) {
-        // The filter is set after the socket is there.
-        await pause(100);
-        life.first = this.#feeder.sent + 1;
-        return;
-      }
-      await pause(20);
-    }
+    // One socket is the feeder's.
+    await packetSockets(2, process);
+    if (process.running) life.first = this.#feeder.sent + 1;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -216,7 +184,7 @@ async function main(): Promise<boolean> {
     for (let kill = 1; kill <= kills; kill++) {
       // One in four dies while it starts.
       if (random.between(1, 4) > 1) await hunters.capturing();
-      await pause(random.between(0, 3_000));
+      await pause(random.between(0, 5_000));
       const kept = await hunters.kill();
       say(`kill ${kill}: ${kept} packets on disk, ${feeder.sent} sent`);
       await pause(random.between(0, 500));
@@ -252,13 +220,17 @@ function judge(sent: number, lives: readonly Life[], files: readonly string[], e
   const accepted = new Uint8Array(sent);
   for (let number = 0; number < sent; number++) accepted[number] = arrivals[number] ? 1 : 0;
   let kept = 0;
+  let notWritten = 0;
   let from = 0;
   for (const { first, end, kept: numbers } of lives) {
     for (const number of numbers) accepted[number] = 1;
     kept += numbers.size;
     let last = end - 1;
     while (last >= from && !accepted[last]) last--;
-    if (first !== undefined) accepted.fill(1, first, Math.max(first, last + 1));
+    if (first !== undefined) {
+      accepted.fill(1, first, Math.max(first, last + 1));
+      notWritten += end - Math.max(first, last + 1);
+    }
     from = end;
   }
   let [total, arrived] = [0, 0];
@@ -267,12 +239,11 @@ function judge(sent: number, lives: readonly Life[], files: readonly string[], e
     arrived += arrivals[number] ? 1 : 0;
   }
   const lost = total - arrived;
-  say(`${sent} sent, ${sent - total} of them while no hunter ran, or before a killed one wrote them down`);
+  const { delivery } = JSON.parse(ending.trimEnd().split("\n").at(-1) ?? "") as Summary;
   say(
-    `${kept} packets were on disk at ends of hunters; the last one said: ${
-      ending.trimEnd().split("\n").at(-1)
-    }`,
+    `${sent} sent, ${notWritten} of them before a killed hunter had written them down, others while none ran`,
   );
+  say(`${kept} packets stood on disk when hunters ended; the last one says: ${JSON.stringify(delivery)}`);
   if (repeatedInOneLife > 0) say(`${repeatedInOneLife} packets came twice to one and the same processor`);
   // A run in which hardly anything was captured, or kept, would prove nothing.
   const meaningful = total > sent / 4 && (kills === 0 || kept > 0);
