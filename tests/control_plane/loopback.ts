@@ -270,7 +270,13 @@ export class Link {
   /** Cuts what is connected now. */
   cut(): void {
     this.#stalled?.resolve();
-    for (const connection of this.#connections) connection.close();
+    for (const connection of this.#connections) {
+      try {
+        connection.close();
+      } catch {
+        // It has ended by itself.
+      }
+    }
     this.#connections.clear();
   }
 
