@@ -9,6 +9,7 @@ import type { OutboxStorage } from "../delivery/spooled_backlog.ts";
 import { Wake } from "../delivery/wake.ts";
 import type { BatchStats } from "../proto/data_messages.ts";
 import type { HunterStatus } from "../proto/management_messages.ts";
+import { ownCertificateProblem } from "../proto/certificate_validity.ts";
 import { countPingComplaints } from "../runtime/http2_sessions.ts";
 import { logger } from "../telemetry/log.ts";
 import { inSpan } from "../telemetry/open_telemetry.ts";
@@ -19,7 +20,7 @@ import type { ChannelSecurity } from "./credentials.ts";
 import { FilterTable } from "./filter_table.ts";
 import type { HunterIdentity, ProcessorWishes } from "./registration.ts";
 import { Reporter } from "./reporter.ts";
-import { failureFrom, type RpcFailure } from "./rpc_failure.ts";
+import { failureFrom, RpcFailure } from "./rpc_failure.ts";
 
 /** What a hunter is told. */
 export interface HunterOptions {
@@ -277,10 +278,17 @@ export class Hunter {
       return { failure, heldMs: performance.now() - openedAt };
     } catch (error) {
       if (openedAt === undefined && !this.#stopping.signal.aborted) this.#countFailedAttempt();
-      return { failure: failureFrom(error), heldMs: 0 };
+      return { failure: this.#explain(failureFrom(error)), heldMs: 0 };
     } finally {
       this.#connection = undefined;
     }
+  }
+
+  /** A processor that refuses this side's certificate often just hangs up. */
+  #explain(failure: RpcFailure): RpcFailure {
+    const problem = ownCertificateProblem(this.#options.security.certificates);
+    if (failure.code !== status.UNAVAILABLE || problem === undefined) return failure;
+    return new RpcFailure(`${failure.message}; ${problem}`, failure.code, true);
   }
 
   #connected({ processorId, wishes }: Connection): void {

@@ -91,7 +91,7 @@ async function requestRegistration(
   } catch (error) {
     // The limit of hunters: only somebody's action makes room.
     if (error instanceof RpcFailure && error.code === status.RESOURCE_EXHAUSTED) {
-      throw new RpcFailure(`the processor has no room for this hunter: ${error.message}`, error.code, true);
+      throw new RpcFailure(`the processor cannot take this hunter: ${error.message}`, error.code, true);
     }
     throw error;
   }

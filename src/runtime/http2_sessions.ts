@@ -44,7 +44,7 @@ type Create = (
 ) => { on(event: "session", listener: (session: Session) => void): unknown };
 type Connect = (
   ...options: never[]
-) => { once(event: "connect", listener: (session: Session) => void): unknown };
+) => Session;
 
 const module = http2 as unknown as { createServer: Create; createSecureServer: Create; connect: Connect };
 const { createServer, createSecureServer, connect } = module;
@@ -58,6 +58,7 @@ module.createSecureServer = guardingServer(createSecureServer);
 module.connect = (...options) => {
   const session = connect(...options);
   session.once("connect", guard);
-  session.once("connect", listenForComplaints);
+  // With the first settings, grpc-js takes all listeners away, and sets its own.
+  session.once("remoteSettings", () => queueMicrotask(() => listenForComplaints(session)));
   return session;
 };

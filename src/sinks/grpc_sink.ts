@@ -3,6 +3,7 @@ import { Batcher, type BatcherLimits } from "../delivery/batcher.ts";
 import type { Chunk } from "../engine/chunk.ts";
 import type { Hunter } from "../hunter/hunter.ts";
 import type { Sink } from "../pipeline/sink.ts";
+import { splitPiece } from "../proto/packet_batch.ts";
 
 /** Forms batches and hands them to a hunter. */
 export class GrpcSink implements Sink {
@@ -11,6 +12,7 @@ export class GrpcSink implements Sink {
   readonly #hunter: Hunter;
   readonly #batcher: Batcher;
   readonly #live: boolean;
+  #packets: number;
   #undelivered: Amount | undefined;
   readonly #shutdownMs: number;
   /** When the run was told to end, of a clock that nobody sets. */
@@ -26,6 +28,7 @@ export class GrpcSink implements Sink {
     this.#hunter = hunter;
     this.#live = live;
     this.#shutdownMs = shutdownMs;
+    this.#packets = limits.packets;
     const { outbox } = hunter;
     this.#batcher = new Batcher(
       limits,
@@ -44,9 +47,19 @@ export class GrpcSink implements Sink {
     return this.#undelivered;
   }
 
+  /** Changes when a batch is closed, as the processor wishes it. */
+  setLimits(limits: Pick<BatcherLimits, "packets" | "milliseconds">): void {
+    this.#packets = limits.packets;
+    this.#batcher.setLimits(limits);
+  }
+
   /** Takes a chunk; a promise only where it has to wait for room. */
   write(chunk: Chunk): void | Promise<void> {
-    for (const piece of chunk.wire ?? []) this.#batcher.add(piece);
+    for (const piece of chunk.wire ?? []) {
+      // The engine's pieces have the size that was known when capture began.
+      if (piece.packets <= this.#packets) this.#batcher.add(piece);
+      else for (const part of splitPiece(piece, this.#packets)) this.#batcher.add(part);
+    }
     return this.#live ? undefined : this.#hunter.outbox.room();
   }
 

@@ -27,7 +27,11 @@ import { Processor, type ProcessorOptions } from "../../src/processor/processor.
 import { serverSecurity, type ServerSecuritySettings } from "../../src/processor/server_credentials.ts";
 import { codecOf } from "../../src/proto/contract.ts";
 import type { PacketBatch, StreamControl } from "../../src/proto/data_messages.ts";
-import type { RegistrationResponse } from "../../src/proto/management_messages.ts";
+import type {
+  HunterHeartbeat,
+  ProcessorHeartbeat,
+  RegistrationResponse,
+} from "../../src/proto/management_messages.ts";
 import { dataService, managementService } from "../../src/proto/services.ts";
 import type { Sink } from "../../src/pipeline/sink.ts";
 
@@ -229,12 +233,14 @@ export async function startScript(
   return { server, port };
 }
 
-/** Management methods of a scripted server that take every hunter and say nothing more. */
+/** Management methods of a scripted server that take every hunter, and say no more than they must. */
 export const welcoming: UntypedServiceImplementation = {
   RegisterHunter: (_call: unknown, reply: (error: null, response: RegistrationResponse) => void) =>
     reply(null, { accepted: true, error: "", assigned_id: "", filters: [], config: null }),
-  Heartbeat: (call: { resume(): void; on(event: "end", listener: () => void): void; end(): void }) => {
-    call.resume();
+  Heartbeat: (call: ServerDuplexStream<HunterHeartbeat, ProcessorHeartbeat>) => {
+    call.on("data", ({ timestamp_ns }) => {
+      call.write({ timestamp_ns, status: 0, hunters_connected: 1, processor_id: "" });
+    });
     call.on("end", () => call.end());
   },
   SubscribeFilters: () => {},
@@ -245,11 +251,12 @@ export class Link {
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #connections = new Set<Deno.Conn>();
   readonly #forwarding: Promise<unknown>[] = [];
-  readonly #target: number;
+  /** Port of the far side, for connections from now on. */
+  target: number;
   #stalled: PromiseWithResolvers<void> | undefined;
 
   constructor(target: number) {
-    this.#target = target;
+    this.target = target;
     this.#forwarding.push(this.#accept());
   }
 
@@ -265,7 +272,13 @@ export class Link {
   /** Cuts what is connected now. */
   cut(): void {
     this.#stalled?.resolve();
-    for (const connection of this.#connections) connection.close();
+    for (const connection of this.#connections) {
+      try {
+        connection.close();
+      } catch {
+        // It has ended by itself.
+      }
+    }
     this.#connections.clear();
   }
 
@@ -277,7 +290,8 @@ export class Link {
 
   async #accept(): Promise<void> {
     for await (const near of this.#listener) {
-      const far = await Deno.connect({ port: this.#target });
+      const far = await Deno.connect({ port: this.target }).catch(() => near.close());
+      if (far === undefined) continue;
       this.#connections.add(near).add(far);
       this.#forwarding.push(this.#forward(near, far, false), this.#forward(far, near, true));
     }

@@ -4,6 +4,7 @@ import type { Settings } from "../../config/settings.ts";
 import { dropReasons, type OutboxFigures } from "../../delivery/outbox_figures.ts";
 import { backlogMessageBytes, defaultWindow, maxQueueBytes } from "../../delivery/outbox.ts";
 import { channelSecurity } from "../../hunter/credentials.ts";
+import { heedBatchWishes } from "../../hunter/batch_wishes.ts";
 import { Hunter } from "../../hunter/hunter.ts";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
 import { hostName } from "../../runtime/host_name.ts";
@@ -52,6 +53,8 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
   run.follow({ settings: connectionSettings });
   let pipeline: Pipeline | undefined;
   let failed = false;
+  let givenUp = false;
+  let wishLines: readonly string[] = [];
   const registered = Promise.withResolvers<void>();
   const hunter = new Hunter({
     processor,
@@ -72,6 +75,18 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
     onFilters: (pushed) => {
       const inForce = filters.setFilters(pushed);
       log.info(`${inForce} ${inForce === 1 ? "filter" : "filters"} in force`);
+    },
+    onWishes: (wishes) => {
+      const { limits, lines } = heedBatchWishes(settings, wishes);
+      sink.setLimits(limits);
+      // The same wishes come with each reconnect.
+      if (lines.join() !== wishLines.join()) { for (const line of lines) log.info(line); }
+      wishLines = lines;
+    },
+    onGivenUp: () => {
+      givenUp = true;
+      pipeline?.stop();
+      sink.interrupt();
     },
     onState: (state) => {
       if (state !== "connected") return;
@@ -124,7 +139,7 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
     },
     incomplete: () => {
       const { undelivered, refused_by_processor } = hunter.outbox.dropped;
-      return undelivered.packets > 0 || refused_by_processor.packets > 0;
+      return givenUp || undelivered.packets > 0 || refused_by_processor.packets > 0;
     },
     delivery: () => deliveryCounts(hunter.outbox.figures),
   });
