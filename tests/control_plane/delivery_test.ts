@@ -4,7 +4,7 @@ import { GrpcSink } from "../../src/sinks/grpc_sink.ts";
 import { runIdKey } from "../../src/proto/packet_batch.ts";
 import { HunterStatus } from "../../src/proto/management_messages.ts";
 import { dataService } from "../../src/proto/services.ts";
-import { emptyDisk, MemorySpool } from "./memory_spool.ts";
+import { emptyDisk, MemorySpool } from "../spool/memory_spool.ts";
 import {
   channelTo,
   eventually,
