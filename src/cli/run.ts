@@ -2,7 +2,8 @@ import type { Settings } from "../config/settings.ts";
 import { flags } from "../config/flags.ts";
 import { messageOf } from "../runtime/operator_error.ts";
 import { releasePermissions } from "../runtime/permission_release.ts";
-import { becomeUser, findUser, type SwitchUser } from "../runtime/user_switch.ts";
+import { becomeUser, findUser, giveFolder, type SwitchUser } from "../runtime/user_switch.ts";
+import { ignoreDebuggerSignal } from "../runtime/debugger_signal.ts";
 import { checkUsable } from "../runtime/usable_paths.ts";
 import { logger } from "../telemetry/log.ts";
 import { type LivePart, LiveSettings, SettingsRefused } from "./live_settings.ts";
@@ -10,6 +11,9 @@ import type { LoadedSettings, RunInvocation } from "./program.ts";
 import { remainingNeeds, usedPaths } from "./remaining_needs.ts";
 
 const log = logger("service");
+
+/** The names in a spool's folder. */
+const spoolFile = /^(\d{20}\.segment|spool|cursor|lock)(\.tmp|\.damaged)?$/;
 
 /**
  * One run of a command as a service: its settings, which SIGHUP reads again, and the rights that it gives up once
@@ -65,12 +69,17 @@ export class Run {
     this.#isOpen = true;
     const needs = remainingNeeds(this.settings, this.#files);
     if (this.#user !== undefined) {
+      const { command, processor, diskBuffer, diskBufferDir } = this.settings;
+      if (command === "hunt" && processor !== undefined && diskBuffer) {
+        giveFolder(this.#user, diskBufferDir, (name) => spoolFile.test(name));
+      }
       becomeUser(this.#user);
       log.info(
         `running as user ${this.#user.text} (uid ${this.#user.uid}, gid ${this.#user.gid}) from now on`,
       );
       checkUsable(needs, this.#files, this.#user.text, (line) => log.warn(line));
     }
+    ignoreDebuggerSignal();
     const kept = releasePermissions(needs, usedPaths(this.settings));
     log.debug(`permissions kept as a whole: ${kept.length === 0 ? "none" : kept.join(", ")}`);
     if (this.#again) this.#signalled();

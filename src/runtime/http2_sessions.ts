@@ -11,6 +11,9 @@ import http2 from "node:http2";
 
 type Session = http2.Http2Session;
 
+/** Bytes that a connection to a server here, and each stream on it, may send ahead of being read. */
+const receiveWindowBytes = 4 * 1_048_576;
+
 /** Makes `session` wait with its destruction until its socket's data event is over. */
 function guard(session: Session): void {
   const destroy = session.destroy.bind(session);
@@ -40,7 +43,8 @@ function listenForComplaints(session: Session): void {
 }
 
 type Create = (
-  ...options: never[]
+  options: http2.ServerOptions,
+  ...listeners: never[]
 ) => { on(event: "session", listener: (session: Session) => void): unknown };
 type Connect = (
   ...options: never[]
@@ -48,9 +52,16 @@ type Connect = (
 
 const module = http2 as unknown as { createServer: Create; createSecureServer: Create; connect: Connect };
 const { createServer, createSecureServer, connect } = module;
-const guardingServer = (create: Create): Create => (...options) => {
-  const server = create(...options);
-  server.on("session", guard);
+const guardingServer = (create: Create): Create => (options, ...listeners) => {
+  const { settings } = options as { settings?: http2.Settings };
+  const server = create(
+    { ...options, settings: { initialWindowSize: receiveWindowBytes, ...settings } },
+    ...listeners,
+  );
+  server.on("session", (session) => {
+    guard(session);
+    session.setLocalWindowSize(receiveWindowBytes);
+  });
   return server;
 };
 module.createServer = guardingServer(createServer);

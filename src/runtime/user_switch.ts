@@ -21,6 +21,7 @@ const symbols = {
   setresgid: { parameters: ["u32", "u32", "u32"], result: "i32" },
   setresuid: { parameters: ["u32", "u32", "u32"], result: "i32" },
   setuid: { parameters: ["u32"], result: "i32" },
+  lchown: { parameters: ["buffer", "u32", "u32"], result: "i32" },
   prctl: { parameters: ["i32", "usize", "usize", "usize", "usize"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
@@ -108,6 +109,19 @@ export function becomeUser(user: SwitchUser): void {
   }
   // Older kernels do not know it; without it, a program with the setuid bit is as dangerous as to any user.
   c.prctl(setNoNewPrivileges, 1n, 0n, 0n, 0n);
+}
+
+/**
+ * Gives a folder, and the files in it that `isOwn` knows by their names, to `user`, while this process is still root.
+ * A folder that holds anything else is not given away: it may be a mistake. Links are not followed.
+ */
+export function giveFolder(user: SwitchUser, folder: string, isOwn: (name: string) => boolean): void {
+  if (user.current) return;
+  const c = library();
+  const names = [...Deno.readDirSync(folder)].map(({ name }) => name);
+  const own = names.filter(isOwn);
+  for (const name of own) c.lchown(cString(`${folder}/${name}`), user.uid, user.gid);
+  if (own.length === names.length) c.lchown(cString(folder), user.uid, user.gid);
 }
 
 let loaded: CLibrary | undefined;

@@ -2,6 +2,8 @@ import { lookup } from "node:dns/promises";
 import { exclusionExpression } from "../../capture/bpf.ts";
 import type { Settings } from "../../config/settings.ts";
 import { dropReasons, type OutboxFigures } from "../../delivery/outbox_figures.ts";
+import { DiskSpool } from "../../delivery/spool/disk_spool.ts";
+import type { OutboxStorage } from "../../delivery/spooled_backlog.ts";
 import { backlogMessageBytes, defaultWindow, maxQueueBytes } from "../../delivery/outbox.ts";
 import { channelSecurity } from "../../hunter/credentials.ts";
 import { heedBatchWishes } from "../../hunter/batch_wishes.ts";
@@ -36,6 +38,9 @@ export async function hunt(run: Run): Promise<ExitCode> {
   const { settings } = run;
   if (settings.processor === undefined) {
     log.info("no processor is named, so the embedded one is used (name one with --processor host:port)");
+    if (settings.diskBuffer) {
+      log.warn("--disk-buffer does nothing here: nothing waits for the embedded processor");
+    }
     return await runWithProcessor(run, undefined);
   }
   return await huntFor(run, settings.processor);
@@ -55,7 +60,8 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
   let failed = false;
   let givenUp = false;
   let wishLines: readonly string[] = [];
-  const registered = Promise.withResolvers<void>();
+  const reached = Promise.withResolvers<boolean>();
+  const storage = settings.diskBuffer ? openStorage(settings, live) : undefined;
   const hunter = new Hunter({
     processor,
     security: channelSecurity(settings, processor),
@@ -64,13 +70,14 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
       hostname: hostName() ?? id,
       interfaces: live ? settings.interfaces : settings.readFiles,
       filterTypes: filterTypesOf(settings),
-      bufferBytes: maxQueueBytes,
+      bufferBytes: maxQueueBytes + (storage?.limitBytes ?? 0),
     },
     limits: {
       queue: queueLimits(run),
       window: defaultWindow,
       messageBytes: backlogMessageBytes,
     },
+    storage,
     figures: () => captureFigures(pipeline, failed),
     onFilters: (pushed) => {
       const inForce = filters.setFilters(pushed);
@@ -89,8 +96,10 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
       sink.interrupt();
     },
     onState: (state) => {
+      // With a disk buffer, a file need not wait for its processor, unless it is for the filters to let anything through.
+      if (state === "waiting" && storage !== undefined && policy === "allow") reached.resolve(false);
       if (state !== "connected") return;
-      registered.resolve();
+      reached.resolve(true);
       // Its name may not have been known before, or stand for another address now.
       if (live) void processorExclusion(processor).then((exclusion) => filters.setExclusion(exclusion));
     },
@@ -120,10 +129,15 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
   });
   hunter.start();
   // A live capture does not wait. A file does, so that the processor's filters hold for all of it.
-  if (!live && !await waitUnlessStopped(registered.promise)) {
+  const isReached = live || await unlessStopped(reached.promise);
+  if (isReached === undefined) {
+    sink.interrupt();
     await sink.close();
     log.error(`stopped before ${hunter.name} was reached: nothing was read`);
     return 1;
+  }
+  if (!isReached) {
+    log.warn(`${hunter.name} is not reached: its filters are unknown, and the disk buffer takes all`);
   }
   return await runPipeline(run, capturePlan(settings, outputsOf(sinks), filters), sinks, {
     started(started) {
@@ -145,6 +159,20 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
   });
 }
 
+/** The disk buffer. Throws OperatorError when it cannot be used. */
+function openStorage(settings: Settings, live: boolean): OutboxStorage {
+  const limitBytes = settings.diskBufferMaxMb * 1_048_576;
+  const spool = DiskSpool.open(settings.diskBufferDir, {
+    maxBytes: limitBytes,
+    // Reading a file waits for room instead.
+    whenFull: live ? settings.diskBufferFull : "drop-newest",
+    sync: settings.diskBufferSync,
+    syncIntervalMs: settings.diskBufferSyncIntervalMs,
+    onFault: (line) => log.warn(line),
+  });
+  return { spool, mode: settings.diskBufferMode, sync: settings.diskBufferSync, limitBytes };
+}
+
 function deliveryCounts({ acknowledged, resent, spool }: OutboxFigures): Record<string, number> {
   return {
     acknowledged: acknowledged.packets,
@@ -157,13 +185,13 @@ function deliveryCounts({ acknowledged, resent, spool }: OutboxFigures): Record<
   };
 }
 
-/** Waits for `event`; false when a stop signal came before it. */
-async function waitUnlessStopped(event: Promise<void>): Promise<boolean> {
-  const stop = Promise.withResolvers<void>();
-  const signals = new StopSignals(() => stop.resolve());
-  await Promise.race([event, stop.promise]);
+/** Waits for `event`; undefined when a stop signal came before it. */
+async function unlessStopped<T>(event: Promise<T>): Promise<T | undefined> {
+  const stop = Promise.withResolvers<undefined>();
+  const signals = new StopSignals(() => stop.resolve(undefined));
+  const result = await Promise.race([event, stop.promise]);
   signals.close();
-  return !signals.received;
+  return result;
 }
 
 /** Keeps the traffic with the processor out of the capture. */
