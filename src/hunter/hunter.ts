@@ -8,8 +8,8 @@ import { Outbox, type OutboxLimits } from "../delivery/outbox.ts";
 import type { OutboxStorage } from "../delivery/spooled_backlog.ts";
 import { Wake } from "../delivery/wake.ts";
 import type { BatchStats } from "../proto/data_messages.ts";
-import type { HunterStatus } from "../proto/management_messages.ts";
 import { ownCertificateProblem } from "../proto/certificate_validity.ts";
+import type { HunterStatus } from "../proto/management_messages.ts";
 import { countPingComplaints } from "../runtime/http2_sessions.ts";
 import { logger } from "../telemetry/log.ts";
 import { inSpan } from "../telemetry/open_telemetry.ts";
@@ -128,7 +128,7 @@ export class Hunter {
     this.#reporter = new Reporter(
       options.figures,
       this.outbox,
-      () => this.#filters.size,
+      () => this.#filters.unknown,
       this.#timings.longPauseMs,
     );
     this.#backoff = new Backoff(this.#timings.backoff);

@@ -35,7 +35,7 @@ export const statusNames = ["HEALTHY", "WARNING", "ERROR", "STOPPING"] as const;
 export class Reporter {
   readonly #figures: () => CaptureFigures;
   readonly #outbox: Outbox;
-  readonly #filters: () => number;
+  readonly #unknownFilters: () => number;
   readonly #longPauseMs: number;
   readonly #system = new SystemSampler();
   readonly #log = new StatusLog(logger("hunter"), statusNames[HunterStatus.STATUS_HEALTHY]);
@@ -43,16 +43,16 @@ export class Reporter {
   #status: HunterStatus = HunterStatus.STATUS_HEALTHY;
   #reports = 0;
 
-  /** Reads the counters when it reports; `filters` gives the number of filters in force. */
+  /** Reads the counters when it reports; `unknownFilters` gives the number of filters of a type not known here. */
   constructor(
     figures: () => CaptureFigures,
     outbox: Outbox,
-    filters: () => number,
+    unknownFilters: () => number,
     longPauseMs: number,
   ) {
     this.#figures = figures;
     this.#outbox = outbox;
-    this.#filters = filters;
+    this.#unknownFilters = unknownFilters;
     this.#longPauseMs = longPauseMs;
   }
 
@@ -79,12 +79,13 @@ export class Reporter {
 
   /** What a heartbeat says; recent losses are those since the last call. */
   report(): HunterReport {
-    const { captured, matched, failed } = this.#figures();
+    const { captured, matched, failed, filters } = this.#figures();
     const dropped = this.#dropped();
     const recent = { captured: captured - this.#last.captured, dropped: dropped - this.#last.dropped };
     this.#last = { captured, dropped };
     const system = this.#system.sample();
-    const warning = this.#warning(recent);
+    const refused = (filters?.refused ?? 0) + this.#unknownFilters();
+    const warning = this.#warning(recent, refused);
     this.#status = failed
       ? HunterStatus.STATUS_ERROR
       : warning === undefined
@@ -100,7 +101,7 @@ export class Reporter {
         packets_forwarded: BigInt(this.#outbox.acknowledged.packets),
         packets_dropped: BigInt(dropped),
         buffer_bytes: BigInt(this.#outbox.undelivered.bytes),
-        active_filters: this.#filters(),
+        active_filters: filters?.active ?? 0,
         cpu_percent: system.cpuPercent,
         memory_rss_bytes: BigInt(system.memoryRssBytes),
         memory_limit_bytes: BigInt(system.memoryLimitBytes),
@@ -109,13 +110,21 @@ export class Reporter {
   }
 
   /** What is worth a warning, for the log; undefined when nothing is. */
-  #warning(recent: { readonly captured: number; readonly dropped: number }): string | undefined {
+  #warning(
+    recent: { readonly captured: number; readonly dropped: number },
+    refusedFilters: number,
+  ): string | undefined {
     const { fillPercent, spool, flow } = this.#outbox.figures;
     if (fillPercent > warningFillPercent) {
       return `${Math.floor(fillPercent)} % of the memory for the processor is in use`;
     }
     if (recent.dropped > warningDropPart * Math.max(recent.captured, 1)) {
       return `${recent.dropped} packets dropped while ${recent.captured} were captured`;
+    }
+    if (refusedFilters > 0) {
+      return `${refusedFilters} ${
+        refusedFilters === 1 ? "filter" : "filters"
+      } of the processor cannot be used`;
     }
     if (spool?.faulty) return "the disk buffer cannot be written or read";
     if (spool !== undefined && spool.diskBytes > warningDiskPart * spool.limitBytes) {

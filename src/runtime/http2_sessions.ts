@@ -42,9 +42,10 @@ function listenForComplaints(session: Session): void {
   });
 }
 
+type Listener = (...event: never[]) => void;
 type Create = (
-  options: http2.ServerOptions,
-  ...listeners: never[]
+  options: http2.ServerOptions | Listener,
+  ...listeners: Listener[]
 ) => { on(event: "session", listener: (session: Session) => void): unknown };
 type Connect = (
   ...options: never[]
@@ -52,8 +53,9 @@ type Connect = (
 
 const module = http2 as unknown as { createServer: Create; createSecureServer: Create; connect: Connect };
 const { createServer, createSecureServer, connect } = module;
-const guardingServer = (create: Create): Create => (options, ...listeners) => {
-  const { settings } = options as { settings?: http2.Settings };
+const guardingServer = (create: Create): Create => (first, ...rest) => {
+  const [options, listeners] = typeof first === "function" ? [{}, [first, ...rest]] : [first, rest];
+  const { settings } = options;
   const server = create(
     { ...options, settings: { initialWindowSize: receiveWindowBytes, ...settings } },
     ...listeners,

@@ -12,7 +12,7 @@ export class GrpcSink implements Sink {
   readonly #hunter: Hunter;
   readonly #batcher: Batcher;
   readonly #live: boolean;
-  #packets: number;
+  readonly #limits: BatcherLimits;
   #undelivered: Amount | undefined;
   readonly #shutdownMs: number;
   /** When the run was told to end, of a clock that nobody sets. */
@@ -27,8 +27,8 @@ export class GrpcSink implements Sink {
   constructor(hunter: Hunter, limits: BatcherLimits, live: boolean, shutdownMs: number) {
     this.#hunter = hunter;
     this.#live = live;
+    this.#limits = limits;
     this.#shutdownMs = shutdownMs;
-    this.#packets = limits.packets;
     const { outbox } = hunter;
     this.#batcher = new Batcher(
       limits,
@@ -47,18 +47,12 @@ export class GrpcSink implements Sink {
     return this.#undelivered;
   }
 
-  /** Changes when a batch is closed, as the processor wishes it. */
-  setLimits(limits: Pick<BatcherLimits, "packets" | "milliseconds">): void {
-    this.#packets = limits.packets;
-    this.#batcher.setLimits(limits);
-  }
-
   /** Takes a chunk; a promise only where it has to wait for room. */
   write(chunk: Chunk): void | Promise<void> {
     for (const piece of chunk.wire ?? []) {
       // The engine's pieces have the size that was known when capture began.
-      if (piece.packets <= this.#packets) this.#batcher.add(piece);
-      else for (const part of splitPiece(piece, this.#packets)) this.#batcher.add(part);
+      if (piece.packets <= this.#limits.packets) this.#batcher.add(piece);
+      else for (const part of splitPiece(piece, this.#limits.packets)) this.#batcher.add(part);
     }
     return this.#live ? undefined : this.#hunter.outbox.room();
   }

@@ -9,6 +9,7 @@ import { channelSecurity } from "../../hunter/credentials.ts";
 import { heedBatchWishes } from "../../hunter/batch_wishes.ts";
 import { Hunter } from "../../hunter/hunter.ts";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
+import { noWishes } from "../../hunter/registration.ts";
 import { hostName } from "../../runtime/host_name.ts";
 import type { ExitCode } from "../../runtime/operator_error.ts";
 import { GrpcSink } from "../../sinks/grpc_sink.ts";
@@ -26,12 +27,6 @@ import { runPipeline } from "./run_pipeline.ts";
 import { runWithProcessor } from "./tap.ts";
 
 const log = logger("hunter");
-
-/** What each new connection looks up. */
-const connectionSettings = [
-  ...["insecure", "tlsCa", "tlsCert", "tlsKey", "tlsServerName", "tlsSkipVerify"] as const,
-  ...["apiKey", "apiKeyFile"] as const,
-];
 
 /** `hunt`: capture, and stream to a processor; to the embedded one where none is named. */
 export async function hunt(run: Run): Promise<ExitCode> {
@@ -55,16 +50,18 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
   const id = nodeId(settings);
   const filters = new FilterControl(settings, policy, live ? await processorExclusion(processor) : "");
   followFilters(run, filters, policyOf);
-  run.follow({ settings: connectionSettings });
+  const security = channelSecurity(settings, processor);
+  run.alsoReread(() => security.refresh());
   let pipeline: Pipeline | undefined;
   let failed = false;
   let givenUp = false;
+  let wishes = noWishes;
   let wishLines: readonly string[] = [];
-  const reached = Promise.withResolvers<boolean>();
+  const reached = Promise.withResolvers<boolean | undefined>();
   const storage = settings.diskBuffer ? openStorage(settings, live) : undefined;
   const hunter = new Hunter({
     processor,
-    security: channelSecurity(settings, processor),
+    security,
     identity: {
       id,
       hostname: hostName() ?? id,
@@ -79,19 +76,17 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
     },
     storage,
     figures: () => captureFigures(pipeline, failed),
-    onFilters: (pushed) => {
-      const inForce = filters.setFilters(pushed);
-      log.info(`${inForce} ${inForce === 1 ? "filter" : "filters"} in force`);
-    },
-    onWishes: (wishes) => {
-      const { limits, lines } = heedBatchWishes(settings, wishes);
-      sink.setLimits(limits);
+    onFilters: (pushed) => filters.setFilters(pushed),
+    onWishes: (told) => {
+      wishes = told;
+      const { lines } = heedBatchWishes(run.now, wishes);
       // The same wishes come with each reconnect.
       if (lines.join() !== wishLines.join()) { for (const line of lines) log.info(line); }
       wishLines = lines;
     },
     onGivenUp: () => {
       givenUp = true;
+      reached.resolve(undefined);
       pipeline?.stop();
       sink.interrupt();
     },
@@ -109,7 +104,7 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
       "--no-filter-policy is deny: nothing is forwarded until the processor sends a filter (allow forwards everything)",
     );
   }
-  const sink = new GrpcSink(hunter, batcherLimits(run), live, settings.shutdownTimeoutMs);
+  const sink = new GrpcSink(hunter, batcherLimits(run, () => wishes), live, settings.shutdownTimeoutMs);
   const sinks = [
     sink,
     ...(settings.writeFile === undefined ? [] : await localSinks({ ...settings, quiet: true })),
@@ -139,13 +134,11 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
   if (!isReached) {
     log.warn(`${hunter.name} is not reached: its filters are unknown, and the disk buffer takes all`);
   }
-  return await runPipeline(run, capturePlan(settings, outputsOf(sinks), filters), sinks, {
+  return await runPipeline(run, capturePlan(settings, outputsOf(sinks), filters), filters, sinks, {
     started(started) {
       pipeline = started;
-      filters.attach(started);
     },
     stopping: () => sink.interrupt(),
-    refused: (refused) => filters.engineRefused(refused),
     failed: () => failed = true,
     lost: () => {
       const { dropped } = hunter.outbox;

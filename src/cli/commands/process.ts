@@ -13,6 +13,7 @@ import { logger } from "../../telemetry/log.ts";
 import { processorMetrics } from "../metrics/processor_metrics.ts";
 import type { Run } from "../run.ts";
 import { StopSignals } from "../stop_signals.ts";
+import { apiKeySettings } from "./live_parts.ts";
 import { localSinks, nodeId, outputsOf, PIECE_BYTES } from "./capture.ts";
 import { Monitoring, sinkReadiness } from "./monitoring.ts";
 
@@ -28,11 +29,12 @@ export async function process(run: Run): Promise<ExitCode> {
   let listening = false;
   const ended = Promise.withResolvers<unknown>();
   Engine.load(engineModule);
-  const processor = new Processor({
+  const keySettings = apiKeySettings(run, () => processor.refreshFiles());
+  const processor: Processor = new Processor({
     id: nodeId(settings, "processor"),
     listen: settings.listen,
     security: () => serverSecurity(settings),
-    apiKeys: () => settings.apiKeyAuth ? new ApiKeys(settings) : undefined,
+    apiKeys: () => settings.apiKeyAuth ? new ApiKeys(keySettings) : undefined,
     maxHunters: settings.maxHunters,
     maxSubscribers: settings.maxSubscribers,
     filterFile: settings.filterFile,

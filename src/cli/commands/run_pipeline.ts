@@ -1,7 +1,6 @@
 import type { Settings } from "../../config/settings.ts";
 import type { Run } from "../run.ts";
 import type { CapturePlan } from "../../pipeline/capture_plan.ts";
-import type { RefusedFilter } from "../../engine/engine.ts";
 import { noTraffic } from "../../engine/traffic.ts";
 import { Pipeline } from "../../pipeline/pipeline.ts";
 import type { CaptureEnd } from "../../pipeline/progress.ts";
@@ -14,7 +13,7 @@ import { ProgressBar, totalBytes } from "../progress_bar.ts";
 import { standardError } from "../status_line.ts";
 import { summarize, summaryText } from "../summary.ts";
 import { terminalColumns } from "../terminal_width.ts";
-import { reportRefused } from "./filter_control.ts";
+import type { FilterControl } from "./filter_control.ts";
 
 const log = logger("capture");
 
@@ -29,8 +28,6 @@ export interface RunHooks {
   stopping?(): void;
   /** Called when capture has ended and the sinks are closed: stop what else the command runs. */
   ended?(): Promise<void>;
-  /** The engine did not take these filters; told to the operator when left out. */
-  refused?(filters: readonly RefusedFilter[]): void;
   /** An input cannot be read. */
   failed?(): void;
   /** True when not everything was delivered: the run has failed. */
@@ -48,6 +45,7 @@ export interface RunHooks {
 export async function runPipeline(
   run: Run,
   plan: CapturePlan,
+  filters: FilterControl,
   sinks: readonly Sink[],
   hooks: RunHooks = {},
 ): Promise<ExitCode> {
@@ -78,7 +76,7 @@ export async function runPipeline(
         log.error(line);
         hooks.failed?.();
       },
-      refused: (filters) => (hooks.refused ?? reportRefused)(filters),
+      filtersSet: (report) => filters.tell(report),
       progress: (progress) => bar?.update(progress),
     },
     settings.singleThread,
@@ -89,6 +87,7 @@ export async function runPipeline(
   });
   let end: CaptureEnd | undefined;
   try {
+    filters.attach(pipeline);
     hooks.started?.(pipeline);
     end = await pipeline.run();
   } catch (error) {
