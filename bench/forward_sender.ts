@@ -81,10 +81,13 @@ async function send(chunks: readonly Chunk[], wantedBytes: number): Promise<Send
     tlsCert: undefined,
     tlsKey: undefined,
     tlsSkipVerify: false,
+    tlsServerName: undefined,
+    apiKey: undefined,
+    apiKeyFile: undefined,
   };
   const hunter = new Hunter({
     processor: address,
-    security: () => channelSecurity(security, address),
+    security: channelSecurity(security, address),
     identity: { id: "edge", hostname: "edge", interfaces: ["bench"], filterTypes: [], bufferBytes: 0 },
     limits: {
       queue: { batches: QUEUE_BATCHES, packets: QUEUE_BATCHES * BATCH_PACKETS, bytes: maxQueueBytes },
@@ -95,7 +98,12 @@ async function send(chunks: readonly Chunk[], wantedBytes: number): Promise<Send
     onFilters: () => {},
     onState: (state) => state === "connected" && registered.resolve(),
   });
-  const sink = new GrpcSink(hunter, { packets: BATCH_PACKETS, bytes: maxBatchBytes, milliseconds: 100 }, false);
+  const sink = new GrpcSink(
+    hunter,
+    { packets: BATCH_PACKETS, bytes: maxBatchBytes, milliseconds: 100 },
+    false,
+    60_000,
+  );
   hunter.start();
   await registered.promise;
   const cpuBefore = process.cpuUsage();

@@ -39,6 +39,12 @@ async function run(invocation: RunInvocation): Promise<ExitCode> {
       return (await import("./commands/process.ts")).process(new Run(invocation));
     case "list interfaces":
       return (await import("./commands/list_interfaces.ts")).listInterfacesCommand(settings);
+    case "buffer inspect":
+      return (await import("./commands/buffer.ts")).inspectBuffer(settings);
+    case "buffer verify":
+      return (await import("./commands/buffer.ts")).verifyBuffer(settings);
+    case "buffer repair":
+      return (await import("./commands/buffer.ts")).repairBuffer(settings);
     case "config explain":
     case "completion":
       throw new Error(`${settings.command} prints, and does not run`);

@@ -144,6 +144,9 @@ function addCommands(program: Command, context: Context): void {
   addOptions(interfaces, "list interfaces", "all");
   act(interfaces, async () => done(await run("list interfaces", "all", givenFlags(interfaces))));
 
+  const buffer = program.command("buffer").description("look after disk buffers").helpCommand(false);
+  addBufferCommands(buffer, run, done);
+
   const config = program.command("config").description("explain the configuration").helpCommand(false);
   addExplain(config, context);
   const schema = addCommand(config, "schema", commandTexts["config schema"]);
@@ -152,6 +155,19 @@ function addCommands(program: Command, context: Context): void {
   addCommand(program, "completion", commandTexts.completion)
     .addArgument(new Argument("<shell>", shells.join(", ")).choices(shells))
     .action((shell: typeof shells[number]) => done(printed(completionScript(program, shell))));
+}
+
+/** Adds inspect, verify and repair, each for the folder that is its argument. */
+function addBufferCommands(parent: Command, action: Action, done: Context["done"]): void {
+  for (const name of ["inspect", "verify", "repair"] as const) {
+    const command = addCommand(parent, name, commandTexts[`buffer ${name}`]);
+    addOptions(command, `buffer ${name}`, "all");
+    command.argument("<folder>", "folder of the disk buffer").action(async (folder: string) => {
+      const invocation = await action(`buffer ${name}`, "all", givenFlags(command));
+      if (invocation.kind !== "run") return done(invocation);
+      done({ ...invocation, settings: { ...invocation.settings, diskBufferDir: folder } });
+    });
+  }
 }
 
 /** Adds hunt, sniff, tap and process, with their protocols, below `parent`. */

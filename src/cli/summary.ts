@@ -137,6 +137,8 @@ const words: Readonly<Record<string, string>> = {
   fragments_merged: "fragments",
   datagrams_rebuilt: "into datagrams",
   detected: "recognised",
+  on_disk: "in the disk buffer",
+  not_kept: "not on disk when sent",
 };
 
 /**

@@ -22,7 +22,7 @@ export interface OutboxLimits {
 export const maxQueueBytes = 256 * 1_048_576;
 
 /** Enough to make the cost of a message small beside that of its bytes. */
-export const backlogMessageBytes = 524_288;
+export const backlogMessageBytes = 1_048_576;
 
 /** Enough for 1.5 Gbit/s over a path of 100 ms. */
 export const defaultWindow: OutboxLimits["window"] = { batches: 1_024, bytes: 32 * 1_048_576 };
@@ -123,10 +123,7 @@ export class Outbox {
 
   /** What will never be delivered, by reason. */
   get dropped(): Readonly<Record<DropReason, Amount>> {
-    const inSpool: Partial<Record<DropReason, Amount>> = {
-      spool_full: this.#store?.droppedAsOldest,
-      spool_corrupt: this.#store?.corrupt,
-    };
+    const inSpool = this.#store?.dropped ?? {};
     const total = (reason: DropReason) =>
       plus(this.#dropped.get(reason) ?? noAmount, inSpool[reason] ?? noAmount);
     return Object.fromEntries(dropReasons.map((reason) => [reason, total(reason)])) as Record<
@@ -282,8 +279,12 @@ export class Outbox {
       if (bound !== undefined) return `queue_full_${bound}`;
     } else if (this.#store.mode === "write-ahead" || !toMemory) {
       const refusal = this.#writeMemory(Infinity) ?? this.#store.append(entry);
-      if (refusal === "spool_write_failed" && toMemory) this.#notKept = plus(this.#notKept, batch);
-      else if (refusal !== undefined) return refusal;
+      if (refusal !== undefined) {
+        // A batch that is larger than the whole spool passes by an empty one.
+        const passes = refusal === "spool_write_failed" || this.#store.holdsNothing;
+        if (!toMemory || !passes) return refusal;
+        this.#notKept = plus(this.#notKept, batch);
+      }
     } else if (this.#queue.fillPercent > spillPercent) {
       // What the disk refuses now is tried again with the next batch, and memory has room for this one.
       if (this.#store.appended < this.#store.loaded) this.#writeMemory(spillBatches);

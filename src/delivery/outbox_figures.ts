@@ -38,7 +38,7 @@ export interface SpoolFigures {
   readonly limitBytes: number;
   /** True from a refused write, read or sync until a write succeeds. */
   readonly faulty: boolean;
-  /** Batches that write-ahead let go on in memory because the disk refused them: not lost, but not kept either. */
+  /** Batches that write-ahead let go on in memory, refused by the disk or too large: not lost, but not kept either. */
   readonly notKept: Amount;
 }
 

@@ -14,6 +14,9 @@ export interface OutboxStorage {
   readonly limitBytes: number;
 }
 
+/** Time until a disk that could not be read is asked again, ms. */
+const askAgainMs = 1_000;
+
 /** Why a batch is not in the spool. */
 type Refusal = Extract<DropReason, "spool_full" | "spool_write_failed">;
 
@@ -38,7 +41,14 @@ export class SpooledBacklog {
   /** Up to here nobody waits for a sync that failed. */
   #unsynced = 0n;
   #faulty = false;
+  /** What the size limit took, and is in memory no more, or never was. */
   #full: Amount = noAmount;
+  /** What the disk took and did not keep, likewise. */
+  #vanished: Amount = noAmount;
+  /** What the spool has counted as refused by the disk, as far as it is accounted for. */
+  #failed: Amount;
+  /** While the disk cannot be read, it is not asked again before this time. */
+  #askAgainAt = 0;
 
   /**
    * Everything in the spool is unread at first.
@@ -55,6 +65,7 @@ export class SpooledBacklog {
     this.#synced = synced;
     this.#appended = spool.lastRecovered;
     if (spool.held.batches === 0) this.#loaded = this.#appended;
+    this.#failed = this.#lost("write_failed");
   }
 
   /** The last batch that was appended. */
@@ -81,19 +92,24 @@ export class SpooledBacklog {
     return this.#appended > this.#loaded;
   }
 
+  /** Whether everything in it was acknowledged. */
+  get holdsNothing(): boolean {
+    return this.#spool.held.batches === 0;
+  }
+
   /** Whether a batch in memory is on disk, too. */
   keeps({ sequence }: SequencedBatch): boolean {
     return sequence > this.#displaced && sequence <= this.#appended;
   }
 
-  /** What was dropped by the size limit and is in memory no more, or never was. */
-  get droppedAsOldest(): Amount {
-    return this.#full;
-  }
-
-  /** What could not be read back. */
-  get corrupt(): Amount {
-    return this.#lost("corrupt");
+  /** What was in the spool and will not come back, by reason. */
+  get dropped(): Partial<Record<DropReason, Amount>> {
+    this.#noticeVanished();
+    return {
+      spool_full: this.#full,
+      spool_write_failed: this.#vanished,
+      spool_corrupt: this.#lost("corrupt"),
+    };
   }
 
   /** The figures; `notKept` is the outbox's. */
@@ -110,7 +126,6 @@ export class SpooledBacklog {
 
   /** What is on disk and not in memory. */
   get unreadAmount(): Amount {
-    // Records that could not be read stay in the spool until a later batch is acknowledged; nobody waits for them.
     if (!this.unread) return noAmount;
     let unread = this.#spool.held;
     for (const entry of this.#inMemory()) if (this.keeps(entry)) unread = minus(unread, entry.batch);
@@ -119,29 +134,37 @@ export class SpooledBacklog {
 
   /** Appends a batch; its sequence must be above {@link appended}. */
   append(entry: SequencedBatch): Refusal | undefined {
+    this.#noticeVanished();
     const full = this.#lost("full");
-    const failed = this.#lost("write_failed");
     const kept = this.#spool.append(entry);
     let displaced = minus(this.#lost("full"), full);
+    let refusal: Refusal | undefined;
     if (kept) {
       this.#appended = entry.sequence;
       this.#faulty = false;
-      this.#displace(displaced);
-      return undefined;
+    } else if (this.#lost("write_failed").batches > this.#failed.batches) {
+      refusal = "spool_write_failed";
+      this.#failed = this.#lost("write_failed");
+      this.#faulty = true;
+    } else {
+      refusal = "spool_full";
+      displaced = minus(displaced, entry.batch);
     }
-    const refusal = displaced.batches > 0 && this.#lost("write_failed").batches === failed.batches
-      ? "spool_full"
-      : "spool_write_failed";
-    if (refusal === "spool_full") displaced = minus(displaced, entry.batch);
-    else this.#faulty = true;
-    this.#displace(displaced);
+    this.#full = plus(this.#full, this.#displace(displaced));
     return refusal;
   }
 
-  /** Reads the next batches into memory: at least one if there is any, else no more than `bytes`. */
+  /** Reads the next batches into memory, no more than `bytes` of them if that is more than one. */
   load(bytes: number): SequencedBatch[] {
+    if (performance.now() < this.#askAgainAt) return [];
     const found = this.#spool.read(this.#loaded, bytes);
-    this.#loaded = found.at(-1)?.sequence ?? this.#appended;
+    const last = found.at(-1);
+    if (last !== undefined) this.#loaded = last.sequence;
+    else if (this.unreadAmount.batches === 0) this.#loaded = this.#appended;
+    else {
+      this.#faulty = true;
+      this.#askAgainAt = performance.now() + askAgainMs;
+    }
     return found;
   }
 
@@ -153,7 +176,8 @@ export class SpooledBacklog {
 
   /** Batches up to `sequence` are owed no more. */
   acknowledge(sequence: bigint): void {
-    this.#spool.acknowledge(sequence);
+    // An empty spool would only write down how far it is.
+    if (this.#spool.held.batches > 0) this.#spool.acknowledge(sequence);
   }
 
   /** Whether a batch in memory may be sent now; if it has to wait for a sync, that has begun. */
@@ -178,9 +202,17 @@ export class SpooledBacklog {
     this.#synced();
   }
 
-  /** The spool has dropped its oldest batches: those that are in memory can still be delivered. */
-  #displace(displaced: Amount): void {
-    if (displaced.batches <= 0) return;
+  /** Files may be removed by others while they are in use. */
+  #noticeVanished(): void {
+    const failed = this.#lost("write_failed");
+    const vanished = minus(failed, this.#failed);
+    this.#failed = failed;
+    this.#vanished = plus(this.#vanished, this.#displace(vanished));
+  }
+
+  /** The spool has lost its oldest batches: those that are in memory can still be delivered. What cannot? */
+  #displace(displaced: Amount): Amount {
+    if (displaced.batches <= 0) return noAmount;
     let lost = displaced;
     for (const entry of this.#inMemory()) {
       if (lost.batches === 0) break;
@@ -188,7 +220,7 @@ export class SpooledBacklog {
       this.#displaced = entry.sequence;
       lost = minus(lost, entry.batch);
     }
-    this.#full = plus(this.#full, lost);
+    return lost;
   }
 
   #lost(reason: SpoolLoss): Amount {

@@ -17,6 +17,9 @@ const staleNs = 10_000_000_000n;
 /** Probes are this part of their interval early or late, so that hunters that were paused together do not stay so. */
 const probeJitter = 0.25;
 
+/** How often a stream looks around that nobody speaks on, ms. */
+const watchMs = 1_000;
+
 /** What is asked for by each value of the contract; RESUME is also what idle processors send all the time. */
 const flowStates: Readonly<Partial<Record<FlowControl, FlowState>>> = {
   [FlowControl.FLOW_CONTINUE]: "continue",
@@ -84,7 +87,11 @@ export class PacketStream {
       this.#wake.wake();
     });
     this.#call.on("error", () => {});
-    this.#watch = setInterval(() => this.#judgeSilence(), options.ackTimeoutMs / 4);
+    this.#watch = setInterval(() => {
+      this.#judgeSilence();
+      // A disk that could not be read does not say when it can.
+      this.#wake.wake();
+    }, Math.min(watchMs, options.ackTimeoutMs / 4));
     this.ended = new Promise((resolve) =>
       this.#call.on("status", (end) => {
         clearInterval(this.#watch);

@@ -32,6 +32,14 @@ export interface ProcessorWishes {
   readonly maxReconnectAttempts: number | undefined;
 }
 
+/** What holds before a processor has said anything. */
+export const noWishes: ProcessorWishes = {
+  batchSize: undefined,
+  batchTimeoutMs: undefined,
+  reconnectIntervalMs: undefined,
+  maxReconnectAttempts: undefined,
+};
+
 /** What the processor answered. */
 export interface Registration {
   /** The hunter's name from now on. */
@@ -90,7 +98,7 @@ async function requestRegistration(
   } catch (error) {
     // The limit of hunters: only somebody's action makes room.
     if (error instanceof RpcFailure && error.code === status.RESOURCE_EXHAUSTED) {
-      throw new RpcFailure(`the processor has no room for this hunter: ${error.message}`, error.code, true);
+      throw new RpcFailure(`the processor cannot take this hunter: ${error.message}`, error.code, true);
     }
     throw error;
   }

@@ -1,6 +1,8 @@
 import "../runtime/environment.ts";
 import assert from "node:assert/strict";
+import { noAmount } from "../delivery/batch.ts";
 import { Outbox } from "../delivery/outbox.ts";
+import type { SpoolFigures } from "../delivery/outbox_figures.ts";
 import { HunterStatus } from "../proto/management_messages.ts";
 import { Reporter } from "./reporter.ts";
 
@@ -37,6 +39,40 @@ Deno.test("the status follows the queue's fill, recent losses, refused filters, 
   );
   assert.equal(statusAfter(() => outbox.offer(batch(1))), STATUS_WARNING);
   assert.equal(statusAfter(() => figures.failed = true), STATUS_ERROR);
+});
+
+Deno.test("the status follows the disk buffer and the processor's pause", () => {
+  const { STATUS_HEALTHY, STATUS_WARNING } = HunterStatus;
+  const statusWith = (change: Partial<SpoolFigures>, paused = false) => {
+    const outbox = new Outbox({
+      queue: { batches: 10, packets: 1_000, bytes: 1_000 },
+      window: { batches: 1, bytes: 1 },
+    });
+    const spool: SpoolFigures = {
+      held: noAmount,
+      unread: noAmount,
+      diskBytes: 90,
+      limitBytes: 100,
+      faulty: false,
+      notKept: noAmount,
+      ...change,
+    };
+    const figures = { ...outbox.figures, spool };
+    Object.defineProperty(outbox, "figures", {
+      value: { ...figures, flow: paused ? { state: "paused", forMs: 60_001 } : figures.flow },
+    });
+    return new Reporter(
+      () => ({ captured: 0, matched: 0, dropped: 0, failed: false }),
+      outbox,
+      () => 0,
+      60_000,
+    )
+      .report().status;
+  };
+  assert.equal(statusWith({}), STATUS_HEALTHY);
+  assert.equal(statusWith({ faulty: true }), STATUS_WARNING);
+  assert.equal(statusWith({ diskBytes: 91 }), STATUS_WARNING);
+  assert.equal(statusWith({}, true), STATUS_WARNING);
 });
 
 Deno.test("losses of the capture and of the queue are counted together", () => {

@@ -7,8 +7,8 @@ import { Engine } from "../engine/engine.ts";
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
 import { type CaptureFilters, FilterJudge, type FilterReport, linkTypesOfFiles } from "./capture_filters.ts";
 import type { CapturePlan } from "./capture_plan.ts";
-import { openSource } from "./plan_source.ts";
 import type { Traffic } from "../engine/traffic.ts";
+import { openSource } from "./plan_source.ts";
 import type { CaptureEnd, Progress } from "./progress.ts";
 
 /**

@@ -16,8 +16,8 @@ export class Pipeline {
   #plan: CapturePlan;
   #thread: CaptureThread;
   #progress: Progress | undefined;
-  #filterReport: FilterReport | undefined;
   #progressAt: number | undefined;
+  #filterReport: FilterReport | undefined;
   /** The first failure of a sink; it ends the run. */
   #sinkFailure: unknown;
 
@@ -39,14 +39,14 @@ export class Pipeline {
     return this.#progress;
   }
 
-  /** What became of the filters told last; undefined before capture has begun. */
-  get filterReport(): FilterReport | undefined {
-    return this.#filterReport;
-  }
-
   /** Time since these were reported, ms; undefined before the first ones, and after the end. */
   get silentMs(): number | undefined {
     return this.#progressAt === undefined ? undefined : performance.now() - this.#progressAt;
+  }
+
+  /** What became of the filters told last; undefined before capture has begun. */
+  get filterReport(): FilterReport | undefined {
+    return this.#filterReport;
   }
 
   /**

@@ -22,6 +22,8 @@ class Inode {
   durable = new Uint8Array(0);
   /** Blocks that the next sync writes. */
   readonly dirty = new Set<number>();
+  /** Blocks that a sync should have written, and that the system takes for written. */
+  readonly forgotten = new Set<number>();
 
   write(bytes: Uint8Array, offset: number): void {
     if (offset + bytes.length > this.content.length) {
@@ -40,9 +42,18 @@ class Inode {
   sync(fails: boolean): void {
     const blocks = [...this.dirty];
     this.dirty.clear();
-    if (fails) return;
+    if (fails) {
+      for (const block of blocks) this.forgotten.add(block);
+      return;
+    }
     this.durable = resized(this.durable, this.content.length);
     for (const block of blocks) this.#keep(this.durable, block);
+  }
+
+  /** A later run knows nothing of syncs that failed: the system is to be trusted again, and tries again. */
+  remember(): void {
+    for (const block of this.forgotten) this.dirty.add(block);
+    this.forgotten.clear();
   }
 
   /** Any part of what was not synced is there, or is not. */
@@ -177,6 +188,7 @@ export class FaultDisk {
   /** The program is gone; what it wrote is not. */
   kill(): void {
     this.#generation += 1;
+    for (const node of this.#names.values()) node.remember();
   }
 
   /** The machine is gone, and what was not forced to disk may be, too. */

@@ -33,8 +33,7 @@ export class FilterControl {
    */
   constructor(settings: Settings, policy: NoFilterPolicy, exclusion = "") {
     this.check(settings);
-    const wishes = this.#wishes(settings, policy);
-    this.#capture = { version: 0, filters: [], ...wishes, kernel: { ...wishes.kernel, exclusion } };
+    this.#capture = { version: 0, filters: [], ...wishesOf(settings, policy, exclusion) };
   }
 
   /** Throws OperatorError when the operator's expression in `settings` does not compile. */
@@ -44,22 +43,18 @@ export class FilterControl {
 
   /** Puts other wishes of the operator in force, which {@link check} has passed. */
   configure(settings: Settings, policy: NoFilterPolicy): void {
-    const wishes = this.#wishes(settings, policy);
-    const { exclusion } = this.#capture.kernel;
-    this.#set({ ...this.#capture, ...wishes, kernel: { ...wishes.kernel, exclusion } });
-  }
-
-  #wishes(settings: Settings, noFilterPolicy: NoFilterPolicy) {
-    const { filter, readFiles, protocol, dnsPorts, udpOnly, domains } = settings;
-    // The engine itself keeps to the mode's ports.
-    const mode = readFiles.length === 0 && protocol === "dns" ? dnsExpression(dnsPorts, udpOnly) : "";
-    const kernel = { mode, base: filter, fragments: mode !== "" };
-    return { noFilterPolicy, localDomains: domains, kernel };
+    this.#set({ ...this.#capture, ...wishesOf(settings, policy, this.#capture.kernel.exclusion) });
   }
 
   /** For the plan of the pipeline that is attached next. */
   get capture(): CaptureFilters {
     return this.#planned = this.#capture;
+  }
+
+  /** Filters that hold, and filters that should and do not. */
+  get counts(): { readonly inForce: number; readonly refused: number } {
+    const report = this.#pipeline?.filterReport;
+    return { inForce: report?.active ?? 0, refused: report?.refused.length ?? 0 };
   }
 
   /** From now on, changes go to `pipeline`. */
@@ -97,4 +92,21 @@ export class FilterControl {
     this.#capture = { ...capture, version: capture.version + 1 };
     this.#pipeline?.setFilters(this.#capture);
   }
+}
+
+/** What the operator and the node itself want. */
+function wishesOf(
+  settings: Settings,
+  policy: NoFilterPolicy,
+  exclusion: string,
+): Pick<CaptureFilters, "noFilterPolicy" | "localDomains" | "kernel"> {
+  const { filter, readFiles, protocol, dnsPorts, udpOnly, domains } = settings;
+  // The engine itself keeps to the mode's ports, and a file has none of the node's own traffic.
+  const live = readFiles.length === 0;
+  const mode = live && protocol === "dns" ? dnsExpression(dnsPorts, udpOnly) : "";
+  return {
+    noFilterPolicy: policy,
+    localDomains: domains,
+    kernel: { mode, base: filter, exclusion: live ? exclusion : "", fragments: mode !== "" },
+  };
 }

@@ -13,12 +13,12 @@ import { ProcessorSink } from "../../sinks/processor_sink.ts";
 import { logger } from "../../telemetry/log.ts";
 import type { Run } from "../run.ts";
 import { captureFigures, capturePlan, filterTypesOf, localSinks, nodeId, outputsOf } from "./capture.ts";
-import { captureMetrics } from "../metrics/capture_metrics.ts";
+import { captureMetrics, filterMetric } from "../metrics/capture_metrics.ts";
 import { processorMetrics } from "../metrics/processor_metrics.ts";
 import { FilterControl } from "./filter_control.ts";
 import { captureHealth, captureReadiness, Monitoring, sinkReadiness } from "./monitoring.ts";
 import { batchDecoder } from "./process.ts";
-import { followFilters } from "./live_parts.ts";
+import { apiKeySettings, followFilters } from "./live_parts.ts";
 import { runPipeline } from "./run_pipeline.ts";
 
 const log = logger("processor");
@@ -51,11 +51,12 @@ export async function runWithProcessor(run: Run, listen: string | undefined): Pr
   let sinkFailure: unknown;
   const sinks = await localSinks(settings);
   Engine.load(engineModule);
-  const processor = new Processor({
+  const keySettings = apiKeySettings(run, () => processor.refreshFiles());
+  const processor: Processor = new Processor({
     id,
     listen,
     security: () => serverSecurity(settings),
-    apiKeys: () => settings.apiKeyAuth ? new ApiKeys(settings) : undefined,
+    apiKeys: () => settings.apiKeyAuth ? new ApiKeys(keySettings) : undefined,
     maxHunters: settings.maxHunters,
     maxSubscribers: settings.maxSubscribers,
     filterFile: settings.filterFile,
@@ -76,6 +77,7 @@ export async function runWithProcessor(run: Run, listen: string | undefined): Pr
   await using _monitoring = await Monitoring.start(settings, {
     metrics: [
       ...captureMetrics({ progress: () => pipeline?.progress, failed: () => failed }),
+      filterMetric(() => filters.counts),
       ...processorMetrics(() => processor.counters),
     ],
     health: [captureHealth(settings, () => pipeline)],

@@ -98,3 +98,13 @@ function refuseStrangersFolder(folder: string, uid: number | null): void {
     `the disk buffer ${folder} belongs to another user (${owner}): name another folder`,
   );
 }
+
+/** The folder of a spool as it is, not locked and not to be written. Throws OperatorError. */
+export function lookInto<T>(folder: string, look: (fileSystem: SpoolFileSystem) => T): T {
+  requirePermission({ name: "read", path: folder }, `the disk buffer ${folder}`);
+  try {
+    return look(new DiskFolder(folder, () => () => {}));
+  } catch (error) {
+    throw new OperatorError(`the disk buffer ${folder} cannot be read: ${messageOf(error)}`);
+  }
+}

@@ -3,6 +3,7 @@ import { messageOf } from "../../runtime/operator_error.ts";
 import { amountOf, indexBehind, Segment } from "./segment.ts";
 import { scanSegment } from "./segment_scan.ts";
 import { firstOfName, readSegmentHeader, segmentHeaderBytes, segmentVersion } from "./segment_header.ts";
+import { recordHeaderBytes } from "./record.ts";
 import { readFully, type SpoolFileSystem } from "./spool_file_system.ts";
 import {
   damagedSuffix,
@@ -46,6 +47,8 @@ export interface Recovered {
  * for 16 million runs.
  */
 export const sequencesPerRun = 1n << 40n;
+/** A file that is shorter holds no batch, whatever it was. */
+const smallestBytes = segmentHeaderBytes + recordHeaderBytes;
 /** Runs that may be unknown when the identity file is lost. */
 const RUNS_SKIPPED = 1_024n;
 
@@ -104,7 +107,7 @@ export function recover(fileSystem: SpoolFileSystem): Recovered {
     const isEmpty = found !== undefined && found.segment.last < file.first;
     // Without a header and without a record, it may be anything.
     if (
-      found === undefined || !isBehind || (isEmpty && header === undefined && file.bytes > segmentHeaderBytes)
+      found === undefined || !isBehind || (isEmpty && header === undefined && file.bytes >= smallestBytes)
     ) {
       notes.push(`${file.name} cannot be read`);
       foreign.push(file.name);
