@@ -218,8 +218,7 @@ Deno.test("config file: lippycat's is accepted, with one line about what has no 
     "hunter.voip_filter (line 21), hunter.http (line 26), " +
     "processor.enable_detection (line 33), processor.per_call_pcap (line 37), " +
     "processor.tunneling_threshold (line 38), processor.tls.enabled (line 39), " +
-    "dns.track_queries (line 47), sniff.vif_name (line 52), voip.max_goroutines (line 54), watch (line 57), " +
-    "security (line 59)",
+    "dns.track_queries (line 47), sniff.vif_name (line 52), voip.max_goroutines (line 54), watch (line 57)",
   ]);
 });
 

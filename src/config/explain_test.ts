@@ -72,3 +72,14 @@ Deno.test("explain: values read as they could be typed", () => {
   assert.equal(valueText(flagFor("count"), 0), "no limit");
   assert.equal(valueText(flagFor("count"), 7), "7");
 });
+
+Deno.test("explain: a secret is never shown, whatever is wrong with it", async () => {
+  const { explanation } = await example({ LIPPYCAT_API_KEY: "hunter2hunter2" });
+  const shown = JSON.stringify(explanation) + explanationText(explanation);
+  assert.match(shown, /--api-key = \(secret, not shown\) {2}\(environment LIPPYCAT_API_KEY\)/);
+  assert.ok(!shown.includes("hunter2"));
+  await assert.rejects(
+    example({ CARACAL_HUNTER_API_KEY: "hunter2\u0007" }),
+    ({ message }) => /^environment variable CARACAL_HUNTER_API_KEY: is not a key/.test(message),
+  );
+});

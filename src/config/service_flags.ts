@@ -1,5 +1,5 @@
-import { type AnyFlag, inSections } from "./flag.ts";
-import { listenAddress, orEmpty, path, text } from "./value_kind.ts";
+import { type AnyFlag, inSections, shared } from "./flag.ts";
+import { boolean, listenAddress, orEmpty, path, text } from "./value_kind.ts";
 
 const services = ["hunt", "tap", "process"] as const;
 
@@ -14,6 +14,8 @@ export const serviceFlags: readonly AnyFlag[] = [
     default: undefined,
     defaultText: "none",
     keys: inSections(["hunt"], "api_key"),
+    variable: "LIPPYCAT_API_KEY",
+    secret: true,
     help: "key that the processor knows this hunter by",
     details:
       "Other users of the machine can see a command line: the environment or --api-key-file hide it. " +
@@ -30,6 +32,29 @@ export const serviceFlags: readonly AnyFlag[] = [
     keys: inSections(["hunt"], "api_key_file"),
     help: "file with the key for --api-key, on its first line",
     details: "Read again for each connection.",
+  },
+  {
+    setting: "apiKeyAuth",
+    long: "api-key-auth",
+    group: "Embedded processor",
+    kind: boolean(),
+    default: false,
+    keys: shared(["tap", "process"], "security.api_keys.enabled"),
+    help: "admit only hunters and clients with an API key",
+    details: "The keys, each for the role hunter, subscriber or admin, are in the configuration file " +
+      "(security.api_keys.keys: a list of key, role, description) or in --api-keys-file. Needs TLS.",
+  },
+  {
+    setting: "apiKeysFile",
+    long: "api-keys-file",
+    group: "Embedded processor",
+    kind: orEmpty(path(), undefined),
+    placeholder: "file",
+    default: undefined,
+    defaultText: "none",
+    keys: shared(["tap", "process"], "security.api_keys.file"),
+    help: "YAML file with the list of keys for --api-key-auth",
+    details: "Changes to the file count from then on, for new calls.",
   },
   {
     setting: "metricsListen",

@@ -1,3 +1,4 @@
+import type { ApiKeyEntry } from "./api_keys.ts";
 import type { SpoolFullPolicy, SpoolMode, SyncPolicy } from "../delivery/spool.ts";
 import type { NoFilterPolicy } from "../engine/filter.ts";
 import type { StreamOptions } from "../engine/stream_options.ts";
@@ -87,6 +88,8 @@ export interface Settings extends StreamOptions {
   readonly apiKey: string | undefined;
   /** File whose first line is the key; undefined for none. */
   readonly apiKeyFile: string | undefined;
+  /** The batch limits that the operator set: what the processor wishes does not change them. */
+  readonly ownBatchLimits: readonly ("batchSize" | "batchTimeoutMs")[];
   /** Longest time from a stop signal to the end, ms; 100 to 3600000, default 10000. */
   readonly shutdownTimeoutMs: number;
 
@@ -123,6 +126,12 @@ export interface Settings extends StreamOptions {
   readonly filterFile: string | undefined;
   /** Log statistics now and then. */
   readonly stats: boolean;
+  /** Answer only calls with an API key; default false. */
+  readonly apiKeyAuth: boolean;
+  /** API keys of the configuration file. */
+  readonly apiKeys: readonly ApiKeyEntry[];
+  /** YAML file with more of them; undefined for none. */
+  readonly apiKeysFile: string | undefined;
 
   // TLS
   /** Plain text instead of TLS; default false. */

@@ -1,4 +1,6 @@
+import { status } from "@grpc/grpc-js";
 import { Backoff, type BackoffLimits } from "../delivery/backoff.ts";
+import type { BreakerLimits } from "../delivery/circuit_breaker.ts";
 import type { Outbox } from "../delivery/outbox.ts";
 import type { BatchStats } from "../proto/data_messages.ts";
 import { Channel } from "./channel.ts";
@@ -7,21 +9,31 @@ import { FilterSubscription } from "./filter_subscription.ts";
 import type { FilterTable } from "./filter_table.ts";
 import { Heartbeat, type HunterReport } from "./heartbeat.ts";
 import { PacketStream } from "./packet_stream.ts";
-import { type HunterIdentity, register } from "./registration.ts";
-import type { RpcFailure } from "./rpc_failure.ts";
+import { type HunterIdentity, type ProcessorWishes, register, type Registration } from "./registration.ts";
+import { RpcFailure } from "./rpc_failure.ts";
 
 /** How long things may take, ms. */
 export interface HunterTimings {
-  /** Until a request must be answered. */
+  /** Until a request must be answered, and a connection made. */
   readonly deadlineMs: number;
+  /** A processor that acknowledges nothing of what it was sent, or answers no heartbeat, for this long is dead. */
+  readonly silenceMs: number;
   /** Between heartbeats. */
   readonly heartbeatMs: number;
   /** Between probes during a pause. */
   readonly probeMs: number;
+  /** Until the packet stream is given up, when nothing is acknowledged that should be. */
+  readonly ackTimeoutMs: number;
+  /** Until a pause is warned about. */
+  readonly longPauseMs: number;
   /** Until the processor must have closed its side after a stop. */
   readonly closingMs: number;
   /** Between attempts to connect, and to subscribe to filters. */
   readonly backoff: BackoffLimits;
+  /** When attempts to connect are held back altogether. */
+  readonly breaker: BreakerLimits;
+  /** Between two looks at the certificate files. */
+  readonly certificatesMs: number;
 }
 
 /** What a connection serves; it outlives connections. */
@@ -44,6 +56,8 @@ export interface ConnectionContext {
   readonly acknowledged: () => void;
   /** How long things may take. */
   readonly timings: HunterTimings;
+  /** Time without traffic after which HTTP/2 is asked whether it is alive, ms. */
+  readonly keepaliveMs: number;
 }
 
 /** Why a connection was lost, and which of its streams said so. */
@@ -61,11 +75,16 @@ export class Connection {
   readonly #heartbeat: Heartbeat;
   readonly #subscription: FilterSubscription;
   readonly #closingMs: number;
+  #silence: ReturnType<typeof setInterval> | undefined;
+  /** When the processor was last seen to owe no acknowledgement, or gave one; a clock that never goes back, ms. */
+  #acknowledgedAt = performance.now();
   /** Resolves with the reason when the connection can no longer serve. */
   readonly lost: Promise<ConnectionLoss>;
   #finished: Promise<void> | undefined;
   /** The processor's name; empty when it did not say. */
   readonly processorId: string;
+  /** How the processor wants to be served. */
+  readonly wishes: ProcessorWishes;
 
   /** Connects and registers. Rejects with an {@link RpcFailure}, also on `abort`; nothing is left open then. */
   static async open(
@@ -73,14 +92,19 @@ export class Connection {
     context: ConnectionContext,
     abort: AbortSignal,
   ): Promise<Connection> {
-    const management = new Channel(context.processor, security);
+    const { processor, identity, filters, timings, keepaliveMs } = context;
+    const [management, data] = [0, 1].map(() => new Channel(processor, security, keepaliveMs)) as [
+      Channel,
+      Channel,
+    ];
     try {
-      const registration = await register(management, context.identity, context.timings.deadlineMs, abort);
-      context.filters.replaceAll(registration.filters);
-      const data = new Channel(context.processor, security);
-      return new Connection(data, management, registration.hunterId, registration.processorId, context);
+      const registration = await register(management, identity, timings.deadlineMs, abort);
+      await data.connect(timings.deadlineMs, abort);
+      filters.replaceAll(registration.filters);
+      return new Connection(data, management, registration, context);
     } catch (error) {
       management.close();
+      data.close();
       throw error;
     }
   }
@@ -88,12 +112,13 @@ export class Connection {
   private constructor(
     data: Channel,
     management: Channel,
-    hunterId: string,
-    processorId: string,
+    registration: Registration,
     context: ConnectionContext,
   ) {
-    const { runId, outbox, stats, acknowledged, timings } = context;
-    this.processorId = processorId;
+    const { runId, outbox, stats, timings } = context;
+    const { hunterId } = registration;
+    this.processorId = registration.processorId;
+    this.wishes = registration.wishes;
     this.#closingMs = timings.closingMs;
     this.#channels = [data, management];
     this.#packets = new PacketStream(data, {
@@ -102,9 +127,20 @@ export class Connection {
       outbox,
       stats,
       probeMs: timings.probeMs,
-      acknowledged,
+      ackTimeoutMs: timings.ackTimeoutMs,
+      longPauseMs: timings.longPauseMs,
+      acknowledged: () => {
+        this.#acknowledgedAt = performance.now();
+        context.acknowledged();
+      },
     });
-    this.#heartbeat = new Heartbeat(management, hunterId, context.report, timings.heartbeatMs);
+    this.#heartbeat = new Heartbeat(
+      management,
+      hunterId,
+      context.report,
+      timings.heartbeatMs,
+      timings.silenceMs,
+    );
     this.#subscription = new FilterSubscription(
       management,
       hunterId,
@@ -115,7 +151,21 @@ export class Connection {
     this.lost = Promise.race([
       this.#packets.ended.then((failure) => ({ stream: "packets" as const, failure })),
       this.#heartbeat.ended.then((failure) => ({ stream: "heartbeat" as const, failure })),
+      this.#silenceOf(outbox, timings.silenceMs).then((failure) => ({ stream: "packets" as const, failure })),
     ]);
+  }
+
+  /** Resolves when batches wait too long for an acknowledgement: a stream that is never answered has no other sign. */
+  #silenceOf(outbox: Outbox, silenceMs: number): Promise<RpcFailure> {
+    return new Promise((resolve) => {
+      this.#silence = setInterval(() => {
+        const now = performance.now();
+        if (outbox.unacknowledged.length === 0) this.#acknowledgedAt = now;
+        if (now - this.#acknowledgedAt < silenceMs) return;
+        const line = `DEADLINE_EXCEEDED: no acknowledgement of what was sent for ${silenceMs / 1000} s`;
+        resolve(new RpcFailure(line, status.DEADLINE_EXCEEDED, false));
+      }, silenceMs / 10);
+    });
   }
 
   /** Says goodbye: a last heartbeat, half-closes, and waits a little for the processor to do the same. */
@@ -137,6 +187,7 @@ export class Connection {
 
   /** Ends everything at once. */
   close(): void {
+    clearInterval(this.#silence);
     this.#subscription.close();
     this.#packets.close();
     this.#heartbeat.close();

@@ -14,13 +14,8 @@ import { notOffered, StatusError, unary } from "./status_error.ts";
 
 type HeartbeatCall = ServerDuplexStream<messages.HunterHeartbeat, messages.ProcessorHeartbeat>;
 
-/** What hunters are told that ask for wishes; none of it is new to them. */
-const wishes = {
-  batch_size: 64,
-  batch_timeout_ms: 100,
-  reconnect_interval_sec: 5,
-  max_reconnect_attempts: 0,
-};
+/** No wish at all: hunters know best how they want to send. */
+const wishes = { batch_size: 0, batch_timeout_ms: 0, reconnect_interval_sec: 0, max_reconnect_attempts: 0 };
 
 const noHierarchy = notOffered("this processor has no other processors below it");
 const log = logger("processor");
