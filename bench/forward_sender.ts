@@ -81,6 +81,9 @@ async function send(chunks: readonly Chunk[], wantedBytes: number): Promise<Send
     tlsCert: undefined,
     tlsKey: undefined,
     tlsSkipVerify: false,
+    tlsServerName: undefined,
+    apiKey: undefined,
+    apiKeyFile: undefined,
   };
   const hunter = new Hunter({
     processor: address,

@@ -124,17 +124,21 @@ export class CaptureHandle {
   /**
    * Compiles and installs a filter. Throws OperatorError with libpcap's text when neither form compiles; then the
    * filter stays as it was.
+   * @param patient not now, if packets that pass both filters could be lost by it, and that will be over soon
+   * @returns false when it is not installed for that reason
    */
-  setFilter(filter: KernelExpression): void {
+  setFilter(filter: KernelExpression, patient = false): boolean {
     const program = BpfProgram.compileEither(this.#lib, this.#pcap, filter);
     try {
-      if (this.#replaceInKernel(program)) return;
+      if (this.#replaceInKernel(program)) return true;
+      if (patient && Deno.build.os === "linux" && this.#emptied < emptiedUntilSettled) return false;
       if (this.#lib.pcap_setfilter(this.#pcap, program.struct) !== 0) {
         throw new OperatorError(
           `${this.#interfaceName}: cannot set the filter: ${textAt(this.#lib.pcap_geterr(this.#pcap))}`,
         );
       }
       this.#emptied = 0;
+      return true;
     } finally {
       program.free();
     }

@@ -1,9 +1,6 @@
 import type { Settings } from "../config/settings.ts";
 import type { RemainingNeeds, UsedPaths } from "../runtime/permission_release.ts";
 
-/** What memory and processor time a container may use, read at every heartbeat where Deno grants it. */
-const systemFigures = ["/sys/fs/cgroup", "/proc"];
-
 /**
  * Whether a run calls libpcap after its start: a thread that broke down opens the interfaces again, and BPF filters
  * that come later are compiled.
@@ -22,21 +19,21 @@ export function remainingNeeds(settings: Settings, reread: readonly string[]): R
   const { command, filterFile } = settings;
   const sends = command === "hunt" && settings.processor !== undefined;
   const serves = command === "process" || command === "tap";
-  const isNode = sends || serves;
-  const certificates = isNode && !settings.insecure
+  const certificates = (sends || serves) && !settings.insecure
     ? [settings.tlsCert, settings.tlsKey, settings.tlsCa]
     : [];
   const spool = sends && settings.diskBuffer ? [settings.diskBufferDir] : [];
   const apiKey = sends ? [settings.apiKeyFile] : [];
   const filters = serves ? [filterFile] : [];
+  const apiKeys = serves && settings.apiKeyAuth ? [settings.apiKeysFile] : [];
   return {
     read: present([
       ...reread,
       ...certificates,
       ...apiKey,
       ...filters,
+      ...apiKeys,
       ...spool,
-      ...(isNode ? systemFigures : []),
     ]),
     write: present([...filters, ...spool]),
     // Who is connected to stays connected, and a bound socket goes on to accept.

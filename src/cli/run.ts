@@ -29,6 +29,7 @@ export class Run {
   readonly #configFile: string | undefined;
   /** Files that settings come from. */
   readonly #files: readonly string[];
+  readonly #rereads: (() => void)[] = [];
   #isOpen = false;
   #reloading: Promise<void> | undefined;
   /** SIGHUP came while nothing could be done about it yet. */
@@ -53,6 +54,11 @@ export class Run {
   /** `part` takes new settings from now on. */
   follow(part: LivePart): void {
     this.#live.follow(part);
+  }
+
+  /** Has `reread` called at each SIGHUP that is not refused: for files that may have changed under the same name. */
+  alsoReread(reread: () => void): void {
+    this.#rereads.push(reread);
   }
 
   /** The user that root's rights were given up for, as the operator named it; undefined before that, or without. */
@@ -116,6 +122,7 @@ export class Run {
         ...(applied.length === 0 ? [] : [`in force: ${namesOf(applied)}`]),
         ...(afterRestart.length === 0 ? [] : [`in force after a restart only: ${namesOf(afterRestart)}`]),
       ];
+      for (const reread of this.#rereads) reread();
       log.info(`${source}; ${news.length === 0 ? "no setting changed" : news.join("; ")}`);
     } catch (error) {
       log.error(`${reasonOf(error, loaded)}; ${unchanged}`);
@@ -136,6 +143,7 @@ function reasonOf(error: unknown, loaded: LoadedSettings | undefined): string {
 function namesOf(settings: readonly (keyof Settings)[]): string {
   const names = settings.map((setting) => {
     if (setting === "jsonSummary") return "--json";
+    if (setting === "apiKeys") return "API keys";
     return `--${flags.find((flag) => flag.setting === setting)?.long ?? setting}`;
   });
   return [...new Set(names)].join(", ");

@@ -1,4 +1,5 @@
 import "../runtime/http2_sessions.ts";
+import type { Socket } from "node:net";
 import {
   Client,
   type ClientDuplexStream,
@@ -14,15 +15,20 @@ import { failureOf, RpcFailure } from "./rpc_failure.ts";
 /** Time without traffic after which HTTP/2 is asked whether it is alive, ms; processors allow 10 s and more. */
 export const defaultKeepaliveMs = 30_000;
 
+/** Time that a closed channel has to say goodbye, ms. */
+const lingerMs = 500;
+
 /** One HTTP/2 connection to a processor, made at the first call. */
 export class Channel {
   readonly #client: Client;
   readonly #apiKey: string | undefined;
+  readonly #sockets = new Set<Socket>();
+  #closed = false;
 
   /** Connects to nothing yet; `processor` is `host:port`. Reads the API key, which goes with every call. */
   constructor(processor: string, security: ChannelSecurity, keepaliveMs: number = defaultKeepaliveMs) {
     this.#apiKey = security.apiKey();
-    this.#client = new Client(processor, security.credentials, {
+    this.#client = new Client(processor, security.credentials((socket) => this.#hold(socket)), {
       ...security.options,
       // Without a pool of its own, the two channels of a hunter would share one connection.
       "grpc.use_local_subchannel_pool": 1,
@@ -46,7 +52,11 @@ export class Channel {
         if (error === undefined) resolve();
         else if (abort.aborted) reject(new RpcFailure("CANCELLED", status.CANCELLED, false));
         else {reject(
-            new RpcFailure(`no second connection within ${deadlineMs} ms`, status.UNAVAILABLE, false),
+            new RpcFailure(
+              `UNAVAILABLE: no second connection within ${deadlineMs} ms`,
+              status.UNAVAILABLE,
+              false,
+            ),
           );}
       });
       if (abort.aborted) cancel();
@@ -109,9 +119,24 @@ export class Channel {
     );
   }
 
-  /** Ends the connection when its calls are done. */
+  /**
+   * Ends the connection, and soon after it whatever is left of it: a connection that is still being made would else
+   * stay open, since grpc-js knows no way to end it.
+   */
   close(): void {
     this.#client.close();
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#sockets.size === 0) return;
+    Deno.unrefTimer(setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, lingerMs));
+  }
+
+  #hold(socket: Socket): void {
+    if (this.#closed) return void socket.destroy();
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
   }
 
   #metadata(): Metadata {

@@ -162,7 +162,7 @@ export class Connection {
         const now = performance.now();
         if (outbox.unacknowledged.length === 0) this.#acknowledgedAt = now;
         if (now - this.#acknowledgedAt < silenceMs) return;
-        const line = `no acknowledgement of what was sent for ${silenceMs / 1000} s`;
+        const line = `DEADLINE_EXCEEDED: no acknowledgement of what was sent for ${silenceMs / 1000} s`;
         resolve(new RpcFailure(line, status.DEADLINE_EXCEEDED, false));
       }, silenceMs / 10);
     });

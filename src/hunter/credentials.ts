@@ -1,13 +1,14 @@
-import { isIP } from "node:net";
-import { checkServerIdentity, createSecureContext, type PeerCertificate, TLSSocket } from "node:tls";
+import { isIP, type Socket } from "node:net";
+import { checkServerIdentity, createSecureContext, TLSSocket } from "node:tls";
 import { X509Certificate } from "node:crypto";
 import { CallCredentials, ChannelCredentials, type ChannelOptions } from "@grpc/grpc-js";
 import type { Settings } from "../config/settings.ts";
 import { type CertificateFigures, certificateFigures, ValidityWatch } from "../proto/certificate_validity.ts";
 import { minTlsVersion, TlsMaterialStore } from "../proto/tls_material.ts";
-import { OperatorError } from "../runtime/operator_error.ts";
+import { messageOf, OperatorError } from "../runtime/operator_error.ts";
 import { logger } from "../telemetry/log.ts";
 import { ApiKeySource } from "./api_key.ts";
+import { validityOfRefused } from "./peer_certificate.ts";
 
 /** The settings that say how the connection to a processor is protected. */
 export type SecuritySettings =
@@ -16,8 +17,8 @@ export type SecuritySettings =
 
 /** How the connection to a processor is protected. */
 export interface ChannelSecurity {
-  /** For the channel's constructor. */
-  readonly credentials: ChannelCredentials;
+  /** Makes what a channel needs; `onSocket` is told each TCP connection that the channel makes with it. */
+  credentials(onSocket: (socket: Socket) => void): ChannelCredentials;
   /** Options that go with them. */
   readonly options: ChannelOptions;
   /** Own certificate, authority, and the processor's certificate once it was seen; empty in plain text. */
@@ -49,7 +50,7 @@ export function channelSecurity(settings: SecuritySettings, processor: string): 
   }
   if (insecure) {
     return {
-      credentials: ChannelCredentials.createInsecure(),
+      credentials: (onSocket) => new SocketCredentials(() => ChannelCredentials.createInsecure(), onSocket),
       options: {},
       certificates: [],
       apiKey: () => undefined,
@@ -70,31 +71,26 @@ class TlsChannelSecurity implements ChannelSecurity {
   readonly #key: ApiKeySource;
   readonly #watch = new ValidityWatch((line) => logger("tls").warn(line), "the processor");
   #peer: CertificateFigures | undefined;
-  readonly credentials: ChannelCredentials;
+  readonly #settings: SecuritySettings;
+  readonly #name: string;
+  readonly #servername: string;
   readonly options: ChannelOptions;
 
   constructor(settings: SecuritySettings, processor: string) {
-    const name = settings.tlsServerName ?? hostOf(processor);
-    const isAddress = isIP(name) !== 0;
-    const checkIdentity = (_name: string, certificate: PeerCertificate) =>
-      checkServerIdentity(name, certificate);
+    this.#settings = settings;
+    this.#name = settings.tlsServerName ?? hostOf(processor);
+    this.#servername = isIP(this.#name) === 0 ? this.#name : nameForAddresses;
+    this.options = { "grpc.ssl_target_name_override": this.#servername };
     this.#store = new TlsMaterialStore(settings);
     this.#key = new ApiKeySource({ apiKey: settings.apiKey, apiKeyFile: settings.apiKeyFile });
-    this.options = isAddress || settings.tlsServerName !== undefined
-      ? { "grpc.ssl_target_name_override": isAddress ? nameForAddresses : name }
-      : {};
-    this.credentials = new ReloadableCredentials(
-      () => {
-        this.#store.refresh();
-        const context = createSecureContext({ ...this.#store.current, minVersion: minTlsVersion });
-        return ChannelCredentials.createFromSecureContext(context, {
-          rejectUnauthorized: !settings.tlsSkipVerify,
-          ...isAddress && { checkServerIdentity: checkIdentity },
-        });
-      },
-      (certificate) => this.#see(certificate),
-    );
     this.#watch.check(this.certificates);
+  }
+
+  credentials(onSocket: (socket: Socket) => void): ChannelCredentials {
+    return new SocketCredentials(() => this.#current(), onSocket, {
+      secured: (socket) => this.#see(socket),
+      explain: (error, socket) => this.#explain(error, socket),
+    });
   }
 
   get certificates(): readonly CertificateFigures[] {
@@ -110,27 +106,63 @@ class TlsChannelSecurity implements ChannelSecurity {
     this.#watch.check(this.certificates);
   }
 
-  #see(certificate: Uint8Array): void {
+  #current(): ChannelCredentials {
+    this.#store.refresh();
+    const context = createSecureContext({ ...this.#store.current, minVersion: minTlsVersion });
+    return ChannelCredentials.createFromSecureContext(context, {
+      rejectUnauthorized: !this.#settings.tlsSkipVerify,
+      checkServerIdentity: (_name, certificate) => checkServerIdentity(this.#name, certificate),
+    });
+  }
+
+  #see(socket: Socket): void {
+    const certificate = socket instanceof TLSSocket ? socket.getPeerCertificate()?.raw : undefined;
+    if (certificate === undefined) return;
     this.#peer = certificateFigures(new X509Certificate(certificate), "peer");
     this.#watch.check(this.certificates);
+  }
+
+  async #explain(error: unknown, { remoteAddress, remotePort }: Peer): Promise<unknown> {
+    if (
+      remoteAddress === undefined || remotePort === undefined || !/unable to verify/.test(messageOf(error))
+    ) {
+      return error;
+    }
+    const peer = { host: remoteAddress, port: remotePort, servername: this.#servername };
+    const reason = await validityOfRefused(peer);
+    return reason === undefined ? error : new Error(reason);
   }
 }
 
 type ConnectorArguments = Parameters<ChannelCredentials["_createSecureConnector"]>;
 type Connector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
+/** Where a TCP connection leads. */
+type Peer = Pick<Socket, "remoteAddress" | "remotePort">;
 
-/** Makes new credentials for each connection, grpc-js's own reconnects included. */
-class ReloadableCredentials extends ChannelCredentials {
-  /** @param seen told the processor's certificate (DER) of each connection */
-  constructor(
-    readonly current: () => ChannelCredentials,
-    readonly seen: (certificate: Uint8Array) => void,
-  ) {
+/** What happens in a handshake. */
+interface Handshake {
+  /** It succeeded. */
+  secured(socket: Socket): void;
+  /** It failed: says why in better words. */
+  explain(error: unknown, peer: Peer): Promise<unknown>;
+}
+
+/** Makes new credentials for each connection, grpc-js's own reconnects included, and tells of its socket. */
+class SocketCredentials extends ChannelCredentials {
+  readonly #current: () => ChannelCredentials;
+  readonly #onSocket: (socket: Socket) => void;
+  readonly #handshake: Handshake | undefined;
+
+  /** @param handshake undefined for plain text */
+  constructor(current: () => ChannelCredentials, onSocket: (socket: Socket) => void, handshake?: Handshake) {
     super();
+    this.#current = current;
+    this.#onSocket = onSocket;
+    this.#handshake = handshake;
   }
 
   _isSecure(): boolean {
-    return true;
+    return this.#handshake !== undefined;
   }
 
   _equals(other: ChannelCredentials): boolean {
@@ -141,12 +173,15 @@ class ReloadableCredentials extends ChannelCredentials {
     const [, , callCredentials = CallCredentials.createEmpty()] = target;
     return {
       connect: async (socket) => {
-        const connected = await this.current()._createSecureConnector(...target).connect(socket);
-        const certificate = connected.socket instanceof TLSSocket
-          ? connected.socket.getPeerCertificate()?.raw
-          : undefined;
-        if (certificate !== undefined) this.seen(certificate);
-        return connected;
+        this.#onSocket(socket);
+        const { remoteAddress, remotePort } = socket;
+        try {
+          const connected = await this.#current()._createSecureConnector(...target).connect(socket);
+          this.#handshake?.secured(connected.socket);
+          return connected;
+        } catch (error) {
+          throw await this.#handshake?.explain(error, { remoteAddress, remotePort }) ?? error;
+        }
       },
       waitForReady: () => Promise.resolve(),
       getCallCredentials: () => callCredentials,
@@ -155,7 +190,7 @@ class ReloadableCredentials extends ChannelCredentials {
   }
 }
 
-/** The host in `host:port` or `[host]:port`. */
+/** The host in `host:port` or `[host]:port`; the zone of a link-local address is no part of any certificate. */
 function hostOf(address: string): string {
-  return address.replace(/:\d*$/, "").replace(/^\[(.*)\]$/, "$1");
+  return address.replace(/:\d*$/, "").replace(/^\[([^%]*).*\]$/, "$1");
 }

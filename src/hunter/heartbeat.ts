@@ -52,7 +52,7 @@ export class Heartbeat {
     this.ended = new Promise((resolve) =>
       this.#call.on("status", (end) => {
         clearInterval(this.#timer);
-        const silence = `no answer to heartbeats for ${this.#answerMs / 1000} s`;
+        const silence = `DEADLINE_EXCEEDED: no answer to heartbeats for ${this.#answerMs / 1000} s`;
         resolve(this.#silent ? new RpcFailure(silence, status.DEADLINE_EXCEEDED, false) : failureOf(end));
       })
     );

@@ -8,8 +8,11 @@ import { Outbox, type OutboxLimits } from "../delivery/outbox.ts";
 import type { OutboxStorage } from "../delivery/spooled_backlog.ts";
 import { Wake } from "../delivery/wake.ts";
 import type { BatchStats } from "../proto/data_messages.ts";
+import { ownCertificateProblem } from "../proto/certificate_validity.ts";
+import type { HunterStatus } from "../proto/management_messages.ts";
 import { countPingComplaints } from "../runtime/http2_sessions.ts";
 import { logger } from "../telemetry/log.ts";
+import { inSpan } from "../telemetry/open_telemetry.ts";
 import { defaultKeepaliveMs } from "./channel.ts";
 import { Connection, type HunterTimings } from "./connection.ts";
 import { type ConnectionFigures, ConnectionRecord, type HunterState } from "./connection_figures.ts";
@@ -17,7 +20,7 @@ import type { ChannelSecurity } from "./credentials.ts";
 import { FilterTable } from "./filter_table.ts";
 import type { HunterIdentity, ProcessorWishes } from "./registration.ts";
 import { Reporter } from "./reporter.ts";
-import { failureFrom, type RpcFailure } from "./rpc_failure.ts";
+import { failureFrom, RpcFailure } from "./rpc_failure.ts";
 
 /** What a hunter is told. */
 export interface HunterOptions {
@@ -125,7 +128,7 @@ export class Hunter {
     this.#reporter = new Reporter(
       options.figures,
       this.outbox,
-      () => this.#filters.size,
+      () => this.#filters.unknown,
       this.#timings.longPauseMs,
     );
     this.#backoff = new Backoff(this.#timings.backoff);
@@ -145,6 +148,11 @@ export class Hunter {
       breakerOpenings: this.#breaker.openings,
       certificates: this.#options.security.certificates,
     });
+  }
+
+  /** What the last heartbeat said, and how many there were. */
+  get heartbeats(): { readonly status: HunterStatus; readonly count: number } {
+    return { status: this.#reporter.status, count: this.#reporter.reports };
   }
 
   /** The counters that go with a batch closed now. */
@@ -176,7 +184,7 @@ export class Hunter {
    * @returns what could not be delivered, and is not on disk either
    */
   stop(timeoutMs = 10_000): Promise<Amount> {
-    return this.#stopped ??= this.#stop(timeoutMs);
+    return this.#stopped ??= inSpan("stop", () => this.#stop(timeoutMs));
   }
 
   async #stop(timeoutMs: number): Promise<Amount> {
@@ -246,18 +254,19 @@ export class Hunter {
     this.#tell("connecting", `${this.name}: connecting`);
     let openedAt: number | undefined;
     try {
-      const connection = await Connection.open(this.#options.security, {
-        processor: this.#options.processor,
-        identity: this.#options.identity,
-        runId: this.#runId,
-        outbox: this.outbox,
-        filters: this.#filters,
-        stats: () => this.#reporter.batchStats(),
-        report: () => this.#reporter.report(),
-        acknowledged: () => this.#progress.wake(),
-        timings: this.#timings,
-        keepaliveMs: this.#keepaliveMs,
-      }, this.#stopping.signal);
+      const connection = await inSpan("register", () =>
+        Connection.open(this.#options.security, {
+          processor: this.#options.processor,
+          identity: this.#options.identity,
+          runId: this.#runId,
+          outbox: this.outbox,
+          filters: this.#filters,
+          stats: () => this.#reporter.batchStats(),
+          report: () => this.#reporter.report(),
+          acknowledged: () => this.#progress.wake(),
+          timings: this.#timings,
+          keepaliveMs: this.#keepaliveMs,
+        }, this.#stopping.signal));
       openedAt = performance.now();
       this.#connection = connection;
       this.#connected(connection);
@@ -269,10 +278,17 @@ export class Hunter {
       return { failure, heldMs: performance.now() - openedAt };
     } catch (error) {
       if (openedAt === undefined && !this.#stopping.signal.aborted) this.#countFailedAttempt();
-      return { failure: failureFrom(error), heldMs: 0 };
+      return { failure: this.#explain(failureFrom(error)), heldMs: 0 };
     } finally {
       this.#connection = undefined;
     }
+  }
+
+  /** A processor that refuses this side's certificate often just hangs up. */
+  #explain(failure: RpcFailure): RpcFailure {
+    const problem = ownCertificateProblem(this.#options.security.certificates);
+    if (failure.code !== status.UNAVAILABLE || problem === undefined) return failure;
+    return new RpcFailure(`${failure.message}; ${problem}`, failure.code, true);
   }
 
   #connected({ processorId, wishes }: Connection): void {

@@ -1,8 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import manifest from "../../deno.json" with { type: "json" };
-import type { Filter, FilterTypeName } from "../engine/filter.ts";
-import { filterOf } from "../proto/filter_message.ts";
-import type { ProcessorConfig, RegistrationResponse } from "../proto/management_messages.ts";
+import type { FilterTypeName } from "../engine/filter.ts";
+import type { Filter, ProcessorConfig, RegistrationResponse } from "../proto/management_messages.ts";
 import { managementService } from "../proto/services.ts";
 import type { Channel } from "./channel.ts";
 import { RpcFailure } from "./rpc_failure.ts";
@@ -33,6 +32,14 @@ export interface ProcessorWishes {
   readonly maxReconnectAttempts: number | undefined;
 }
 
+/** What holds before a processor has said anything. */
+export const noWishes: ProcessorWishes = {
+  batchSize: undefined,
+  batchTimeoutMs: undefined,
+  reconnectIntervalMs: undefined,
+  maxReconnectAttempts: undefined,
+};
+
 /** What the processor answered. */
 export interface Registration {
   /** The hunter's name from now on. */
@@ -62,7 +69,7 @@ export async function register(
   }
   return {
     hunterId: reply.assigned_id || identity.id,
-    filters: reply.filters.map(filterOf).filter((filter) => filter !== undefined),
+    filters: reply.filters,
     processorId: reply.config?.processor_id ?? "",
     wishes: wishesOf(reply.config),
   };
@@ -91,7 +98,7 @@ async function requestRegistration(
   } catch (error) {
     // The limit of hunters: only somebody's action makes room.
     if (error instanceof RpcFailure && error.code === status.RESOURCE_EXHAUSTED) {
-      throw new RpcFailure(`the processor has no room for this hunter: ${error.message}`, error.code, true);
+      throw new RpcFailure(`the processor cannot take this hunter: ${error.message}`, error.code, true);
     }
     throw error;
   }

@@ -3,6 +3,8 @@ import type { Outbox } from "../delivery/outbox.ts";
 import type { BatchStats } from "../proto/data_messages.ts";
 import { HunterStatus } from "../proto/management_messages.ts";
 import type { HunterReport } from "./heartbeat.ts";
+import { logger } from "../telemetry/log.ts";
+import { StatusLog } from "../telemetry/status_log.ts";
 import { SystemSampler } from "../telemetry/system_metrics.ts";
 
 /** Above this fill of the queue a hunter warns, percent. */
@@ -11,6 +13,9 @@ const warningFillPercent = 80;
 const warningDropPart = 0.1;
 /** Above this part of the disk buffer's limit a hunter warns. */
 const warningDiskPart = 0.9;
+
+/** The statuses of a hunter as words, at their numbers. */
+export const statusNames = ["HEALTHY", "WARNING", "ERROR", "STOPPING"] as const;
 
 /**
  * Turns counters into what heartbeats and batches say.
@@ -30,22 +35,35 @@ const warningDiskPart = 0.9;
 export class Reporter {
   readonly #figures: () => CaptureFigures;
   readonly #outbox: Outbox;
-  readonly #filters: () => number;
+  readonly #unknownFilters: () => number;
   readonly #longPauseMs: number;
   readonly #system = new SystemSampler();
+  readonly #log = new StatusLog(logger("hunter"), statusNames[HunterStatus.STATUS_HEALTHY]);
   #last = { captured: 0, dropped: 0 };
+  #status: HunterStatus = HunterStatus.STATUS_HEALTHY;
+  #reports = 0;
 
-  /** Reads the counters when it reports; `filters` gives the number of filters in force. */
+  /** Reads the counters when it reports; `unknownFilters` gives the number of filters of a type not known here. */
   constructor(
     figures: () => CaptureFigures,
     outbox: Outbox,
-    filters: () => number,
+    unknownFilters: () => number,
     longPauseMs: number,
   ) {
     this.#figures = figures;
     this.#outbox = outbox;
-    this.#filters = filters;
+    this.#unknownFilters = unknownFilters;
     this.#longPauseMs = longPauseMs;
+  }
+
+  /** The status of the last report. */
+  get status(): HunterStatus {
+    return this.#status;
+  }
+
+  /** Reports so far. */
+  get reports(): number {
+    return this.#reports;
   }
 
   /** The counters that go with a batch. */
@@ -61,24 +79,29 @@ export class Reporter {
 
   /** What a heartbeat says; recent losses are those since the last call. */
   report(): HunterReport {
-    const { captured, matched, failed } = this.#figures();
+    const { captured, matched, failed, filters } = this.#figures();
     const dropped = this.#dropped();
     const recent = { captured: captured - this.#last.captured, dropped: dropped - this.#last.dropped };
     this.#last = { captured, dropped };
     const system = this.#system.sample();
+    const refused = (filters?.refused ?? 0) + this.#unknownFilters();
+    const warning = this.#warning(recent, refused);
+    this.#status = failed
+      ? HunterStatus.STATUS_ERROR
+      : warning === undefined
+      ? HunterStatus.STATUS_HEALTHY
+      : HunterStatus.STATUS_WARNING;
+    this.#log.note(statusNames[this.#status] ?? "", failed ? "nothing is captured" : warning);
+    this.#reports += 1;
     return {
-      status: failed
-        ? HunterStatus.STATUS_ERROR
-        : recent.dropped > warningDropPart * Math.max(recent.captured, 1) || this.#congested()
-        ? HunterStatus.STATUS_WARNING
-        : HunterStatus.STATUS_HEALTHY,
+      status: this.#status,
       stats: {
         packets_captured: BigInt(captured),
         packets_matched: BigInt(matched),
         packets_forwarded: BigInt(this.#outbox.acknowledged.packets),
         packets_dropped: BigInt(dropped),
         buffer_bytes: BigInt(this.#outbox.undelivered.bytes),
-        active_filters: this.#filters(),
+        active_filters: filters?.active ?? 0,
         cpu_percent: system.cpuPercent,
         memory_rss_bytes: BigInt(system.memoryRssBytes),
         memory_limit_bytes: BigInt(system.memoryLimitBytes),
@@ -86,11 +109,31 @@ export class Reporter {
     };
   }
 
-  #congested(): boolean {
+  /** What is worth a warning, for the log; undefined when nothing is. */
+  #warning(
+    recent: { readonly captured: number; readonly dropped: number },
+    refusedFilters: number,
+  ): string | undefined {
     const { fillPercent, spool, flow } = this.#outbox.figures;
-    return fillPercent > warningFillPercent ||
-      spool !== undefined && (spool.faulty || spool.diskBytes > warningDiskPart * spool.limitBytes) ||
-      flow.state === "paused" && flow.forMs > this.#longPauseMs;
+    if (fillPercent > warningFillPercent) {
+      return `${Math.floor(fillPercent)} % of the memory for the processor is in use`;
+    }
+    if (recent.dropped > warningDropPart * Math.max(recent.captured, 1)) {
+      return `${recent.dropped} packets dropped while ${recent.captured} were captured`;
+    }
+    if (refusedFilters > 0) {
+      return `${refusedFilters} ${
+        refusedFilters === 1 ? "filter" : "filters"
+      } of the processor cannot be used`;
+    }
+    if (spool?.faulty) return "the disk buffer cannot be written or read";
+    if (spool !== undefined && spool.diskBytes > warningDiskPart * spool.limitBytes) {
+      return `${Math.floor(100 * spool.diskBytes / spool.limitBytes)} % of the disk buffer is in use`;
+    }
+    if (flow.state === "paused" && flow.forMs > this.#longPauseMs) {
+      return `the processor has paused this hunter for ${Math.round(flow.forMs / 1000)} s`;
+    }
+    return undefined;
   }
 
   #dropped(): number {

@@ -1,12 +1,14 @@
-import type { KernelExpression } from "../capture/bpf.ts";
+import { kernelExpression } from "../capture/bpf.ts";
+import { compileProblem } from "../capture/bpf_program.ts";
 import { setImmediate } from "node:timers";
 import type { KernelCounters, Source } from "../capture/source.ts";
 import type { Chunk } from "../engine/chunk.ts";
-import { Engine, type FilterSettings, type RefusedFilter } from "../engine/engine.ts";
+import { Engine } from "../engine/engine.ts";
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
+import { type CaptureFilters, FilterJudge, type FilterReport, linkTypesOfFiles } from "./capture_filters.ts";
 import type { CapturePlan } from "./capture_plan.ts";
-import { openSource, programsFor } from "./plan_source.ts";
 import type { Traffic } from "../engine/traffic.ts";
+import { openSource } from "./plan_source.ts";
 import type { CaptureEnd, Progress } from "./progress.ts";
 
 /**
@@ -41,8 +43,8 @@ export interface CaptureHost {
   notice(line: string): void;
   /** An input that cannot be read, or not any longer. */
   failed(line: string): void;
-  /** Filters that were not taken; the others are in force. */
-  refused(filters: readonly RefusedFilter[]): void;
+  /** The filters told last are in force, but for those that the report names. */
+  filtersSet(report: FilterReport): void;
 }
 
 /** Moves blocks from the sources through the engine to a host. One per capture thread. */
@@ -50,6 +52,11 @@ export class CaptureLoop {
   readonly #plan: CapturePlan;
   readonly #host: CaptureHost;
   readonly #engine: Engine;
+  readonly #judge: FilterJudge;
+  readonly #live: boolean;
+  #filters: CaptureFilters;
+  /** Filters can be judged: it is known what kinds of packets come. */
+  #opened = false;
   #failures = 0;
   #sources: Source[] = [];
   /** Bytes of the files before the one that is read. */
@@ -67,14 +74,17 @@ export class CaptureLoop {
     this.#plan = plan;
     this.#host = host;
     this.#engine = new Engine(plan.engine);
+    this.#judge = new FilterJudge(plan.standIns);
+    this.#live = plan.inputs.some((input) => input.kind === "interface");
+    this.#filters = plan.filters;
+    this.#opened = !this.#live;
     this.setFilters(plan.filters);
   }
 
   /** Runs until the files are read, or until {@link stop}. Rejects only when nothing can be captured at all. */
   async run(): Promise<CaptureEnd> {
     try {
-      const live = this.#plan.inputs.some((input) => input.kind === "interface");
-      await (live ? this.#captureInterfaces() : this.#readFiles());
+      await (this.#live ? this.#captureInterfaces() : this.#readFiles());
       await this.#finish();
     } finally {
       for (const source of this.#sources) source.close();
@@ -93,14 +103,18 @@ export class CaptureLoop {
     this.#stopping.resolve();
   }
 
-  /** Swaps the filters between two blocks. */
-  setFilters(filters: FilterSettings): void {
-    const refused = this.#engine.setFilters(filters);
-    if (refused.length > 0) this.#host.refused(refused);
-  }
-
-  /** Replaces the kernel filter of every interface; a bad expression leaves the old one and gives a notice. */
-  setBpf(expression: KernelExpression): void {
+  /** Swaps the filters between two blocks, those of the kernel too. */
+  setFilters(wanted: CaptureFilters): void {
+    this.#filters = wanted;
+    if (!this.#opened) return;
+    const linkTypes = this.#live
+      ? [...new Set(this.#sources.flatMap(({ linkType }) => linkType ?? []))]
+      : linkTypesOfFiles;
+    const { filters, report } = this.#judge.settle(
+      wanted.filters,
+      linkTypes,
+      (filters) => this.#engine.setFilters({ ...wanted, filters }),
+    );
     const change = (name: string, set: () => void) => {
       try {
         set();
@@ -108,18 +122,22 @@ export class CaptureLoop {
         this.#host.notice(`the capture filter of ${name} stays as it was: ${messageOf(error)}`);
       }
     };
-    const live = this.#plan.inputs.some((input) => input.kind === "interface");
-    if (!live) change("the files", () => this.#engine.setPrograms(programsFor(expression)));
-    for (const source of this.#sources) {
-      if (source.live) change(source.name, () => source.setFilter(expression));
+    if (!this.#live) {
+      change("the files", () => this.#engine.setPrograms(this.#judge.programsFor(wanted.kernel, filters)));
     }
+    for (const source of this.#sources) {
+      const { linkType } = source;
+      if (linkType === undefined) continue;
+      const expression = this.#judge.expressionFor(linkType, wanted.kernel, filters);
+      change(source.name, () => source.setFilter(expression));
+    }
+    this.#host.filtersSet({ version: wanted.version, ...report });
   }
 
   async #readFiles(): Promise<void> {
-    this.#engine.setPrograms(programsFor(this.#plan.bpf));
     for (const input of this.#plan.inputs) {
       if (this.#stopped) return;
-      const source = openSource(input, this.#plan.bpf);
+      const source = openSource(input);
       this.#sources = [source];
       try {
         // A named pipe opens only when its writer comes.
@@ -158,11 +176,12 @@ export class CaptureLoop {
   }
 
   async #captureInterfaces(): Promise<void> {
-    this.#sources = this.#plan.inputs.map((input) => openSource(input, this.#plan.bpf));
+    this.#sources = this.#plan.inputs.map((input) => openSource(input));
     const opened: Source[] = [];
     for (const source of this.#sources) {
       try {
         await source.open();
+        this.#checkOwnExpression(source);
         opened.push(source);
       } catch (error) {
         if (!(error instanceof OperatorError)) throw error;
@@ -173,9 +192,18 @@ export class CaptureLoop {
     this.#sources = opened;
     // A name that is wrong must not cost half of the traffic: what is asked for is captured, or nothing.
     if (opened.length < this.#plan.inputs.length) return;
+    this.#opened = true;
+    this.setFilters(this.#filters);
     this.#host.opened();
     this.#report();
     await Promise.all(opened.map((source) => this.#captureInterface(source)));
+  }
+
+  /** Throws OperatorError when the operator's expression does not fit the interface. */
+  #checkOwnExpression({ linkType }: Source): void {
+    if (linkType === undefined) return;
+    const problem = compileProblem(linkType, kernelExpression({ ...this.#filters.kernel, pushed: [] }));
+    if (problem !== undefined) throw new OperatorError(problem);
   }
 
   /** Ends the engine's inputs, and delivers all that is left. */

@@ -1,8 +1,7 @@
-import type { KernelExpression } from "../capture/bpf.ts";
 import type { Chunk } from "../engine/chunk.ts";
-import type { FilterSettings } from "../engine/engine.ts";
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
 import { isGranted } from "../runtime/permissions.ts";
+import type { CaptureFilters } from "./capture_filters.ts";
 import type { CapturePlan } from "./capture_plan.ts";
 import type { CaptureListener, CaptureThread } from "./capture_thread.ts";
 import { type CaptureEnd, noProgress, type Progress, sumOf } from "./progress.ts";
@@ -69,14 +68,9 @@ export class CaptureWorker implements CaptureThread {
     this.#cannotReopen = reason;
   }
 
-  setFilters(filters: FilterSettings): void {
+  setFilters(filters: CaptureFilters): void {
     this.#plan = { ...this.#plan, filters };
     this.#post({ kind: "filters", filters });
-  }
-
-  setBpf(expression: KernelExpression): void {
-    this.#plan = { ...this.#plan, bpf: expression };
-    this.#post({ kind: "bpf", expression });
   }
 
   #post(message: ToWorker): void {
@@ -140,9 +134,12 @@ export class CaptureWorker implements CaptureThread {
       case "input-failed":
         this.#listener.failed(message.line);
         break;
-      case "refused":
-        this.#listener.refused(message.filters);
+      case "filters-set": {
+        const standIns = message.report.refused.flatMap(({ standIn }) => standIn ?? []);
+        this.#plan = { ...this.#plan, standIns };
+        this.#listener.filtersSet(message.report);
         break;
+      }
       case "end":
         this.#finish(() =>
           this.#result.resolve({ ...message.end, progress: this.#total(message.end.progress) })

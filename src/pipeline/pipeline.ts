@@ -1,7 +1,7 @@
-import type { KernelExpression } from "../capture/bpf.ts";
 import type { Chunk } from "../engine/chunk.ts";
-import { Engine, type FilterSettings } from "../engine/engine.ts";
+import { Engine } from "../engine/engine.ts";
 import { engineModule } from "../engine/module.js";
+import type { CaptureFilters, FilterReport } from "./capture_filters.ts";
 import type { Sink } from "./sink.ts";
 import { type CaptureHost, CaptureLoop } from "./capture_loop.ts";
 import type { CapturePlan } from "./capture_plan.ts";
@@ -13,10 +13,11 @@ import type { CaptureEnd, Progress } from "./progress.ts";
 export class Pipeline {
   readonly #sinks: readonly Sink[];
   readonly #listener: CaptureListener;
-  readonly #plan: CapturePlan;
+  #plan: CapturePlan;
   #thread: CaptureThread;
   #progress: Progress | undefined;
   #progressAt: number | undefined;
+  #filterReport: FilterReport | undefined;
   /** The first failure of a sink; it ends the run. */
   #sinkFailure: unknown;
 
@@ -41,6 +42,11 @@ export class Pipeline {
   /** Time since these were reported, ms; undefined before the first ones, and after the end. */
   get silentMs(): number | undefined {
     return this.#progressAt === undefined ? undefined : performance.now() - this.#progressAt;
+  }
+
+  /** What became of the filters told last; undefined before capture has begun. */
+  get filterReport(): FilterReport | undefined {
+    return this.#filterReport;
   }
 
   /**
@@ -83,14 +89,10 @@ export class Pipeline {
     this.#thread.cannotReopen(reason);
   }
 
-  /** Swaps the filters between two blocks. */
-  setFilters(filters: FilterSettings): void {
+  /** Swaps the filters between two blocks, those of the kernel too. */
+  setFilters(filters: CaptureFilters): void {
+    this.#plan = { ...this.#plan, filters };
     this.#thread.setFilters(filters);
-  }
-
-  /** Replaces the kernel filter. */
-  setBpf(expression: KernelExpression): void {
-    this.#thread.setBpf(expression);
   }
 
   /** Closes all sinks, whatever becomes of one; throws the first failure. */
@@ -107,6 +109,10 @@ export class Pipeline {
         this.#progress = progress;
         this.#progressAt = performance.now();
         this.#listener.progress(progress);
+      },
+      filtersSet: (report) => {
+        this.#filterReport = report;
+        this.#listener.filtersSet(report);
       },
     };
   }
@@ -140,7 +146,7 @@ class InlineCapture implements CaptureThread {
       opened: () => listener.opened(),
       notice: (line) => listener.notice(line),
       failed: (line) => listener.failed(line),
-      refused: (filters) => listener.refused(filters),
+      filtersSet: (report) => listener.filtersSet(report),
     };
     this.#loop = new CaptureLoop(plan, host);
   }
@@ -159,11 +165,7 @@ class InlineCapture implements CaptureThread {
     // This thread is not started again in any case.
   }
 
-  setFilters(filters: FilterSettings): void {
+  setFilters(filters: CaptureFilters): void {
     this.#loop.setFilters(filters);
-  }
-
-  setBpf(expression: KernelExpression): void {
-    this.#loop.setBpf(expression);
   }
 }

@@ -32,7 +32,7 @@ const host: CaptureHost = {
   report: (progress) => scope.postMessage({ kind: "progress", progress }),
   notice: (line) => scope.postMessage({ kind: "notice", line }),
   failed: (line) => scope.postMessage({ kind: "input-failed", line }),
-  refused: (filters) => scope.postMessage({ kind: "refused", filters }),
+  filtersSet: (report) => scope.postMessage({ kind: "filters-set", report }),
 };
 
 scope.onmessage = ({ data }) => {
@@ -46,9 +46,6 @@ scope.onmessage = ({ data }) => {
       break;
     case "filters":
       loop?.setFilters(data.filters);
-      break;
-    case "bpf":
-      loop?.setBpf(data.expression);
       break;
     case "stop":
       loop?.stop();

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
 import { parse } from "yaml";
 import { type ApiKeyEntry, type ApiKeyRole, parseApiKeys } from "../config/api_keys.ts";
@@ -51,7 +52,6 @@ export type ApiKeySettings = Pick<Settings, "apiKeyAuth" | "apiKeysFile" | "apiK
 export class ApiKeys {
   readonly #settings: ApiKeySettings;
   #known: readonly KnownKey[];
-  #fileText = "";
   #told = "";
   #refused = 0;
   #loggedAt = -Infinity;
@@ -74,18 +74,20 @@ export class ApiKeys {
     return this.#refused;
   }
 
-  /** Takes a changed file; one that cannot be used changes nothing, and is told of once. For a timer. */
+  /** Takes changed keys; a file that cannot be used changes nothing, and is told of once. For a timer. */
   refresh(): void {
     try {
-      const before = this.#fileText;
       const known = this.#read();
       this.#told = "";
-      if (this.#fileText === before) return;
+      if (isDeepStrictEqual(known, this.#known)) return;
       if (known.length === 0) {
-        throw new OperatorError(`${this.#settings.apiKeysFile}: there are no keys any more`, 2);
+        throw new OperatorError(
+          `${this.#settings.apiKeysFile ?? "security.api_keys.keys"}: there are no keys any more`,
+          2,
+        );
       }
       this.#known = known;
-      logger("processor").info(`--api-keys-file: ${known.length} API keys in force from now on`);
+      logger("processor").info(`${known.length} API keys in force from now on`);
     } catch (error) {
       if (!(error instanceof OperatorError)) throw error;
       if (this.#told !== error.message) {
@@ -160,7 +162,6 @@ export class ApiKeys {
       throw new OperatorError(`--api-keys-file: ${path} is no YAML`, 2);
     }
     const entries = parseApiKeys(value, `--api-keys-file: ${path}`);
-    this.#fileText = text;
     return entries;
   }
 }

@@ -42,6 +42,8 @@ export class PacketIntake {
   /** The last piece of work; sinks never see two writes at once. */
   #lane: Promise<unknown> = Promise.resolve();
   #localSequence = 0n;
+  /** What the first sink that failed threw. */
+  #sinkFailure: unknown;
 
   /** All counters begin at 0; `onSinkFailure` is told what a sink threw. */
   constructor(
@@ -78,7 +80,7 @@ export class PacketIntake {
         this.#counters.repeats += 1;
         return key;
       }
-      const received = this.#read(() => this.#decoder.processBatch(batch));
+      const received = this.#read(() => this.#decoder.processBatch(batch, run !== undefined));
       const chunk = this.#decoder.take();
       for (const line of this.#decoder.takeNotices()) log.warn(line);
       if (received.packets > 0) {
@@ -132,12 +134,18 @@ export class PacketIntake {
   }
 
   async #deliver(chunk: Chunk, amount: { readonly packets: number; readonly bytes: number }): Promise<void> {
-    try {
-      await Promise.all(this.#sinks.map((sink) => sink.write(chunk)));
-    } catch (error) {
-      this.#onSinkFailure(error);
-      throw new StatusError(status.UNAVAILABLE, `the processor cannot store packets: ${messageOf(error)}`, {
-        cause: error,
+    if (this.#sinkFailure === undefined) {
+      try {
+        await Promise.all(this.#sinks.map((sink) => sink.write(chunk)));
+      } catch (error) {
+        this.#sinkFailure = error;
+        this.#onSinkFailure(error);
+      }
+    }
+    if (this.#sinkFailure !== undefined) {
+      const reason = messageOf(this.#sinkFailure);
+      throw new StatusError(status.UNAVAILABLE, `the processor cannot store packets: ${reason}`, {
+        cause: this.#sinkFailure,
       });
     }
     this.#counters.packets += amount.packets;

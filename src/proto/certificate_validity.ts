@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 
 /** Validity of a certificate in use. */
 export interface CertificateFigures {
@@ -42,9 +42,19 @@ export function validityProblem(certificate: CertificateFigures, nowMs: number):
     return `is valid only from ${day(notBeforeMs)}: check it, and this machine's clock`;
   }
   if (nowMs > notAfterMs) return `expired on ${day(notAfterMs)}: renew it`;
-  if (nowMs <= notAfterMs - warningDays * dayMs) return undefined;
+  if (nowMs < notAfterMs - warningDays * dayMs) return undefined;
   const days = Math.floor((notAfterMs - nowMs) / dayMs);
   return `expires on ${day(notAfterMs)}, in ${days} ${days === 1 ? "day" : "days"}: renew it`;
+}
+
+/** Why the own certificate cannot be valid for anybody now; undefined when it can be, or there is none. */
+export function ownCertificateProblem(
+  certificates: readonly CertificateFigures[],
+  nowMs: number = Date.now(),
+): string | undefined {
+  const own = certificates.find(({ role }) => role === "own");
+  if (own === undefined || (nowMs >= own.notBeforeMs && nowMs <= own.notAfterMs)) return undefined;
+  return `the certificate in --tls-cert ${validityProblem(own, nowMs)}`;
 }
 
 /** Warns of certificates that end soon: at first sight, and then once a day. */

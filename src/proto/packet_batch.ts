@@ -45,6 +45,21 @@ export function encodeBatch(header: BatchHeader, pieces: readonly WirePiece[]): 
   return Buffer.concat([head, ...pieces.map((piece) => piece.bytes)]);
 }
 
+/** Cuts a piece into pieces of at most `packets` packets, in order. Throws when it is no list of packets. */
+export function splitPiece(piece: WirePiece, packets: number): WirePiece[] {
+  const reader = protobuf.Reader.create(piece.bytes);
+  const parts: WirePiece[] = [];
+  let start = 0;
+  for (let done = 0; done < piece.packets;) {
+    const count = Math.min(packets, piece.packets - done);
+    for (let packet = 0; packet < count; packet++) reader.skipType(reader.uint32() & 7);
+    parts.push({ bytes: piece.bytes.subarray(start, reader.pos), packets: count });
+    start = reader.pos;
+    done += count;
+  }
+  return parts;
+}
+
 /** Reads which batch it is, without looking into the packets. Throws when `batch` is no protobuf message. */
 export function readBatchKey(batch: Uint8Array): BatchKey {
   const reader = protobuf.Reader.create(batch);

@@ -42,18 +42,20 @@ function listenForComplaints(session: Session): void {
   });
 }
 
+type Listener = (...event: never[]) => void;
 type Create = (
-  options: http2.ServerOptions,
-  ...listeners: never[]
+  options: http2.ServerOptions | Listener,
+  ...listeners: Listener[]
 ) => { on(event: "session", listener: (session: Session) => void): unknown };
 type Connect = (
   ...options: never[]
-) => { once(event: "connect", listener: (session: Session) => void): unknown };
+) => Session;
 
 const module = http2 as unknown as { createServer: Create; createSecureServer: Create; connect: Connect };
 const { createServer, createSecureServer, connect } = module;
-const guardingServer = (create: Create): Create => (options, ...listeners) => {
-  const { settings } = options as { settings?: http2.Settings };
+const guardingServer = (create: Create): Create => (first, ...rest) => {
+  const [options, listeners] = typeof first === "function" ? [{}, [first, ...rest]] : [first, rest];
+  const { settings } = options;
   const server = create(
     { ...options, settings: { initialWindowSize: receiveWindowBytes, ...settings } },
     ...listeners,
@@ -69,6 +71,7 @@ module.createSecureServer = guardingServer(createSecureServer);
 module.connect = (...options) => {
   const session = connect(...options);
   session.once("connect", guard);
-  session.once("connect", listenForComplaints);
+  // With the first settings, grpc-js takes all listeners away, and sets its own.
+  session.once("remoteSettings", () => queueMicrotask(() => listenForComplaints(session)));
   return session;
 };

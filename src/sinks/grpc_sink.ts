@@ -3,6 +3,7 @@ import { Batcher, type BatcherLimits } from "../delivery/batcher.ts";
 import type { Chunk } from "../engine/chunk.ts";
 import type { Hunter } from "../hunter/hunter.ts";
 import type { Sink } from "../pipeline/sink.ts";
+import { splitPiece } from "../proto/packet_batch.ts";
 
 /** Forms batches and hands them to a hunter. */
 export class GrpcSink implements Sink {
@@ -11,6 +12,7 @@ export class GrpcSink implements Sink {
   readonly #hunter: Hunter;
   readonly #batcher: Batcher;
   readonly #live: boolean;
+  readonly #limits: BatcherLimits;
   #undelivered: Amount | undefined;
   readonly #shutdownMs: number;
   /** When the run was told to end, of a clock that nobody sets. */
@@ -25,6 +27,7 @@ export class GrpcSink implements Sink {
   constructor(hunter: Hunter, limits: BatcherLimits, live: boolean, shutdownMs: number) {
     this.#hunter = hunter;
     this.#live = live;
+    this.#limits = limits;
     this.#shutdownMs = shutdownMs;
     const { outbox } = hunter;
     this.#batcher = new Batcher(
@@ -46,7 +49,11 @@ export class GrpcSink implements Sink {
 
   /** Takes a chunk; a promise only where it has to wait for room. */
   write(chunk: Chunk): void | Promise<void> {
-    for (const piece of chunk.wire ?? []) this.#batcher.add(piece);
+    for (const piece of chunk.wire ?? []) {
+      // The engine's pieces have the size that was known when capture began.
+      if (piece.packets <= this.#limits.packets) this.#batcher.add(piece);
+      else for (const part of splitPiece(piece, this.#limits.packets)) this.#batcher.add(part);
+    }
     return this.#live ? undefined : this.#hunter.outbox.room();
   }
 

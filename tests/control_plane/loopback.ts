@@ -27,7 +27,11 @@ import { Processor, type ProcessorOptions } from "../../src/processor/processor.
 import { serverSecurity, type ServerSecuritySettings } from "../../src/processor/server_credentials.ts";
 import { codecOf } from "../../src/proto/contract.ts";
 import type { PacketBatch, StreamControl } from "../../src/proto/data_messages.ts";
-import type { RegistrationResponse } from "../../src/proto/management_messages.ts";
+import type {
+  HunterHeartbeat,
+  ProcessorHeartbeat,
+  RegistrationResponse,
+} from "../../src/proto/management_messages.ts";
 import { dataService, managementService } from "../../src/proto/services.ts";
 import type { Sink } from "../../src/pipeline/sink.ts";
 
@@ -62,7 +66,7 @@ export const plainText: SecuritySettings & ServerSecuritySettings = {
 };
 
 /** Decodes with protobufjs; the `json` output has one line per packet, its data. */
-class TextDecoderOfBatches implements BatchDecoder {
+export class TextDecoderOfBatches implements BatchDecoder {
   #chunk: Chunk = { packets: 0, bytes: 0 };
 
   processBatch(bytes: Uint8Array): BatchInfo {
@@ -229,12 +233,14 @@ export async function startScript(
   return { server, port };
 }
 
-/** Management methods of a scripted server that take every hunter and say nothing more. */
+/** Management methods of a scripted server that take every hunter, and say no more than they must. */
 export const welcoming: UntypedServiceImplementation = {
   RegisterHunter: (_call: unknown, reply: (error: null, response: RegistrationResponse) => void) =>
     reply(null, { accepted: true, error: "", assigned_id: "", filters: [], config: null }),
-  Heartbeat: (call: { resume(): void; on(event: "end", listener: () => void): void; end(): void }) => {
-    call.resume();
+  Heartbeat: (call: ServerDuplexStream<HunterHeartbeat, ProcessorHeartbeat>) => {
+    call.on("data", ({ timestamp_ns }) => {
+      call.write({ timestamp_ns, status: 0, hunters_connected: 1, processor_id: "" });
+    });
     call.on("end", () => call.end());
   },
   SubscribeFilters: () => {},
@@ -245,11 +251,13 @@ export class Link {
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #connections = new Set<Deno.Conn>();
   readonly #forwarding: Promise<unknown>[] = [];
-  readonly #target: number;
+  /** Port of the far side, for connections from now on. */
+  target: number;
   #stalled: PromiseWithResolvers<void> | undefined;
+  #refusing = false;
 
   constructor(target: number) {
-    this.#target = target;
+    this.target = target;
     this.#forwarding.push(this.#accept());
   }
 
@@ -262,8 +270,9 @@ export class Link {
     this.#stalled ??= Promise.withResolvers();
   }
 
-  /** Cuts what is connected now. */
-  cut(): void {
+  /** Cuts what is connected now; with `refusing`, also what connects before {@link mend}. */
+  cut(refusing = false): void {
+    this.#refusing = refusing;
     this.#stalled?.resolve();
     for (const connection of this.#connections) {
       try {
@@ -275,6 +284,11 @@ export class Link {
     this.#connections.clear();
   }
 
+  /** Connections are carried again. */
+  mend(): void {
+    this.#refusing = false;
+  }
+
   async close(): Promise<void> {
     this.#listener.close();
     this.cut();
@@ -283,7 +297,13 @@ export class Link {
 
   async #accept(): Promise<void> {
     for await (const near of this.#listener) {
-      const far = await Deno.connect({ port: this.#target });
+      const far = this.#refusing
+        ? undefined
+        : await Deno.connect({ port: this.target }).catch(() => undefined);
+      if (far === undefined) {
+        near.close();
+        continue;
+      }
       this.#connections.add(near).add(far);
       this.#forwarding.push(this.#forward(near, far, false), this.#forward(far, near, true));
     }

@@ -41,8 +41,8 @@ export function capturePlan(
     }));
   return {
     inputs,
-    bpf: filters.bpf,
-    filters: filters.engine,
+    filters: filters.capture,
+    standIns: [],
     engine: {
       ...streamOptions(settings),
       outputs,
@@ -111,5 +111,9 @@ export function captureFigures(pipeline: Pipeline | undefined, failed: boolean):
     matched: progress?.engine.kept ?? 0,
     dropped: lostBeforeSinks(progress),
     failed,
+    filters: {
+      active: pipeline?.filterReport?.active ?? 0,
+      refused: pipeline?.filterReport?.refused.length ?? 0,
+    },
   };
 }

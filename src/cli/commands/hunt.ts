@@ -6,8 +6,10 @@ import { DiskSpool } from "../../delivery/spool/disk_spool.ts";
 import type { OutboxStorage } from "../../delivery/spooled_backlog.ts";
 import { backlogMessageBytes, defaultWindow, maxQueueBytes } from "../../delivery/outbox.ts";
 import { channelSecurity } from "../../hunter/credentials.ts";
+import { heedBatchWishes } from "../../hunter/batch_wishes.ts";
 import { Hunter } from "../../hunter/hunter.ts";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
+import { noWishes } from "../../hunter/registration.ts";
 import { hostName } from "../../runtime/host_name.ts";
 import type { ExitCode } from "../../runtime/operator_error.ts";
 import { GrpcSink } from "../../sinks/grpc_sink.ts";
@@ -15,18 +17,16 @@ import { logger } from "../../telemetry/log.ts";
 import type { Run } from "../run.ts";
 import { captureFigures, capturePlan, filterTypesOf, localSinks, nodeId, outputsOf } from "./capture.ts";
 import { StopSignals } from "../stop_signals.ts";
+import { captureMetrics, filterMetric } from "../metrics/capture_metrics.ts";
+import { connectionMetrics } from "../metrics/connection_metrics.ts";
+import { deliveryMetrics } from "../metrics/delivery_metrics.ts";
+import { captureHealth, captureReadiness, deliveryReadiness, Monitoring } from "./monitoring.ts";
 import { FilterControl } from "./filter_control.ts";
 import { batcherLimits, followFilters, queueLimits } from "./live_parts.ts";
 import { runPipeline } from "./run_pipeline.ts";
 import { runWithProcessor } from "./tap.ts";
 
 const log = logger("hunter");
-
-/** What each new connection looks up. */
-const connectionSettings = [
-  ...["insecure", "tlsCa", "tlsCert", "tlsKey", "tlsServerName", "tlsSkipVerify"] as const,
-  ...["apiKey", "apiKeyFile"] as const,
-];
 
 /** `hunt`: capture, and stream to a processor; to the embedded one where none is named. */
 export async function hunt(run: Run): Promise<ExitCode> {
@@ -50,14 +50,18 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
   const id = nodeId(settings);
   const filters = new FilterControl(settings, policy, live ? await processorExclusion(processor) : "");
   followFilters(run, filters, policyOf);
-  run.follow({ settings: connectionSettings });
+  const security = channelSecurity(settings, processor);
+  run.alsoReread(() => security.refresh());
   let pipeline: Pipeline | undefined;
   let failed = false;
-  const reached = Promise.withResolvers<boolean>();
+  let givenUp = false;
+  let wishes = noWishes;
+  let wishLines: readonly string[] = [];
+  const reached = Promise.withResolvers<boolean | undefined>();
   const storage = settings.diskBuffer ? openStorage(settings, live) : undefined;
   const hunter = new Hunter({
     processor,
-    security: channelSecurity(settings, processor),
+    security,
     identity: {
       id,
       hostname: hostName() ?? id,
@@ -72,9 +76,19 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
     },
     storage,
     figures: () => captureFigures(pipeline, failed),
-    onFilters: (pushed) => {
-      const inForce = filters.setFilters(pushed);
-      log.info(`${inForce} ${inForce === 1 ? "filter" : "filters"} in force`);
+    onFilters: (pushed) => filters.setFilters(pushed),
+    onWishes: (told) => {
+      wishes = told;
+      const { lines } = heedBatchWishes(run.now, wishes);
+      // The same wishes come with each reconnect.
+      if (lines.join() !== wishLines.join()) { for (const line of lines) log.info(line); }
+      wishLines = lines;
+    },
+    onGivenUp: () => {
+      givenUp = true;
+      reached.resolve(undefined);
+      pipeline?.stop();
+      sink.interrupt();
     },
     onState: (state) => {
       // With a disk buffer, a file need not wait for its processor, unless it is for the filters to let anything through.
@@ -90,11 +104,24 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
       "--no-filter-policy is deny: nothing is forwarded until the processor sends a filter (allow forwards everything)",
     );
   }
-  const sink = new GrpcSink(hunter, batcherLimits(run), live, settings.shutdownTimeoutMs);
+  const sink = new GrpcSink(hunter, batcherLimits(run, () => wishes), live, settings.shutdownTimeoutMs);
   const sinks = [
     sink,
     ...(settings.writeFile === undefined ? [] : await localSinks({ ...settings, quiet: true })),
   ];
+  await using _monitoring = await Monitoring.start(settings, {
+    metrics: [
+      ...captureMetrics({ progress: () => pipeline?.progress, failed: () => failed }),
+      filterMetric(() => filters.counts),
+      ...deliveryMetrics(() => hunter.outbox.figures),
+      ...connectionMetrics(() => hunter.connection, () => hunter.heartbeats),
+    ],
+    health: [captureHealth(settings, () => pipeline)],
+    readiness: [
+      captureReadiness(() => pipeline, () => failed),
+      deliveryReadiness(() => hunter.connection, () => hunter.outbox.figures),
+    ],
+  });
   hunter.start();
   // A live capture does not wait. A file does, so that the processor's filters hold for all of it.
   const isReached = live || await unlessStopped(reached.promise);
@@ -107,10 +134,9 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
   if (!isReached) {
     log.warn(`${hunter.name} is not reached: its filters are unknown, and the disk buffer takes all`);
   }
-  return await runPipeline(run, capturePlan(settings, outputsOf(sinks), filters), sinks, {
+  return await runPipeline(run, capturePlan(settings, outputsOf(sinks), filters), filters, sinks, {
     started(started) {
       pipeline = started;
-      filters.attach(started);
     },
     stopping: () => sink.interrupt(),
     failed: () => failed = true,
@@ -120,7 +146,7 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
     },
     incomplete: () => {
       const { undelivered, refused_by_processor } = hunter.outbox.dropped;
-      return undelivered.packets > 0 || refused_by_processor.packets > 0;
+      return givenUp || undelivered.packets > 0 || refused_by_processor.packets > 0;
     },
     delivery: () => deliveryCounts(hunter.outbox.figures),
   });

@@ -4,6 +4,7 @@ import { engineModule } from "../../engine/module.js";
 import { defaultStreamOptions } from "../../engine/stream_options.ts";
 import { ApiKeys } from "../../processor/api_keys.ts";
 import type { BatchDecoder } from "../../processor/batch_decoder.ts";
+import { BatchEngines } from "../../processor/batch_engines.ts";
 import { Processor, type ProcessorCounters } from "../../processor/processor.ts";
 import { serverSecurity } from "../../processor/server_credentials.ts";
 import type { ExitCode } from "../../runtime/operator_error.ts";
@@ -13,6 +14,7 @@ import { logger } from "../../telemetry/log.ts";
 import { processorMetrics } from "../metrics/processor_metrics.ts";
 import type { Run } from "../run.ts";
 import { StopSignals } from "../stop_signals.ts";
+import { apiKeySettings } from "./live_parts.ts";
 import { localSinks, nodeId, outputsOf, PIECE_BYTES } from "./capture.ts";
 import { Monitoring, sinkReadiness } from "./monitoring.ts";
 
@@ -28,11 +30,12 @@ export async function process(run: Run): Promise<ExitCode> {
   let listening = false;
   const ended = Promise.withResolvers<unknown>();
   Engine.load(engineModule);
-  const processor = new Processor({
+  const keySettings = apiKeySettings(run, () => processor.refreshFiles());
+  const processor: Processor = new Processor({
     id: nodeId(settings, "processor"),
     listen: settings.listen,
     security: () => serverSecurity(settings),
-    apiKeys: () => settings.apiKeyAuth ? new ApiKeys(settings) : undefined,
+    apiKeys: () => settings.apiKeyAuth ? new ApiKeys(keySettings) : undefined,
     maxHunters: settings.maxHunters,
     maxSubscribers: settings.maxSubscribers,
     filterFile: settings.filterFile,
@@ -72,11 +75,11 @@ export async function process(run: Run): Promise<ExitCode> {
   return 0;
 }
 
-/** An engine that renders what the sinks of a processor need. */
+/** Engines that render what the sinks of a processor need. */
 export function batchDecoder(settings: Settings, sinks: readonly Sink[]): BatchDecoder {
-  return new Engine({
+  return new BatchEngines({
     ...defaultStreamOptions,
-    outputs: [...new Set(["wire" as const, ...outputsOf(sinks)])],
+    outputs: outputsOf(sinks),
     protocol: "all",
     dnsPorts: settings.dnsPorts,
     udpOnly: false,

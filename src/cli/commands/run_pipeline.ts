@@ -13,7 +13,7 @@ import { ProgressBar, totalBytes } from "../progress_bar.ts";
 import { standardError } from "../status_line.ts";
 import { summarize, summaryText } from "../summary.ts";
 import { terminalColumns } from "../terminal_width.ts";
-import { reportRefused } from "./filter_control.ts";
+import type { FilterControl } from "./filter_control.ts";
 
 const log = logger("capture");
 
@@ -45,6 +45,7 @@ export interface RunHooks {
 export async function runPipeline(
   run: Run,
   plan: CapturePlan,
+  filters: FilterControl,
   sinks: readonly Sink[],
   hooks: RunHooks = {},
 ): Promise<ExitCode> {
@@ -75,7 +76,7 @@ export async function runPipeline(
         log.error(line);
         hooks.failed?.();
       },
-      refused: reportRefused,
+      filtersSet: (report) => filters.tell(report),
       progress: (progress) => bar?.update(progress),
     },
     settings.singleThread,
@@ -86,6 +87,7 @@ export async function runPipeline(
   });
   let end: CaptureEnd | undefined;
   try {
+    filters.attach(pipeline);
     hooks.started?.(pipeline);
     end = await pipeline.run();
   } catch (error) {

@@ -13,7 +13,5 @@ export async function sniff(run: Run): Promise<ExitCode> {
   const filters = new FilterControl(settings, policyOf(settings));
   followFilters(run, filters, policyOf);
   const sinks = await localSinks(settings);
-  return await runPipeline(run, capturePlan(settings, outputsOf(sinks), filters), sinks, {
-    started: (pipeline) => filters.attach(pipeline),
-  });
+  return await runPipeline(run, capturePlan(settings, outputsOf(sinks), filters), filters, sinks);
 }

@@ -13,12 +13,12 @@ import { ProcessorSink } from "../../sinks/processor_sink.ts";
 import { logger } from "../../telemetry/log.ts";
 import type { Run } from "../run.ts";
 import { captureFigures, capturePlan, filterTypesOf, localSinks, nodeId, outputsOf } from "./capture.ts";
-import { captureMetrics } from "../metrics/capture_metrics.ts";
+import { captureMetrics, filterMetric } from "../metrics/capture_metrics.ts";
 import { processorMetrics } from "../metrics/processor_metrics.ts";
 import { FilterControl } from "./filter_control.ts";
 import { captureHealth, captureReadiness, Monitoring, sinkReadiness } from "./monitoring.ts";
 import { batchDecoder } from "./process.ts";
-import { followFilters } from "./live_parts.ts";
+import { apiKeySettings, followFilters } from "./live_parts.ts";
 import { runPipeline } from "./run_pipeline.ts";
 
 const log = logger("processor");
@@ -51,11 +51,12 @@ export async function runWithProcessor(run: Run, listen: string | undefined): Pr
   let sinkFailure: unknown;
   const sinks = await localSinks(settings);
   Engine.load(engineModule);
-  const processor = new Processor({
+  const keySettings = apiKeySettings(run, () => processor.refreshFiles());
+  const processor: Processor = new Processor({
     id,
     listen,
     security: () => serverSecurity(settings),
-    apiKeys: () => settings.apiKeyAuth ? new ApiKeys(settings) : undefined,
+    apiKeys: () => settings.apiKeyAuth ? new ApiKeys(keySettings) : undefined,
     maxHunters: settings.maxHunters,
     maxSubscribers: settings.maxSubscribers,
     filterFile: settings.filterFile,
@@ -66,7 +67,7 @@ export async function runWithProcessor(run: Run, listen: string | undefined): Pr
       interfaces: live ? settings.interfaces : settings.readFiles,
       filterTypes: filterTypesOf(settings),
       figures: () => captureFigures(pipeline, failed),
-      onFilters: (pushed) => void filters.setFilters(pushed),
+      onFilters: (pushed) => filters.setFilters(pushed),
     },
     onSinkFailure: (error) => {
       sinkFailure ??= error;
@@ -76,6 +77,7 @@ export async function runWithProcessor(run: Run, listen: string | undefined): Pr
   await using _monitoring = await Monitoring.start(settings, {
     metrics: [
       ...captureMetrics({ progress: () => pipeline?.progress, failed: () => failed }),
+      filterMetric(() => filters.counts),
       ...processorMetrics(() => processor.counters),
     ],
     health: [captureHealth(settings, () => pipeline)],
@@ -83,10 +85,9 @@ export async function runWithProcessor(run: Run, listen: string | undefined): Pr
   });
   await processor.start();
   const sink = new ProcessorSink(processor);
-  return await runPipeline(run, capturePlan(settings, outputsOf([sink]), filters), [sink], {
+  return await runPipeline(run, capturePlan(settings, outputsOf([sink]), filters), filters, [sink], {
     started(started) {
       pipeline = started;
-      filters.attach(started);
     },
     failed: () => failed = true,
     async ended() {

@@ -172,6 +172,16 @@ export function captureMetrics(view: CaptureView): Metric[] {
   ];
 }
 
+/** The filters that a capture was told to apply. */
+export function filterMetric(counts: () => { readonly inForce: number; readonly refused: number }): Metric {
+  return gauge({
+    name: "caracal_filters",
+    help: "Filters in force, and filters that were refused",
+    label: { name: "state", values: ["in_force", "refused"] },
+    read: () => ({ in_force: counts().inForce, refused: counts().refused }),
+  });
+}
+
 /** As the summary names it. */
 function rejectionName(name: typeof rejections[number]): string {
   return name === "fragment_duplicates" ? "duplicates" : name.replace(/^rejected_(by_)?/, "");

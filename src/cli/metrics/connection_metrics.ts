@@ -1,15 +1,33 @@
 import type { ConnectionFigures } from "../../hunter/connection_figures.ts";
+import { statusNames } from "../../hunter/reporter.ts";
+import type { HunterStatus } from "../../proto/management_messages.ts";
 import { counter, gauge, type Metric, oneHot } from "../../telemetry/metric.ts";
 
+/** At the numbers that the wire contract has for them. */
+const statuses = statusNames.map((name) => name.toLowerCase());
 const states: readonly ConnectionFigures["state"][] = ["connecting", "connected", "waiting", "stopped"];
 const breakerStates: readonly ConnectionFigures["breaker"][] = ["closed", "open", "half-open"];
 const roles: readonly ConnectionFigures["certificates"][number]["role"][] = ["own", "peer", "ca"];
 /** Status codes of gRPC. */
 const maxCodes = 17;
 
-/** A hunter's connection to its processor. */
-export function connectionMetrics(figures: () => ConnectionFigures): Metric[] {
+/** A hunter's connection to its processor, and what it says of itself there. */
+export function connectionMetrics(
+  figures: () => ConnectionFigures,
+  heartbeats: () => { readonly status: HunterStatus; readonly count: number },
+): Metric[] {
   return [
+    gauge({
+      name: "caracal_hunter_status",
+      help: "1 for the status in the last heartbeat, 0 for the others",
+      label: { name: "status", values: statuses },
+      read: () => oneHot(statuses, statuses[heartbeats().status] ?? ""),
+    }),
+    counter({
+      name: "caracal_heartbeats_total",
+      help: "Heartbeats sent, or tried to send",
+      read: () => heartbeats().count,
+    }),
     gauge({
       name: "caracal_connection_state",
       help: "1 for the state of the connection to the processor, 0 for the others",

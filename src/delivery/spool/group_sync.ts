@@ -2,7 +2,7 @@
 export class GroupSync {
   readonly #sync: () => Promise<void>;
   #running: Promise<void> | undefined;
-  #next: Promise<void> | undefined;
+  #next: PromiseWithResolvers<void> | undefined;
 
   /** @param sync forces to disk what was written when it is called; never rejects, and never runs twice at a time */
   constructor(sync: () => Promise<void>) {
@@ -12,7 +12,7 @@ export class GroupSync {
   /** Resolves when a sync has ended that began after this call. */
   run(): Promise<void> {
     if (this.#running === undefined) return this.#start();
-    return this.#next ??= this.#running.then(() => this.#start());
+    return (this.#next ??= Promise.withResolvers()).promise;
   }
 
   /** Whether one is under way. */
@@ -21,10 +21,12 @@ export class GroupSync {
   }
 
   #start(): Promise<void> {
-    this.#next = undefined;
-    this.#running = this.#sync().then(() => {
+    return this.#running = this.#sync().then(() => {
       this.#running = undefined;
+      const next = this.#next;
+      this.#next = undefined;
+      // At once: who calls now would begin another one beside it.
+      if (next !== undefined) void this.#start().then(next.resolve);
     });
-    return this.#running;
   }
 }

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { type Damage, examine, type ExaminedSegment } from "./examination.ts";
 import { recover } from "./recovery.ts";
 import { encodeSegmentHeader, firstOfName, segmentHeaderBytes, segmentVersion } from "./segment_header.ts";
@@ -64,7 +65,7 @@ function repairSegment(fileSystem: SpoolFileSystem, segment: ExaminedSegment, id
     ? encodeSegmentHeader({ version: segmentVersion, id, first }, records[0]?.closedNs ?? 0n)
     : content.subarray(0, segmentHeaderBytes);
   const good = records.map((place) => content.subarray(place.offset, endOf(place)));
-  fileSystem.replace(name, joined([header, ...good]), true);
+  fileSystem.replace(name, Buffer.concat([header, ...good]), true);
   return done;
 }
 
@@ -72,19 +73,9 @@ function repairSegment(fileSystem: SpoolFileSystem, segment: ExaminedSegment, id
 function setAside(fileSystem: SpoolFileSystem, name: string, parts: readonly Uint8Array[]): void {
   const beside = name + damagedSuffix;
   const before = fileSystem.has(beside) ? [fileSystem.load(beside)] : [];
-  fileSystem.replace(beside, joined([...before, ...parts]), true);
+  fileSystem.replace(beside, Buffer.concat([...before, ...parts]), true);
 }
 
 function part(content: Uint8Array, { offset, bytes }: Damage): Uint8Array {
   return content.subarray(offset, offset + bytes);
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let end = 0;
-  for (const bytes of parts) {
-    all.set(bytes, end);
-    end += bytes.length;
-  }
-  return all;
 }
