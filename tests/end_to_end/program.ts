@@ -122,11 +122,6 @@ export class Child implements AsyncDisposable {
     return this.#stderr;
   }
 
-  /** Its process id. */
-  get pid(): number {
-    return this.#child.pid;
-  }
-
   /** Whether it still runs. */
   get running(): boolean {
     return !this.#ended;

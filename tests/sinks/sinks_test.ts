@@ -154,7 +154,7 @@ async function grpc(live: boolean): Promise<SinkUnderTest> {
     },
   });
   const gate = new Gate();
-  const sink = new GrpcSink(hunter, { packets: 3, bytes: 10_000, milliseconds: 60_000 }, live);
+  const sink = new GrpcSink(hunter, { packets: 3, bytes: 10_000, milliseconds: 60_000 }, live, 10_000);
   return {
     sink,
     chunk: (number) => ({ packets: 1, bytes: 10, wire: [pieceOf(`{"number":${number}}`)] }),
@@ -164,7 +164,7 @@ async function grpc(live: boolean): Promise<SinkUnderTest> {
       far.gate = gate.open;
     },
     resume: () => gate.resume(),
-    dropped: () => [...hunter.outbox.queue.dropped.values()].reduce((sum, { packets }) => sum + packets, 0),
+    dropped: () => Object.values(hunter.outbox.dropped).reduce((sum, { packets }) => sum + packets, 0),
     breakDown: () => assert.fail("a processor is only away"),
     leave: () => assert.fail("a processor is only away"),
     async [Symbol.asyncDispose]() {
@@ -195,7 +195,7 @@ testSink("processor sink", { fails: true, closes: true }, () => {
   const processor = new Processor({
     id: "p",
     listen: undefined,
-    credentials: () => assert.fail("it does not listen"),
+    security: () => assert.fail("it does not listen"),
     maxHunters: 1,
     maxSubscribers: 1,
     filterFile: undefined,
