@@ -8,7 +8,7 @@
 import "../src/runtime/environment.ts";
 import assert from "node:assert/strict";
 import { parseArgs } from "node:util";
-import type { OutputKind } from "../src/engine/chunk.ts";
+import type { OutputKind, WirePiece } from "../src/engine/chunk.ts";
 import { Engine, type EngineCounters } from "../src/engine/engine.ts";
 import type { NoFilterPolicy } from "../src/engine/filter.ts";
 import { engineModule } from "../src/engine/module.js";
@@ -17,6 +17,7 @@ import type { Traffic } from "../src/engine/traffic.ts";
 import { OperatorError } from "../src/runtime/operator_error.ts";
 import { type CaptureUnderTest, givenCapture, madeCapture } from "./capture_under_test.ts";
 import { installedPeers, secondsOf } from "./peers.ts";
+import { measureSpoolSpeed } from "./spool_speed.ts";
 import { runSniff, type SniffRun } from "./sniff_process.ts";
 
 /** One measurement. */
@@ -42,6 +43,9 @@ const BLOCK = 1 << 20;
 const OTHER_BLOCKS = [64 << 10, 1_000_003] as const;
 /** Whole processes are run so often; the median counts. */
 const PROCESS_RUNS = 3;
+
+/** Pieces that are kept in memory. */
+const MAX_PIECES = 4_096;
 
 /** How an engine is run. */
 interface EngineSetup {
@@ -82,6 +86,11 @@ const cases: readonly Case[] = [
     name: "batches",
     what: "PacketBatch messages > engine > JSON lines, as a processor does it",
     run: measureBatches,
+  },
+  {
+    name: "spool",
+    what: "batches > disk spool with interval sync, all forced to disk at the end",
+    run: measureSpool,
   },
   {
     name: "sniff-quiet",
@@ -252,6 +261,27 @@ function measureBatches(capture: CaptureUnderTest): Measurement {
   file.close();
   assert.equal(packets, sender.counters().kept);
   return { packets, bytes, seconds: milliseconds / 1000 };
+}
+
+/** Captured packets as a hunter keeps them. */
+async function measureSpool(capture: CaptureUnderTest): Promise<Measurement> {
+  const { seconds, bareSeconds, packets, bytes } = await measureSpoolSpeed(wirePieces(capture));
+  const ratios = { "a bare file, written and synced once": bareSeconds / seconds };
+  return { packets, bytes, seconds, ratios };
+}
+
+/** The first encoded packets of a capture. */
+function wirePieces(capture: CaptureUnderTest): WirePiece[] {
+  const engine = newEngine(setup("all", ["wire"]));
+  using file = Deno.openSync(capture.path);
+  const input = engine.openInput(capture.path, "");
+  const pieces: WirePiece[] = [];
+  for (let more = true; more && pieces.length < MAX_PIECES;) {
+    const read = file.readSync(engine.inbox(BLOCK));
+    more = engine.process(input, read ?? 0, read === null);
+    pieces.push(...engine.take().wire ?? []);
+  }
+  return pieces;
 }
 
 /** Several runs, each with the answer of the engine alone; with `compare`, other programs run between them. */

@@ -20,6 +20,9 @@ export interface CaptureOptions {
 /** The interface does not exist, or is down: it may be there later. */
 export class InterfaceAbsentError extends OperatorError {}
 
+/** This process has not the right to capture. */
+export class CaptureDeniedError extends OperatorError {}
+
 // Results of pcap_activate and pcap_dispatch, from pcap/pcap.h.
 const genericError = -1;
 const noSuchDevice = -5;
@@ -121,17 +124,21 @@ export class CaptureHandle {
   /**
    * Compiles and installs a filter. Throws OperatorError with libpcap's text when neither form compiles; then the
    * filter stays as it was.
+   * @param patient not now, if packets that pass both filters could be lost by it, and that will be over soon
+   * @returns false when it is not installed for that reason
    */
-  setFilter(filter: KernelExpression): void {
+  setFilter(filter: KernelExpression, patient = false): boolean {
     const program = BpfProgram.compileEither(this.#lib, this.#pcap, filter);
     try {
-      if (this.#replaceInKernel(program)) return;
+      if (this.#replaceInKernel(program)) return true;
+      if (patient && Deno.build.os === "linux" && this.#emptied < emptiedUntilSettled) return false;
       if (this.#lib.pcap_setfilter(this.#pcap, program.struct) !== 0) {
         throw new OperatorError(
           `${this.#interfaceName}: cannot set the filter: ${textAt(this.#lib.pcap_geterr(this.#pcap))}`,
         );
       }
       this.#emptied = 0;
+      return true;
     } finally {
       program.free();
     }
@@ -216,7 +223,7 @@ function activationError(lib: Libpcap, pcap: PcapPointer, name: string, status: 
       return new InterfaceAbsentError(`${name} is down: bring it up (ip link set ${name} up)`);
     case permissionDenied:
     case promiscuousPermissionDenied:
-      return new OperatorError(
+      return new CaptureDeniedError(
         `${name}: no permission to capture: run as root, or give the deno binary the right to ` +
           `(setcap cap_net_raw,cap_net_admin+ep /path/to/deno)`,
       );

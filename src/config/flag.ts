@@ -19,7 +19,10 @@ export const sectionOf: Readonly<Record<RunCommand, string>> = {
 export const runCommands = ["hunt", "sniff", "tap", "process"] as const satisfies readonly RunCommand[];
 
 /** The commands that have flags. */
-export type FlagCommand = RunCommand | Extract<Command, "list interfaces">;
+export type FlagCommand = RunCommand | Extract<Command, "list interfaces"> | BufferCommand;
+
+/** The commands that look at the folder of a disk buffer. */
+export type BufferCommand = Extract<Command, `buffer ${string}`>;
 
 /** One value per flag, before the rules that join flags into {@link Settings}. */
 export interface FlagValues

@@ -10,6 +10,9 @@ export type Command =
   | "tap"
   | "process"
   | "list interfaces"
+  | "buffer inspect"
+  | "buffer verify"
+  | "buffer repair"
   | "config explain"
   | "completion";
 
@@ -93,7 +96,7 @@ export interface Settings extends StreamOptions {
   // Disk buffer
   /** Keep on disk what the processor cannot take now; default false. */
   readonly diskBuffer: boolean;
-  /** Folder of the disk buffer. */
+  /** Folder of the disk buffer; the argument of the `buffer` commands. */
   readonly diskBufferDir: string;
   /** Size limit of the disk buffer, MiB; 1 to 1048576, default 1024. */
   readonly diskBufferMaxMb: number;
@@ -146,7 +149,7 @@ export interface Settings extends StreamOptions {
   /** Admit only hunters and clients with a certificate that `tlsCa` verifies; default false. */
   readonly tlsClientAuth: boolean;
 
-  // list interfaces
+  // list interfaces, buffer inspect
   /** One JSON document instead of a table; default false. */
   readonly json: boolean;
 }

@@ -17,7 +17,7 @@ export const maxBatchBytes = 4_194_304;
 
 /** Collects pieces into batches. */
 export class Batcher {
-  #limits: BatcherLimits;
+  readonly #limits: BatcherLimits;
   readonly #stats: () => BatchStats;
   readonly #closed: (batch: Batch) => void;
   #pieces: WirePiece[] = [];
@@ -34,11 +34,6 @@ export class Batcher {
     this.#limits = limits;
     this.#stats = stats;
     this.#closed = closed;
-  }
-
-  /** Changes limits, for what is added from now on. */
-  setLimits(limits: Partial<BatcherLimits>): void {
-    this.#limits = { ...this.#limits, ...limits };
   }
 
   /** Adds a piece to the open batch, closing it before or after where a limit says so. */

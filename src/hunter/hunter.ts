@@ -5,6 +5,7 @@ import type { Amount } from "../delivery/batch.ts";
 import type { CaptureFigures } from "../delivery/capture_figures.ts";
 import { CircuitBreaker, defaultBreaker } from "../delivery/circuit_breaker.ts";
 import { Outbox, type OutboxLimits } from "../delivery/outbox.ts";
+import type { OutboxStorage } from "../delivery/spooled_backlog.ts";
 import { Wake } from "../delivery/wake.ts";
 import type { BatchStats } from "../proto/data_messages.ts";
 import { ownCertificateProblem } from "../proto/certificate_validity.ts";
@@ -29,6 +30,8 @@ export interface HunterOptions {
   readonly identity: HunterIdentity;
   /** Bounds of what it holds for the processor. */
   readonly limits: OutboxLimits;
+  /** Where it keeps what does not fit; closed when the hunter stops. Undefined keeps everything in memory. */
+  readonly storage?: OutboxStorage;
   /** The counters of the capture now. */
   readonly figures: () => CaptureFigures;
   /** Told all filters soon after some of them changed. */
@@ -48,9 +51,11 @@ export type { HunterState };
 /** The timings of the program. */
 export const defaultTimings: HunterTimings = {
   deadlineMs: 10_000,
-  silenceMs: 60_000,
+  silenceMs: 30_000,
   heartbeatMs: 5_000,
   probeMs: 1_000,
+  ackTimeoutMs: 30_000,
+  longPauseMs: 60_000,
   closingMs: 2_000,
   backoff: defaultBackoff,
   breaker: defaultBreaker,
@@ -69,11 +74,18 @@ const refusingCodes: readonly status[] = [
 /** Connections lost over the same batch before it is given up. */
 const refusalsAllowed = 3;
 
+/** Time in which a processor may come back before a hunter ends without it, everything being on disk, ms. */
+const momentMs = 1_000;
+/** How often {@link Hunter.drain} looks around, ms. */
+const drainTurnMs = 200;
+/** The part of the time to stop in that is kept for the last heartbeat and the half-closes. */
+const goodbyePart = 0.2;
+
 const log = logger("hunter");
 
 /**
  * Keeps a connection to the processor, and sends what comes into its outbox. What was sent and not acknowledged is
- * sent again after a reconnect: delivery is at least once.
+ * sent again after a reconnect: delivery is at least once, and exactly once with a processor that knows the run id.
  */
 export class Hunter {
   readonly #options: HunterOptions;
@@ -83,7 +95,7 @@ export class Hunter {
   readonly #backoff: Backoff;
   readonly #breaker: CircuitBreaker;
   readonly #record: ConnectionRecord;
-  readonly #runId = crypto.randomUUID();
+  readonly #runId: string;
   /** Woken by acknowledgements and changes of the connection; {@link stop} waits on it. */
   readonly #progress = new Wake();
   /** Woken to end the wait between attempts. */
@@ -99,6 +111,8 @@ export class Hunter {
   #running: Promise<void> | undefined;
   #stopped: Promise<Amount> | undefined;
   #refusal = { sequence: 0n, times: 0 };
+  /** Since when there is nobody to send to, while somebody waits for that. */
+  #idleSince: number | undefined;
   /** What it holds for the processor. */
   readonly outbox: Outbox;
 
@@ -106,9 +120,15 @@ export class Hunter {
   constructor(options: HunterOptions) {
     this.#options = options;
     this.#timings = { ...defaultTimings, ...options.timings };
-    this.outbox = new Outbox(options.limits);
+    this.outbox = new Outbox(options.limits, options.storage);
+    this.#runId = options.storage?.spool.id ?? crypto.randomUUID();
     this.#filters = new FilterTable(options.onFilters);
-    this.#reporter = new Reporter(options.figures, this.outbox, () => this.#filters.size);
+    this.#reporter = new Reporter(
+      options.figures,
+      this.outbox,
+      () => this.#filters.unknown,
+      this.#timings.longPauseMs,
+    );
     this.#backoff = new Backoff(this.#timings.backoff);
     this.#breaker = new CircuitBreaker(this.#timings.breaker);
     this.#record = new ConnectionRecord(options.processor);
@@ -140,38 +160,72 @@ export class Hunter {
   }
 
   /**
-   * Delivers what the outbox holds, for as long as something is acknowledged at least every `patienceMs`; then says
-   * goodbye.
-   * @returns what could not be delivered
+   * Resolves when everything is delivered, however long that takes; when `remainingMs` gives 0 or less, which it is
+   * asked a few times a second; or when everything is on disk and the processor takes nothing.
    */
-  stop(patienceMs = 10_000): Promise<Amount> {
-    return this.#stopped ??= this.#stop(patienceMs);
-  }
-
-  /** Resolves at the next acknowledgement or change of the connection, or after `ms`. */
-  progressed(ms: number): Promise<unknown> {
-    return this.#progress.wait(ms);
-  }
-
-  async #stop(patienceMs: number): Promise<Amount> {
-    this.#retry.wake();
-    let remaining = this.outbox.undelivered.batches;
-    let deadline = Date.now() + patienceMs;
-    while (this.#running !== undefined && remaining > 0 && Date.now() < deadline) {
-      await this.#progress.wait(deadline - Date.now());
-      const { batches } = this.outbox.undelivered;
-      if (batches < remaining) deadline = Date.now() + patienceMs;
-      remaining = batches;
+  async drain(remainingMs: () => number): Promise<void> {
+    while (this.#running !== undefined && !this.outbox.empty && !this.#pointless()) {
+      const ms = Math.min(drainTurnMs, remainingMs());
+      if (ms <= 0) return;
+      await this.#progress.wait(ms);
     }
+  }
+
+  /**
+   * Delivers what the outbox holds, says goodbye, and closes the spool: all within `timeoutMs`, and in a moment where
+   * the processor takes nothing and everything is on disk.
+   * @returns what could not be delivered, and is not on disk either
+   */
+  stop(timeoutMs = 10_000): Promise<Amount> {
+    return this.#stopped ??= this.#stop(timeoutMs);
+  }
+
+  async #stop(timeoutMs: number): Promise<Amount> {
+    const deadline = performance.now() + timeoutMs;
+    const remaining = () => Math.max(0, deadline - performance.now());
+    const goodbyeMs = Math.min(this.#timings.closingMs, timeoutMs * goodbyePart);
+    this.#retry.wake();
+    await this.drain(() => remaining() - goodbyeMs);
     this.#stopping.abort();
     this.#retry.wake();
-    await this.#connection?.finish();
+    await this.#sayGoodbye(remaining());
     await this.#running;
     clearInterval(this.#certificates);
     this.#filters.stop();
-    this.outbox.queue.release();
+    const lost = this.outbox.abandon();
+    const { spool } = this.outbox.figures;
+    if (spool !== undefined && spool.held.batches > 0) {
+      const { batches, packets } = spool.held;
+      log.info(
+        `${packets} packets (${batches} batches) stay in the disk buffer, and are sent by the next run`,
+      );
+    }
+    if (lost.batches > 0) log.error(`${lost.packets} packets (${lost.batches} batches) were not delivered`);
+    await this.#options.storage?.spool.close();
     this.#tell("stopped", `${this.name}: disconnected`);
-    return this.outbox.undelivered;
+    return lost;
+  }
+
+  async #sayGoodbye(mostMs: number): Promise<void> {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, mostMs));
+    await Promise.race([connection.finish(), late]);
+    clearTimeout(timer);
+    connection.close();
+  }
+
+  /** Whether nothing is won by waiting: for a moment nothing could be sent, and everything is on disk. */
+  #pointless(): boolean {
+    if (this.#connection !== undefined && this.outbox.flowState !== "paused") {
+      this.#idleSince = undefined;
+      return false;
+    }
+    this.#idleSince ??= performance.now();
+    if (this.#options.storage === undefined || performance.now() - this.#idleSince < momentMs) return false;
+    this.outbox.secure();
+    return this.outbox.atRisk.batches === 0;
   }
 
   async #run(): Promise<void> {
@@ -288,8 +342,9 @@ export class Hunter {
     const times = this.#refusal.sequence === oldest.sequence ? this.#refusal.times + 1 : 1;
     this.#refusal = { sequence: oldest.sequence, times };
     if (times < refusalsAllowed) return;
-    this.outbox.refuse(oldest);
-    log.error(`${this.name} refuses batch ${oldest.sequence} (${oldest.batch.packets} packets): dropped`);
+    this.#refusal = { sequence: 0n, times: 0 };
+    const { packets } = this.outbox.refuse(oldest);
+    if (packets > 0) log.error(`${this.name} refuses batch ${oldest.sequence} (${packets} packets): dropped`);
   }
 
   #tell(state: HunterState, line: string): void {

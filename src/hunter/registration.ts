@@ -1,8 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import manifest from "../../deno.json" with { type: "json" };
-import type { Filter, FilterTypeName } from "../engine/filter.ts";
-import { filterOf } from "../proto/filter_message.ts";
-import type { ProcessorConfig, RegistrationResponse } from "../proto/management_messages.ts";
+import type { FilterTypeName } from "../engine/filter.ts";
+import type { Filter, ProcessorConfig, RegistrationResponse } from "../proto/management_messages.ts";
 import { managementService } from "../proto/services.ts";
 import type { Channel } from "./channel.ts";
 import { RpcFailure } from "./rpc_failure.ts";
@@ -62,7 +61,7 @@ export async function register(
   }
   return {
     hunterId: reply.assigned_id || identity.id,
-    filters: reply.filters.map(filterOf).filter((filter) => filter !== undefined),
+    filters: reply.filters,
     processorId: reply.config?.processor_id ?? "",
     wishes: wishesOf(reply.config),
   };

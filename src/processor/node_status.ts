@@ -117,13 +117,17 @@ export class NodeStatus {
   }
 
   #self(local: LocalCapture): ConnectedHunter {
-    const { captured, matched, dropped, failed } = local.figures();
+    const { captured, matched, dropped, failed, filters: inForce } = local.figures();
     const filters = this.#filters.forHunter(this.processorId);
     return {
       hunter_id: this.processorId,
       hostname: local.hostname,
       remote_addr: "",
-      status: failed ? HunterStatus.STATUS_ERROR : HunterStatus.STATUS_HEALTHY,
+      status: failed
+        ? HunterStatus.STATUS_ERROR
+        : (inForce?.refused ?? 0) > 0
+        ? HunterStatus.STATUS_WARNING
+        : HunterStatus.STATUS_HEALTHY,
       connected_duration_sec: BigInt(Math.floor((Date.now() - this.#startedAt) / 1000)),
       last_heartbeat_ns: nowNs(),
       stats: {
@@ -132,7 +136,7 @@ export class NodeStatus {
         packets_forwarded: BigInt(matched),
         packets_dropped: BigInt(dropped),
         buffer_bytes: 0n,
-        active_filters: filters.length,
+        active_filters: inForce?.active ?? 0,
         cpu_percent: -1,
         memory_rss_bytes: BigInt(Deno.memoryUsage().rss),
         memory_limit_bytes: 0n,

@@ -11,13 +11,14 @@ import { DataService } from "./data_service.ts";
 import { writeFilter } from "./filter_file.ts";
 import { FilterStore } from "./filter_store.ts";
 import { FilterWatcher } from "./filter_watcher.ts";
-import { HunterRegistry } from "./hunter_registry.ts";
+import { HunterRegistry, type HunterStatusName } from "./hunter_registry.ts";
 import { listen, newServer, shutDown } from "./listener.ts";
 import { ManagementService } from "./management_service.ts";
 import { type LocalCapture, NodeStatus } from "./node_status.ts";
 import { type IntakeCounters, PacketIntake } from "./packet_intake.ts";
 import { PacketSubscribers } from "./packet_subscribers.ts";
 import type { ServerSecurity } from "./server_credentials.ts";
+import { RefusedCalls } from "./refused_calls.ts";
 import { StatusError } from "./status_error.ts";
 
 /** What a processor is told. */
@@ -50,6 +51,10 @@ export interface ProcessorOptions {
 export interface ProcessorCounters extends IntakeCounters {
   /** Hunters registered. */
   readonly hunters: number;
+  /** The same by status. */
+  readonly huntersByStatus: Readonly<Record<HunterStatusName, number>>;
+  /** Calls that were refused or failed, by name of the gRPC status code. */
+  readonly refusedCalls: ReadonlyMap<string, number>;
   /** Clients watching. */
   readonly subscribers: number;
   /** Batches that slow clients missed. */
@@ -75,6 +80,7 @@ export class Processor {
   readonly #node: NodeStatus;
   readonly #data: DataService;
   readonly #management: ManagementService;
+  readonly #refusedCalls = new RefusedCalls();
   #watcher: FilterWatcher | undefined;
   #server: Server | undefined;
   #security: ServerSecurity | undefined;
@@ -119,6 +125,8 @@ export class Processor {
     return {
       ...this.#intake.counters,
       hunters: this.#hunters.size,
+      huntersByStatus: this.#hunters.countByStatus(),
+      refusedCalls: this.#refusedCalls.counts,
       subscribers: this.#subscribers.size,
       subscriberDrops: this.#subscribers.dropped,
       filters: this.#filters.size,
@@ -153,7 +161,8 @@ export class Processor {
     if (address === undefined) return undefined;
     this.#security = this.#options.security();
     this.#apiKeys = this.#options.apiKeys?.();
-    const server = newServer(this.#apiKeys && [this.#apiKeys.interceptor]);
+    const authentication = this.#apiKeys === undefined ? [] : [this.#apiKeys.interceptor];
+    const server = newServer([this.#refusedCalls.interceptor, ...authentication]);
     this.#server = server;
     server.addService(dataService, this.#data.implementation);
     server.addService(managementService, this.#management.implementation);

@@ -11,6 +11,9 @@ import http2 from "node:http2";
 
 type Session = http2.Http2Session;
 
+/** Bytes that a connection to a server here, and each stream on it, may send ahead of being read. */
+const receiveWindowBytes = 4 * 1_048_576;
+
 /** Makes `session` wait with its destruction until its socket's data event is over. */
 function guard(session: Session): void {
   const destroy = session.destroy.bind(session);
@@ -39,8 +42,10 @@ function listenForComplaints(session: Session): void {
   });
 }
 
+type Listener = (...event: never[]) => void;
 type Create = (
-  ...options: never[]
+  options: http2.ServerOptions | Listener,
+  ...listeners: Listener[]
 ) => { on(event: "session", listener: (session: Session) => void): unknown };
 type Connect = (
   ...options: never[]
@@ -48,9 +53,17 @@ type Connect = (
 
 const module = http2 as unknown as { createServer: Create; createSecureServer: Create; connect: Connect };
 const { createServer, createSecureServer, connect } = module;
-const guardingServer = (create: Create): Create => (...options) => {
-  const server = create(...options);
-  server.on("session", guard);
+const guardingServer = (create: Create): Create => (first, ...rest) => {
+  const [options, listeners] = typeof first === "function" ? [{}, [first, ...rest]] : [first, rest];
+  const { settings } = options;
+  const server = create(
+    { ...options, settings: { initialWindowSize: receiveWindowBytes, ...settings } },
+    ...listeners,
+  );
+  server.on("session", (session) => {
+    guard(session);
+    session.setLocalWindowSize(receiveWindowBytes);
+  });
   return server;
 };
 module.createServer = guardingServer(createServer);

@@ -47,6 +47,8 @@ export const quick: HunterTimings = {
   silenceMs: 15_000,
   heartbeatMs: 50,
   probeMs: 20,
+  ackTimeoutMs: 10_000,
+  longPauseMs: 10_000,
   closingMs: 1_000,
   backoff: { firstMs: 20, longestMs: 100, stableMs: 10_000 },
   breaker: { failures: 5, openMs: 50 },
@@ -182,7 +184,7 @@ export function startHunter(
   hunter.start();
   const send = (...texts: string[]) => {
     const piece = pieceOf(...texts);
-    hunter.outbox.queue.add({
+    hunter.outbox.add({
       pieces: [piece],
       packets: piece.packets,
       bytes: piece.bytes.length,
@@ -274,7 +276,7 @@ export class Link {
       try {
         connection.close();
       } catch {
-        // It has ended by itself.
+        // Its side has closed it.
       }
     }
     this.#connections.clear();

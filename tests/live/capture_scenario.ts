@@ -4,7 +4,7 @@
  *
  * Usage: ip netns exec NAMESPACE deno run --allow-ffi --allow-run=ip tests/live/capture_scenario.ts SCENARIO
  */
-import { dnsExpression, kernelExpression } from "../../src/capture/bpf.ts";
+import { dnsExpression, kernelExpression, matchesNothing } from "../../src/capture/bpf.ts";
 import type { CaptureOptions } from "../../src/capture/capture_handle.ts";
 import { LiveSource } from "../../src/capture/live_source.ts";
 import { udpFrame } from "./frame.ts";
@@ -236,7 +236,7 @@ const scenarios: Record<string, (argument: string) => Promise<unknown>> = {
       exclusion: "",
       fragments: false,
     });
-    const source = await Capture.on("vb");
+    const source = await Capture.on("vb", matchesNothing.text);
     source.source.setFilter(expression);
     const injector = new Injector("va");
     const tagSets: (readonly (readonly [number, number])[])[] = [
