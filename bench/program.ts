@@ -18,11 +18,12 @@ export interface ProgramRun {
 }
 
 /** The program, running: what it writes to standard error is kept, standard output is thrown away. */
-export class RunningProgram {
+export class RunningProgram implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #limit: ReturnType<typeof setTimeout>;
   readonly #read: Promise<void>;
   #stderr = "";
+  #ended = false;
   #said = Promise.withResolvers<void>();
 
   /** Starts it. */
@@ -52,8 +53,6 @@ export class RunningProgram {
     this.#ended = true;
     this.#wakeAll();
   }
-
-  #ended = false;
 
   #wakeAll(): void {
     this.#said.resolve();
@@ -90,4 +89,29 @@ export class RunningProgram {
     assert.equal(code, 0, this.#stderr);
     return JSON.parse(this.#stderr.trimEnd().split("\n").at(-1) ?? "") as T;
   }
+
+  /** Ends it at once, if it still runs. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.signal("SIGKILL");
+    await Promise.all([this.#child.status, this.#read]);
+  }
+}
+
+/** The summary of `process`, as far as it is looked at. */
+export interface ProcessorSummary {
+  /** Packets taken from hunters. */
+  readonly packets: number;
+  /** Bytes of frames in them. */
+  readonly bytes: number;
+  /** Batches that came again. */
+  readonly repeats: number;
+}
+
+/** Runs a command to its end, which must be a success; its standard output. */
+export async function outputOf(words: readonly string[]): Promise<string> {
+  const [command = "", ...args] = words;
+  const { code, stdout, stderr } = await new Deno.Command(command, { args }).output();
+  const decoder = new TextDecoder();
+  assert.equal(code, 0, `${words.join(" ")}: ${decoder.decode(stderr)}`);
+  return decoder.decode(stdout);
 }

@@ -22,7 +22,7 @@ export interface OutboxLimits {
 export const maxQueueBytes = 256 * 1_048_576;
 
 /** Enough to make the cost of a message small beside that of its bytes. */
-export const backlogMessageBytes = 524_288;
+export const backlogMessageBytes = 1_048_576;
 
 /** Enough for 1.5 Gbit/s over a path of 100 ms. */
 export const defaultWindow: OutboxLimits["window"] = { batches: 1_024, bytes: 32 * 1_048_576 };

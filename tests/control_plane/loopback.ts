@@ -66,7 +66,7 @@ export const plainText: SecuritySettings & ServerSecuritySettings = {
 };
 
 /** Decodes with protobufjs; the `json` output has one line per packet, its data. */
-class TextDecoderOfBatches implements BatchDecoder {
+export class TextDecoderOfBatches implements BatchDecoder {
   #chunk: Chunk = { packets: 0, bytes: 0 };
 
   processBatch(bytes: Uint8Array): BatchInfo {
@@ -254,6 +254,7 @@ export class Link {
   /** Port of the far side, for connections from now on. */
   target: number;
   #stalled: PromiseWithResolvers<void> | undefined;
+  #refusing = false;
 
   constructor(target: number) {
     this.target = target;
@@ -269,17 +270,23 @@ export class Link {
     this.#stalled ??= Promise.withResolvers();
   }
 
-  /** Cuts what is connected now. */
-  cut(): void {
+  /** Cuts what is connected now; with `refusing`, also what connects before {@link mend}. */
+  cut(refusing = false): void {
+    this.#refusing = refusing;
     this.#stalled?.resolve();
     for (const connection of this.#connections) {
       try {
         connection.close();
       } catch {
-        // Its side has closed it.
+        // It has ended by itself.
       }
     }
     this.#connections.clear();
+  }
+
+  /** Connections are carried again. */
+  mend(): void {
+    this.#refusing = false;
   }
 
   async close(): Promise<void> {
@@ -290,8 +297,13 @@ export class Link {
 
   async #accept(): Promise<void> {
     for await (const near of this.#listener) {
-      const far = await Deno.connect({ port: this.target }).catch(() => near.close());
-      if (far === undefined) continue;
+      const far = this.#refusing
+        ? undefined
+        : await Deno.connect({ port: this.target }).catch(() => undefined);
+      if (far === undefined) {
+        near.close();
+        continue;
+      }
       this.#connections.add(near).add(far);
       this.#forwarding.push(this.#forward(near, far, false), this.#forward(far, near, true));
     }

@@ -4,6 +4,7 @@ import { engineModule } from "../../engine/module.js";
 import { defaultStreamOptions } from "../../engine/stream_options.ts";
 import { ApiKeys } from "../../processor/api_keys.ts";
 import type { BatchDecoder } from "../../processor/batch_decoder.ts";
+import { BatchEngines } from "../../processor/batch_engines.ts";
 import { Processor, type ProcessorCounters } from "../../processor/processor.ts";
 import { serverSecurity } from "../../processor/server_credentials.ts";
 import type { ExitCode } from "../../runtime/operator_error.ts";
@@ -74,11 +75,11 @@ export async function process(run: Run): Promise<ExitCode> {
   return 0;
 }
 
-/** An engine that renders what the sinks of a processor need. */
+/** Engines that render what the sinks of a processor need. */
 export function batchDecoder(settings: Settings, sinks: readonly Sink[]): BatchDecoder {
-  return new Engine({
+  return new BatchEngines({
     ...defaultStreamOptions,
-    outputs: [...new Set(["wire" as const, ...outputsOf(sinks)])],
+    outputs: outputsOf(sinks),
     protocol: "all",
     dnsPorts: settings.dnsPorts,
     udpOnly: false,
