@@ -24,6 +24,7 @@ export function remainingNeeds(settings: Settings, reread: readonly string[]): R
     : [];
   const spool = sends && settings.diskBuffer ? [settings.diskBufferDir] : [];
   const apiKey = sends ? [settings.apiKeyFile] : [];
+  const apiKeys = serves ? [settings.apiKeysFile] : [];
   const filters = serves ? [filterFile] : [];
   const apiKeys = serves && settings.apiKeyAuth ? [settings.apiKeysFile] : [];
   return {
@@ -31,6 +32,7 @@ export function remainingNeeds(settings: Settings, reread: readonly string[]): R
       ...reread,
       ...certificates,
       ...apiKey,
+      ...apiKeys,
       ...filters,
       ...apiKeys,
       ...spool,

@@ -278,7 +278,7 @@ export class Link {
       try {
         connection.close();
       } catch {
-        // Its side has closed it.
+        // It has ended by itself.
       }
     }
     this.#connections.clear();

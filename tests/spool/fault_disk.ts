@@ -92,8 +92,11 @@ export class FaultDisk {
   /** The folder, for one run of a program. */
   mount(): SpoolFileSystem {
     const generation = this.#generation;
-    const call = (name: DiskCall) => {
+    const live = () => {
       if (generation !== this.#generation) throw new Error("this process was killed");
+    };
+    const call = (name: DiskCall) => {
+      live();
       if (this.failing.has(name)) throw new Error(`${name} failed`);
     };
     const inode = (name: string) => {
@@ -151,6 +154,7 @@ export class FaultDisk {
       },
       // deno-lint-ignore require-await
       sync: async (name) => {
+        live();
         const node = inode(name);
         node.sync(this.failing.has("sync"));
         call("sync");

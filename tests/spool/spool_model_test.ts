@@ -311,7 +311,7 @@ for (const whenFull of ["drop-newest", "drop-oldest"] as const) {
             await model.end();
           },
         ),
-        { numRuns: 300 },
+        { numRuns: 150 },
       );
     });
   }

@@ -29,7 +29,8 @@ export async function verifyBuffer({ diskBufferDir: folder }: Settings): Promise
   const all = [...found.stateDamages, ...found.segments.flatMap(({ damages }) => damages)];
   const last = found.segments.at(-1)?.name;
   // The rest of what the other process is writing just now.
-  const damages = all.filter(({ kind, file }) => holder === undefined || kind !== "tail" || file !== last);
+  const isUnfinished = ({ kind, file }: Damage) => file === last && (kind === "tail" || kind === "header");
+  const damages = holder === undefined ? all : all.filter((damage) => !isUnfinished(damage));
   const { batches, packets } = total(found.segments);
   await print([
     ...damages.map(damageLine),

@@ -12,7 +12,7 @@ export class Cursor {
   #written: bigint;
   #cancel: (() => void) | undefined;
 
-  /** @param sequence what the file says */
+  /** Begins where the file is: at `sequence`. */
   constructor(
     private readonly fileSystem: SpoolFileSystem,
     private readonly clock: Clock,

@@ -12,7 +12,10 @@ export function makeFolder(path: string): void {
 
 /** A folder of the machine, as spools see it. */
 export class DiskFolder implements SpoolFileSystem {
-  /** @param lock makes and locks the folder; the function that it returns lets go of it */
+  /**
+   * Makes and locks the folder.
+   * @param lock makes and locks the folder; the function that it returns lets go of it
+   */
   constructor(readonly folder: string, private readonly lock: () => () => void) {
     this.#unlock = lock();
   }
@@ -20,11 +23,16 @@ export class DiskFolder implements SpoolFileSystem {
   #unlock: () => void;
 
   list(): FolderEntry[] {
-    return [...Deno.readDirSync(this.folder)].map(({ name, isFile }) => ({
-      name,
-      isFile,
-      bytes: isFile ? Deno.statSync(this.#path(name)).size : 0,
-    }));
+    return [...Deno.readDirSync(this.folder)].flatMap(({ name, isFile }): FolderEntry[] => {
+      if (!isFile) return [{ name, isFile, bytes: 0 }];
+      try {
+        return [{ name, isFile, bytes: Deno.statSync(this.#path(name)).size }];
+      } catch (error) {
+        // Who only looks at it finds files go.
+        if (error instanceof Deno.errors.NotFound) return [];
+        throw error;
+      }
+    });
   }
 
   create(name: string): SpoolFile {

@@ -22,7 +22,10 @@ export class FaultState {
     return this.#lastFault !== undefined;
   }
 
-  /** @param what what could not be done: `a batch could not be written` */
+  /**
+   * The disk failed.
+   * @param what what could not be done: `a batch could not be written`
+   */
   failed(what: string, error: unknown): void {
     const isNew = this.#lastFault === undefined;
     this.#lastFault = this.#now();

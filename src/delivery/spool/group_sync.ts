@@ -4,7 +4,10 @@ export class GroupSync {
   #running: Promise<void> | undefined;
   #next: PromiseWithResolvers<void> | undefined;
 
-  /** @param sync forces to disk what was written when it is called; never rejects, and never runs twice at a time */
+  /**
+   * Begins with nothing to do.
+   * @param sync forces to disk what was written when it is called; never rejects, and never runs twice at a time
+   */
   constructor(sync: () => Promise<void>) {
     this.#sync = sync;
   }

@@ -32,6 +32,7 @@ export interface Finding {
 
 /** A spool as its folder says it is. */
 export interface Recovered {
+  /** Its UUID. */
   readonly id: string;
   /** Above all sequences of earlier runs. */
   readonly firstSequence: bigint;
@@ -39,6 +40,7 @@ export interface Recovered {
   readonly cursor: bigint;
   /** In order; each with something that is not acknowledged. */
   readonly segments: Segment[];
+  /** What was there, and what was odd about it. */
   readonly finding: Finding;
 }
 

@@ -27,7 +27,10 @@ export class SegmentLog {
   #reserved: bigint;
   #buffer = new Uint8Array(0);
 
-  /** @param segmentBytes length at which a segment ends */
+  /**
+   * Goes on behind `segments`.
+   * @param segmentBytes length at which a segment ends
+   */
   constructor(
     private readonly fileSystem: SpoolFileSystem,
     private readonly fault: FaultState,

@@ -112,8 +112,10 @@ class Window {
   at(offset: number, length: number): Uint8Array {
     const end = Math.min(offset + length, this.size);
     if (offset < this.#start || end > this.#end) {
+      // Far from what was read last, little of what comes next would be of use.
+      const ahead = offset > this.#end + WINDOW_BYTES ? length : WINDOW_BYTES;
       this.#start = offset;
-      this.#end = Math.min(offset + WINDOW_BYTES, this.size);
+      this.#end = Math.min(offset + ahead, this.size);
       this.#fill(this.#buffer.subarray(0, this.#end - offset), offset);
     }
     return this.#buffer.subarray(offset - this.#start, end - this.#start);
