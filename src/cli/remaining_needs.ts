@@ -24,7 +24,6 @@ export function remainingNeeds(settings: Settings, reread: readonly string[]): R
     : [];
   const spool = sends && settings.diskBuffer ? [settings.diskBufferDir] : [];
   const apiKey = sends ? [settings.apiKeyFile] : [];
-  const apiKeys = serves ? [settings.apiKeysFile] : [];
   const filters = serves ? [filterFile] : [];
   const apiKeys = serves && settings.apiKeyAuth ? [settings.apiKeysFile] : [];
   return {
@@ -34,7 +33,6 @@ export function remainingNeeds(settings: Settings, reread: readonly string[]): R
       ...apiKey,
       ...apiKeys,
       ...filters,
-      ...apiKeys,
       ...spool,
     ]),
     write: present([...filters, ...spool]),

@@ -27,6 +27,12 @@ import { runWithProcessor } from "./tap.ts";
 
 const log = logger("hunter");
 
+/** What each new connection looks up. */
+const connectionSettings = [
+  ...["insecure", "tlsCa", "tlsCert", "tlsKey", "tlsServerName", "tlsSkipVerify"] as const,
+  ...["apiKey", "apiKeyFile"] as const,
+];
+
 /** `hunt`: capture, and stream to a processor; to the embedded one where none is named. */
 export async function hunt(run: Run): Promise<ExitCode> {
   const { settings } = run;
