@@ -142,6 +142,9 @@ liveTest(
     assert.deepEqual(await arriving(), [53, 80]);
     await replace(/1 filter in force/, 'id: web, type: bpf, pattern: "port 82"');
     assert.deepEqual(await arriving(), [82]);
+    await replace(/1 filter in force/, 'id: web, type: bpf, pattern: "tcp port 82"');
+    assert.deepEqual(await arriving(), [], "no packet matches that and --filter");
+    assert.doesNotMatch(hunter.stderr, /stays as it was/);
     await replace(/0 filters in force/, 'id: web, type: bpf, pattern: "port 82", enabled: false');
     assert.deepEqual(await arriving(), [], "the policy of a hunter is deny");
     const { code, stderr } = await hunter.interrupt();

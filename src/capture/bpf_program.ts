@@ -1,5 +1,5 @@
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
-import type { KernelExpression } from "./bpf.ts";
+import { type KernelExpression, matchesNothing } from "./bpf.ts";
 import { cString, type Libpcap, libpcap, type PcapPointer, textAt } from "./libpcap.ts";
 
 const instructionSize = 8;
@@ -35,6 +35,19 @@ export class BpfProgram {
       }
     }
     return BpfProgram.compile(lib, handle, filter.withoutVlan);
+  }
+
+  /**
+   * As {@link compileEither}, where several parties want something together: what no packet can match, and libpcap takes
+   * for a mistake, matches nothing.
+   */
+  static compileJoint(lib: Libpcap, handle: PcapPointer, filter: KernelExpression): BpfProgram {
+    try {
+      return BpfProgram.compileEither(lib, handle, filter);
+    } catch (error) {
+      if (!messageOf(error).endsWith(": expression rejects all packets")) throw error;
+      return BpfProgram.compile(lib, handle, matchesNothing.text);
+    }
   }
 
   /** A copy of the instructions, 8 bytes each: code (u16), jt (u8), jf (u8), k (u32), in host byte order. */
@@ -85,22 +98,17 @@ export function compileProblem(linkType: number, expression: KernelExpression): 
   }
 }
 
-/** Whether libpcap refuses `expression` only because no packet of the link type can match it. */
-export function rejectsAll(linkType: number, expression: KernelExpression): boolean {
-  return compileProblem(linkType, expression)?.endsWith(": expression rejects all packets") ?? false;
-}
-
 /**
  * Compiles a BPF expression for each link type that capture files have: link type to instructions (8 bytes each:
  * code, jt, jf, k, in host byte order). A link type that the expression does not fit, such as `ether` on raw IP,
  * is left out. Throws OperatorError with libpcap's text when it fits none. Programs for BSD loopback (0) expect
  * the address family in this host's byte order.
  *
- * @param expression one for all, or what gives the one for a link type
+ * @param expression one for all, or what gives a joint one ({@link BpfProgram.compileJoint}) for a link type
  * @param snapLength what the program returns for a packet that passes, bytes
  */
 export function compileForFiles(
-  expression: string | ((linkType: number) => string),
+  expression: string | ((linkType: number) => KernelExpression),
   snapLength: number,
 ): Map<number, Uint8Array<ArrayBuffer>> {
   const lib = libpcap("--filter on a capture file");
@@ -109,8 +117,9 @@ export function compileForFiles(
   for (const linkType of fileLinkTypes) {
     const handle = openDead(lib, linkType, snapLength);
     try {
-      const text = typeof expression === "string" ? expression : expression(linkType);
-      const program = BpfProgram.compile(lib, handle, text);
+      const program = typeof expression === "string"
+        ? BpfProgram.compile(lib, handle, expression)
+        : BpfProgram.compileJoint(lib, handle, expression(linkType));
       programs.set(linkType, program.instructions());
       program.free();
     } catch (error) {

@@ -102,7 +102,8 @@ export class LiveSource implements Source {
   #openHandle(lib: Libpcap): CaptureHandle {
     const handle = new CaptureHandle(lib, this.interfaceName, this.#options);
     try {
-      handle.setFilter(this.#filter);
+      handle.prepareFilter(this.#filter);
+      handle.swapFilter(false);
     } catch (error) {
       handle.close();
       throw error;
@@ -153,7 +154,7 @@ export class LiveSource implements Source {
     const quiet = now - this.#lastPacket > this.#options.timeoutMs + waitMs;
     try {
       const patient = !quiet && now < (this.#swapBy ?? 0);
-      if (this.#handle?.setFilter(this.#filter, patient) !== false) this.#swapBy = undefined;
+      if (this.#handle?.swapFilter(patient) !== false) this.#swapBy = undefined;
     } catch (error) {
       this.#swapBy = undefined;
       this.#notices.push(`${this.name}: the capture filter stays as it was: ${messageOf(error)}`);
@@ -225,8 +226,11 @@ export class LiveSource implements Source {
 
   setFilter(filter: KernelExpression): void {
     if (this.#closed || this.linkType === undefined) return;
-    const problem = compileProblem(this.#linkType, filter);
-    if (problem !== undefined) throw new OperatorError(problem);
+    if (this.#handle !== undefined) this.#handle.prepareFilter(filter);
+    else {
+      const problem = compileProblem(this.#linkType, filter);
+      if (problem !== undefined) throw new OperatorError(problem);
+    }
     const begins = this.#filter.text === matchesNothing.text;
     this.#filter = filter;
     this.#swapBy ??= begins ? 0 : performance.now() + longestPatienceMs;

@@ -1,4 +1,5 @@
 import type { Settings } from "../config/settings.ts";
+import { apiKeysKey } from "../config/api_keys.ts";
 import { flags } from "../config/flags.ts";
 import { messageOf } from "../runtime/operator_error.ts";
 import { releasePermissions } from "../runtime/permission_release.ts";
@@ -142,8 +143,9 @@ function reasonOf(error: unknown, loaded: LoadedSettings | undefined): string {
 /** The flags of settings, each once. */
 function namesOf(settings: readonly (keyof Settings)[]): string {
   const names = settings.map((setting) => {
+    if (setting === "apiKeys") return apiKeysKey;
+    if (setting === "ownBatchLimits") return "who sets --batch-size and --batch-timeout";
     if (setting === "jsonSummary") return "--json";
-    if (setting === "apiKeys") return "API keys";
     return `--${flags.find((flag) => flag.setting === setting)?.long ?? setting}`;
   });
   return [...new Set(names)].join(", ");

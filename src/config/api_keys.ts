@@ -4,10 +4,10 @@ import { OperatorError } from "../runtime/operator_error.ts";
 /** The key of the configuration file with the list, as in lippycat. */
 export const apiKeysKey = "security.api_keys.keys";
 
-const roles = ["hunter", "subscriber", "admin"] as const;
-
 /** What the holder of an API key may do: send packets, watch, or everything. */
-export type ApiKeyRole = typeof roles[number];
+export type ApiKeyRole = "hunter" | "subscriber" | "admin";
+
+const roles = ["hunter", "subscriber", "admin"] as const satisfies readonly ApiKeyRole[];
 
 /** An API key that a processor admits. */
 export interface ApiKeyEntry {
@@ -20,7 +20,7 @@ export interface ApiKeyEntry {
 }
 
 /** One entry of the list, as JSON Schema has it, too. */
-export const apiKeyItem = z.strictObject({
+export const apiKeyItem: z.ZodType<ApiKeyEntry> = z.strictObject({
   key: z.string({ error: "must be text: put quotes around it" }).regex(/^[\x21-\x7e]{1,4096}$/, {
     error: "must be 1 to 4096 printable ASCII characters, without blanks",
   }),

@@ -15,6 +15,10 @@ export const defaultBreaker: BreakerLimits = { failures: 5, openMs: 30_000 };
 /**
  * Holds attempts back that are bound to fail. It knows when the next one may be made, and is asked before waiting: no
  * attempt is ever refused, so none is counted that was not made.
+ *
+ * Who waits for the longer of this and the program's backoff tries a dead processor at 0, 1, 3, 7, 15, 45, 77 s and
+ * every 60 s from there where the jitter is always longest, at 0, 0.1, 0.3, 0.7, 1.5 s and every 30 s where it is
+ * always shortest.
  */
 export class CircuitBreaker {
   readonly #limits: BreakerLimits;

@@ -1,37 +1,35 @@
 import type { Settings } from "../config/settings.ts";
-import type { BatcherLimits } from "../delivery/batcher.ts";
 import type { ProcessorWishes } from "./registration.ts";
 
-/** When batches are closed, and what the operator should hear about that. */
-export interface HeededWishes {
-  /** The processor's wishes where it has any and the operator has none, else the settings. */
-  readonly limits: Pick<BatcherLimits, "packets" | "milliseconds">;
-  /** One line for each wish that changes something, or is not heeded. */
-  readonly lines: readonly string[];
+/** The wishes of a processor that has none, or has not been reached. */
+export const noWishes: ProcessorWishes = {
+  batchSize: undefined,
+  batchTimeoutMs: undefined,
+  reconnectIntervalMs: undefined,
+  maxReconnectAttempts: undefined,
+};
+
+type BatchSettings = Pick<Settings, "batchSize" | "batchTimeoutMs" | "ownBatchLimits">;
+type BatchSetting = Settings["ownBatchLimits"][number];
+
+/** A limit of batches: what the operator set by flag, environment or file, else what the processor wishes. */
+export function batchLimit(setting: BatchSetting, settings: BatchSettings, wishes: ProcessorWishes): number {
+  const own = settings[setting];
+  return settings.ownBatchLimits.includes(setting) ? own : wishes[setting] ?? own;
 }
 
-/** Joins what the operator set with what the processor wishes: what was set by flag, environment or file stays. */
-export function heedBatchWishes(
-  settings: Pick<Settings, "batchSize" | "batchTimeoutMs" | "ownBatchLimits">,
-  wishes: ProcessorWishes,
-): HeededWishes {
-  const lines: string[] = [];
-  const choose = (setting: "batchSize" | "batchTimeoutMs", flag: string, unit: string): number => {
+/** What the operator should hear about wishes: a line for each that changes something, or is not heeded. */
+export function wishLines(settings: BatchSettings, wishes: ProcessorWishes): string[] {
+  const line = (setting: BatchSetting, flag: string, unit: string): string[] => {
     const own = settings[setting];
     const wish = wishes[setting];
-    if (wish === undefined || wish === own) return own;
-    if (settings.ownBatchLimits.includes(setting)) {
-      lines.push(`the processor wishes ${flag} ${wish} ${unit}; ${own} stays, since you set it`);
-      return own;
-    }
-    lines.push(`${flag} is ${wish} ${unit}, as the processor wishes`);
-    return wish;
+    if (wish === undefined || wish === own) return [];
+    return batchLimit(setting, settings, wishes) === own
+      ? [`the processor wishes ${flag} ${wish} ${unit}; ${own} stays, since you set it`]
+      : [`${flag} is ${wish} ${unit}, as the processor wishes`];
   };
-  return {
-    limits: {
-      packets: choose("batchSize", "--batch-size", "packets"),
-      milliseconds: choose("batchTimeoutMs", "--batch-timeout", "ms"),
-    },
-    lines,
-  };
+  return [
+    ...line("batchSize", "--batch-size", "packets"),
+    ...line("batchTimeoutMs", "--batch-timeout", "ms"),
+  ];
 }

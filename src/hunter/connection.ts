@@ -1,4 +1,3 @@
-import { status } from "@grpc/grpc-js";
 import { Backoff, type BackoffLimits } from "../delivery/backoff.ts";
 import type { BreakerLimits } from "../delivery/circuit_breaker.ts";
 import type { Outbox } from "../delivery/outbox.ts";
@@ -10,13 +9,13 @@ import type { FilterTable } from "./filter_table.ts";
 import { Heartbeat, type HunterReport } from "./heartbeat.ts";
 import { PacketStream } from "./packet_stream.ts";
 import { type HunterIdentity, type ProcessorWishes, register, type Registration } from "./registration.ts";
-import { RpcFailure } from "./rpc_failure.ts";
+import type { RpcFailure } from "./rpc_failure.ts";
 
 /** How long things may take, ms. */
 export interface HunterTimings {
   /** Until a request must be answered, and a connection made. */
   readonly deadlineMs: number;
-  /** A processor that acknowledges nothing of what it was sent, or answers no heartbeat, for this long is dead. */
+  /** A processor that answers no heartbeat for this long is dead. */
   readonly silenceMs: number;
   /** Between heartbeats. */
   readonly heartbeatMs: number;
@@ -75,9 +74,6 @@ export class Connection {
   readonly #heartbeat: Heartbeat;
   readonly #subscription: FilterSubscription;
   readonly #closingMs: number;
-  #silence: ReturnType<typeof setInterval> | undefined;
-  /** When the processor was last seen to owe no acknowledgement, or gave one; a clock that never goes back, ms. */
-  #acknowledgedAt = performance.now();
   /** Resolves with the reason when the connection can no longer serve. */
   readonly lost: Promise<ConnectionLoss>;
   #finished: Promise<void> | undefined;
@@ -129,10 +125,7 @@ export class Connection {
       probeMs: timings.probeMs,
       ackTimeoutMs: timings.ackTimeoutMs,
       longPauseMs: timings.longPauseMs,
-      acknowledged: () => {
-        this.#acknowledgedAt = performance.now();
-        context.acknowledged();
-      },
+      acknowledged: context.acknowledged,
     });
     this.#heartbeat = new Heartbeat(
       management,
@@ -151,21 +144,7 @@ export class Connection {
     this.lost = Promise.race([
       this.#packets.ended.then((failure) => ({ stream: "packets" as const, failure })),
       this.#heartbeat.ended.then((failure) => ({ stream: "heartbeat" as const, failure })),
-      this.#silenceOf(outbox, timings.silenceMs).then((failure) => ({ stream: "packets" as const, failure })),
     ]);
-  }
-
-  /** Resolves when batches wait too long for an acknowledgement: a stream that is never answered has no other sign. */
-  #silenceOf(outbox: Outbox, silenceMs: number): Promise<RpcFailure> {
-    return new Promise((resolve) => {
-      this.#silence = setInterval(() => {
-        const now = performance.now();
-        if (outbox.unacknowledged.length === 0) this.#acknowledgedAt = now;
-        if (now - this.#acknowledgedAt < silenceMs) return;
-        const line = `DEADLINE_EXCEEDED: no acknowledgement of what was sent for ${silenceMs / 1000} s`;
-        resolve(new RpcFailure(line, status.DEADLINE_EXCEEDED, false));
-      }, silenceMs / 10);
-    });
   }
 
   /** Says goodbye: a last heartbeat, half-closes, and waits a little for the processor to do the same. */
@@ -187,7 +166,6 @@ export class Connection {
 
   /** Ends everything at once. */
   close(): void {
-    clearInterval(this.#silence);
     this.#subscription.close();
     this.#packets.close();
     this.#heartbeat.close();

@@ -53,7 +53,7 @@ export type { HunterState };
 /** The timings of the program. */
 export const defaultTimings: HunterTimings = {
   deadlineMs: 10_000,
-  silenceMs: 60_000,
+  silenceMs: 30_000,
   heartbeatMs: 5_000,
   probeMs: 1_000,
   ackTimeoutMs: 30_000,

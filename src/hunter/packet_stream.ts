@@ -11,7 +11,10 @@ import { logger } from "../telemetry/log.ts";
 import type { Channel } from "./channel.ts";
 import { failureOf, RpcFailure } from "./rpc_failure.ts";
 
-/** Processors take a batch's time as a sign of life, so one sent later than this carries its sending time. */
+/**
+ * Processors take a batch's time as a sign of life, so one that is farther from now than this carries its sending time:
+ * it has waited, or the clock was set.
+ */
 const staleNs = 10_000_000_000n;
 
 /** Probes are this part of their interval early or late, so that hunters that were paused together do not stay so. */
@@ -138,7 +141,8 @@ export class PacketStream {
 
   #encode({ sequence, batch }: SentBatch): Uint8Array {
     const now = nowNs();
-    const timestampNs = now - batch.closedNs > staleNs ? now : batch.closedNs;
+    const ageNs = now - batch.closedNs;
+    const timestampNs = ageNs > staleNs || ageNs < -staleNs ? now : batch.closedNs;
     return encodeBatch(
       { hunterId: this.#options.hunterId, sequence, timestampNs, stats: batch.stats },
       batch.pieces,

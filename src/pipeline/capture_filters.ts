@@ -4,7 +4,7 @@ import {
   type KernelFilterParts,
   matchesNothing,
 } from "../capture/bpf.ts";
-import { compileForFiles, compileProblem, fileLinkTypes, rejectsAll } from "../capture/bpf_program.ts";
+import { compileForFiles, compileProblem, fileLinkTypes } from "../capture/bpf_program.ts";
 import type { FilterSettings, RefusedFilter } from "../engine/engine.ts";
 import type { Filter } from "../engine/filter.ts";
 
@@ -103,9 +103,7 @@ export class FilterJudge {
     );
     const pushed = all.filter((pattern) => this.#problem(linkType, pattern) === undefined);
     if (pushed.length < all.length && pushed.length === 0) return matchesNothing;
-    const expression = kernelExpression({ ...kernel, pushed });
-    // libpcap takes it for a mistake. Here it is what several parties want together.
-    return pushed.length > 0 && rejectsAll(linkType, expression) ? matchesNothing : expression;
+    return kernelExpression({ ...kernel, pushed });
   }
 
   /** The programs that apply the expressions to the records of files, by link type; none when all records pass. */
@@ -115,10 +113,7 @@ export class FilterJudge {
   ): ReadonlyMap<number, Uint8Array> {
     const asks = kernel.base !== "" || filters.some(({ type, enabled }) => type === "bpf" && enabled);
     if (!asks) return new Map();
-    return compileForFiles(
-      (linkType) => this.expressionFor(linkType, kernel, filters).withoutVlan,
-      MAXIMUM_SNAPLEN,
-    );
+    return compileForFiles((linkType) => this.expressionFor(linkType, kernel, filters), MAXIMUM_SNAPLEN);
   }
 
   #misfit(filter: Filter, linkTypes: readonly number[]): readonly RefusedFilter[] {

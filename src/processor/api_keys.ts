@@ -50,7 +50,7 @@ export type ApiKeySettings = Pick<Settings, "apiKeyAuth" | "apiKeysFile" | "apiK
 
 /** Knows the API keys that a processor admits, and what each of them allows. */
 export class ApiKeys {
-  readonly #settings: ApiKeySettings;
+  #settings: ApiKeySettings;
   #known: readonly KnownKey[];
   #told = "";
   #refused = 0;
@@ -60,12 +60,18 @@ export class ApiKeys {
   /** Reads the file of keys, if there is one. Throws OperatorError, exit code 2, also when there is no key at all. */
   constructor(settings: ApiKeySettings) {
     this.#settings = settings;
-    this.#known = this.#read();
-    if (this.#known.length === 0) {
-      throw new OperatorError(
-        "--api-key-auth: there are no keys: add security.api_keys.keys to the configuration file, or --api-keys-file",
-        2,
-      );
+    this.#known = this.#readSome();
+  }
+
+  /** Takes other settings. Throws OperatorError, and changes nothing, when they hold no keys. */
+  configure(settings: ApiKeySettings): void {
+    const before = this.#settings;
+    this.#settings = settings;
+    try {
+      this.#known = this.#readSome();
+    } catch (error) {
+      this.#settings = before;
+      throw error;
     }
   }
 
@@ -138,6 +144,15 @@ export class ApiKeys {
     logger("processor").warn(line + others);
     this.#loggedAt = now;
     this.#unlogged = 0;
+  }
+
+  #readSome(): KnownKey[] {
+    const known = this.#read();
+    if (known.length > 0) return known;
+    throw new OperatorError(
+      "--api-key-auth: there are no keys: add security.api_keys.keys to the configuration file, or --api-keys-file",
+      2,
+    );
   }
 
   #read(): KnownKey[] {

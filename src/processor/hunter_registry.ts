@@ -40,8 +40,8 @@ export class HunterRegistry {
   readonly #records = new Map<string, HunterRecord>();
   readonly #now: () => number;
 
-  /** Begins empty, and holds `maxHunters` at most; `now` is the clock, ms since 1970. */
-  constructor(maxHunters: number, now: () => number = Date.now) {
+  /** Begins empty, and holds `maxHunters` at most; `now` is a clock that never jumps, ms. */
+  constructor(maxHunters: number, now: () => number = () => performance.now()) {
     this.#maxHunters = maxHunters;
     this.#now = now;
   }
@@ -118,7 +118,7 @@ export class HunterRegistry {
         remote_addr: record.remoteAddress,
         status: this.#shownStatus(record),
         connected_duration_sec: BigInt(Math.floor((now - record.registeredAt) / 1000)),
-        last_heartbeat_ns: nowNs() - BigInt(now - record.seenAt) * 1_000_000n,
+        last_heartbeat_ns: nowNs() - BigInt(Math.round(now - record.seenAt)) * 1_000_000n,
         stats: record.stats,
         filters: filtersOf(hunter_id).map(filterMessage),
         interfaces,

@@ -36,7 +36,7 @@ export class NodeStatus {
   readonly #filters: FilterStore;
   readonly #packetsReceived: () => number;
   readonly #local: LocalCapture | undefined;
-  readonly #startedAt = Date.now();
+  readonly #startedAt = performance.now();
   #address = "";
 
   /** Up since now, without an address; `local` is undefined where nothing is captured here. */
@@ -128,7 +128,7 @@ export class NodeStatus {
         : (inForce?.refused ?? 0) > 0
         ? HunterStatus.STATUS_WARNING
         : HunterStatus.STATUS_HEALTHY,
-      connected_duration_sec: BigInt(Math.floor((Date.now() - this.#startedAt) / 1000)),
+      connected_duration_sec: BigInt(Math.floor((performance.now() - this.#startedAt) / 1000)),
       last_heartbeat_ns: nowNs(),
       stats: {
         packets_captured: BigInt(captured),

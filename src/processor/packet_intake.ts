@@ -8,6 +8,7 @@ import type { Sink } from "../pipeline/sink.ts";
 import { logger } from "../telemetry/log.ts";
 import type { BatchDecoder } from "./batch_decoder.ts";
 import type { PacketSubscribers } from "./packet_subscribers.ts";
+import { NewestStream } from "./newest_stream.ts";
 import { RepeatDetector } from "./repeat_detector.ts";
 import { StatusError } from "./status_error.ts";
 
@@ -35,6 +36,7 @@ export class PacketIntake {
   readonly #sinks: readonly Sink[];
   readonly #subscribers: PacketSubscribers;
   readonly #repeats = new RepeatDetector();
+  readonly #newest = new NewestStream();
   readonly #onSinkFailure: (error: unknown) => void;
   #counters = { batches: 0, packets: 0, bytes: 0, repeats: 0, malformed: 0 };
   /** The last piece of work; sinks never see two writes at once. */
@@ -65,11 +67,15 @@ export class PacketIntake {
    * Takes a batch of a hunter; resolves when every sink has taken it, so that it may be acknowledged. Rejects with a
    * StatusError when it cannot be read, or a sink failed.
    * @param runId what the hunter sent as `runIdKey`; undefined when it sent none
+   * @param stream what it came over
    */
-  receive(batch: Uint8Array, runId: string | undefined): Promise<BatchKey> {
+  receive(batch: Uint8Array, runId: string | undefined, stream: object): Promise<BatchKey> {
     return this.#inTurn(async () => {
       const key = this.#read(() => readBatchKey(batch));
       const run = runId === undefined ? undefined : `${key.hunterId}\n${runId}`;
+      if (run !== undefined && !this.#newest.isCurrent(run, stream)) {
+        throw new StatusError(status.ABORTED, "the hunter has gone on over another stream");
+      }
       if (run !== undefined && this.#repeats.isRepeat(run, key.sequence)) {
         this.#counters.repeats += 1;
         return key;

@@ -44,7 +44,7 @@ function listenForComplaints(session: Session): void {
 
 type Listener = (...event: never[]) => void;
 type Create = (
-  options: http2.ServerOptions | Listener,
+  options?: http2.ServerOptions | Listener,
   ...listeners: Listener[]
 ) => { on(event: "session", listener: (session: Session) => void): unknown };
 type Connect = (
@@ -53,7 +53,7 @@ type Connect = (
 
 const module = http2 as unknown as { createServer: Create; createSecureServer: Create; connect: Connect };
 const { createServer, createSecureServer, connect } = module;
-const guardingServer = (create: Create): Create => (first, ...rest) => {
+const guardingServer = (create: Create): Create => (first = {}, ...rest) => {
   const [options, listeners] = typeof first === "function" ? [{}, [first, ...rest]] : [first, rest];
   const { settings } = options;
   const server = create(

@@ -1,10 +1,11 @@
 import "../../src/runtime/environment.ts";
+import { status } from "@grpc/grpc-js";
 import assert from "node:assert/strict";
 import { GrpcSink } from "../../src/sinks/grpc_sink.ts";
 import { runIdKey } from "../../src/proto/packet_batch.ts";
 import { HunterStatus } from "../../src/proto/management_messages.ts";
 import { dataService } from "../../src/proto/services.ts";
-import { emptyDisk, MemorySpool } from "./memory_spool.ts";
+import { emptyDisk, MemorySpool } from "../spool/memory_spool.ts";
 import {
   channelTo,
   eventually,
@@ -126,6 +127,41 @@ Deno.test("sequences of a hunter without a run id may begin anew at every connec
   }
   assert.deepEqual(sink.texts, ["a", "a", "b", "b", "c"]);
   assert.equal(processor.counters.hunters, 0, "a stream works without registration");
+  await processor.stop();
+});
+
+Deno.test("what an old stream still brings is not taken once its hunter has gone on", async () => {
+  const { processor, port, sink } = await startProcessor();
+  let proceed = () => {};
+  sink.gate = new Promise((resolve) => proceed = resolve);
+  const channels = [channelTo(port), channelTo(port)];
+  const [old, next] = channels.map((channel) => {
+    const call = channel.duplexStream(dataService.StreamPackets, { [runIdKey]: "spool-1" });
+    call.on("error", () => {});
+    call.resume();
+    const codes: number[] = [];
+    call.on("status", ({ code }) => codes.push(code));
+    const send = (sequence: bigint, ...texts: string[]) => {
+      const batch = packetBatch.decode(pieceOf(...texts).bytes);
+      call.write(packetBatch.encode({ ...batch, hunter_id: "edge", sequence }));
+    };
+    return { call, codes, send };
+  });
+  assert.ok(old && next);
+  old.send(1n, "a");
+  old.send(3n, "b", "c");
+  await eventually("the first is with the sink", () => sink.writes === 1);
+  // The hunter was restarted: it does not know that two batches went as one message.
+  next.send(2n, "b");
+  next.send(3n, "c");
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  proceed();
+  await eventually("the rest", () => sink.texts.length >= 3);
+  next.call.end();
+  await eventually("the end", () => next.codes.length > 0);
+  assert.deepEqual(sink.texts, ["a", "b", "c"]);
+  await eventually("the end of the old stream", () => old.codes[0] === status.ABORTED);
+  for (const channel of channels) channel.close();
   await processor.stop();
 });
 

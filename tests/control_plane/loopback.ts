@@ -218,14 +218,14 @@ export function pieceOf(...texts: string[]): WirePiece {
 
 /** A server whose answers the test writes itself. Methods that it does not name are unimplemented. */
 export async function startScript(
-  script: { data?: UntypedServiceImplementation; management?: UntypedServiceImplementation },
+  script: { port?: number; data?: UntypedServiceImplementation; management?: UntypedServiceImplementation },
 ): Promise<{ server: Server; port: number }> {
   const server = new Server();
   server.addService(dataService, script.data ?? {});
   server.addService(managementService, script.management ?? {});
   const port = await new Promise<number>((resolve, reject) =>
     server.bindAsync(
-      "127.0.0.1:0",
+      `127.0.0.1:${script.port ?? 0}`,
       ServerCredentials.createInsecure(),
       (error, bound) => error === null ? resolve(bound) : reject(error),
     )
@@ -278,7 +278,7 @@ export class Link {
       try {
         connection.close();
       } catch {
-        // Its side has closed it.
+        // It has ended by itself.
       }
     }
     this.#connections.clear();

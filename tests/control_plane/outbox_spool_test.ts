@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Batch } from "../../src/delivery/batch.ts";
 import { Outbox } from "../../src/delivery/outbox.ts";
 import type { SpoolMode, SyncPolicy } from "../../src/delivery/spool.ts";
-import { emptyDisk, MemorySpool } from "./memory_spool.ts";
+import { emptyDisk, MemorySpool } from "../spool/memory_spool.ts";
 
 const stats = { total_captured: 0n, filtered_matched: 0n, dropped: 0n, buffer_usage: 0 };
 const batch = (packets: number, bytes = packets): Batch => ({

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { channelSecurity, type SecuritySettings } from "../../src/hunter/credentials.ts";
 import { serverSecurity, type ServerSecuritySettings } from "../../src/processor/server_credentials.ts";
 import { OperatorError } from "../../src/runtime/operator_error.ts";
+import { configureLog } from "../../src/telemetry/log.ts";
 import {
   authority,
   canMakeCertificates,
@@ -22,6 +23,7 @@ async function makeCertificates(): Promise<void> {
   await certificate("client", "ca", "DNS:client");
   await certificate("stranger", "other", "DNS:stranger");
   await certificate("six", "ca", "IP:::1");
+  await certificate("ending", "ca", "DNS:ending", [-day, 5 * day]);
   await certificate("expired", "ca", "IP:127.0.0.1", [-2 * day, -day]);
   await certificate("early", "ca", "IP:127.0.0.1", [day, 2 * day]);
   await openssl("pkey", "-in", "server.key", "-aes128", "-passout", "pass:x", "-out", "locked.key");
@@ -157,6 +159,43 @@ test("mutual TLS takes clients of the CA only", async () => {
   assert.match(await attempt(port, { ...trusting, ...pair("stranger") }), /UNAVAILABLE/);
   assert.equal(processor.counters.hunters, 1);
   await processor.stop();
+});
+
+test("each side warns of certificates that end soon, and shows when", async () => {
+  const lines: string[] = [];
+  configureLog({ json: false, write: (line) => lines.push(line), variable: () => undefined });
+  try {
+    const { processor, port } = await startProcessor({
+      security: { insecure: false, ...pair("server"), tlsCa: file("ca.pem"), tlsClientAuth: true },
+    });
+    const { hunter } = startHunter(port, {
+      security: () => channelSecurity({ ...trusting, ...pair("ending") }, `127.0.0.1:${port}`),
+    });
+    await eventually("a registration", () => hunter.connection.state === "connected");
+    const { certificates } = hunter.connection;
+    assert.deepEqual(certificates.map(({ role, subject }) => [role, subject]), [
+      ["own", "CN=ending"],
+      ["ca", "CN=ca"],
+      ["peer", "CN=server"],
+    ]);
+    const daysLeft = certificates.map(({ notAfterMs }) => Math.round((notAfterMs - Date.now()) / day));
+    assert.deepEqual(daysLeft, [5, 90, 90]);
+    assert.deepEqual(processor.certificates.map(({ subject }) => subject), ["CN=server", "CN=ca"]);
+    const warnings = lines.filter((line) => line.includes("expires on"));
+    assert.equal(warnings.length, 2, warnings.join());
+    assert.match(
+      warnings[0] ?? "",
+      /the certificate CN=ending in --tls-cert expires on \S+, in [45] days: renew/,
+    );
+    assert.match(
+      warnings[1] ?? "",
+      /the certificate CN=ending of hunter hunter-1 expires on \S+, in [45] days/,
+    );
+    await hunter.stop();
+    await processor.stop();
+  } finally {
+    configureLog({ json: false, write: () => {}, variable: () => undefined });
+  }
 });
 
 test("neither side speaks less than TLS 1.3", async () => {

@@ -121,3 +121,44 @@ for (const [name, args, permissions, says, code] of refused) {
     assert.equal(outcome.code, code);
   });
 }
+
+userTest(
+  "a disk buffer is handed over, and goes on after a restart; what else is in its folder is not",
+  async (folder, namespace) => {
+    const [uid] = ids ?? [];
+    const spool = folder.file("spool");
+    const hunt = () =>
+      start(
+        ["hunt", "-i", "vb", "-P", "127.0.0.1:9", "--insecure", "--id", "edge", "--no-filter-policy", "allow"]
+          .concat("--disk-buffer", "--disk-buffer-mode", "write-ahead", "--disk-buffer-dir", spool)
+          .concat("--shutdown-timeout", "500", "--user", user),
+        {
+          permissions: ["--allow-ffi", "--allow-net", "--allow-read", `--allow-write=${spool}`],
+          through: ["ip", "netns", "exec", namespace.name],
+        },
+      );
+    for (let run = 1; run <= 2; run++) {
+      await using hunter = hunt();
+      await hunter.said(/running as user nobody/);
+      await sendNumbered(["ip", "netns", "exec", namespace.name], [1000], 500);
+      await pause(500);
+      const { stderr } = await hunter.interrupt();
+      assert.doesNotMatch(stderr, /denied|cannot/i);
+      assert.match(stderr, new RegExp(`in the disk buffer ${(500 * run).toLocaleString("en-US")}`), stderr);
+      for (const { name } of Deno.readDirSync(spool)) {
+        assert.equal(String(Deno.lstatSync(`${spool}/${name}`).uid), uid, name);
+      }
+    }
+
+    Deno.chownSync(spool, 0, 0);
+    Deno.writeTextFileSync(`${spool}/other`, "");
+    await using hunter = hunt();
+    const { code, stderr } = await hunter.ended();
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /spool cannot be (read|written) any more as user nobody \(--user\): /,
+    );
+    assert.equal(Deno.lstatSync(`${spool}/other`).uid, 0);
+  },
+);

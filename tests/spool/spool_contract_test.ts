@@ -1,7 +1,7 @@
 import type { SpoolFullPolicy } from "../../src/delivery/spool.ts";
 import { DiskSpool, type DiskSpoolOptions } from "../../src/delivery/spool/disk_spool.ts";
 import { FaultDisk } from "./fault_disk.ts";
-import { MemorySpool } from "./memory_spool.ts";
+import { emptyDisk, MemorySpool } from "./memory_spool.ts";
 import { spoolContract, type SpoolUnderTest } from "./spool_contract.ts";
 
 function options(batches: number, whenFull: SpoolFullPolicy): DiskSpoolOptions {
@@ -18,11 +18,15 @@ function options(batches: number, whenFull: SpoolFullPolicy): DiskSpoolOptions {
   };
 }
 
-spoolContract((): SpoolUnderTest => ({
-  name: "memory spool",
-  open: (batches, whenFull) => new MemorySpool({ maxBytes: (batches + 1) * 1_000, whenFull }),
-  dispose: () => {},
-}));
+spoolContract((): SpoolUnderTest => {
+  const disk = emptyDisk();
+  return {
+    name: "memory spool",
+    open: (batches, whenFull) => new MemorySpool(disk, (batches + 1) * 1_000, whenFull),
+    reopen: () => new MemorySpool(disk),
+    dispose: () => {},
+  };
+});
 
 spoolContract((): SpoolUnderTest => {
   const disk = new FaultDisk();

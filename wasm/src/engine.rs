@@ -8,6 +8,7 @@ mod rendering;
 mod selection;
 mod settings;
 mod traffic;
+mod unseen;
 
 use std::hash::Hasher;
 
@@ -228,11 +229,15 @@ impl Engine {
         };
         let before = input.reader.stats();
         let mut position = 0;
+        let unseen = self.fate_of_unseen();
         let wants_more = loop {
             if self.limit_reached() {
                 break false;
             }
             let Some(input) = inputs.get_mut(number as usize) else { break false };
+            if let Some(passes) = unseen {
+                self.count_plain_records(input, block, &mut position, passes);
+            }
             let step = input.reader.next(block, &mut position, at_end);
             while let Some(fault) = input.reader.take_fault() {
                 self.notice(format!("{}: {fault}", input.name));

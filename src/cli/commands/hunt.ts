@@ -6,10 +6,9 @@ import { DiskSpool } from "../../delivery/spool/disk_spool.ts";
 import type { OutboxStorage } from "../../delivery/spooled_backlog.ts";
 import { backlogMessageBytes, defaultWindow, maxQueueBytes } from "../../delivery/outbox.ts";
 import { channelSecurity } from "../../hunter/credentials.ts";
-import { heedBatchWishes } from "../../hunter/batch_wishes.ts";
+import { noWishes, wishLines } from "../../hunter/batch_wishes.ts";
 import { Hunter } from "../../hunter/hunter.ts";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
-import { noWishes } from "../../hunter/registration.ts";
 import { hostName } from "../../runtime/host_name.ts";
 import type { ExitCode } from "../../runtime/operator_error.ts";
 import { GrpcSink } from "../../sinks/grpc_sink.ts";
@@ -27,6 +26,12 @@ import { runPipeline } from "./run_pipeline.ts";
 import { runWithProcessor } from "./tap.ts";
 
 const log = logger("hunter");
+
+/** What each new connection looks up. */
+const connectionSettings = [
+  ...["insecure", "tlsCa", "tlsCert", "tlsKey", "tlsServerName", "tlsSkipVerify"] as const,
+  ...["apiKey", "apiKeyFile"] as const,
+];
 
 /** `hunt`: capture, and stream to a processor; to the embedded one where none is named. */
 export async function hunt(run: Run): Promise<ExitCode> {
@@ -50,18 +55,24 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
   const id = nodeId(settings);
   const filters = new FilterControl(settings, policy, live ? await processorExclusion(processor) : "");
   followFilters(run, filters, policyOf);
-  const security = channelSecurity(settings, processor);
+  let security = channelSecurity(settings, processor);
+  run.follow({
+    settings: connectionSettings,
+    check: (next) => void channelSecurity(next, processor),
+    apply: (next) => security = channelSecurity(next, processor),
+  });
   run.alsoReread(() => security.refresh());
   let pipeline: Pipeline | undefined;
   let failed = false;
   let givenUp = false;
   let wishes = noWishes;
-  let wishLines: readonly string[] = [];
   const reached = Promise.withResolvers<boolean | undefined>();
   const storage = settings.diskBuffer ? openStorage(settings, live) : undefined;
   const hunter = new Hunter({
     processor,
-    security,
+    get security() {
+      return security;
+    },
     identity: {
       id,
       hostname: hostName() ?? id,
@@ -77,12 +88,11 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
     storage,
     figures: () => captureFigures(pipeline, failed),
     onFilters: (pushed) => filters.setFilters(pushed),
-    onWishes: (told) => {
-      wishes = told;
-      const { lines } = heedBatchWishes(run.now, wishes);
+    onWishes: (wished) => {
+      const lines = wishLines(run.now, wished);
       // The same wishes come with each reconnect.
-      if (lines.join() !== wishLines.join()) { for (const line of lines) log.info(line); }
-      wishLines = lines;
+      if (lines.join() !== wishLines(run.now, wishes).join()) lines.forEach((line) => log.info(line));
+      wishes = wished;
     },
     onGivenUp: () => {
       givenUp = true;

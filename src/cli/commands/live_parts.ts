@@ -3,9 +3,9 @@ import type { Amount } from "../../delivery/batch.ts";
 import { type BatcherLimits, maxBatchBytes } from "../../delivery/batcher.ts";
 import { maxQueueBytes } from "../../delivery/outbox.ts";
 import type { NoFilterPolicy } from "../../engine/filter.ts";
-import { heedBatchWishes } from "../../hunter/batch_wishes.ts";
+import { batchLimit } from "../../hunter/batch_wishes.ts";
 import type { ProcessorWishes } from "../../hunter/registration.ts";
-import type { ApiKeySettings } from "../../processor/api_keys.ts";
+import { ApiKeys } from "../../processor/api_keys.ts";
 import { keepsLibpcap } from "../remaining_needs.ts";
 import type { Run } from "../run.ts";
 import type { FilterControl } from "./filter_control.ts";
@@ -28,45 +28,30 @@ export function followFilters(
   });
 }
 
-/**
- * The settings of a processor's API keys, those in the configuration file as they are now. To be called before `reread`
- * is, which has the processor look at them and its other files again.
- */
-export function apiKeySettings(run: Run, reread: () => void): ApiKeySettings {
-  run.follow({ settings: ["apiKeys"] });
-  run.alsoReread(reread);
-  const { apiKeyAuth, apiKeysFile } = run.settings;
+/** When a batch is closed, as the settings in force say, or the processor where they leave it to it. */
+export function batcherLimits(run: Run, wishes: () => ProcessorWishes): BatcherLimits {
+  run.follow({ settings: ["batchTimeoutMs", "batchSize", "ownBatchLimits"] });
   return {
-    apiKeyAuth,
-    apiKeysFile,
-    get apiKeys() {
-      return run.now.apiKeys;
+    get packets() {
+      return batchLimit("batchSize", run.now, wishes());
+    },
+    bytes: maxBatchBytes,
+    get milliseconds() {
+      return batchLimit("batchTimeoutMs", run.now, wishes());
     },
   };
 }
 
-/** When a batch is closed, as the settings in force say, and where they say nothing, what the processor wishes. */
-export function batcherLimits(run: Run, wishes: () => ProcessorWishes): BatcherLimits {
-  run.follow({ settings: ["batchTimeoutMs", "batchSize"] });
-  let known: { readonly settings: Settings; readonly wishes: ProcessorWishes } | undefined;
-  let heeded: Pick<BatcherLimits, "packets" | "milliseconds">;
-  const limits = () => {
-    const told = wishes();
-    if (known?.settings !== run.now || known.wishes !== told) {
-      known = { settings: run.now, wishes: told };
-      heeded = heedBatchWishes(run.now, told).limits;
-    }
-    return heeded;
-  };
-  return {
-    get packets() {
-      return limits().packets;
-    },
-    bytes: maxBatchBytes,
-    get milliseconds() {
-      return limits().milliseconds;
-    },
-  };
+/** The API keys that a processor admits; those of the configuration file may change. Throws OperatorError. */
+export function apiKeysOf(run: Run): ApiKeys | undefined {
+  if (!run.settings.apiKeyAuth) return undefined;
+  const keys = new ApiKeys(run.settings);
+  run.follow({
+    settings: ["apiKeys"],
+    check: (next) => void new ApiKeys(next),
+    apply: (next) => keys.configure(next),
+  });
+  return keys;
 }
 
 /** What may wait for the processor, as the settings in force say. */

@@ -2,7 +2,6 @@ import type { Settings } from "../../config/settings.ts";
 import { Engine } from "../../engine/engine.ts";
 import { engineModule } from "../../engine/module.js";
 import { defaultStreamOptions } from "../../engine/stream_options.ts";
-import { ApiKeys } from "../../processor/api_keys.ts";
 import type { BatchDecoder } from "../../processor/batch_decoder.ts";
 import { BatchEngines } from "../../processor/batch_engines.ts";
 import { Processor, type ProcessorCounters } from "../../processor/processor.ts";
@@ -14,8 +13,8 @@ import { logger } from "../../telemetry/log.ts";
 import { processorMetrics } from "../metrics/processor_metrics.ts";
 import type { Run } from "../run.ts";
 import { StopSignals } from "../stop_signals.ts";
-import { apiKeySettings } from "./live_parts.ts";
 import { localSinks, nodeId, outputsOf, PIECE_BYTES } from "./capture.ts";
+import { apiKeysOf } from "./live_parts.ts";
 import { Monitoring, sinkReadiness } from "./monitoring.ts";
 
 const STATISTICS_MS = 5_000;
@@ -30,12 +29,11 @@ export async function process(run: Run): Promise<ExitCode> {
   let listening = false;
   const ended = Promise.withResolvers<unknown>();
   Engine.load(engineModule);
-  const keySettings = apiKeySettings(run, () => processor.refreshFiles());
   const processor: Processor = new Processor({
     id: nodeId(settings, "processor"),
     listen: settings.listen,
     security: () => serverSecurity(settings),
-    apiKeys: () => settings.apiKeyAuth ? new ApiKeys(keySettings) : undefined,
+    apiKeys: () => apiKeysOf(run),
     maxHunters: settings.maxHunters,
     maxSubscribers: settings.maxSubscribers,
     filterFile: settings.filterFile,
@@ -57,6 +55,7 @@ export async function process(run: Run): Promise<ExitCode> {
         sinkReadiness(() => sinkFailure),
       ],
     });
+    run.alsoReread(() => processor.refreshFiles());
     await processor.start();
     listening = true;
     run.opened();

@@ -4,7 +4,6 @@ import type { Settings } from "../../config/settings.ts";
 import { Engine } from "../../engine/engine.ts";
 import { engineModule } from "../../engine/module.js";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
-import { ApiKeys } from "../../processor/api_keys.ts";
 import { Processor } from "../../processor/processor.ts";
 import { serverSecurity } from "../../processor/server_credentials.ts";
 import { hostName } from "../../runtime/host_name.ts";
@@ -18,7 +17,7 @@ import { processorMetrics } from "../metrics/processor_metrics.ts";
 import { FilterControl } from "./filter_control.ts";
 import { captureHealth, captureReadiness, Monitoring, sinkReadiness } from "./monitoring.ts";
 import { batchDecoder } from "./process.ts";
-import { apiKeySettings, followFilters } from "./live_parts.ts";
+import { apiKeysOf, followFilters } from "./live_parts.ts";
 import { runPipeline } from "./run_pipeline.ts";
 
 const log = logger("processor");
@@ -51,12 +50,11 @@ export async function runWithProcessor(run: Run, listen: string | undefined): Pr
   let sinkFailure: unknown;
   const sinks = await localSinks(settings);
   Engine.load(engineModule);
-  const keySettings = apiKeySettings(run, () => processor.refreshFiles());
   const processor: Processor = new Processor({
     id,
     listen,
     security: () => serverSecurity(settings),
-    apiKeys: () => settings.apiKeyAuth ? new ApiKeys(keySettings) : undefined,
+    apiKeys: () => apiKeysOf(run),
     maxHunters: settings.maxHunters,
     maxSubscribers: settings.maxSubscribers,
     filterFile: settings.filterFile,
@@ -83,6 +81,7 @@ export async function runWithProcessor(run: Run, listen: string | undefined): Pr
     health: [captureHealth(settings, () => pipeline)],
     readiness: [captureReadiness(() => pipeline, () => failed), sinkReadiness(() => sinkFailure)],
   });
+  run.alsoReread(() => processor.refreshFiles());
   await processor.start();
   const sink = new ProcessorSink(processor);
   return await runPipeline(run, capturePlan(settings, outputsOf([sink]), filters), filters, [sink], {

@@ -134,7 +134,8 @@ fn is_method(bytes: &[u8]) -> bool {
 }
 
 fn is_text(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| *byte >= b' ' && *byte != 0x7f || *byte == b'\t')
+    // Without a way out, so that many bytes are looked at in one step.
+    !bytes.iter().fold(false, |bad, byte| bad | (*byte < b' ' && *byte != b'\t' || *byte == 0x7f))
 }
 
 /// Whether the bytes begin with a start line, for the flows of other protocols. Cheap where they do not.

@@ -30,10 +30,21 @@ impl Signature {
         ports: &[],
         first: FirstBytes::Any,
         examine: |_, _, _| Verdict::No,
-        continues: |_, _, _| true,
+        continues: holds,
         describe: |_, _, _, _| {},
         yields: false,
     };
+}
+
+impl Signature {
+    /// Whether nothing that a later payload carries can contradict the label, so that none need be shown.
+    pub fn is_steady(&self) -> bool {
+        std::ptr::fn_addr_eq(self.continues, holds as fn(&Payload, &mut FlowState, &mut Shared) -> bool)
+    }
+}
+
+fn holds(_: &Payload, _: &mut FlowState, _: &mut Shared) -> bool {
+    true
 }
 
 /// What carries a payload.

@@ -24,6 +24,9 @@ pub fn begins(payload: &Payload) -> bool {
     if !payload.bytes.starts_with(b"GET ") && !payload.bytes.starts_with(b"HTTP/1.1 101 ") {
         return false;
     }
+    if !has_upgrade_field(payload.bytes) {
+        return false;
+    }
     let Some(head) = Head::parse(payload) else { return false };
     let names = |field: &[u8], word: &[u8]| {
         head.fields().filter(|(name, _)| name.eq_ignore_ascii_case(field)).any(|(_, value)| {
@@ -36,6 +39,16 @@ pub fn begins(payload: &Payload) -> bool {
             StartLine::Request { .. } => head.field(b"sec-websocket-key").is_some(),
             StartLine::Response { .. } => true,
         }
+}
+
+/// Whether a line begins like the Upgrade field. Few messages have one, and this takes less time than to read the head.
+fn has_upgrade_field(bytes: &[u8]) -> bool {
+    memchr::memchr_iter(b'\n', bytes).any(|end| {
+        bytes.get(end + 1..).and_then(<[u8]>::first_chunk).is_some_and(|name: &[u8; 7]| {
+            // Most lines differ in the first letter.
+            name[0] | 0x20 == b'u' && name.eq_ignore_ascii_case(b"upgrade")
+        })
+    })
 }
 
 /// A response that refuses, or a further request, is HTTP again.

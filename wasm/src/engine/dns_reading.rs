@@ -4,6 +4,7 @@ use crate::detect::Facts;
 use crate::dns::message::{Message, Outcome};
 use crate::dns::{Analyzer, FlowView, Verdict, stream};
 use crate::matching::address::bits_of;
+use crate::net::plain::Plain;
 use crate::net::{Address, IpHeader, Packet};
 
 /// Messages read from one TCP segment; RFC 7766 (6.2.1.1) allows pipelining, a segment of 64 KiB holds far fewer
@@ -71,6 +72,13 @@ impl Between {
             timestamp_ns,
             is_complete: packet.is_complete(),
         }
+    }
+
+    /// Between those of a plain packet.
+    pub(super) fn of_plain(packet: &Plain, ip: &IpHeader, timestamp_ns: i64) -> Self {
+        let source = (ip.source, packet.source_port);
+        let destination = (ip.destination, packet.destination_port);
+        Self::ends(packet.protocol, source, destination, timestamp_ns)
     }
 
     /// Between two ends, for messages that belong to no packet.

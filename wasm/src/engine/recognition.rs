@@ -1,6 +1,9 @@
 //! The flow of each packet, and the protocol that it carries.
 
+mod plain;
 mod streams;
+
+pub(super) use plain::Settled;
 
 use std::hash::Hasher;
 
@@ -18,6 +21,7 @@ use crate::flow::tcp_state::TcpState;
 use crate::matching::address::bits_of;
 use crate::net::{Packet, Transport, TunnelKind};
 use crate::wire::metadata::{dns_protocol_name, ip_protocol_name, layer_name};
+use plain::Course;
 
 /// What the engine keeps of a flow.
 #[derive(Default)]
@@ -68,6 +72,7 @@ pub(super) struct Recognizer {
     pub(super) detected: u64,
     /// DNS, mDNS, LLMNR.
     dns_labels: [Option<Label>; 3],
+    courses: [Course; 256],
     /// Well-known ports and whose they are, sorted.
     port_hints: Vec<(u16, Label)>,
     /// Latest packet time so far.
@@ -83,6 +88,7 @@ impl Recognizer {
             .collect();
         port_hints.sort_unstable();
         port_hints.dedup_by_key(|(port, _)| *port);
+        let dns_labels = ["DNS", "mDNS", "LLMNR"].map(label_of);
         Self {
             flows: FlowTable::new(limits),
             reassembler: Reassembler::new(reassembly),
@@ -90,7 +96,8 @@ impl Recognizer {
             traffic: Traffic::default(),
             dns_ports,
             detected: 0,
-            dns_labels: ["DNS", "mDNS", "LLMNR"].map(label_of),
+            courses: Course::all(&dns_labels),
+            dns_labels,
             port_hints,
             newest_ns: i64::MIN,
         }
@@ -123,15 +130,28 @@ impl Recognizer {
             arrival.timestamp_ns,
             &mut |flow, _| end_flow(reassembler, detector, traffic, dns, detected, flow),
         );
-        let label = match observed {
-            None => return self.recognise_frame(packet, arrival, facts),
-            Some(observed) => match packet.transport {
-                Transport::Tcp => self.recognise_segment(packet, arrival, observed, dns, facts),
-                _ => self.recognise_datagram(packet, arrival, observed, dns, facts),
-            },
+        match observed {
+            None => self.recognise_frame(packet, arrival, facts),
+            Some(observed) => self.recognise_in_flow(packet, arrival, observed, dns, facts),
+        }
+    }
+
+    /// Finds out what a packet carries that was counted in its flow.
+    #[inline]
+    fn recognise_in_flow(
+        &mut self,
+        packet: &Packet,
+        arrival: &Arrival,
+        observed: Observed,
+        dns: &mut DnsReader,
+        facts: &mut Facts,
+    ) -> Option<&'static str> {
+        let label = match packet.transport {
+            Transport::Tcp => self.recognise_segment(packet, arrival, observed, dns, facts),
+            _ => self.recognise_datagram(packet, arrival, observed, dns, facts),
         };
         if arrival.described {
-            self.complete_facts(packet, label, observed, dns, facts);
+            self.complete_facts(packet, label, Some(observed), dns, facts);
         }
         self.expire_streams(dns);
         if dns.has_messages() {

@@ -7,6 +7,7 @@
 use std::hash::Hasher;
 
 use crate::bounded::MixHasher;
+use crate::net::plain::{Plain, PlainAddresses};
 use crate::net::{Address, Fragment, Packet, Transport};
 
 /// Direction of a packet relative to the first one of its flow.
@@ -93,6 +94,36 @@ pub fn of(packet: &Packet<'_>, context: u64, tunnel_context: u64) -> Option<(Flo
     }
     let ports = if is_lower { ports } else { ports.rotate_left(16) };
     Some((FlowKey { addresses, scope, ports, kind, rest }, is_lower))
+}
+
+/// The flow key of a plain packet in no tunnel, and whether its source is the lower endpoint: what [`of`] says of the
+/// same packet.
+#[inline(always)]
+pub fn of_plain(packet: &Plain<'_>) -> (FlowKey, bool) {
+    let (source_port, destination_port) = (packet.source_port, packet.destination_port);
+    let ports = u32::from(source_port) << 16 | u32::from(destination_port);
+    let mut kind = u16::from(packet.protocol);
+    let (addresses, rest, is_lower);
+    match packet.addresses {
+        PlainAddresses::V4(pair) => {
+            // The source is in front, so in the lower half.
+            let (pair, swapped) = (pair.rotate_left(32), pair);
+            is_lower = pair < swapped || (pair == swapped && source_port <= destination_port);
+            addresses = if is_lower { pair } else { swapped };
+            rest = [0; 3];
+        }
+        PlainAddresses::V6([a, b, c, d]) => {
+            kind |= IPV6;
+            let (source, destination) = ([a, b], [c, d]);
+            is_lower = source < destination || (source == destination && source_port <= destination_port);
+            let ([first, second], [third, fourth]) =
+                if is_lower { (source, destination) } else { (destination, source) };
+            addresses = first;
+            rest = [second, third, fourth];
+        }
+    }
+    let ports = if is_lower { ports } else { ports.rotate_left(16) };
+    (FlowKey { addresses, scope: 0, ports, kind, rest }, is_lower)
 }
 
 /// Two scopes that differ may in theory get the same number. Flows of theirs would have to agree in addresses and ports

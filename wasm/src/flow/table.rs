@@ -21,7 +21,7 @@ mod index;
 #[cfg(test)]
 mod tests;
 
-pub use flow::{Flow, TcpPhase};
+pub use flow::{Control, Flow, TcpPhase};
 
 use super::key::{self, Direction, FlowKey, KeyHasher};
 use crate::net::Packet;
@@ -201,32 +201,71 @@ impl<S: Default> FlowTable<S> {
         ended: &mut impl FnMut(&Flow<S>, EndReason),
     ) -> Option<Observed> {
         let (key, from_lower) = key::of(packet, context, tunnel_context)?;
+        Some(self.observe_key(&key, from_lower, Control::of(packet), wire_bytes, now_ns, ended))
+    }
+
+    /// The same for a packet with this key. `from_lower`: the packet's source is the lower endpoint.
+    #[inline]
+    pub fn observe_key(
+        &mut self,
+        key: &FlowKey,
+        from_lower: bool,
+        control: Control,
+        wire_bytes: u32,
+        now_ns: i64,
+        ended: &mut impl FnMut(&Flow<S>, EndReason),
+    ) -> Observed {
         self.newest_ns = self.newest_ns.max(now_ns);
-        let hash = self.hasher.hash(&key);
+        let hash = self.hasher.hash(key);
         let chunks = &self.chunks;
-        let found = self.index.find(hash, |slot| flow_in(chunks, slot).is(&key));
+        let found = self.index.find(hash, |slot| flow_in(chunks, slot).is(key));
         let Some(slot) = found else {
-            return Some(self.begin(packet, &key, from_lower, hash, wire_bytes, now_ns, ended));
+            return self.begin(control, key, from_lower, hash, wire_bytes, now_ns, ended);
         };
         // One look at the flow's place for all there is to do with it.
         let flow = &mut self.chunks[slot as usize / CHUNK][slot as usize % CHUNK];
         let direction = flow.direction(from_lower);
-        let timeout = self.timeouts[flow.class as usize];
-        let is_over = now_ns.saturating_sub(flow.last_seen_ns) >= timeout
-            || now_ns.saturating_sub(flow.first_seen_ns) >= self.absolute_ns;
-        if is_over || flow.is_restarted_by(packet, direction) {
+        let is_over = is_over(flow, &self.timeouts, self.absolute_ns, now_ns);
+        if is_over || flow.is_restarted_by(control, direction) {
             let reason = if is_over { EndReason::Expired } else { EndReason::Restarted };
             self.end(slot, reason, ended);
-            return Some(self.begin(packet, &key, from_lower, hash, wire_bytes, now_ns, ended));
+            return self.begin(control, key, from_lower, hash, wire_bytes, now_ns, ended);
         }
-        let has_ticked = (flow.last_seen_ns ^ now_ns) >> TICK_BITS != 0;
-        let class = flow.count(packet, direction, wire_bytes, now_ns);
+        let has_ticked = flow.has_ticked(now_ns);
+        let class = flow.count(control, direction, wire_bytes, now_ns);
         if has_ticked || class != flow.class {
             self.relist(slot, class);
         }
         if now_ns >= self.next_sweep_ns {
             self.sweep(now_ns, ended);
         }
+        Observed { id: FlowId(slot), direction, is_new: false }
+    }
+
+    /// [`observe_key`](Self::observe_key) for a packet that adds to the figures of its flow and changes nothing else, as
+    /// nearly all do. None if this is not one of them: it is not counted then.
+    #[inline(always)]
+    pub fn count_in_passing(
+        &mut self,
+        key: &FlowKey,
+        from_lower: bool,
+        tcp_flags: u8,
+        wire_bytes: u32,
+        now_ns: i64,
+    ) -> Option<Observed> {
+        let hash = self.hasher.hash(key);
+        let chunks = &self.chunks;
+        let slot = self.index.find(hash, |slot| flow_in(chunks, slot).is(key))?;
+        let flow = &mut self.chunks[slot as usize / CHUNK][slot as usize % CHUNK];
+        let direction = flow.direction(from_lower);
+        if now_ns >= self.next_sweep_ns
+            || flow.has_ticked(now_ns)
+            || is_over(flow, &self.timeouts, self.absolute_ns, now_ns)
+            || !flow.count_in_passing(tcp_flags, direction, wire_bytes, now_ns)
+        {
+            return None;
+        }
+        self.newest_ns = self.newest_ns.max(now_ns);
         Some(Observed { id: FlowId(slot), direction, is_new: false })
     }
 
@@ -235,7 +274,7 @@ impl<S: Default> FlowTable<S> {
     #[allow(clippy::too_many_arguments)]
     fn begin(
         &mut self,
-        packet: &Packet<'_>,
+        control: Control,
         key: &FlowKey,
         from_lower: bool,
         hash: u32,
@@ -243,10 +282,10 @@ impl<S: Default> FlowTable<S> {
         now_ns: i64,
         ended: &mut impl FnMut(&Flow<S>, EndReason),
     ) -> Observed {
-        let slot = self.open(packet, key, from_lower, hash, now_ns, ended);
+        let slot = self.open(control, key, from_lower, hash, now_ns, ended);
         let flow = self.flow_mut(slot);
         let direction = flow.direction(from_lower);
-        let class = flow.count(packet, direction, wire_bytes, now_ns);
+        let class = flow.count(control, direction, wire_bytes, now_ns);
         if class != flow.class {
             self.relist(slot, class);
         }
@@ -271,7 +310,7 @@ impl<S: Default> FlowTable<S> {
     /// Begins a flow and returns its slot.
     fn open(
         &mut self,
-        packet: &Packet<'_>,
+        control: Control,
         key: &FlowKey,
         from_lower: bool,
         hash: u32,
@@ -281,7 +320,7 @@ impl<S: Default> FlowTable<S> {
         if self.len() >= self.capacity {
             self.displace(self.least_wanted(now_ns), now_ns, ended);
         }
-        let mut flow = Flow::begin(packet, key, from_lower, now_ns);
+        let mut flow = Flow::begin(control, key, from_lower, now_ns);
         let class = flow.class;
         // In the list of free slots until it is moved out of it.
         flow.class = Class::Free;
@@ -529,6 +568,19 @@ impl<S> FlowTable<S> {
             self.next_sweep_ns = self.next_sweep_ns.min(due_ns);
         }
     }
+}
+
+/// Whether the time of a flow is over with a packet that comes now.
+#[inline(always)]
+fn is_over<S>(flow: &Flow<S>, timeouts: &[i64; Class::COUNT], absolute_ns: i64, now_ns: i64) -> bool {
+    elapsed(flow.last_seen_ns, now_ns) >= timeouts[flow.class as usize] as u64
+        || elapsed(flow.first_seen_ns, now_ns) >= absolute_ns as u64
+}
+
+/// Time between two packets, nanoseconds; 0 if it went back. Exact, and faster than a subtraction that saturates.
+#[inline]
+fn elapsed(from_ns: i64, to_ns: i64) -> u64 {
+    if to_ns > from_ns { to_ns.wrapping_sub(from_ns) as u64 } else { 0 }
 }
 
 /// Slots in the index and in the lists have been appended, so they are there whatever the input.

@@ -24,6 +24,7 @@ mod loopback;
 mod mpls;
 mod nflog;
 mod pflog;
+pub mod plain;
 mod ppp;
 mod pppoe;
 pub mod protocol;

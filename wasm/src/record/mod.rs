@@ -12,6 +12,7 @@ mod tests;
 pub mod write;
 
 pub use fault::{Fault, FaultKind, RecordStats};
+pub use pcap::{PlainRecord, PlainRecords};
 pub use signature::NotACapture;
 
 use fault::Log;
@@ -91,6 +92,26 @@ impl Reader {
         self.offset = self.offset.wrapping_add(input.position.saturating_sub(start) as u64);
         *position = input.position;
         step
+    }
+
+    /// The records at `block[position..]` as far as they can be read without looking twice; None where all need it. To be
+    /// followed by [`took`](Self::took).
+    #[inline]
+    pub fn plain_records<'a>(&self, block: &'a [u8], position: usize) -> Option<PlainRecords<'a>> {
+        match &self.format {
+            Format::Pcap(pcap) => pcap.plain_records(block.get(position..)?),
+            _ => None,
+        }
+    }
+
+    /// Moves `*position` past the records that were taken from those of [`plain_records`](Self::plain_records).
+    pub fn took(&mut self, records: &PlainRecords<'_>, block: &[u8], position: &mut usize) {
+        if let Format::Pcap(pcap) = &mut self.format {
+            pcap.took(records, &mut self.log);
+        }
+        let end = block.len().saturating_sub(records.rest().len());
+        self.offset = self.offset.wrapping_add(end.saturating_sub(*position) as u64);
+        *position = end;
     }
 
     /// Counters since the start of the stream.

@@ -31,6 +31,66 @@ pub(super) struct Pcap {
     searching: bool,
 }
 
+/// The records at the front of a block, as long as there is nothing to be said about any of them. All that is needed
+/// for them lies in here, so that a loop over them can keep it in registers.
+#[derive(Debug)]
+pub struct PlainRecords<'a> {
+    rest: &'a [u8],
+    /// Link type of all of them.
+    pub link_type: u32,
+    unit_ns: i64,
+    most_captured: u32,
+    taken: u64,
+    last_seconds: Option<u32>,
+}
+
+/// A record whose captured bytes are no more than the packet had.
+#[derive(Debug, Clone, Copy)]
+pub struct PlainRecord<'a> {
+    /// See [`Record::timestamp_ns`].
+    pub timestamp_ns: i64,
+    /// See [`Record::data`].
+    pub data: &'a [u8],
+    seconds: u32,
+    after: &'a [u8],
+}
+
+impl<'a> PlainRecords<'a> {
+    /// The next record; None if there is none, or if it has to be looked at twice.
+    #[inline(always)]
+    pub fn peek(&self) -> Option<PlainRecord<'a>> {
+        // Two fields at a time: an access costs more than to take them apart.
+        let (header, rest) = self.rest.split_first_chunk::<RECORD_HEADER_LENGTH>()?;
+        let (time, lengths) = (u64_at(header, 0)?, u64_at(header, 8)?);
+        let (captured, original) = (lengths as u32, (lengths >> 32) as u32);
+        if captured > self.most_captured || captured > original {
+            return None;
+        }
+        let (data, after) = rest.split_at_checked(captured as usize)?;
+        let seconds = time as u32;
+        let timestamp_ns = i64::from(seconds) * 1_000_000_000 + (time >> 32) as i64 * self.unit_ns;
+        Some(PlainRecord { timestamp_ns, data, seconds, after })
+    }
+
+    /// Goes on behind `record`, the one that [`peek`](Self::peek) gave.
+    #[inline(always)]
+    pub fn take(&mut self, record: &PlainRecord<'a>) {
+        self.rest = record.after;
+        self.last_seconds = Some(record.seconds);
+        self.taken += 1;
+    }
+
+    /// Records taken.
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// Bytes left.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Header {
     seconds: u32,
@@ -109,6 +169,32 @@ impl Pcap {
         }
     }
 
+    /// The records of `bytes` that can be read without looking twice, for [`PlainRecords`]. None where all need it:
+    /// not little-endian, or damaged.
+    #[inline]
+    pub(super) fn plain_records<'a>(&self, bytes: &'a [u8]) -> Option<PlainRecords<'a>> {
+        let is_plain =
+            !self.big_endian && !self.searching && self.record_header_length == RECORD_HEADER_LENGTH;
+        is_plain.then_some(PlainRecords {
+            rest: bytes,
+            link_type: self.link_type,
+            unit_ns: self.unit_ns(),
+            most_captured: self.snap_length.min(MAXIMUM_SNAPLEN),
+            taken: 0,
+            last_seconds: None,
+        })
+    }
+
+    /// Takes note of what was read of [`plain_records`](Self::plain_records).
+    pub(super) fn took(&mut self, records: &PlainRecords<'_>, log: &mut Log) {
+        log.stats.records += records.taken;
+        self.last_seconds = records.last_seconds.or(self.last_seconds);
+    }
+
+    fn unit_ns(&self) -> i64 {
+        if self.nanoseconds { 1 } else { 1000 }
+    }
+
     #[inline]
     fn header(&self, bytes: &[u8]) -> Option<Header> {
         let fields = bytes.get(..self.record_header_length)?.first_chunk::<RECORD_HEADER_LENGTH>()?;
@@ -123,8 +209,7 @@ impl Pcap {
     /// Cannot overflow: 2^32 s and 2^32 us together are less than 2^63 ns.
     #[inline]
     fn timestamp_ns(&self, header: Header) -> i64 {
-        let unit = if self.nanoseconds { 1 } else { 1000 };
-        i64::from(header.seconds) * 1_000_000_000 + i64::from(header.fraction) * unit
+        i64::from(header.seconds) * 1_000_000_000 + i64::from(header.fraction) * self.unit_ns()
     }
 
     /// The block ends within a record. `End` with `searching` set means that the length lied: further records follow.
@@ -213,4 +298,9 @@ impl Pcap {
             && header.fraction < fractions
             && about.is_none_or(|seconds| seconds.abs_diff(header.seconds) <= SEARCH_MOST_SECONDS_APART)
     }
+}
+
+#[inline]
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }

@@ -148,6 +148,7 @@ impl Reassembler {
     /// for longer than their phase allows, unless `keep` wants to keep one (of the owner, in that phase) for as long
     /// again. May be called for every packet: it looks at the streams four times in the shortest limit, so that limits
     /// are exceeded by a quarter at most.
+    #[inline]
     pub fn expire(
         &mut self,
         now_ns: i64,
@@ -159,6 +160,16 @@ impl Reassembler {
         if self.slab.oldest == slab::NONE || (wait_ns > 0 && wait_ns <= self.expiry_interval_ns) {
             return;
         }
+        self.expire_due(now_ns, keep, consumer);
+    }
+
+    #[inline(never)]
+    fn expire_due(
+        &mut self,
+        now_ns: i64,
+        keep: &mut impl FnMut(u32, Phase) -> bool,
+        consumer: &mut impl FnMut(u32, Event<'_>) -> Want,
+    ) {
         self.next_expiry_ns = now_ns.saturating_add(self.expiry_interval_ns);
         let mut slot = self.slab.oldest;
         for _ in 0..self.slab.len() {

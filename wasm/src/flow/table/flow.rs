@@ -1,6 +1,6 @@
 //! One flow: what is known of a conversation, and what a packet changes in it.
 
-use super::Limits;
+use super::{Limits, TICK_BITS};
 use crate::flow::key::{Direction, FlowKey};
 use crate::net::{Address, Packet, protocol, tcp_flag};
 
@@ -87,6 +87,23 @@ mod mark {
     pub(super) const FIRST_DATA: u8 = 128;
 }
 
+/// What of a packet may begin or end a TCP connection; without meaning for other protocols.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Control {
+    /// Flags, see [`tcp_flag`].
+    pub flags: u8,
+    /// Sequence number.
+    pub sequence: u32,
+}
+
+impl Control {
+    /// That of a packet.
+    #[inline]
+    pub fn of(packet: &Packet<'_>) -> Self {
+        Self { flags: packet.tcp_flags, sequence: packet.tcp_sequence }
+    }
+}
+
 /// A flow and the state `S` that the table's user keeps for it.
 ///
 /// The first cache line has all that a packet of an established IPv4 flow needs, the next ones have `S`, the last
@@ -117,8 +134,8 @@ pub struct Flow<S> {
 }
 
 impl<S: Default> Flow<S> {
-    /// The flow that `packet` begins, without counting it. `from_lower`: the packet's source is the lower endpoint.
-    pub(super) fn begin(packet: &Packet<'_>, key: &FlowKey, from_lower: bool, now_ns: i64) -> Self {
+    /// The flow that a packet begins, without counting it. `from_lower`: the packet's source is the lower endpoint.
+    pub(super) fn begin(control: Control, key: &FlowKey, from_lower: bool, now_ns: i64) -> Self {
         let mut flow = Self {
             addresses: key.addresses,
             scope: key.scope,
@@ -142,7 +159,7 @@ impl<S: Default> Flow<S> {
         };
         // SYN+ACK comes from the side that was called.
         let is_answer = flow.class.is_tcp()
-            && packet.tcp_flags & (tcp_flag::SYN | tcp_flag::ACK) == tcp_flag::SYN | tcp_flag::ACK;
+            && control.flags & (tcp_flag::SYN | tcp_flag::ACK) == tcp_flag::SYN | tcp_flag::ACK;
         if from_lower != is_answer {
             flow.marks |= mark::FROM_LOWER;
         }
@@ -204,7 +221,14 @@ impl<S> Flow<S> {
             && self.kind == key.kind
             && self.scope == key.scope
             // All zero for IPv4, in a cache line that is better left alone.
-            && (key.ip_version() == 4 || self.rest == key.rest)
+            && (key.ip_version() == 4 || self.has_rest(key.rest))
+    }
+
+    /// By words, because what compares memory would have keys lie in it.
+    #[inline]
+    fn has_rest(&self, [first, second, third]: [u64; 3]) -> bool {
+        let [a, b, c] = self.rest;
+        a == first && b == second && c == third
     }
 
     #[inline]
@@ -221,23 +245,23 @@ impl<S> Flow<S> {
     /// where the SYN is not seen, a SYN+ACK with another sequence number than the one before. Two SYN that cross are one
     /// connection (RFC 9293 section 3.5).
     #[inline]
-    pub(super) fn is_restarted_by(&self, packet: &Packet<'_>, direction: Direction) -> bool {
-        packet.tcp_flags & tcp_flag::SYN != 0
+    pub(super) fn is_restarted_by(&self, control: Control, direction: Direction) -> bool {
+        control.flags & tcp_flag::SYN != 0
             && self.class.is_tcp()
-            && self.is_restarted_by_syn(packet, direction)
+            && self.is_restarted_by_syn(control, direction)
     }
 
     #[cold]
-    fn is_restarted_by_syn(&self, packet: &Packet<'_>, direction: Direction) -> bool {
+    fn is_restarted_by_syn(&self, control: Control, direction: Direction) -> bool {
         let knows = self.marks & (mark::SYN | mark::SYN_ACK | mark::FIRST_DATA);
-        let is_known = packet.tcp_sequence == self.sequence;
-        if is_syn_ack(packet.tcp_flags) {
+        let is_known = control.sequence == self.sequence;
+        if is_syn_ack(control.flags) {
             let knows_responder = knows & (mark::SYN | mark::SYN_ACK) == mark::SYN_ACK;
             return direction == Direction::Reverse && knows_responder && !is_known;
         }
         let knows_beginner = knows & mark::SYN != 0 || knows == mark::FIRST_DATA;
         let is_repeated = direction == Direction::Forward && knows_beginner && is_known;
-        is_syn(packet.tcp_flags)
+        is_syn(control.flags)
             && match self.class {
                 Class::TcpClosing => true,
                 Class::TcpOpening => {
@@ -254,7 +278,7 @@ impl<S> Flow<S> {
     #[inline]
     pub(super) fn count(
         &mut self,
-        packet: &Packet<'_>,
+        control: Control,
         direction: Direction,
         wire_bytes: u32,
         now_ns: i64,
@@ -271,18 +295,47 @@ impl<S> Flow<S> {
         *bytes = bytes.saturating_add(u64::from(wire_bytes));
         self.last_seen_ns = self.last_seen_ns.max(now_ns);
         if self.class.is_tcp() {
-            let flags = packet.tcp_flags;
+            let flags = control.flags;
             if flags & (tcp_flag::SYN | tcp_flag::FIN | tcp_flag::RST) != 0
                 || is_first
                 || self.class == Class::TcpOpening
             {
-                self.note_flags(flags, packet.tcp_sequence, direction);
+                self.note_flags(flags, control.sequence, direction);
                 return self.tcp_class();
             }
         } else if is_first && is_answered {
             return if self.class == Class::UdpUnanswered { Class::Udp } else { Class::Other };
         }
         self.class
+    }
+
+    /// [`count`](Self::count) for a packet that leaves the class as it is. False if it may not: it is not counted then.
+    #[inline(always)]
+    pub(super) fn count_in_passing(
+        &mut self,
+        tcp_flags: u8,
+        direction: Direction,
+        wire_bytes: u32,
+        now_ns: i64,
+    ) -> bool {
+        let packets = &mut self.packets[direction as usize];
+        let may_change = *packets == 0
+            || self.class == Class::TcpOpening
+            || tcp_flags & (tcp_flag::SYN | tcp_flag::FIN | tcp_flag::RST) != 0;
+        if may_change {
+            return false;
+        }
+        *packets = packets.saturating_add(1);
+        let bytes = &mut self.bytes[direction as usize];
+        *bytes = bytes.saturating_add(u64::from(wire_bytes));
+        self.last_seen_ns = self.last_seen_ns.max(now_ns);
+        true
+    }
+
+    /// Whether the clock of the order of use has ticked since the last packet.
+    #[inline(always)]
+    pub(super) fn has_ticked(&self, now_ns: i64) -> bool {
+        (self.last_seen_ns ^ now_ns) >> TICK_BITS != 0
     }
 
     fn note_flags(&mut self, flags: u8, sequence: u32, direction: Direction) {
