@@ -24,8 +24,9 @@ export interface HuntProcessRun {
   readonly bytes: number;
   /** How long tcpreplay took. */
   readonly sendSeconds: number;
-  /** What the two processes used. */
+  /** What the hunter used. */
   readonly hunter: Usage;
+  /** What the processor used. */
   readonly processor: Usage;
 }
 

@@ -60,12 +60,15 @@ export function splitPiece(piece: WirePiece, packets: number): WirePiece[] {
   return parts;
 }
 
-/** Reads which batch it is, without looking into the packets. Throws when `batch` is no protobuf message. */
+/**
+ * Reads which batch it is, and no further than that takes: packets come behind, as senders write fields in order of
+ * their numbers. Throws when `batch` is no protobuf message up to there.
+ */
 export function readBatchKey(batch: Uint8Array): BatchKey {
   const reader = protobuf.Reader.create(batch);
   let hunterId = "";
   let sequence = 0n;
-  while (reader.pos < reader.len) {
+  while (reader.pos < reader.len && (hunterId === "" || sequence === 0n)) {
     const tag = reader.uint32();
     if (tag === hunterIdTag) hunterId = reader.string();
     else if (tag === sequenceTag) sequence = BigInt(reader.uint64().toString());

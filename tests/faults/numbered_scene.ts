@@ -14,12 +14,27 @@ export function freeAddress(): string {
   return `127.0.0.1:${listener.addr.port}`;
 }
 
+/** Flags of the connection between hunters and processors. */
+export interface SceneSecurity {
+  readonly processor: readonly string[];
+  readonly hunter: readonly string[];
+}
+
 /** Hunters and processors of one test, and their files. */
 export class NumberedScene implements Disposable {
   readonly folder = new Folder();
+  /** Where processors listen. */
   readonly address = freeAddress();
+  /** Where hunters connect to. */
+  target = this.address;
   readonly #files: string[] = [];
+  readonly #security: SceneSecurity;
   #fed = 0;
+
+  /** Plain text, unless it says otherwise. */
+  constructor(security: SceneSecurity = { processor: ["--insecure"], hunter: ["--insecure"] }) {
+    this.#security = security;
+  }
 
   /**
    * A processor that writes to `file`, listening.
@@ -29,7 +44,16 @@ export class NumberedScene implements Disposable {
     this.#files.push(file);
     const processor = start(
       [
-        ...["process", "--insecure", "--id", "central", "--listen", this.address, "--quiet", "--json"],
+        ...[
+          "process",
+          ...this.#security.processor,
+          "--id",
+          "central",
+          "--listen",
+          this.address,
+          "--quiet",
+          "--json",
+        ],
         ...["-w", through, ...args],
       ],
       { permissions: ["--allow-net", "--allow-read", "--allow-write"], limitMs },
@@ -42,7 +66,7 @@ export class NumberedScene implements Disposable {
   hunter(...args: string[]): Child {
     const hunter = start(
       [
-        ...["hunt", "-r", "-", "-P", this.address, "--insecure", "--id", "edge", "--json"],
+        ...["hunt", "-r", "-", "-P", this.target, ...this.#security.hunter, "--id", "edge", "--json"],
         ...["--no-filter-policy", "allow", ...args],
       ],
       { permissions: ["--allow-ffi", "--allow-net", "--allow-read", "--allow-write"], limitMs, fed: true },
