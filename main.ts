@@ -1,4 +1,5 @@
 import "./src/runtime/environment.ts";
 import { main } from "./src/cli/main.ts";
+import { endProcess } from "./src/telemetry/process_end.ts";
 
-Deno.exit(await main(Deno.args));
+endProcess(await main(Deno.args));

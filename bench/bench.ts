@@ -1,14 +1,14 @@
 /**
  * `deno task bench [--json] [--capture FILE] [CASE...]`: measures, and asserts the answers of what it measures.
- * With `--json` one object per case: `case`, `packets`, `bytes`, `seconds`, `rss_mib`, and `times_as_fast_as` where it
- * is compared with other programs.
+ * With `--json` one object per case: `case`, `packets`, `bytes`, `seconds`, `rss_mib`, `times_as_fast_as` where it
+ * is compared with other programs, and `cpu_seconds` where processes work together.
  *
  * @module
  */
 import "../src/runtime/environment.ts";
 import assert from "node:assert/strict";
 import { parseArgs } from "node:util";
-import type { OutputKind } from "../src/engine/chunk.ts";
+import type { OutputKind, WirePiece } from "../src/engine/chunk.ts";
 import { Engine, type EngineCounters } from "../src/engine/engine.ts";
 import type { NoFilterPolicy } from "../src/engine/filter.ts";
 import { engineModule } from "../src/engine/module.js";
@@ -16,7 +16,10 @@ import { defaultStreamOptions } from "../src/engine/stream_options.ts";
 import type { Traffic } from "../src/engine/traffic.ts";
 import { OperatorError } from "../src/runtime/operator_error.ts";
 import { type CaptureUnderTest, givenCapture, madeCapture } from "./capture_under_test.ts";
+import { runForward } from "./forward.ts";
+import { huntProcessObstacle, runHuntProcess } from "./hunt_process.ts";
 import { installedPeers, secondsOf } from "./peers.ts";
+import { measureSpoolSpeed } from "./spool_speed.ts";
 import { runSniff, type SniffRun } from "./sniff_process.ts";
 
 /** One measurement. */
@@ -29,6 +32,8 @@ interface Measurement {
   readonly rssBytes?: number;
   /** Packets per second by those of other programs. */
   readonly ratios?: Readonly<Record<string, number>>;
+  /** CPU time of the processes that were measured, s. */
+  readonly cpuSeconds?: Readonly<Record<string, number>>;
 }
 
 interface Case {
@@ -42,6 +47,9 @@ const BLOCK = 1 << 20;
 const OTHER_BLOCKS = [64 << 10, 1_000_003] as const;
 /** Whole processes are run so often; the median counts. */
 const PROCESS_RUNS = 3;
+
+/** Pieces that are kept in memory. */
+const MAX_PIECES = 4_096;
 
 /** How an engine is run. */
 interface EngineSetup {
@@ -84,6 +92,11 @@ const cases: readonly Case[] = [
     run: measureBatches,
   },
   {
+    name: "spool",
+    what: "batches > disk spool with interval sync, all forced to disk at the end",
+    run: measureSpool,
+  },
+  {
     name: "sniff-quiet",
     what: "whole process: sniff --quiet",
     run: (capture) => measureSniff(capture, ["--quiet"], true),
@@ -92,6 +105,16 @@ const cases: readonly Case[] = [
     name: "sniff-json",
     what: "whole process: sniff --json to a file",
     run: (capture) => measureSniff(capture, [], false),
+  },
+  {
+    name: "forward",
+    what: "a hunter's delivery of packets encoded before > loopback, one stream > process",
+    run: (capture) => measureForward(capture),
+  },
+  {
+    name: "hunt-process",
+    what: "tcpreplay at its highest rate > veth > hunt > process, in a network namespace; nothing lost",
+    run: (capture) => measureHuntProcess(capture),
   },
 ];
 
@@ -127,10 +150,10 @@ async function main(): Promise<void> {
 }
 
 function report(one: Case, measurement: Measurement, json: boolean): void {
-  const { packets, bytes, seconds, ratios } = measurement;
+  const { packets, bytes, seconds, ratios, cpuSeconds } = measurement;
   const rssMib = Math.round((measurement.rssBytes ?? Deno.memoryUsage().rss) / 2 ** 20);
   if (json) {
-    const figures = { case: one.name, packets, bytes, seconds, rss_mib: rssMib };
+    const figures = { case: one.name, packets, bytes, seconds, rss_mib: rssMib, cpu_seconds: cpuSeconds };
     console.log(JSON.stringify({ ...figures, ...ratios === undefined ? {} : { times_as_fast_as: ratios } }));
     return;
   }
@@ -143,6 +166,9 @@ function report(one: Case, measurement: Measurement, json: boolean): void {
   );
   for (const [peer, ratio] of Object.entries(ratios ?? {})) {
     console.log(`${"".padEnd(17)} ${ratio.toFixed(2).padStart(7)} times as fast as ${peer}`);
+  }
+  for (const [process, spent] of Object.entries(cpuSeconds ?? {})) {
+    console.log(`${"".padEnd(17)} ${spent.toFixed(2).padStart(7)} s of CPU time in the ${process}`);
   }
 }
 
@@ -254,6 +280,27 @@ function measureBatches(capture: CaptureUnderTest): Measurement {
   return { packets, bytes, seconds: milliseconds / 1000 };
 }
 
+/** Captured packets as a hunter keeps them. */
+async function measureSpool(capture: CaptureUnderTest): Promise<Measurement> {
+  const { seconds, bareSeconds, packets, bytes } = await measureSpoolSpeed(wirePieces(capture));
+  const ratios = { "a bare file, written and synced once": bareSeconds / seconds };
+  return { packets, bytes, seconds, ratios };
+}
+
+/** The first encoded packets of a capture. */
+function wirePieces(capture: CaptureUnderTest): WirePiece[] {
+  const engine = newEngine(setup("all", ["wire"]));
+  using file = Deno.openSync(capture.path);
+  const input = engine.openInput(capture.path, "");
+  const pieces: WirePiece[] = [];
+  for (let more = true; more && pieces.length < MAX_PIECES;) {
+    const read = file.readSync(engine.inbox(BLOCK));
+    more = engine.process(input, read ?? 0, read === null);
+    pieces.push(...engine.take().wire ?? []);
+  }
+  return pieces;
+}
+
 /** Several runs, each with the answer of the engine alone; with `compare`, other programs run between them. */
 async function measureSniff(
   capture: CaptureUnderTest,
@@ -283,6 +330,23 @@ async function measureSniff(
   const { seconds, rssBytes, summary: { packets, bytes } } = median;
   const ratios = Object.fromEntries(peerRates.map(([name, rate]) => [name, packets / seconds / rate]));
   return { packets, bytes, seconds, rssBytes, ...compare ? { ratios } : {} };
+}
+
+async function measureForward(capture: CaptureUnderTest): Promise<Measurement> {
+  warmPageCache(capture.path);
+  const { sent, processor, processorCpuSeconds } = await runForward(capture.path);
+  const { packets, bytes, seconds } = sent;
+  const cpuSeconds = { hunter: sent.cpuSeconds, processor: processorCpuSeconds };
+  return { packets, bytes, seconds, rssBytes: processor.rssBytes, cpuSeconds };
+}
+
+async function measureHuntProcess(capture: CaptureUnderTest): Promise<Measurement> {
+  const obstacle = await huntProcessObstacle();
+  if (obstacle !== undefined) throw new OperatorError(`hunt-process: ${obstacle}`);
+  warmPageCache(capture.path);
+  const { packets, bytes, sendSeconds, hunter, processor } = await runHuntProcess(capture.path);
+  const cpuSeconds = { hunter: hunter.cpuSeconds, processor: processor.cpuSeconds };
+  return { packets, bytes, seconds: sendSeconds, rssBytes: hunter.rssBytes, cpuSeconds };
 }
 
 /** Idle machines drop cached pages. */

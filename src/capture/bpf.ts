@@ -27,6 +27,9 @@ export interface KernelExpression {
   readonly withoutVlan: string;
 }
 
+/** No packet is that short. libpcap refuses to compile an expression that it can see through. */
+export const matchesNothing: KernelExpression = { text: "less 0", withoutVlan: "less 0" };
+
 /**
  * IPv4 packets with a fragment offset above 0 (RFC 791 section 3.1), and IPv6 packets whose first extension header
  * is a fragment header (RFC 8200 section 4.5).

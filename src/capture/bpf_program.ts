@@ -1,5 +1,5 @@
-import { OperatorError } from "../runtime/operator_error.ts";
-import type { KernelExpression } from "./bpf.ts";
+import { messageOf, OperatorError } from "../runtime/operator_error.ts";
+import { type KernelExpression, matchesNothing } from "./bpf.ts";
 import { cString, type Libpcap, libpcap, type PcapPointer, textAt } from "./libpcap.ts";
 
 const instructionSize = 8;
@@ -37,6 +37,19 @@ export class BpfProgram {
     return BpfProgram.compile(lib, handle, filter.withoutVlan);
   }
 
+  /**
+   * As {@link compileEither}, where several parties want something together: what no packet can match, and libpcap takes
+   * for a mistake, matches nothing.
+   */
+  static compileJoint(lib: Libpcap, handle: PcapPointer, filter: KernelExpression): BpfProgram {
+    try {
+      return BpfProgram.compileEither(lib, handle, filter);
+    } catch (error) {
+      if (!messageOf(error).endsWith(": expression rejects all packets")) throw error;
+      return BpfProgram.compile(lib, handle, matchesNothing.text);
+    }
+  }
+
   /** A copy of the instructions, 8 bytes each: code (u16), jt (u8), jf (u8), k (u32), in host byte order. */
   instructions(): Uint8Array<ArrayBuffer> {
     const struct = new DataView(this.struct.buffer);
@@ -56,7 +69,8 @@ export class BpfProgram {
 /** Link types that capture files have (LINKTYPE_ values): https://www.tcpdump.org/linktypes.html */
 const ethernet = 1, cookedV1 = 113, cookedV2 = 276, raw = 101, rawAsDlt = 12;
 const bsdLoopback = 0, openBsdLoopback = 108, rawIpv4 = 228, rawIpv6 = 229;
-const fileLinkTypes = [
+/** The link types (DLT_ values) that programs for capture files are made for. */
+export const fileLinkTypes: readonly number[] = [
   ethernet,
   cookedV1,
   cookedV2,
@@ -66,7 +80,23 @@ const fileLinkTypes = [
   openBsdLoopback,
   rawIpv4,
   rawIpv6,
-] as const;
+];
+
+/** What libpcap says against `expression` on a link type (LINKTYPE_ or DLT_); undefined when it compiles. */
+export function compileProblem(linkType: number, expression: KernelExpression): string | undefined {
+  try {
+    const lib = libpcap("a BPF filter");
+    const handle = openDead(lib, linkType, 0xffff);
+    try {
+      BpfProgram.compileEither(lib, handle, expression).free();
+      return undefined;
+    } finally {
+      lib.pcap_close(handle);
+    }
+  } catch (error) {
+    return messageOf(error);
+  }
+}
 
 /**
  * Compiles a BPF expression for each link type that capture files have: link type to instructions (8 bytes each:
@@ -74,21 +104,22 @@ const fileLinkTypes = [
  * is left out. Throws OperatorError with libpcap's text when it fits none. Programs for BSD loopback (0) expect
  * the address family in this host's byte order.
  *
+ * @param expression one for all, or what gives a joint one ({@link BpfProgram.compileJoint}) for a link type
  * @param snapLength what the program returns for a packet that passes, bytes
  */
 export function compileForFiles(
-  expression: string,
+  expression: string | ((linkType: number) => KernelExpression),
   snapLength: number,
 ): Map<number, Uint8Array<ArrayBuffer>> {
   const lib = libpcap("--filter on a capture file");
   const programs = new Map<number, Uint8Array<ArrayBuffer>>();
   let firstError: unknown;
   for (const linkType of fileLinkTypes) {
-    // libpcap's own number (DLT_) is the file's, but for raw IP.
-    const handle = lib.pcap_open_dead(linkType === raw ? rawAsDlt : linkType, snapLength);
-    if (handle === null) throw new OperatorError("libpcap has no memory left");
+    const handle = openDead(lib, linkType, snapLength);
     try {
-      const program = BpfProgram.compile(lib, handle, expression);
+      const program = typeof expression === "string"
+        ? BpfProgram.compile(lib, handle, expression)
+        : BpfProgram.compileJoint(lib, handle, expression(linkType));
       programs.set(linkType, program.instructions());
       program.free();
     } catch (error) {
@@ -99,4 +130,11 @@ export function compileForFiles(
   }
   if (programs.size === 0) throw firstError;
   return programs;
+}
+
+/** A handle to compile with. libpcap's own number (DLT_) is the file's, but for raw IP. */
+function openDead(lib: Libpcap, linkType: number, snapLength: number): PcapPointer {
+  const handle = lib.pcap_open_dead(linkType === raw ? rawAsDlt : linkType, snapLength);
+  if (handle === null) throw new OperatorError("libpcap has no memory left");
+  return handle;
 }

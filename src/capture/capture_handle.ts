@@ -20,6 +20,9 @@ export interface CaptureOptions {
 /** The interface does not exist, or is down: it may be there later. */
 export class InterfaceAbsentError extends OperatorError {}
 
+/** This process has not the right to capture. */
+export class CaptureDeniedError extends OperatorError {}
+
 // Results of pcap_activate and pcap_dispatch, from pcap/pcap.h.
 const genericError = -1;
 const noSuchDevice = -5;
@@ -57,6 +60,8 @@ export class CaptureHandle {
   readonly #interfaceName: string;
   readonly #stats = new Uint32Array(8);
   #emptied = 0;
+  /** Compiled, and not installed yet. */
+  #next: BpfProgram | undefined;
 
   /** Opens `interfaceName`. Throws OperatorError; {@link InterfaceAbsentError} where trying later may help. */
   constructor(lib: Libpcap, interfaceName: string, options: CaptureOptions) {
@@ -118,23 +123,36 @@ export class CaptureHandle {
     throw new (gone ? InterfaceAbsentError : OperatorError)(`${this.#interfaceName}: ${text}`);
   }
 
+  /** Compiles the filter for {@link swapFilter}. Throws OperatorError with libpcap's text when neither form compiles. */
+  prepareFilter(filter: KernelExpression): void {
+    const program = BpfProgram.compileJoint(this.#lib, this.#pcap, filter);
+    this.#next?.free();
+    this.#next = program;
+  }
+
   /**
-   * Compiles and installs a filter. Throws OperatorError with libpcap's text when neither form compiles; then the
-   * filter stays as it was.
+   * Installs the filter that was prepared. Throws OperatorError when the system does not take it; then the filter stays
+   * as it was.
+   * @param patient not now, if packets that pass both filters could be lost by it, and that will be over soon
+   * @returns false when it is not installed for that reason
    */
-  setFilter(filter: KernelExpression): void {
-    const program = BpfProgram.compileEither(this.#lib, this.#pcap, filter);
+  swapFilter(patient: boolean): boolean {
+    const program = this.#next;
+    if (program === undefined) return true;
+    const swapped = this.#replaceInKernel(program);
+    if (!swapped && patient && Deno.build.os === "linux" && this.#emptied < emptiedUntilSettled) return false;
+    this.#next = undefined;
     try {
-      if (this.#replaceInKernel(program)) return;
-      if (this.#lib.pcap_setfilter(this.#pcap, program.struct) !== 0) {
+      if (!swapped && this.#lib.pcap_setfilter(this.#pcap, program.struct) !== 0) {
         throw new OperatorError(
           `${this.#interfaceName}: cannot set the filter: ${textAt(this.#lib.pcap_geterr(this.#pcap))}`,
         );
       }
-      this.#emptied = 0;
     } finally {
       program.free();
     }
+    if (!swapped) this.#emptied = 0;
+    return true;
   }
 
   /** `pcap_stats`: packets received, dropped, and dropped by the interface, since it was opened, modulo 2^32. */
@@ -146,6 +164,7 @@ export class CaptureHandle {
 
   /** Closes it; call once, and use nothing of it afterwards. */
   close(): void {
+    this.#next?.free();
     this.#lib.pcap_close(this.#pcap);
   }
 
@@ -216,7 +235,7 @@ function activationError(lib: Libpcap, pcap: PcapPointer, name: string, status: 
       return new InterfaceAbsentError(`${name} is down: bring it up (ip link set ${name} up)`);
     case permissionDenied:
     case promiscuousPermissionDenied:
-      return new OperatorError(
+      return new CaptureDeniedError(
         `${name}: no permission to capture: run as root, or give the deno binary the right to ` +
           `(setcap cap_net_raw,cap_net_admin+ep /path/to/deno)`,
       );

@@ -1,8 +1,9 @@
 import { setImmediate } from "node:timers";
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
-import type { KernelExpression } from "./bpf.ts";
-import { BpfProgram } from "./bpf_program.ts";
+import { type KernelExpression, matchesNothing } from "./bpf.ts";
+import { compileProblem } from "./bpf_program.ts";
 import {
+  CaptureDeniedError,
   CaptureHandle,
   type CaptureOptions,
   type DumpStream,
@@ -20,6 +21,8 @@ const blockSize = 1 << 20;
 /** How long to wait for packets before an empty block is handed on. */
 const waitMs = 100;
 const reopenIntervalMs = 1000;
+/** A filter that could cost packets is not put off for longer. */
+const longestPatienceMs = 5000;
 /** Under steady load, timers and messages get their turn this often. */
 const yieldIntervalMs = 20;
 
@@ -41,6 +44,9 @@ export class LiveSource implements Source {
 
   readonly #options: CaptureOptions;
   #filter: KernelExpression;
+  /** {@link #filter} is not in force yet, and is put in force then at the latest. */
+  #swapBy: number | undefined;
+  #lastPacket = 0;
   #lib: Libpcap | undefined;
   #handle: CaptureHandle | undefined;
   #dump: DumpStream | undefined;
@@ -60,13 +66,18 @@ export class LiveSource implements Source {
   /**
    * Opens nothing yet.
    *
-   * @param filter the kernel filter to begin with; none captures everything
+   * @param filter the kernel filter to begin with; none captures everything, and {@link matchesNothing} waits for
+   *   {@link setFilter}
    */
   constructor(interfaceName: string, options: CaptureOptions, filter?: KernelExpression) {
     this.name = interfaceName;
     this.interfaceName = interfaceName;
     this.#options = options;
     this.#filter = filter ?? { text: "", withoutVlan: "" };
+  }
+
+  get linkType(): number | undefined {
+    return this.#dump === undefined ? undefined : this.#linkType;
   }
 
   open(): Promise<void> {
@@ -82,6 +93,7 @@ export class LiveSource implements Source {
     const handle = this.#openHandle(this.#lib);
     this.#linkType = handle.linkType;
     this.#nanoseconds = handle.nanoseconds;
+    this.#lastPacket = performance.now();
     this.#socketWait = new SocketWait(this.#lib);
     const longest = recordHeaderSize + handle.snapLength;
     this.#dump = handle.openDump(new Uint8Array(fileHeaderSize + blockSize + recordsPerDispatch * longest));
@@ -90,7 +102,8 @@ export class LiveSource implements Source {
   #openHandle(lib: Libpcap): CaptureHandle {
     const handle = new CaptureHandle(lib, this.interfaceName, this.#options);
     try {
-      handle.setFilter(this.#filter);
+      handle.prepareFilter(this.#filter);
+      handle.swapFilter(false);
     } catch (error) {
       handle.close();
       throw error;
@@ -129,7 +142,23 @@ export class LiveSource implements Source {
       if (!(error instanceof InterfaceAbsentError)) throw error;
       this.#loseHandle(handle, error);
     }
+    if (dump.length > 0) this.#lastPacket = performance.now();
+    if (this.#swapBy !== undefined) this.#swap();
     return dump.length > 0 ? dump.take() : empty;
+  }
+
+  /** Puts the filter in force, once that costs no packet. */
+  #swap(): void {
+    const now = performance.now();
+    // The kernel may hold packets back for the timeout.
+    const quiet = now - this.#lastPacket > this.#options.timeoutMs + waitMs;
+    try {
+      const patient = !quiet && now < (this.#swapBy ?? 0);
+      if (this.#handle?.swapFilter(patient) !== false) this.#swapBy = undefined;
+    } catch (error) {
+      this.#swapBy = undefined;
+      this.#notices.push(`${this.name}: the capture filter stays as it was: ${messageOf(error)}`);
+    }
   }
 
   async #awaitPackets(handle: CaptureHandle): Promise<Uint8Array | null> {
@@ -154,6 +183,7 @@ export class LiveSource implements Source {
     this.#interfaceDropped.restart();
     handle.close();
     this.#handle = undefined;
+    this.#swapBy = undefined;
     this.#down = false;
     this.#nextReopen = performance.now() + reopenIntervalMs;
     this.#notices.push(`${reason.message}: trying to open it again every second`);
@@ -171,6 +201,11 @@ export class LiveSource implements Source {
       this.#reopenTrouble = "";
     } catch (error) {
       if (this.#handle !== undefined) throw error;
+      if (error instanceof CaptureDeniedError) {
+        throw new OperatorError(
+          `${this.name} is back, and cannot be opened again without root's rights: start the program anew`,
+        );
+      }
       const trouble = error instanceof InterfaceAbsentError ? "" : messageOf(error);
       if (trouble !== "" && trouble !== this.#reopenTrouble) {
         this.#notices.push(`not opened again yet: ${trouble}`);
@@ -190,10 +225,16 @@ export class LiveSource implements Source {
   }
 
   setFilter(filter: KernelExpression): void {
-    if (this.#closed) return;
-    if (this.#handle !== undefined) this.#handle.setFilter(filter);
-    else if (this.#lib !== undefined) checkFilter(this.#lib, this.#linkType, filter);
+    if (this.#closed || this.linkType === undefined) return;
+    if (this.#handle !== undefined) this.#handle.prepareFilter(filter);
+    else {
+      const problem = compileProblem(this.#linkType, filter);
+      if (problem !== undefined) throw new OperatorError(problem);
+    }
+    const begins = this.#filter.text === matchesNothing.text;
     this.#filter = filter;
+    this.#swapBy ??= begins ? 0 : performance.now() + longestPatienceMs;
+    this.#swap();
   }
 
   kernelCounters(): KernelCounters {
@@ -282,17 +323,6 @@ class WideCounter {
 
   restart(): void {
     this.#last = 0;
-  }
-}
-
-/** Throws OperatorError when neither form of `filter` compiles for `linkType` (DLT_). */
-function checkFilter(lib: Libpcap, linkType: number, filter: KernelExpression): void {
-  const handle = lib.pcap_open_dead(linkType, 0xffff);
-  if (handle === null) return;
-  try {
-    BpfProgram.compileEither(lib, handle, filter).free();
-  } finally {
-    lib.pcap_close(handle);
   }
 }
 

@@ -24,6 +24,9 @@ export interface Source {
   /** True when `readSync` may be used: a plain file. */
   readonly direct: boolean;
 
+  /** libpcap's link type (DLT_) of an interface, once it is open; undefined for a file, which may have several. */
+  readonly linkType: number | undefined;
+
   /** Bytes taken from the file so far, as they are stored: compressed ones, if they are. 0 for an interface. */
   readonly bytesRead: number;
 
@@ -37,7 +40,8 @@ export interface Source {
    */
   next(): Promise<Uint8Array | null>;
   /**
-   * Replaces the kernel filter without losing a packet. Live sources only. Throws OperatorError, and keeps the old
+   * Replaces the kernel filter without losing a packet that passes both, within some seconds: at once where the system
+   * can do that, or where nothing has come for a while. Live sources only. Throws OperatorError, and keeps the old
    * filter, when it does not compile.
    */
   setFilter(filter: KernelExpression): void;

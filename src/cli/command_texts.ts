@@ -78,6 +78,24 @@ export const commandTexts: Readonly<
     summary: "show the interfaces that can be captured on",
     examples: [["list interfaces --json", "for programs"]],
   },
+  "buffer inspect": {
+    summary: "show what is in a disk buffer",
+    examples: [
+      ["buffer inspect /var/tmp/caracal-buffer", "its segments and what waits, also while it is in use"],
+      ["buffer inspect /var/tmp/caracal-buffer --json", "for programs"],
+    ],
+  },
+  "buffer verify": {
+    summary: "read every record of a disk buffer; exit code 1 when anything is damaged",
+    examples: [[
+      "buffer verify /var/tmp/caracal-buffer",
+      "a line for each damage, with file and byte offset",
+    ]],
+  },
+  "buffer repair": {
+    summary: "take what is damaged out of a disk buffer, and keep it beside",
+    examples: [["buffer repair /var/tmp/caracal-buffer", "the hunter that uses it must have ended"]],
+  },
   "config explain": {
     summary: "show each setting, its value and where that comes from",
     examples: [

@@ -32,6 +32,8 @@ const lines: readonly [line: string, expected: RegExp][] = [
   ["caracal h", /^hunt$/],
   ["caracal completion ", /^bash zsh fish /],
   ["caracal list ", /^interfaces /],
+  ["caracal buffer ", /^inspect verify repair /],
+  ["caracal buffer inspect --j", /^--json$/],
   ["caracal hunt d", /^dns$/],
   ["caracal hunt -i eth0 dns --dns", /^--dns-port$/],
   ["caracal hunt --dns", /^$/],

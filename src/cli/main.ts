@@ -1,7 +1,7 @@
-import type { Settings } from "../config/settings.ts";
 import { type ExitCode, OperatorError } from "../runtime/operator_error.ts";
 import { configureLog, logger } from "../telemetry/log.ts";
-import { parseCommandLine } from "./program.ts";
+import { parseCommandLine, type RunInvocation } from "./program.ts";
+import { Run } from "./run.ts";
 import { standardError } from "./status_line.ts";
 
 /** Runs the program with its arguments (without its name) and returns the exit code. */
@@ -14,7 +14,7 @@ export async function main(args: string[]): Promise<ExitCode> {
     }
     configureLog({ json: invocation.settings.jsonSummary, write: (line) => standardError.print(line) });
     for (const warning of invocation.warnings) logger("config").warn(warning);
-    return await run(invocation.settings);
+    return await run(invocation);
   } catch (error) {
     if (error instanceof OperatorError) {
       console.error(`caracal: ${error.message}`);
@@ -26,18 +26,25 @@ export async function main(args: string[]): Promise<ExitCode> {
 }
 
 /** Each command is loaded when it is asked for: gRPC alone takes as long to load as all that `sniff` needs. */
-async function run(settings: Settings): Promise<ExitCode> {
+async function run(invocation: RunInvocation): Promise<ExitCode> {
+  const { settings } = invocation;
   switch (settings.command) {
     case "hunt":
-      return (await import("./commands/hunt.ts")).hunt(settings);
+      return (await import("./commands/hunt.ts")).hunt(new Run(invocation));
     case "sniff":
-      return (await import("./commands/sniff.ts")).sniff(settings);
+      return (await import("./commands/sniff.ts")).sniff(new Run(invocation));
     case "tap":
-      return (await import("./commands/tap.ts")).tap(settings);
+      return (await import("./commands/tap.ts")).tap(new Run(invocation));
     case "process":
-      return (await import("./commands/process.ts")).process(settings);
+      return (await import("./commands/process.ts")).process(new Run(invocation));
     case "list interfaces":
       return (await import("./commands/list_interfaces.ts")).listInterfacesCommand(settings);
+    case "buffer inspect":
+      return (await import("./commands/buffer.ts")).inspectBuffer(settings);
+    case "buffer verify":
+      return (await import("./commands/buffer.ts")).verifyBuffer(settings);
+    case "buffer repair":
+      return (await import("./commands/buffer.ts")).repairBuffer(settings);
     case "config explain":
     case "completion":
       throw new Error(`${settings.command} prints, and does not run`);

@@ -12,11 +12,11 @@ import {
 import { flagFor, flags } from "../config/flags.ts";
 import { configFileSchema } from "../config/json_schema.ts";
 import { suggestion } from "../config/nearest.ts";
-import { type GivenFlag, resolve } from "../config/resolve.ts";
-import { applyRules, type Terminal } from "../config/rules.ts";
+import { describeOrigin, type GivenFlag, resolve } from "../config/resolve.ts";
+import { applyRules, type CheckedSettings, type Terminal } from "../config/rules.ts";
 import type { Environment } from "../config/config_search.ts";
 import type { Protocol, Settings } from "../config/settings.ts";
-import { environmentVariable } from "../runtime/environment.ts";
+import { environmentVariable, remembered } from "../runtime/environment.ts";
 import { type ExitCode, OperatorError } from "../runtime/operator_error.ts";
 import { addGlobalOptions, addOptions, givenFlags, normalizeArguments } from "./command_options.ts";
 import { comingProtocols, type CommandText, commandTexts, protocolTexts } from "./command_texts.ts";
@@ -25,8 +25,26 @@ import { configureHelp, helpTail } from "./help.ts";
 
 /** What a command line asks for: a run, or text on standard output and the end. */
 export type Invocation =
-  | { readonly kind: "run"; readonly settings: Settings; readonly warnings: readonly string[] }
+  | RunInvocation
   | { readonly kind: "print"; readonly text: string; readonly exitCode: ExitCode };
+
+/** What to run. */
+export interface RunInvocation extends LoadedSettings {
+  /** Tells it from text. */
+  readonly kind: "run";
+  /** Reads the configuration file, and what it names, again; command line and environment stay. Throws OperatorError. */
+  readonly reload: () => Promise<LoadedSettings>;
+}
+
+/** Settings, with where they came from. */
+export interface LoadedSettings extends CheckedSettings {
+  /** The configuration file that was read, if any. */
+  readonly configFile: string | undefined;
+  /** Other files that settings were read from. */
+  readonly files: readonly string[];
+  /** What set a setting: `flag --x`, `environment X`, `config.yaml:3`, `default`. */
+  readonly originOf: (setting: keyof Settings) => string;
+}
 
 /** The terminal that the program talks to. */
 export interface ProgramTerminal extends Terminal {
@@ -57,8 +75,9 @@ interface Context {
 export async function parseCommandLine(
   args: string[],
   terminal: ProgramTerminal,
-  environment: Environment = environmentVariable,
+  lookup: Environment = environmentVariable,
 ): Promise<Invocation> {
+  const environment = remembered(lookup);
   let invocation: Invocation | undefined;
   let written = "";
   const program = createProgram();
@@ -100,8 +119,22 @@ function createProgram(): Command {
 function addCommands(program: Command, context: Context): void {
   const { terminal, environment, done } = context;
   const run: Action = async (command, protocol, given) => {
-    const resolution = await resolve({ command, protocol, given }, environment);
-    return { kind: "run", ...await applyRules(resolution, terminal) };
+    // Also for the time when the environment cannot be read any more.
+    environment("HOME");
+    const load = async (): Promise<LoadedSettings> => {
+      const resolution = await resolve({ command, protocol, given }, environment);
+      const { file, values, origins } = resolution;
+      return {
+        ...await applyRules(resolution, terminal),
+        configFile: file?.path,
+        files: values.domainsFile === undefined ? [] : [values.domainsFile],
+        originOf(setting) {
+          const flag = flags.find((one) => one.setting === setting);
+          return describeOrigin(flag && origins.get(flag) || { kind: "default" });
+        },
+      };
+    };
+    return { kind: "run", ...await load(), reload: load };
   };
   addGlobalOptions(program);
   addRunCommands(program, run, done);
@@ -111,6 +144,9 @@ function addCommands(program: Command, context: Context): void {
   addOptions(interfaces, "list interfaces", "all");
   act(interfaces, async () => done(await run("list interfaces", "all", givenFlags(interfaces))));
 
+  const buffer = program.command("buffer").description("look after disk buffers").helpCommand(false);
+  addBufferCommands(buffer, run, done);
+
   const config = program.command("config").description("explain the configuration").helpCommand(false);
   addExplain(config, context);
   const schema = addCommand(config, "schema", commandTexts["config schema"]);
@@ -119,6 +155,19 @@ function addCommands(program: Command, context: Context): void {
   addCommand(program, "completion", commandTexts.completion)
     .addArgument(new Argument("<shell>", shells.join(", ")).choices(shells))
     .action((shell: typeof shells[number]) => done(printed(completionScript(program, shell))));
+}
+
+/** Adds inspect, verify and repair, each for the folder that is its argument. */
+function addBufferCommands(parent: Command, action: Action, done: Context["done"]): void {
+  for (const name of ["inspect", "verify", "repair"] as const) {
+    const command = addCommand(parent, name, commandTexts[`buffer ${name}`]);
+    addOptions(command, `buffer ${name}`, "all");
+    command.argument("<folder>", "folder of the disk buffer").action(async (folder: string) => {
+      const invocation = await action(`buffer ${name}`, "all", givenFlags(command));
+      if (invocation.kind !== "run") return done(invocation);
+      done({ ...invocation, settings: { ...invocation.settings, diskBufferDir: folder } });
+    });
+  }
 }
 
 /** Adds hunt, sniff, tap and process, with their protocols, below `parent`. */

@@ -45,6 +45,9 @@ const runs: readonly [line: string, expected: Partial<Settings>][] = [
   ["process --insecure", { command: "process", protocol: "all", listen: ":55555" }],
   ["list interfaces", { command: "list interfaces", json: false }],
   ["list interfaces --json", { command: "list interfaces", json: true }],
+  ["buffer inspect /a/b --json", { command: "buffer inspect", diskBufferDir: "/a/b", json: true }],
+  ["buffer verify b", { command: "buffer verify", diskBufferDir: "b" }],
+  ["buffer repair -- -b", { command: "buffer repair", diskBufferDir: "-b" }],
   ["hunt -i eth0 dns", { protocol: "dns", interfaces: ["eth0"] }],
   ["hunt dns -i eth0", { protocol: "dns", interfaces: ["eth0"] }],
   ["hunt -i eth0 dns -i eth1", { protocol: "dns", interfaces: ["eth0", "eth1"] }],
@@ -128,8 +131,8 @@ const refused: readonly [line: string, message: string][] = [
   ["tap email", "tap email is not available in this version; see caracal tap --help"],
   ["hunt --filtr x", "unknown option --filtr; did you mean --filter?; see caracal hunt --help"],
   [
-    "hunt --disk-buffer",
-    "unknown option --disk-buffer; see caracal hunt --help",
+    "hunt --disk-cache",
+    "unknown option --disk-cache; see caracal hunt --help",
   ],
   [
     "hunt dns --dns-prt=53",
@@ -168,6 +171,8 @@ const refused: readonly [line: string, message: string][] = [
     "config explain hunt --dns-port 5",
     "--dns-port belongs to hunt dns; see caracal config explain hunt --help",
   ],
+  ["buffer inspect", "missing required argument 'folder'; see caracal buffer inspect --help"],
+  ["buffer inspct b", "unknown command 'inspct' (Did you mean inspect?); see caracal buffer --help"],
   ["config schema x", 'unexpected argument "x"; see caracal config schema --help'],
 ];
 
@@ -248,7 +253,9 @@ Deno.test("help: lines keep to the width, headings are bold on a terminal only",
 });
 
 Deno.test("help: a command line without a command is wrong usage, and shows the help", async () => {
-  for (const line of ["", "list", "config"]) assert.match(await printedBy(line, 2), /^Usage: caracal/);
+  for (const line of ["", "list", "buffer", "config"]) {
+    assert.match(await printedBy(line, 2), /^Usage: caracal/);
+  }
   assert.match(await printedBy("help hunt"), /^Usage: caracal hunt /);
 });
 

@@ -1,21 +1,20 @@
 /** Signals that end a run; on Windows only the first can be listened for. */
-const signals: readonly Deno.Signal[] = Deno.build.os === "windows"
-  ? ["SIGINT"]
-  : ["SIGINT", "SIGTERM", "SIGHUP"];
+const signals: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
 
-/** Exit code of a process that a second signal ended at once: 128 + SIGINT, as shells say it. */
-const FORCED_EXIT = 130;
-
-/** Calls `stop` on the first stop signal, and ends the process on the second. */
+/**
+ * Calls `stop` on the first stop signal. Nobody listens for the second: it ends the process as it ends any, also while
+ * this thread is stuck in a call, and the exit code is 128 and the signal's number.
+ */
 export class StopSignals {
   readonly #listener: () => void;
   #received = false;
+  #closed = false;
 
   /** Listens from now on, until {@link close}. */
   constructor(stop: () => void) {
     this.#listener = () => {
-      if (this.#received) Deno.exit(FORCED_EXIT);
       this.#received = true;
+      this.close();
       stop();
     };
     for (const signal of signals) Deno.addSignalListener(signal, this.#listener);
@@ -26,8 +25,10 @@ export class StopSignals {
     return this.#received;
   }
 
-  /** Listens no longer. */
+  /** Listens no longer; a signal then ends the process. */
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     for (const signal of signals) Deno.removeSignalListener(signal, this.#listener);
   }
 }

@@ -1,6 +1,7 @@
 import type { ProtocolTraffic, Talker, Traffic } from "../engine/traffic.ts";
 import type { Progress } from "../pipeline/progress.ts";
 import { bitRateText, grouped, percentText, secondsText } from "./number_text.ts";
+import { captureDrops, engineCount } from "./drop_reasons.ts";
 import { type SummaryCounter, summaryCounters } from "./summary_counters.ts";
 import { textTable } from "./text_table.ts";
 
@@ -63,13 +64,7 @@ export function summarize(
   lost: Readonly<Record<string, number>> = {},
   delivery?: Readonly<Record<string, number>>,
 ): Summary {
-  const { engine, kernel } = progress;
-  const nothingRead = Object.keys(engine).length === 0;
-  const count = (name: SummaryCounter): number => {
-    const value = nothingRead ? 0 : engine[name];
-    if (value === undefined) throw new Error(`the engine has no counter ${name}`);
-    return value;
-  };
+  const count = (name: SummaryCounter): number => engineCount(progress, name);
   const rate = (amount: number) => seconds > 0 ? Math.round(amount / seconds) : 0;
   return {
     packets: count("packets"),
@@ -79,19 +74,7 @@ export function summarize(
     seconds: Math.round(seconds * 1e6) / 1e6,
     packets_per_second: rate(count("packets")),
     bits_per_second: rate(count("bytes") * 8),
-    drops: {
-      kernel: kernel?.dropped ?? 0,
-      interface: kernel?.interfaceDropped ?? 0,
-      sinks: progress.droppedBySinks,
-      truncated_records: count("truncated_records"),
-      bad_records: count("bad_records"),
-      bad_blocks: count("bad_blocks"),
-      unknown_interfaces: count("unknown_interfaces"),
-      no_bpf_program: count("rejected_without_bpf_program"),
-      unsendable_link_types: count("unsendable_link_types"),
-      unwritable_link_types: count("unwritable_link_types"),
-      ...lost,
-    },
+    drops: { ...captureDrops(progress), ...lost },
     rejected: {
       mode: count("rejected_by_mode"),
       fragments: count("rejected_fragments"),
@@ -154,6 +137,8 @@ const words: Readonly<Record<string, string>> = {
   fragments_merged: "fragments",
   datagrams_rebuilt: "into datagrams",
   detected: "recognised",
+  on_disk: "in the disk buffer",
+  not_kept: "not on disk when sent",
 };
 
 /**

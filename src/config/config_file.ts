@@ -2,6 +2,7 @@ import {
   type Document,
   isAlias,
   isMap,
+  isNode,
   isScalar,
   isSeq,
   LineCounter,
@@ -9,6 +10,7 @@ import {
   type YAMLMap,
 } from "yaml";
 import { OperatorError } from "../runtime/operator_error.ts";
+import { type ApiKeyEntry, apiKeysKey, parseApiKeys } from "./api_keys.ts";
 import type { AnyFlag } from "./flag.ts";
 import { flagByKey } from "./flags.ts";
 import { inertEntry, inertKeys } from "./inert_keys.ts";
@@ -31,6 +33,8 @@ export interface ConfigFile {
   readonly path: string;
   /** By key. */
   readonly entries: ReadonlyMap<string, ConfigEntry>;
+  /** The list at {@link apiKeysKey}; empty when there is none. */
+  readonly apiKeys: readonly ApiKeyEntry[];
   /** One line that names the keys without effect; empty when there are none. */
   readonly warnings: readonly string[];
 }
@@ -83,6 +87,7 @@ class Reader {
   readonly #document: Document.Parsed;
   readonly #entries = new Map<string, ConfigEntry>();
   readonly #withoutEffect: string[] = [];
+  #apiKeys: readonly ApiKeyEntry[] = [];
 
   constructor(readonly path: string, text: string) {
     this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
@@ -106,7 +111,7 @@ class Reader {
     const warnings = this.#withoutEffect.length === 0
       ? []
       : [`${this.path}: these keys have no effect yet: ${this.#withoutEffect.join(", ")}`];
-    return { path: this.path, entries: this.#entries, warnings };
+    return { path: this.path, entries: this.#entries, apiKeys: this.#apiKeys, warnings };
   }
 
   #readSection(section: YAMLMap, prefix: string): void {
@@ -119,7 +124,10 @@ class Reader {
       const key = written.toLowerCase();
       const flag = flagByKey.get(key);
       if (flag !== undefined) this.#readValue(flag, key, value, line);
-      else if (sections.has(key)) this.#enter(written, value, line);
+      else if (key === apiKeysKey) {
+        const list = isNothing(value) || !isNode(value) ? null : value.toJS(this.#document);
+        this.#apiKeys = parseApiKeys(list, `${this.path}:${line}: ${written}`);
+      } else if (sections.has(key)) this.#enter(written, value, line);
       else if (inertEntry(key) === undefined) {
         const known = suggestion(key, [
           ...flagByKey.keys(),
@@ -150,7 +158,9 @@ class Reader {
     try {
       flag.kind.parse(texts);
     } catch (error) {
-      if (error instanceof InvalidValue) throw this.#error(line, key, error.message);
+      if (error instanceof InvalidValue) {
+        throw this.#error(line, key, flag.secret ? `is not ${flag.kind.allowed}` : error.message);
+      }
       throw error;
     }
     this.#entries.set(key, { key, texts, line });

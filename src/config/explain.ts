@@ -1,5 +1,5 @@
 import { OperatorError } from "../runtime/operator_error.ts";
-import { type AnyFlag, type FlagGroup, flagGroups, programName, shortFor, variablesOf } from "./flag.ts";
+import { type AnyFlag, type FlagGroup, flagGroups, programName, shortFor, variablesFor } from "./flag.ts";
 import { flagsOf } from "./flags.ts";
 import { describeOrigin, type Origin, type Resolution } from "./resolve.ts";
 import { applyRules, type Terminal } from "./rules.ts";
@@ -60,15 +60,17 @@ export async function explain(resolution: Resolution, terminal: Terminal): Promi
 function explainFlag(flag: AnyFlag, { command, values, origins }: Resolution): ExplainedSetting {
   const keys = flag.keys[command] ?? [];
   const short = shortFor(flag, command);
+  const value = values[flag.setting];
+  const shown = flag.secret && value !== undefined ? "(secret, not shown)" : value;
   return {
     flag: `--${flag.long}`,
     short: short === undefined ? undefined : `-${short}`,
     group: flag.group,
-    value: values[flag.setting] ?? null,
-    text: valueText(flag, values[flag.setting]),
+    value: shown ?? null,
+    text: valueText(flag, shown),
     origin: origins.get(flag) ?? { kind: "default" },
     keys,
-    variables: [...flag.variable === undefined ? [] : [flag.variable], ...keys.flatMap(variablesOf)],
+    variables: variablesFor(flag, keys),
     help: flag.help,
   };
 }

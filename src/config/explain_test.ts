@@ -6,7 +6,7 @@ import { resolve } from "./resolve.ts";
 async function example(variables: Record<string, string> = {}) {
   const path = await Deno.makeTempFile({ suffix: ".yaml" });
   try {
-    await Deno.writeTextFile(path, "hunter:\n  processor_addr: p:1\n  disk_buffer: { enabled: true }\n");
+    await Deno.writeTextFile(path, "hunter:\n  processor_addr: p:1\n  voip_filter: { enabled: true }\n");
     const given = new Map([
       [flagFor("config"), { spelling: "--config", texts: [path] }],
       [flagFor("id"), { spelling: "--hunter-id", texts: ["edge"] }],
@@ -58,7 +58,7 @@ Deno.test("explain: the text names value, origin, key and variable", async () =>
       "      hunter.id or hunter.hunter_id, CARACAL_HUNTER_ID",
       "  --batch-size = 64  (default)",
       "      CARACAL_CONFIG",
-      `warning: ${path}: these keys have no effect yet: hunter.disk_buffer (line 3)`,
+      `warning: ${path}: these keys have no effect yet: hunter.voip_filter (line 3)`,
       "this would not start: nothing verifies the processor p:1: add --tls-ca FILE, or --insecure for plain text",
     ]
   ) assert.ok(text.split("\n").includes(line), line);
@@ -71,4 +71,15 @@ Deno.test("explain: values read as they could be typed", () => {
   assert.equal(valueText(flagFor("tlsCa"), undefined), "none");
   assert.equal(valueText(flagFor("count"), 0), "no limit");
   assert.equal(valueText(flagFor("count"), 7), "7");
+});
+
+Deno.test("explain: a secret is never shown, whatever is wrong with it", async () => {
+  const { explanation } = await example({ LIPPYCAT_API_KEY: "hunter2hunter2" });
+  const shown = JSON.stringify(explanation) + explanationText(explanation);
+  assert.match(shown, /--api-key = \(secret, not shown\) {2}\(environment LIPPYCAT_API_KEY\)/);
+  assert.ok(!shown.includes("hunter2"));
+  await assert.rejects(
+    example({ CARACAL_HUNTER_API_KEY: "hunter2\u0007" }),
+    ({ message }) => /^environment variable CARACAL_HUNTER_API_KEY: is not a key/.test(message),
+  );
 });

@@ -19,10 +19,14 @@ export const sectionOf: Readonly<Record<RunCommand, string>> = {
 export const runCommands = ["hunt", "sniff", "tap", "process"] as const satisfies readonly RunCommand[];
 
 /** The commands that have flags. */
-export type FlagCommand = RunCommand | Extract<Command, "list interfaces">;
+export type FlagCommand = RunCommand | Extract<Command, "list interfaces"> | BufferCommand;
+
+/** The commands that look at the folder of a disk buffer. */
+export type BufferCommand = Extract<Command, `buffer ${string}`>;
 
 /** One value per flag, before the rules that join flags into {@link Settings}. */
-export interface FlagValues extends Omit<Settings, "command" | "protocol" | "format" | "jsonSummary"> {
+export interface FlagValues
+  extends Omit<Settings, "command" | "protocol" | "format" | "jsonSummary" | "ownBatchLimits" | "apiKeys"> {
   /** Configuration file; undefined means the default places. */
   readonly config: string | undefined;
   /** Undefined when nobody asked for a format. */
@@ -40,7 +44,9 @@ export const flagGroups = [
   "Processor connection",
   "Embedded processor",
   "Batches",
+  "Disk buffer",
   "TLS",
+  "Service",
   "General",
 ] as const;
 
@@ -75,7 +81,9 @@ export interface Flag<S extends keyof FlagValues> {
   readonly protocols?: readonly Protocol[];
   /** Its commands, each with the keys of the configuration file that set it, the first found wins. */
   readonly keys: Partial<Readonly<Record<FlagCommand, readonly string[]>>>;
-  /** Environment variable of a flag that has no key. */
+  /** A value that is never shown. */
+  readonly secret?: boolean;
+  /** Environment variable besides those of its keys. */
   readonly variable?: string;
   /** One line. */
   readonly help: string;
@@ -119,6 +127,11 @@ export function shortFor(flag: AnyFlag, command: FlagCommand): string | undefine
 /** The environment variables that set `key`: ours, then the form that lippycat reads (dots kept). */
 export function variablesOf(key: string): [ours: string, lippycats: string] {
   return [`CARACAL_${key.replaceAll(".", "_").toUpperCase()}`, key.toUpperCase()];
+}
+
+/** All environment variables of a flag with these keys, the first found wins. */
+export function variablesFor(flag: AnyFlag, keys: readonly string[]): string[] {
+  return [...keys.flatMap(variablesOf), ...flag.variable === undefined ? [] : [flag.variable]];
 }
 
 /** What a message about wrong usage ends with. */

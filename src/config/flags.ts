@@ -1,8 +1,10 @@
 import { captureFlags, dnsFlags } from "./capture_flags.ts";
+import { deliveryFlags } from "./delivery_flags.ts";
 import { type AnyFlag, belongsTo, type FlagCommand, type FlagValues } from "./flag.ts";
 import { flowFlags } from "./flow_flags.ts";
 import { nodeFlags, tlsFlags } from "./node_flags.ts";
 import { generalFlags, outputFlags } from "./output_flags.ts";
+import { serviceFlags } from "./service_flags.ts";
 import type { Protocol } from "./settings.ts";
 
 /** Every flag, in the order of the help. */
@@ -12,7 +14,9 @@ export const flags: readonly AnyFlag[] = [
   ...dnsFlags,
   ...outputFlags,
   ...nodeFlags,
+  ...deliveryFlags,
   ...tlsFlags,
+  ...serviceFlags,
   ...generalFlags,
 ];
 

@@ -7,7 +7,7 @@ import { flagByKey, flagFor, flags, flagsOf } from "./flags.ts";
 import { inertEntry } from "./inert_keys.ts";
 
 /** Fields of the settings that no flag sets by itself. */
-const derived = ["command", "protocol", "jsonSummary"];
+const derived = ["command", "protocol", "jsonSummary", "apiKeys", "ownBatchLimits"];
 
 Deno.test("flags: each lands in a setting of its own, and every setting is covered", async () => {
   const resolution = await resolve({ command: "sniff", protocol: "dns", given: new Map() }, () => undefined);

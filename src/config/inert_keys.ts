@@ -58,7 +58,7 @@ export const inertKeys: readonly string[] = [
   "watch.*",
   "writevoip",
   ...modeKeys.flatMap((key) => [`hunter.${key}`, `tap.${key}`]),
-  ...["api_key", "disk_buffer.*", "tls.enabled"].map((key) => `hunter.${key}`),
+  "hunter.tls.enabled",
   ...processorKeys.flatMap((key) => [`processor.${key}`, `tap.${key}`]),
   ...[
     "vif_buffer_size",

@@ -1,3 +1,4 @@
+import { apiKeyItem, apiKeysKey } from "./api_keys.ts";
 import { z } from "zod";
 import { type AnyFlag, defaultFor, type RunCommand, runCommands } from "./flag.ts";
 import { flags } from "./flags.ts";
@@ -19,6 +20,11 @@ export function configFileSchema(): JsonSchema {
       for (const key of flag.keys[command] ?? []) place(root, key.split("."), valueSchema(flag, command));
     }
   }
+  place(root, apiKeysKey.split("."), {
+    description: "API keys that a processor admits (--api-key-auth)",
+    type: ["array", "null"],
+    items: z.toJSONSchema(apiKeyItem, { io: "input" }),
+  });
   const inert = { deprecated: true, description: "has no effect yet" };
   for (const key of inertKeys) {
     const placed = place(root, key.replace(/\.\*$/, "").split("."), { ...inert });

@@ -11,11 +11,12 @@ const valid = [
   "hunter:\n  interfaces: eth0,eth1\n  dns: { ports: '53' }\n",
   "dns: { ports: 53 }",
   "dns: { ports: [53, 5353], detect_tunneling: false }",
-  "hunter:\n  disk_buffer: { enabled: true }\nvoip: { max_streams: 1 }",
+  "hunter:\n  voip_filter: { enabled: true }\nvoip: { max_streams: 1 }",
   "processor: { filter_file: '', tls: }",
   "insecure: true",
   "voip: { tcp_opening_timeout: 5m, tcp_closing_timeout: 90000, tcp_performance_mode: latency, x: { y: 1 } }",
   "esp_icv_size: -1",
+  "security: { api_keys: { enabled: true, keys: [{ key: abc, role: hunter, description: edge }] } }",
 ];
 
 const invalid = [
@@ -29,6 +30,7 @@ const invalid = [
   "voip: { tcp_performance_mode: fast }",
   "voip: { tcp_opening_timeout: 5 minutes }",
   "esp_icv_size: 4",
+  "security: { api_keys: { keys: [{ key: abc, role: king }] } }",
 ];
 
 for (const text of valid) {

@@ -210,6 +210,18 @@ export const tlsFlags: readonly AnyFlag[] = [
     details: "The system's trust store is never used.",
   },
   {
+    setting: "tlsServerName",
+    long: "tls-server-name",
+    group: "TLS",
+    kind: orEmpty(text("a host name or an address", 253), undefined),
+    placeholder: "name",
+    default: undefined,
+    defaultText: "the host of --processor",
+    keys: inSections(["hunt"], "tls.server_name"),
+    help: "name that the processor's certificate must be for",
+    details: "For a processor that is reached by another name or address than its certificate has.",
+  },
+  {
     setting: "tlsSkipVerify",
     long: "tls-skip-verify",
     group: "TLS",

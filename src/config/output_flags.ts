@@ -22,7 +22,7 @@ export const outputFlags: readonly AnyFlag[] = [
     group: "Output",
     kind: boolean(),
     default: false,
-    keys: { ...inSections(runCommands, "json"), "list interfaces": [] },
+    keys: { ...inSections(runCommands, "json"), "list interfaces": [], "buffer inspect": [] },
     help: "the same as --format json",
     details: "For programs that read the output.",
   },

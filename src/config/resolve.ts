@@ -8,7 +8,7 @@ import {
   type FlagCommand,
   type FlagValues,
   helpHint,
-  variablesOf,
+  variablesFor,
 } from "./flag.ts";
 import { flagFor, flags, flagsOf } from "./flags.ts";
 import type { Protocol } from "./settings.ts";
@@ -115,7 +115,7 @@ function find(
     return { texts: given.texts, origin: { kind: "flag", name: given.spelling } };
   }
   const keys = flag.keys[request.command] ?? [];
-  for (const name of [...flag.variable === undefined ? [] : [flag.variable], ...keys.flatMap(variablesOf)]) {
+  for (const name of variablesFor(flag, keys)) {
     const text = environment(name);
     if (text !== undefined) return { texts: [text], origin: { kind: "environment", name } };
   }
@@ -136,7 +136,8 @@ function parse(flag: AnyFlag, { texts, origin }: Found, request: Request, enviro
     return Array.isArray(value) ? value.map(expand) : expand(value);
   } catch (error) {
     if (!(error instanceof InvalidValue)) throw error;
-    throw new OperatorError(messageAt(origin, messageOf(error), request), 2);
+    const message = flag.secret ? `is not ${flag.kind.allowed}` : messageOf(error);
+    throw new OperatorError(messageAt(origin, message, request), 2);
   }
 }
 

@@ -33,6 +33,7 @@ export async function applyRules(resolution: Resolution, terminal: Terminal): Pr
   checkFiles({ ...resolution.values, ...source });
   warnWithoutEffect(resolution, warnings);
   if (command === "hunt" || command === "tap" || command === "process") checkTls(resolution, warnings);
+  const apiKeySource = chooseApiKey(resolution, warnings);
   const domains = domainsFile === undefined ? [] : await readDomains(domainsFile);
   return {
     settings: {
@@ -42,6 +43,10 @@ export async function applyRules(resolution: Resolution, terminal: Terminal): Pr
       ...source,
       ...output,
       domains: unique([...values.domains, ...domains]),
+      apiKeys: file?.apiKeys ?? [],
+      ...apiKeySource,
+      ownBatchLimits: (["batchSize", "batchTimeoutMs"] as const)
+        .filter((setting) => originOf(resolution, setting).kind !== "default"),
     },
     warnings,
   };
@@ -93,6 +98,33 @@ function chooseSource(
   return { readFiles: [], interfaces: unique(interfaces) };
 }
 
+/** The key that was set nearest to the operator: as it is, or in a file. */
+function chooseApiKey(
+  resolution: Resolution,
+  warnings: string[],
+): Pick<Settings, "apiKey" | "apiKeyFile"> {
+  const { insecure, tlsSkipVerify, processor, apiKey, apiKeyFile } = resolution.values;
+  if (apiKey === undefined && apiKeyFile === undefined) return { apiKey, apiKeyFile };
+  const order = compareOrigins(resolution, "apiKey", "apiKeyFile");
+  if (apiKey !== undefined && apiKeyFile !== undefined && order === 0) {
+    throw wrong("--api-key and --api-key-file together: a hunter has one key; leave one out");
+  }
+  const setting = apiKeyFile === undefined || (apiKey !== undefined && order > 0) ? "apiKey" : "apiKeyFile";
+  if (insecure && processor !== undefined) {
+    throw wrong(
+      `--${flagFor(setting).long} (${describeOrigin(originOf(resolution, setting))}) with --insecure ` +
+        `(${
+          describeOrigin(originOf(resolution, "insecure"))
+        }): a key is not sent in plain text, where everybody ` +
+        "on the path could read it; remove one of them",
+    );
+  }
+  if (tlsSkipVerify && processor !== undefined) {
+    warnings.push("--tls-skip-verify: the API key goes to whoever answers; use --tls-ca to know who that is");
+  }
+  return setting === "apiKey" ? { apiKey, apiKeyFile: undefined } : { apiKey: undefined, apiKeyFile };
+}
+
 /** Tells of what was set and another flag makes meaningless. */
 function warnWithoutEffect(resolution: Resolution, warnings: string[]): void {
   const { espNull, espHeuristic, tcpStateTimeouts } = resolution.values;
@@ -138,12 +170,14 @@ function checkTls(resolution: Resolution, warnings: string[]): void {
       const origin = describeOrigin(originOf(resolution, forbidden));
       throw wrong(`--${long} is not allowed in production (${production} is true): remove it (${origin})`);
     }
-    if (command !== "hunt" && !tlsClientAuth) {
+    if (command !== "hunt" && !tlsClientAuth && !values.apiKeyAuth) {
       throw wrong(
-        `production (${production} is true) demands client certificates: add --tls-client-auth and --tls-ca FILE`,
+        `production (${production} is true) demands client certificates or API keys: ` +
+          "add --tls-client-auth and --tls-ca FILE, or --api-key-auth",
       );
     }
   }
+  checkApiKeyAuth(resolution);
   if (insecure) {
     if (tlsCert ?? tlsKey ?? tlsCa) {
       warnings.push("--insecure: the TLS files are not used, everything goes in plain text");
@@ -168,6 +202,36 @@ function checkTls(resolution: Resolution, warnings: string[]): void {
   }
   if (tlsClientAuth && tlsCa === undefined) {
     throw wrong("--tls-client-auth needs the certificates that verify clients: add --tls-ca FILE");
+  }
+}
+
+function checkApiKeyAuth(resolution: Resolution): void {
+  const { insecure, apiKeyAuth, apiKeysFile } = resolution.values;
+  const originText = (setting: keyof FlagValues) => describeOrigin(originOf(resolution, setting));
+  if (apiKeysFile !== undefined && !apiKeyAuth) {
+    throw wrong(
+      `--api-keys-file (${
+        originText("apiKeysFile")
+      }) without --api-key-auth: nobody would be asked for a key; ` +
+        "add --api-key-auth, or remove it",
+    );
+  }
+  if (!apiKeyAuth) return;
+  if (insecure) {
+    throw wrong(
+      `--api-key-auth (${originText("apiKeyAuth")}) with --insecure (${
+        originText("insecure")
+      }): keys would cross ` +
+        "the network readable for everybody on the path; use --tls-cert and --tls-key",
+    );
+  }
+  if (apiKeysFile === undefined && (resolution.file?.apiKeys.length ?? 0) === 0) {
+    throw wrong(
+      `--api-key-auth (${
+        originText("apiKeyAuth")
+      }) without keys: add security.api_keys.keys to the configuration ` +
+        "file, or --api-keys-file FILE",
+    );
   }
 }
 

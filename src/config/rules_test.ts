@@ -84,7 +84,62 @@ const refused: readonly [command: FlagCommand, flags: Flags, variables: Variable
     "process",
     tls,
     { CARACAL_PRODUCTION: "true" },
-    "production (CARACAL_PRODUCTION is true) demands client certificates: add --tls-client-auth and --tls-ca FILE",
+    "production (CARACAL_PRODUCTION is true) demands client certificates or API keys: " +
+    "add --tls-client-auth and --tls-ca FILE, or --api-key-auth",
+  ],
+  [
+    "tap",
+    {},
+    { LIPPYCAT_PRODUCTION: "true" },
+    "production (LIPPYCAT_PRODUCTION is true) demands client certificates or API keys: " +
+    "add --tls-client-auth and --tls-ca FILE, or --api-key-auth",
+  ],
+  [
+    "process",
+    tls,
+    { CARACAL_PRODUCTION: "true", INSECURE: "true" },
+    "--insecure is not allowed in production (CARACAL_PRODUCTION is true): remove it (environment INSECURE)",
+  ],
+  [
+    "hunt",
+    { processor: "p:1", insecure: "true", apiKey: "secret" },
+    {},
+    "--api-key (flag --api-key) with --insecure (flag --insecure): a key is not sent in plain text, where " +
+    "everybody on the path could read it; remove one of them",
+  ],
+  [
+    "hunt",
+    { processor: "p:1", insecure: "true" },
+    { CARACAL_HUNTER_API_KEY_FILE: "key.txt" },
+    "--api-key-file (environment CARACAL_HUNTER_API_KEY_FILE) with --insecure (flag --insecure): a key is not " +
+    "sent in plain text, where everybody on the path could read it; remove one of them",
+  ],
+  [
+    "hunt",
+    { processor: "p:1", tlsCa: "ca.pem", apiKey: "secret", apiKeyFile: "key.txt" },
+    {},
+    "--api-key and --api-key-file together: a hunter has one key; leave one out",
+  ],
+  [
+    "process",
+    { insecure: "true", apiKeyAuth: "true", apiKeysFile: "keys.yaml" },
+    {},
+    "--api-key-auth (flag --api-key-auth) with --insecure (flag --insecure): keys would cross the network readable " +
+    "for everybody on the path; use --tls-cert and --tls-key",
+  ],
+  [
+    "process",
+    { ...tls, apiKeyAuth: "true" },
+    {},
+    "--api-key-auth (flag --api-key-auth) without keys: add security.api_keys.keys to the configuration file, " +
+    "or --api-keys-file FILE",
+  ],
+  [
+    "process",
+    { ...tls, apiKeysFile: "keys.yaml" },
+    {},
+    "--api-keys-file (flag --api-keys-file) without --api-key-auth: nobody would be asked for a key; " +
+    "add --api-key-auth, or remove it",
   ],
   [
     "tap",
@@ -145,6 +200,28 @@ const accepted: readonly [
   ["process", { ...tls, tlsClientAuth: "true", tlsCa: "ca.pem" }, { CARACAL_PRODUCTION: "true" }, {
     tlsClientAuth: true,
   }],
+  ["process", { ...tls, apiKeyAuth: "true", apiKeysFile: "k.yaml" }, { LIPPYCAT_PRODUCTION: "true" }, {
+    apiKeyAuth: true,
+    apiKeysFile: "k.yaml",
+  }],
+  [
+    "hunt",
+    { processor: "p:1", tlsCa: "ca.pem" },
+    { LIPPYCAT_API_KEY: "one", CARACAL_HUNTER_API_KEY: "two" },
+    {
+      apiKey: "two",
+    },
+  ],
+  ["hunt", { processor: "p:1", tlsCa: "ca.pem", apiKeyFile: "key.txt" }, { LIPPYCAT_API_KEY: "one" }, {
+    apiKey: undefined,
+    apiKeyFile: "key.txt",
+  }],
+  ["hunt", { processor: "p:1", tlsSkipVerify: "true", apiKey: "k" }, {}, { apiKey: "k" }, [
+    "--tls-skip-verify: the API key goes to whoever answers; use --tls-ca to know who that is",
+  ]],
+  ["hunt", { apiKey: "k", insecure: "true" }, {}, { apiKey: "k", processor: undefined }],
+  ["hunt", { batchTimeoutMs: "5" }, {}, { ownBatchLimits: ["batchTimeoutMs"] }],
+  ["hunt", {}, { "HUNTER.BATCH_SIZE": "64" }, { ownBatchLimits: ["batchSize"] }],
   ["process", { insecure: "true" }, {}, { insecure: true }],
   ["tap", {}, {}, { tlsCert: undefined }],
   ["sniff", {}, { INSECURE: "true", CARACAL_PRODUCTION: "true" }, { insecure: false }],

@@ -1,3 +1,5 @@
+import type { ApiKeyEntry } from "./api_keys.ts";
+import type { SpoolFullPolicy, SpoolMode, SyncPolicy } from "../delivery/spool.ts";
 import type { NoFilterPolicy } from "../engine/filter.ts";
 import type { StreamOptions } from "../engine/stream_options.ts";
 
@@ -8,6 +10,9 @@ export type Command =
   | "tap"
   | "process"
   | "list interfaces"
+  | "buffer inspect"
+  | "buffer verify"
+  | "buffer repair"
   | "config explain"
   | "completion";
 
@@ -79,6 +84,36 @@ export interface Settings extends StreamOptions {
   readonly batchQueueSize: number;
   /** Undefined when nobody set it: then each command has its own rule. */
   readonly noFilterPolicy: NoFilterPolicy | undefined;
+  /** Key that the processor knows this hunter by; undefined for none, or for the one in `apiKeyFile`. */
+  readonly apiKey: string | undefined;
+  /** File whose first line is the key; undefined for none. */
+  readonly apiKeyFile: string | undefined;
+  /** The batch limits that the operator set: what the processor wishes does not change them. */
+  readonly ownBatchLimits: readonly ("batchSize" | "batchTimeoutMs")[];
+  /** Longest time from a stop signal to the end, ms; 100 to 3600000, default 10000. */
+  readonly shutdownTimeoutMs: number;
+
+  // Disk buffer
+  /** Keep on disk what the processor cannot take now; default false. */
+  readonly diskBuffer: boolean;
+  /** Folder of the disk buffer; the argument of the `buffer` commands. */
+  readonly diskBufferDir: string;
+  /** Size limit of the disk buffer, MiB; 1 to 1048576, default 1024. */
+  readonly diskBufferMaxMb: number;
+  /** `overflow` writes what does not fit into memory, `write-ahead` every batch before it is sent. */
+  readonly diskBufferMode: SpoolMode;
+  /** What is dropped when the disk buffer is full; default `drop-newest`. */
+  readonly diskBufferFull: SpoolFullPolicy;
+  /** When the disk buffer is forced to disk; default `interval`. */
+  readonly diskBufferSync: SyncPolicy;
+  /** Time between two syncs with `interval`, ms; 10 to 3600000, default 1000. */
+  readonly diskBufferSyncIntervalMs: number;
+
+  // Service
+  /** `host:port` of metrics and health; undefined for none. */
+  readonly metricsListen: string | undefined;
+  /** `user` or `user:group` to become once capture is open; undefined to stay. */
+  readonly user: string | undefined;
 
   // Processor
   /** `host:port`; an empty host means all addresses. */
@@ -91,6 +126,12 @@ export interface Settings extends StreamOptions {
   readonly filterFile: string | undefined;
   /** Log statistics now and then. */
   readonly stats: boolean;
+  /** Answer only calls with an API key; default false. */
+  readonly apiKeyAuth: boolean;
+  /** API keys of the configuration file. */
+  readonly apiKeys: readonly ApiKeyEntry[];
+  /** YAML file with more of them; undefined for none. */
+  readonly apiKeysFile: string | undefined;
 
   // TLS
   /** Plain text instead of TLS; default false. */
@@ -101,12 +142,14 @@ export interface Settings extends StreamOptions {
   readonly tlsKey: string | undefined;
   /** File of the certificates that verify the other side, PEM; the system's trust store is never used. */
   readonly tlsCa: string | undefined;
+  /** Name that the processor's certificate must be for; undefined for the host of `processor`. */
+  readonly tlsServerName: string | undefined;
   /** Take any certificate of the processor, unverified; default false. */
   readonly tlsSkipVerify: boolean;
   /** Admit only hunters and clients with a certificate that `tlsCa` verifies; default false. */
   readonly tlsClientAuth: boolean;
 
-  // list interfaces
+  // list interfaces, buffer inspect
   /** One JSON document instead of a table; default false. */
   readonly json: boolean;
 }

@@ -21,7 +21,7 @@ const shortestPermanentPart = 0.5;
  * come back together.
  */
 export class Backoff {
-  readonly #limits: BackoffLimits;
+  #limits: BackoffLimits;
   readonly #random: () => number;
   #failures = 0;
 
@@ -29,6 +29,11 @@ export class Backoff {
   constructor(limits: BackoffLimits = defaultBackoff, random: () => number = Math.random) {
     this.#limits = limits;
     this.#random = random;
+  }
+
+  /** Bound of the first wait from now on, ms; at most the longest one. */
+  set firstMs(firstMs: number) {
+    this.#limits = { ...this.#limits, firstMs: Math.min(firstMs, this.#limits.longestMs) };
   }
 
   /**

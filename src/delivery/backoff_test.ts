@@ -29,3 +29,11 @@ Deno.test("waits stay finite after very many failures", () => {
   const backoff = new Backoff(limits, () => 1);
   for (let failure = 0; failure < 5_000; failure++) assert.ok(backoff.next(0, false) <= 60_000);
 });
+
+Deno.test("the first wait can be changed, up to the longest", () => {
+  const backoff = new Backoff(limits, () => 1);
+  backoff.firstMs = 5_000;
+  assert.deepEqual([0, 0, 10_000].map((heldMs) => backoff.next(heldMs, false)), [5_000, 10_000, 5_000]);
+  backoff.firstMs = 600_000;
+  assert.equal(backoff.next(10_000, false), 60_000);
+});

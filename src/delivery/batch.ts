@@ -37,6 +37,15 @@ export function plus(amount: Amount, more: Amount | Batch): Amount {
   };
 }
 
+/** What is left of an amount when another is taken off it; a batch counts as the amount in it. */
+export function minus(amount: Amount, less: Amount | Batch): Amount {
+  return {
+    batches: amount.batches - ("batches" in less ? less.batches : 1),
+    packets: amount.packets - less.packets,
+    bytes: amount.bytes - less.bytes,
+  };
+}
+
 /** The clock of batches and heartbeats, nanoseconds since 1970. */
 export function nowNs(): bigint {
   return BigInt(Date.now()) * 1_000_000n;

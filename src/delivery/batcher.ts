@@ -27,6 +27,7 @@ export class Batcher {
 
   /**
    * Begins without an open batch.
+   * @param limits looked up for each piece
    * @param stats the counters that go with a batch
    * @param closed takes each batch as it is closed
    */

@@ -8,4 +8,6 @@ export interface CaptureFigures {
   readonly dropped: number;
   /** True when nothing is captured, though it should be. */
   readonly failed: boolean;
+  /** Filters in force, and filters that were refused; undefined before capture has begun. */
+  readonly filters?: { readonly active: number; readonly refused: number };
 }

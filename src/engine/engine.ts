@@ -230,7 +230,8 @@ export class Engine {
       const reason = this.#handle.filters_add(
         filterTypeNames.indexOf(filter.type),
         filter.id,
-        filter.pattern,
+        // The engine only counts them: libpcap compiles them, and has limits of its own.
+        filter.type === "bpf" ? "" : filter.pattern,
       );
       if (reason !== "") refused.push({ filter, reason });
     }

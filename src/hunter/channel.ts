@@ -1,32 +1,65 @@
 import "../runtime/http2_sessions.ts";
+import type { Socket } from "node:net";
 import {
   Client,
   type ClientDuplexStream,
   type ClientReadableStream,
   Metadata,
   type MethodDefinition,
+  status,
 } from "@grpc/grpc-js";
 import { maxMessageBytes } from "../proto/contract.ts";
-import type { ChannelSecurity } from "./credentials.ts";
-import { failureOf } from "./rpc_failure.ts";
+import { apiKeyMetadata, type ChannelSecurity } from "./credentials.ts";
+import { failureOf, RpcFailure } from "./rpc_failure.ts";
+
+/** Time without traffic after which HTTP/2 is asked whether it is alive, ms; processors allow 10 s and more. */
+export const defaultKeepaliveMs = 30_000;
+
+/** Time that a closed channel has to say goodbye, ms. */
+const lingerMs = 500;
 
 /** One HTTP/2 connection to a processor, made at the first call. */
 export class Channel {
   readonly #client: Client;
+  readonly #apiKey: string | undefined;
+  readonly #sockets = new Set<Socket>();
+  #closed = false;
 
-  /** Connects to nothing yet; `processor` is `host:port`. */
-  constructor(processor: string, security: ChannelSecurity) {
-    this.#client = new Client(processor, security.credentials, {
+  /** Connects to nothing yet; `processor` is `host:port`. Reads the API key, which goes with every call. */
+  constructor(processor: string, security: ChannelSecurity, keepaliveMs: number = defaultKeepaliveMs) {
+    this.#apiKey = security.apiKey();
+    this.#client = new Client(processor, security.credentials((socket) => this.#hold(socket)), {
       ...security.options,
       // Without a pool of its own, the two channels of a hunter would share one connection.
       "grpc.use_local_subchannel_pool": 1,
       "grpc.service_config_disable_resolution": 1,
       "grpc.enable_retries": 0,
-      "grpc.keepalive_time_ms": 30_000,
+      "grpc.keepalive_time_ms": keepaliveMs,
       "grpc.keepalive_timeout_ms": 20_000,
       "grpc.keepalive_permit_without_calls": 1,
       "grpc.max_receive_message_length": maxMessageBytes,
       "grpc.max_send_message_length": -1,
+    });
+  }
+
+  /** Connects. Rejects with an {@link RpcFailure} when that takes longer than `deadlineMs`, or on `abort`. */
+  connect(deadlineMs: number, abort: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = () => this.#client.close();
+      abort.addEventListener("abort", cancel);
+      this.#client.waitForReady(Date.now() + deadlineMs, (error) => {
+        abort.removeEventListener("abort", cancel);
+        if (error === undefined) resolve();
+        else if (abort.aborted) reject(new RpcFailure("CANCELLED", status.CANCELLED, false));
+        else {reject(
+            new RpcFailure(
+              `UNAVAILABLE: no second connection within ${deadlineMs} ms`,
+              status.UNAVAILABLE,
+              false,
+            ),
+          );}
+      });
+      if (abort.aborted) cancel();
     });
   }
 
@@ -44,6 +77,7 @@ export class Channel {
         method.requestSerialize,
         method.responseDeserialize,
         request,
+        this.#metadata(),
         { deadline: Date.now() + deadlineMs },
         (error, response) => {
           abort?.removeEventListener("abort", cancel);
@@ -66,6 +100,7 @@ export class Channel {
       method.requestSerialize,
       method.responseDeserialize,
       request,
+      this.#metadata(),
     );
   }
 
@@ -74,7 +109,7 @@ export class Channel {
     method: MethodDefinition<Request, Response>,
     headers: Readonly<Record<string, string>> = {},
   ): ClientDuplexStream<Request, Response> {
-    const metadata = new Metadata();
+    const metadata = this.#metadata();
     for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
     return this.#client.makeBidiStreamRequest(
       method.path,
@@ -84,8 +119,29 @@ export class Channel {
     );
   }
 
-  /** Ends the connection when its calls are done. */
+  /**
+   * Ends the connection, and soon after it whatever is left of it: a connection that is still being made would else
+   * stay open, since grpc-js knows no way to end it.
+   */
   close(): void {
     this.#client.close();
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#sockets.size === 0) return;
+    Deno.unrefTimer(setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, lingerMs));
+  }
+
+  #hold(socket: Socket): void {
+    if (this.#closed) return void socket.destroy();
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+  }
+
+  #metadata(): Metadata {
+    const metadata = new Metadata();
+    if (this.#apiKey !== undefined) metadata.set(apiKeyMetadata, this.#apiKey);
+    return metadata;
   }
 }

@@ -1,4 +1,5 @@
 import { Backoff, type BackoffLimits } from "../delivery/backoff.ts";
+import type { BreakerLimits } from "../delivery/circuit_breaker.ts";
 import type { Outbox } from "../delivery/outbox.ts";
 import type { BatchStats } from "../proto/data_messages.ts";
 import { Channel } from "./channel.ts";
@@ -7,21 +8,31 @@ import { FilterSubscription } from "./filter_subscription.ts";
 import type { FilterTable } from "./filter_table.ts";
 import { Heartbeat, type HunterReport } from "./heartbeat.ts";
 import { PacketStream } from "./packet_stream.ts";
-import { type HunterIdentity, register } from "./registration.ts";
+import { type HunterIdentity, type ProcessorWishes, register, type Registration } from "./registration.ts";
 import type { RpcFailure } from "./rpc_failure.ts";
 
 /** How long things may take, ms. */
 export interface HunterTimings {
-  /** Until a request must be answered. */
+  /** Until a request must be answered, and a connection made. */
   readonly deadlineMs: number;
+  /** A processor that answers no heartbeat for this long is dead. */
+  readonly silenceMs: number;
   /** Between heartbeats. */
   readonly heartbeatMs: number;
   /** Between probes during a pause. */
   readonly probeMs: number;
+  /** Until the packet stream is given up, when nothing is acknowledged that should be. */
+  readonly ackTimeoutMs: number;
+  /** Until a pause is warned about. */
+  readonly longPauseMs: number;
   /** Until the processor must have closed its side after a stop. */
   readonly closingMs: number;
   /** Between attempts to connect, and to subscribe to filters. */
   readonly backoff: BackoffLimits;
+  /** When attempts to connect are held back altogether. */
+  readonly breaker: BreakerLimits;
+  /** Between two looks at the certificate files. */
+  readonly certificatesMs: number;
 }
 
 /** What a connection serves; it outlives connections. */
@@ -44,6 +55,8 @@ export interface ConnectionContext {
   readonly acknowledged: () => void;
   /** How long things may take. */
   readonly timings: HunterTimings;
+  /** Time without traffic after which HTTP/2 is asked whether it is alive, ms. */
+  readonly keepaliveMs: number;
 }
 
 /** Why a connection was lost, and which of its streams said so. */
@@ -66,6 +79,8 @@ export class Connection {
   #finished: Promise<void> | undefined;
   /** The processor's name; empty when it did not say. */
   readonly processorId: string;
+  /** How the processor wants to be served. */
+  readonly wishes: ProcessorWishes;
 
   /** Connects and registers. Rejects with an {@link RpcFailure}, also on `abort`; nothing is left open then. */
   static async open(
@@ -73,14 +88,19 @@ export class Connection {
     context: ConnectionContext,
     abort: AbortSignal,
   ): Promise<Connection> {
-    const management = new Channel(context.processor, security);
+    const { processor, identity, filters, timings, keepaliveMs } = context;
+    const [management, data] = [0, 1].map(() => new Channel(processor, security, keepaliveMs)) as [
+      Channel,
+      Channel,
+    ];
     try {
-      const registration = await register(management, context.identity, context.timings.deadlineMs, abort);
-      context.filters.replaceAll(registration.filters);
-      const data = new Channel(context.processor, security);
-      return new Connection(data, management, registration.hunterId, registration.processorId, context);
+      const registration = await register(management, identity, timings.deadlineMs, abort);
+      await data.connect(timings.deadlineMs, abort);
+      filters.replaceAll(registration.filters);
+      return new Connection(data, management, registration, context);
     } catch (error) {
       management.close();
+      data.close();
       throw error;
     }
   }
@@ -88,12 +108,13 @@ export class Connection {
   private constructor(
     data: Channel,
     management: Channel,
-    hunterId: string,
-    processorId: string,
+    registration: Registration,
     context: ConnectionContext,
   ) {
-    const { runId, outbox, stats, acknowledged, timings } = context;
-    this.processorId = processorId;
+    const { runId, outbox, stats, timings } = context;
+    const { hunterId } = registration;
+    this.processorId = registration.processorId;
+    this.wishes = registration.wishes;
     this.#closingMs = timings.closingMs;
     this.#channels = [data, management];
     this.#packets = new PacketStream(data, {
@@ -102,9 +123,17 @@ export class Connection {
       outbox,
       stats,
       probeMs: timings.probeMs,
-      acknowledged,
+      ackTimeoutMs: timings.ackTimeoutMs,
+      longPauseMs: timings.longPauseMs,
+      acknowledged: context.acknowledged,
     });
-    this.#heartbeat = new Heartbeat(management, hunterId, context.report, timings.heartbeatMs);
+    this.#heartbeat = new Heartbeat(
+      management,
+      hunterId,
+      context.report,
+      timings.heartbeatMs,
+      timings.silenceMs,
+    );
     this.#subscription = new FilterSubscription(
       management,
       hunterId,

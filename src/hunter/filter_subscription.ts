@@ -1,6 +1,5 @@
 import type { ClientReadableStream } from "@grpc/grpc-js";
 import type { Backoff } from "../delivery/backoff.ts";
-import { filterOf } from "../proto/filter_message.ts";
 import { type FilterUpdate, FilterUpdateType } from "../proto/management_messages.ts";
 import { managementService } from "../proto/services.ts";
 import { logger } from "../telemetry/log.ts";
@@ -19,6 +18,7 @@ export class FilterSubscription {
   readonly #deadlineMs: number;
   #call: ClientReadableStream<FilterUpdate> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #retry: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
   #openedAt = 0;
 
@@ -36,6 +36,7 @@ export class FilterSubscription {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#retry);
     this.#call?.cancel();
   }
 
@@ -55,42 +56,38 @@ export class FilterSubscription {
     call.on("error", () => {});
     call.on("status", (end) => {
       if (this.#closed) return;
+      clearTimeout(this.#retry);
       const failure = failureOf(end);
       const wait = this.#backoff.next(Date.now() - this.#openedAt, failure.permanent);
       log.debug(`filter subscription ended (${failure.message}); subscribing again in ${wait} ms`);
       this.#timer = setTimeout(() => this.#subscribe(), wait);
     });
-    void this.#reconcile(touched);
+    void this.#reconcile(call, touched);
   }
 
   /**
    * The stream never says what is no longer in force, nor where its first part ends: asks for the list once, and
    * trusts the stream for every filter that it has named since.
    */
-  async #reconcile(touched: ReadonlySet<string>): Promise<void> {
+  async #reconcile(call: ClientReadableStream<FilterUpdate>, touched: ReadonlySet<string>): Promise<void> {
     try {
       const { filters } = await this.#channel.unary(
         managementService.GetFilters,
         { hunter_id: this.#hunterId },
         this.#deadlineMs,
       );
-      if (this.#closed) return;
-      this.#table.replaceAll(filters.map(filterOf).filter((filter) => filter !== undefined), touched);
+      if (!this.#closed && call === this.#call) this.#table.replaceAll(filters, touched);
     } catch (error) {
-      log.debug(`the list of filters could not be fetched: ${failureFrom(error).message}`);
+      const failure = failureFrom(error);
+      log.debug(`the list of filters could not be fetched: ${failure.message}`);
+      if (this.#closed || call !== this.#call || failure.permanent) return;
+      this.#retry = setTimeout(() => this.#reconcile(call, touched), this.#deadlineMs);
     }
   }
 
-  #apply(update: FilterUpdate): void {
-    if (update.filter === null) return;
-    if (update.update_type === FilterUpdateType.UPDATE_DELETE) {
-      this.#table.remove(update.filter.id);
-      return;
-    }
-    const filter = filterOf(update.filter);
-    if (filter !== undefined) this.#table.put(filter);
-    else {log.warn(
-        `filter ${update.filter.id} is of type ${update.filter.type}, which is not known here: ignored`,
-      );}
+  #apply({ update_type, filter }: FilterUpdate): void {
+    if (filter === null) return;
+    if (update_type === FilterUpdateType.UPDATE_DELETE) this.#table.remove(filter.id);
+    else this.#table.put(filter);
   }
 }

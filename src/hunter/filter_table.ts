@@ -1,12 +1,18 @@
 import type { Filter } from "../engine/filter.ts";
-import { sameFilter } from "../proto/filter_message.ts";
+import { filterOf, sameFilter } from "../proto/filter_message.ts";
+import type { Filter as FilterMessage } from "../proto/management_messages.ts";
+import { logger } from "../telemetry/log.ts";
 
 /** Changes that come within this time are reported together, ms. */
 const coalescingMs = 20;
 
+const log = logger("hunter");
+
 /** The filters that the processor has put in force. It outlives connections. */
 export class FilterTable {
   readonly #filters = new Map<string, Filter>();
+  /** Ids whose last version has a type that is not known here. */
+  readonly #unknown = new Set<string>();
   readonly #changed: (filters: readonly Filter[]) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -15,15 +21,15 @@ export class FilterTable {
     this.#changed = changed;
   }
 
-  /** Filters in it, disabled ones included. */
-  get size(): number {
-    return this.#filters.size;
+  /** Filters refused because their type is not known here. */
+  get unknown(): number {
+    return this.#unknown.size;
   }
 
   /** Makes `filters` the filters in force, except that those with an id in `keep` stay as they are. */
-  replaceAll(filters: readonly Filter[], keep: ReadonlySet<string> = new Set()): void {
+  replaceAll(filters: readonly FilterMessage[], keep: ReadonlySet<string> = new Set()): void {
     const wanted = new Set(filters.map((filter) => filter.id));
-    for (const id of [...this.#filters.keys()]) {
+    for (const id of [...this.#filters.keys(), ...this.#unknown]) {
       if (!wanted.has(id) && !keep.has(id)) this.remove(id);
     }
     for (const filter of filters) {
@@ -31,8 +37,19 @@ export class FilterTable {
     }
   }
 
-  /** Adds a filter, or replaces the one with its id. */
-  put(filter: Filter): void {
+  /** Adds a filter, or replaces the one with its id, unless its type is not known here. */
+  put(message: FilterMessage): void {
+    const { id, type } = message;
+    const filter = filterOf(message);
+    if (filter === undefined) {
+      const instead = this.#filters.has(id) ? "; the version before it stays in force" : "";
+      if (!this.#unknown.has(id)) {
+        log.warn(`filter ${id} is refused: type ${type} is not known here${instead}`);
+      }
+      this.#unknown.add(id);
+      return;
+    }
+    this.#unknown.delete(id);
     const known = this.#filters.get(filter.id);
     if (known !== undefined && sameFilter(known, filter)) return;
     this.#filters.set(filter.id, filter);
@@ -41,6 +58,7 @@ export class FilterTable {
 
   /** Removes a filter, if it is there. */
   remove(id: string): void {
+    this.#unknown.delete(id);
     if (this.#filters.delete(id)) this.#report();
   }
 

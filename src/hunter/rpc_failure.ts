@@ -47,8 +47,12 @@ const advice: readonly [pattern: RegExp, text: string][] = [
   [/ProtocolVersion|protocol version/i, "TLS 1.3 is needed on both sides"],
 ];
 
+/** Said of a call that was refused for want of a valid key. */
+const keyAdvice = "the processor wants an API key that is for hunters: check --api-key or --api-key-file";
+
 /** Said of a connection that was made, and ended before HTTP/2 began. */
-const endedAtOnce = "the other side ended the connection at once: is TLS on, or off, on both sides?";
+const endedAtOnce = "the other side ended the connection at once: is TLS on, or off, on both sides, " +
+  "and does it accept this side's certificate?";
 
 /** Describes the status of a failed call. */
 export function failureOf(call: { readonly code: status; readonly details: string }): RpcFailure {
@@ -61,7 +65,8 @@ export function failureOf(call: { readonly code: status; readonly details: strin
   const found = call.code === status.UNAVAILABLE
     ? advice.find(([pattern]) => pattern.test(cause))
     : undefined;
-  const hint = found?.[1] ?? (/^Failed to connect/.test(cause) ? endedAtOnce : undefined);
+  const hint = found?.[1] ?? (call.code === status.UNAUTHENTICATED ? keyAdvice : undefined) ??
+    (/^Failed to connect/.test(cause) ? endedAtOnce : undefined);
   return new RpcFailure(
     [status[call.code], ...(cause === "" ? [] : [cause])].join(": ") +
       (hint === undefined ? "" : `; ${hint}`),

@@ -22,10 +22,17 @@ Deno.test("failures are told in the words of their cause, and permanent ones are
     [
       status.UNAVAILABLE,
       wrapped("Failed to connect (2026-01-02T03:04:05.678Z)"),
-      "UNAVAILABLE: Failed to connect; the other side ended the connection at once: is TLS on, or off, on both sides?",
+      "UNAVAILABLE: Failed to connect; the other side ended the connection at once: is TLS on, or off, on both sides, " +
+      "and does it accept this side's certificate?",
       false,
     ],
-    [status.UNAUTHENTICATED, "no API key", "UNAUTHENTICATED: no API key", true],
+    [
+      status.UNAUTHENTICATED,
+      "authentication failed",
+      "UNAUTHENTICATED: authentication failed; the processor wants an API key that is for hunters: " +
+      "check --api-key or --api-key-file",
+      true,
+    ],
     [status.RESOURCE_EXHAUSTED, "100 hunters", "RESOURCE_EXHAUSTED: 100 hunters", false],
     [status.UNKNOWN, "certificate of death", "UNKNOWN: certificate of death", false],
     [status.OK, "", "OK", false],

@@ -1,11 +1,14 @@
-import type { KernelExpression } from "../capture/bpf.ts";
+import { kernelExpression } from "../capture/bpf.ts";
+import { compileProblem } from "../capture/bpf_program.ts";
 import { setImmediate } from "node:timers";
 import type { KernelCounters, Source } from "../capture/source.ts";
 import type { Chunk } from "../engine/chunk.ts";
-import { Engine, type FilterSettings, type RefusedFilter } from "../engine/engine.ts";
+import { Engine } from "../engine/engine.ts";
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
+import { type CaptureFilters, FilterJudge, type FilterReport, linkTypesOfFiles } from "./capture_filters.ts";
 import type { CapturePlan } from "./capture_plan.ts";
-import { openSource, programsFor } from "./plan_source.ts";
+import type { Traffic } from "../engine/traffic.ts";
+import { openSource } from "./plan_source.ts";
 import type { CaptureEnd, Progress } from "./progress.ts";
 
 /**
@@ -17,6 +20,10 @@ const BACKLOG_BYTES = 128 << 20;
 const BLOCK_BYTES = 256 << 10;
 /** Longest time without giving the event loop a turn, ms. */
 const TURN_MS = 20;
+/** Time between two looks at the traffic by protocol, ms. */
+const TRAFFIC_MS = 5_000;
+/** The same, in times of what a look took: packets wait meanwhile, and it grows with the number of flows. */
+const TRAFFIC_PAUSES = 500;
 /** Addresses in {@link CaptureEnd.traffic}. */
 const TOP_TALKERS = 10;
 
@@ -28,14 +35,16 @@ export interface CaptureHost {
   whenReady(): Promise<void>;
   /** Gets what the engine wrote; only called when there is room. */
   take(chunk: Chunk): void;
+  /** All inputs are open. */
+  opened(): void;
   /** Gets the counters, about every {@link CapturePlan.reportMs}. */
   report(progress: Progress): void;
   /** A line for the operator that is no failure. */
   notice(line: string): void;
   /** An input that cannot be read, or not any longer. */
   failed(line: string): void;
-  /** Filters that were not taken; the others are in force. */
-  refused(filters: readonly RefusedFilter[]): void;
+  /** The filters told last are in force, but for those that the report names. */
+  filtersSet(report: FilterReport): void;
 }
 
 /** Moves blocks from the sources through the engine to a host. One per capture thread. */
@@ -43,6 +52,11 @@ export class CaptureLoop {
   readonly #plan: CapturePlan;
   readonly #host: CaptureHost;
   readonly #engine: Engine;
+  readonly #judge: FilterJudge;
+  readonly #live: boolean;
+  #filters: CaptureFilters;
+  /** Filters can be judged: it is known what kinds of packets come. */
+  #opened = false;
   #failures = 0;
   #sources: Source[] = [];
   /** Bytes of the files before the one that is read. */
@@ -52,28 +66,35 @@ export class CaptureLoop {
   #droppedBySinks = 0;
   #lastTurn = performance.now();
   #lastReport = performance.now();
+  #traffic: Traffic | undefined;
+  #nextTraffic = 0;
 
   /** {@link Engine.load} must have been called in this thread. */
   constructor(plan: CapturePlan, host: CaptureHost) {
     this.#plan = plan;
     this.#host = host;
     this.#engine = new Engine(plan.engine);
+    this.#judge = new FilterJudge(plan.standIns);
+    this.#live = plan.inputs.some((input) => input.kind === "interface");
+    this.#filters = plan.filters;
+    this.#opened = !this.#live;
     this.setFilters(plan.filters);
   }
 
   /** Runs until the files are read, or until {@link stop}. Rejects only when nothing can be captured at all. */
   async run(): Promise<CaptureEnd> {
     try {
-      const live = this.#plan.inputs.some((input) => input.kind === "interface");
-      await (live ? this.#captureInterfaces() : this.#readFiles());
+      await (this.#live ? this.#captureInterfaces() : this.#readFiles());
       await this.#finish();
     } finally {
       for (const source of this.#sources) source.close();
     }
     // A closed source still tells its counters; filters do not reach it any more.
+    const traffic = this.#engine.traffic(TOP_TALKERS);
+    if (this.#plan.reportsTraffic) this.#traffic = traffic;
     const progress = this.#progress();
     this.#sources = [];
-    return { progress, traffic: this.#engine.traffic(TOP_TALKERS), failures: this.#failures };
+    return { progress, traffic, failures: this.#failures };
   }
 
   /** Ends the run after what has been read so far. */
@@ -82,14 +103,18 @@ export class CaptureLoop {
     this.#stopping.resolve();
   }
 
-  /** Swaps the filters between two blocks. */
-  setFilters(filters: FilterSettings): void {
-    const refused = this.#engine.setFilters(filters);
-    if (refused.length > 0) this.#host.refused(refused);
-  }
-
-  /** Replaces the kernel filter of every interface; a bad expression leaves the old one and gives a notice. */
-  setBpf(expression: KernelExpression): void {
+  /** Swaps the filters between two blocks, those of the kernel too. */
+  setFilters(wanted: CaptureFilters): void {
+    this.#filters = wanted;
+    if (!this.#opened) return;
+    const linkTypes = this.#live
+      ? [...new Set(this.#sources.flatMap(({ linkType }) => linkType ?? []))]
+      : linkTypesOfFiles;
+    const { filters, report } = this.#judge.settle(
+      wanted.filters,
+      linkTypes,
+      (filters) => this.#engine.setFilters({ ...wanted, filters }),
+    );
     const change = (name: string, set: () => void) => {
       try {
         set();
@@ -97,22 +122,27 @@ export class CaptureLoop {
         this.#host.notice(`the capture filter of ${name} stays as it was: ${messageOf(error)}`);
       }
     };
-    const live = this.#plan.inputs.some((input) => input.kind === "interface");
-    if (!live) change("the files", () => this.#engine.setPrograms(programsFor(expression)));
-    for (const source of this.#sources) {
-      if (source.live) change(source.name, () => source.setFilter(expression));
+    if (!this.#live) {
+      change("the files", () => this.#engine.setPrograms(this.#judge.programsFor(wanted.kernel, filters)));
     }
+    for (const source of this.#sources) {
+      const { linkType } = source;
+      if (linkType === undefined) continue;
+      const expression = this.#judge.expressionFor(linkType, wanted.kernel, filters);
+      change(source.name, () => source.setFilter(expression));
+    }
+    this.#host.filtersSet({ version: wanted.version, ...report });
   }
 
   async #readFiles(): Promise<void> {
-    this.#engine.setPrograms(programsFor(this.#plan.bpf));
     for (const input of this.#plan.inputs) {
       if (this.#stopped) return;
-      const source = openSource(input, this.#plan.bpf);
+      const source = openSource(input);
       this.#sources = [source];
       try {
         // A named pipe opens only when its writer comes.
         await Promise.race([source.open(), this.#stopping.promise]);
+        if (input === this.#plan.inputs.at(-1)) this.#host.opened();
         if (!this.#stopped) await this.#readFile(source);
       } catch (error) {
         if (!(error instanceof OperatorError)) throw error;
@@ -146,11 +176,12 @@ export class CaptureLoop {
   }
 
   async #captureInterfaces(): Promise<void> {
-    this.#sources = this.#plan.inputs.map((input) => openSource(input, this.#plan.bpf));
+    this.#sources = this.#plan.inputs.map((input) => openSource(input));
     const opened: Source[] = [];
     for (const source of this.#sources) {
       try {
         await source.open();
+        this.#checkOwnExpression(source);
         opened.push(source);
       } catch (error) {
         if (!(error instanceof OperatorError)) throw error;
@@ -161,8 +192,18 @@ export class CaptureLoop {
     this.#sources = opened;
     // A name that is wrong must not cost half of the traffic: what is asked for is captured, or nothing.
     if (opened.length < this.#plan.inputs.length) return;
+    this.#opened = true;
+    this.setFilters(this.#filters);
+    this.#host.opened();
     this.#report();
     await Promise.all(opened.map((source) => this.#captureInterface(source)));
+  }
+
+  /** Throws OperatorError when the operator's expression does not fit the interface. */
+  #checkOwnExpression({ linkType }: Source): void {
+    if (linkType === undefined) return;
+    const problem = compileProblem(linkType, kernelExpression({ ...this.#filters.kernel, pushed: [] }));
+    if (problem !== undefined) throw new OperatorError(problem);
   }
 
   /** Ends the engine's inputs, and delivers all that is left. */
@@ -229,7 +270,15 @@ export class CaptureLoop {
 
   #report(): void {
     this.#lastReport = performance.now();
+    if (this.#plan.reportsTraffic && this.#lastReport >= this.#nextTraffic) this.#lookAtTraffic();
     this.#host.report(this.#progress());
+  }
+
+  #lookAtTraffic(): void {
+    const begun = performance.now();
+    this.#traffic = this.#engine.traffic(0);
+    const ended = performance.now();
+    this.#nextTraffic = ended + Math.max(TRAFFIC_MS, (ended - begun) * TRAFFIC_PAUSES);
   }
 
   #progress(): Progress {
@@ -239,6 +288,7 @@ export class CaptureLoop {
       kernel: this.#kernelCounters(),
       droppedBySinks: this.#droppedBySinks,
       restarts: 0,
+      ...(this.#traffic === undefined ? {} : { traffic: this.#traffic }),
     };
   }
 

@@ -1,5 +1,6 @@
-import type { KernelExpression } from "../capture/bpf.ts";
-import type { EngineOptions, FilterSettings } from "../engine/engine.ts";
+import type { EngineOptions } from "../engine/engine.ts";
+import type { Filter } from "../engine/filter.ts";
+import type { CaptureFilters } from "./capture_filters.ts";
 
 /** A capture file, or `-` for standard input. */
 export interface FilePlan {
@@ -29,12 +30,14 @@ export interface InterfacePlan {
 export interface CapturePlan {
   /** Files are read one after the other; interfaces are captured together. Not mixed. */
   readonly inputs: readonly (FilePlan | InterfacePlan)[];
-  /** For the kernel, or for the records of files; empty text for none. */
-  readonly bpf: KernelExpression;
   /** How the engine of this thread works; fixed for the run. */
   readonly engine: EngineOptions;
-  /** Filters in force at the start; they may be swapped during the run. */
-  readonly filters: FilterSettings;
+  /** Filters at the start; they may be swapped during the run. */
+  readonly filters: CaptureFilters;
+  /** Versions that were in force, of those of `filters` that may be refused. */
+  readonly standIns: readonly Filter[];
   /** Time between two reports of the counters, ms. */
   readonly reportMs: number;
+  /** Now and then, a report has the traffic by protocol, too. */
+  readonly reportsTraffic: boolean;
 }

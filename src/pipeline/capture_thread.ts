@@ -1,15 +1,16 @@
-import type { KernelExpression } from "../capture/bpf.ts";
-import type { FilterSettings, RefusedFilter } from "../engine/engine.ts";
+import type { CaptureFilters, FilterReport } from "./capture_filters.ts";
 import type { CaptureEnd, Progress } from "./progress.ts";
 
 /** What a capture tells while it runs. */
 export interface CaptureListener {
+  /** All inputs are open; told again by a thread that takes the place of one that broke down. */
+  opened(): void;
   /** A line for the operator: an interface went down, a file is cut short, ... */
   notice(line: string): void;
   /** An input that cannot be read, or not any longer. */
   failed(line: string): void;
-  /** Filters that were not taken. */
-  refused(filters: readonly RefusedFilter[]): void;
+  /** The filters told last are in force, but for those that the report names. */
+  filtersSet(report: FilterReport): void;
   /** The counters so far, about every `reportMs` of the plan. */
   progress(progress: Progress): void;
 }
@@ -20,8 +21,8 @@ export interface CaptureThread {
   run(): Promise<CaptureEnd>;
   /** Ends the run after what has been read so far. */
   stop(): void;
-  /** Swaps the filters between two blocks; those not taken are told to the listener. */
-  setFilters(filters: FilterSettings): void;
-  /** Replaces the BPF expression; a bad one leaves the old in force and gives a notice. */
-  setBpf(expression: KernelExpression): void;
+  /** What is open is all there will be: a thread that breaks down is not replaced, for this `reason`. */
+  cannotReopen(reason: string): void;
+  /** Swaps the filters between two blocks, those of the kernel too, and tells the listener what became of them. */
+  setFilters(filters: CaptureFilters): void;
 }

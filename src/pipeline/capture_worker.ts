@@ -1,8 +1,7 @@
-import type { KernelExpression } from "../capture/bpf.ts";
 import type { Chunk } from "../engine/chunk.ts";
-import type { FilterSettings } from "../engine/engine.ts";
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
 import { isGranted } from "../runtime/permissions.ts";
+import type { CaptureFilters } from "./capture_filters.ts";
 import type { CapturePlan } from "./capture_plan.ts";
 import type { CaptureListener, CaptureThread } from "./capture_thread.ts";
 import { type CaptureEnd, noProgress, type Progress, sumOf } from "./progress.ts";
@@ -34,6 +33,7 @@ export class CaptureWorker implements CaptureThread {
   /** Figures of the threads that broke down. */
   #before: Progress | undefined;
   #stopped = false;
+  #cannotReopen: string | undefined;
   #delivery: Promise<void> = Promise.resolve();
 
   /** Starts no thread yet; `module` is the compiled engine, `deliver` takes one chunk at a time. */
@@ -64,14 +64,13 @@ export class CaptureWorker implements CaptureThread {
     this.#post({ kind: "stop" });
   }
 
-  setFilters(filters: FilterSettings): void {
-    this.#plan = { ...this.#plan, filters };
-    this.#post({ kind: "filters", filters });
+  cannotReopen(reason: string): void {
+    this.#cannotReopen = reason;
   }
 
-  setBpf(expression: KernelExpression): void {
-    this.#plan = { ...this.#plan, bpf: expression };
-    this.#post({ kind: "bpf", expression });
+  setFilters(filters: CaptureFilters): void {
+    this.#plan = { ...this.#plan, filters };
+    this.#post({ kind: "filters", filters });
   }
 
   #post(message: ToWorker): void {
@@ -123,6 +122,9 @@ export class CaptureWorker implements CaptureThread {
           if (worker === this.#worker) this.#post({ kind: "credit" });
         });
         break;
+      case "opened":
+        if (worker === this.#worker) this.#listener.opened();
+        break;
       case "progress":
         this.#listener.progress(this.#total(message.progress));
         break;
@@ -132,9 +134,12 @@ export class CaptureWorker implements CaptureThread {
       case "input-failed":
         this.#listener.failed(message.line);
         break;
-      case "refused":
-        this.#listener.refused(message.filters);
+      case "filters-set": {
+        const standIns = message.report.refused.flatMap(({ standIn }) => standIn ?? []);
+        this.#plan = { ...this.#plan, standIns };
+        this.#listener.filtersSet(message.report);
         break;
+      }
       case "end":
         this.#finish(() =>
           this.#result.resolve({ ...message.end, progress: this.#total(message.end.progress) })
@@ -160,6 +165,12 @@ export class CaptureWorker implements CaptureThread {
     this.#worker = undefined;
     const live = this.#plan.inputs.some((input) => input.kind === "interface");
     if (performance.now() - this.#startedMs > STABLE_MS) this.#failures = 0;
+    if (live && !this.#stopped && this.#cannotReopen !== undefined) {
+      const line =
+        `the capture thread broke down and cannot be started again, ${this.#cannotReopen}: ${message}`;
+      this.#finish(() => this.#result.reject(new OperatorError(line)));
+      return;
+    }
     if (!live || this.#stopped || this.#failures >= RESTART_LIMIT) {
       this.#finish(() => this.#result.reject(new Error(`the capture thread broke down: ${message}`)));
       return;

@@ -1,7 +1,7 @@
-import type { KernelExpression } from "../capture/bpf.ts";
 import type { Chunk } from "../engine/chunk.ts";
-import { Engine, type FilterSettings } from "../engine/engine.ts";
+import { Engine } from "../engine/engine.ts";
 import { engineModule } from "../engine/module.js";
+import type { CaptureFilters, FilterReport } from "./capture_filters.ts";
 import type { Sink } from "./sink.ts";
 import { type CaptureHost, CaptureLoop } from "./capture_loop.ts";
 import type { CapturePlan } from "./capture_plan.ts";
@@ -13,9 +13,11 @@ import type { CaptureEnd, Progress } from "./progress.ts";
 export class Pipeline {
   readonly #sinks: readonly Sink[];
   readonly #listener: CaptureListener;
-  readonly #plan: CapturePlan;
+  #plan: CapturePlan;
   #thread: CaptureThread;
   #progress: Progress | undefined;
+  #progressAt: number | undefined;
+  #filterReport: FilterReport | undefined;
   /** The first failure of a sink; it ends the run. */
   #sinkFailure: unknown;
 
@@ -37,6 +39,16 @@ export class Pipeline {
     return this.#progress;
   }
 
+  /** Time since these were reported, ms; undefined before the first ones, and after the end. */
+  get silentMs(): number | undefined {
+    return this.#progressAt === undefined ? undefined : performance.now() - this.#progressAt;
+  }
+
+  /** What became of the filters told last; undefined before capture has begun. */
+  get filterReport(): FilterReport | undefined {
+    return this.#filterReport;
+  }
+
   /**
    * Runs until the files are read, or until {@link stop}; then closes the sinks. Rejects with the failure of a
    * sink, or when nothing could be captured at all.
@@ -45,6 +57,7 @@ export class Pipeline {
     try {
       const end = await this.#runThread();
       this.#progress = end.progress;
+      this.#progressAt = undefined;
       if (this.#sinkFailure !== undefined) throw this.#sinkFailure;
       return end;
     } finally {
@@ -71,14 +84,15 @@ export class Pipeline {
     this.#thread.stop();
   }
 
-  /** Swaps the filters between two blocks. */
-  setFilters(filters: FilterSettings): void {
-    this.#thread.setFilters(filters);
+  /** The inputs that are open are all there will be: a capture thread that breaks down is not replaced. */
+  cannotReopen(reason: string): void {
+    this.#thread.cannotReopen(reason);
   }
 
-  /** Replaces the kernel filter. */
-  setBpf(expression: KernelExpression): void {
-    this.#thread.setBpf(expression);
+  /** Swaps the filters between two blocks, those of the kernel too. */
+  setFilters(filters: CaptureFilters): void {
+    this.#plan = { ...this.#plan, filters };
+    this.#thread.setFilters(filters);
   }
 
   /** Closes all sinks, whatever becomes of one; throws the first failure. */
@@ -93,7 +107,12 @@ export class Pipeline {
       ...this.#listener,
       progress: (progress) => {
         this.#progress = progress;
+        this.#progressAt = performance.now();
         this.#listener.progress(progress);
+      },
+      filtersSet: (report) => {
+        this.#filterReport = report;
+        this.#listener.filtersSet(report);
       },
     };
   }
@@ -124,9 +143,10 @@ class InlineCapture implements CaptureThread {
         this.#pending = deliver(chunk).finally(() => this.#pending = undefined);
       },
       report: (progress) => listener.progress(progress),
+      opened: () => listener.opened(),
       notice: (line) => listener.notice(line),
       failed: (line) => listener.failed(line),
-      refused: (filters) => listener.refused(filters),
+      filtersSet: (report) => listener.filtersSet(report),
     };
     this.#loop = new CaptureLoop(plan, host);
   }
@@ -141,11 +161,11 @@ class InlineCapture implements CaptureThread {
     this.#loop.stop();
   }
 
-  setFilters(filters: FilterSettings): void {
-    this.#loop.setFilters(filters);
+  cannotReopen(): void {
+    // This thread is not started again in any case.
   }
 
-  setBpf(expression: KernelExpression): void {
-    this.#loop.setBpf(expression);
+  setFilters(filters: CaptureFilters): void {
+    this.#loop.setFilters(filters);
   }
 }

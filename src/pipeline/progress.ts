@@ -14,6 +14,8 @@ export interface Progress {
   readonly droppedBySinks: number;
   /** Times that the capture thread broke down and was started again. */
   readonly restarts: number;
+  /** What was read by protocol when it was last looked at; undefined where the plan does not ask for it. */
+  readonly traffic?: Traffic;
 }
 
 /** Nothing captured yet. */
@@ -41,7 +43,35 @@ export function sumOf(one: Progress, other: Progress): Progress {
     },
     droppedBySinks: one.droppedBySinks + other.droppedBySinks,
     restarts: one.restarts + other.restarts,
+    ...trafficOf(one.traffic, other.traffic),
   };
+}
+
+/** Both together; the addresses are those of `other`. */
+function trafficOf(one: Traffic | undefined, other: Traffic | undefined): Pick<Progress, "traffic"> {
+  if (one === undefined || other === undefined) {
+    const traffic = one ?? other;
+    return traffic === undefined ? {} : { traffic };
+  }
+  const protocols = new Map(one.protocols.map((row) => [row.protocol, row]));
+  for (const row of other.protocols) {
+    const { packets, bytes, flows } = protocols.get(row.protocol) ?? { packets: 0, bytes: 0, flows: 0 };
+    protocols.set(row.protocol, {
+      protocol: row.protocol,
+      packets: packets + row.packets,
+      bytes: bytes + row.bytes,
+      flows: flows + row.flows,
+    });
+  }
+  // Flows that were in the table of a thread that broke down ended with it.
+  const flows = {
+    total: one.flows.total + other.flows.total,
+    active: other.flows.active,
+    expired: one.flows.expired + one.flows.active + other.flows.expired,
+    restarted: one.flows.restarted + other.flows.restarted,
+    evicted: one.flows.evicted + other.flows.evicted,
+  };
+  return { traffic: { flows, protocols: [...protocols.values()], top_talkers: other.top_talkers } };
 }
 
 /** How a capture thread ended. */

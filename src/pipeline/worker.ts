@@ -28,10 +28,11 @@ const host: CaptureHost = {
     credits--;
     scope.postMessage({ kind: "chunk", chunk }, buffersOf(chunk));
   },
+  opened: () => scope.postMessage({ kind: "opened" }),
   report: (progress) => scope.postMessage({ kind: "progress", progress }),
   notice: (line) => scope.postMessage({ kind: "notice", line }),
   failed: (line) => scope.postMessage({ kind: "input-failed", line }),
-  refused: (filters) => scope.postMessage({ kind: "refused", filters }),
+  filtersSet: (report) => scope.postMessage({ kind: "filters-set", report }),
 };
 
 scope.onmessage = ({ data }) => {
@@ -45,9 +46,6 @@ scope.onmessage = ({ data }) => {
       break;
     case "filters":
       loop?.setFilters(data.filters);
-      break;
-    case "bpf":
-      loop?.setBpf(data.expression);
       break;
     case "stop":
       loop?.stop();

@@ -3,9 +3,12 @@ import type { BatchInfo } from "../engine/engine.ts";
 
 /** Reads and renders batches: the engine, seen from the processor. */
 export interface BatchDecoder {
-  /** Reads one encoded `PacketBatch` and renders its packets. Throws OperatorError when it is none. */
-  processBatch(batch: Uint8Array): BatchInfo;
-  /** What was rendered since the last call. */
+  /**
+   * Reads one encoded `PacketBatch` and renders its packets. Throws OperatorError when it is none.
+   * @param described whether its sender says what the packets are, so that they can be passed on as they came
+   */
+  processBatch(batch: Uint8Array, described: boolean): BatchInfo;
+  /** What was rendered of the last batch. */
   take(): Chunk;
   /** Lines for the operator since the last call. */
   takeNotices(): string[];

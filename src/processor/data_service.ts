@@ -60,7 +60,7 @@ export class DataService {
     try {
       // Leaving the loop must not destroy the stream: its status is still to be sent.
       for await (const batch of call.iterator({ destroyOnReturn: false })) {
-        const key = await this.#intake.receive(batch, runId);
+        const key = await this.#intake.receive(batch, runId, call);
         if (hunterId === undefined) log.debug(`hunter ${key.hunterId} at ${call.getPeer()} sends packets`);
         hunterId = key.hunterId;
         this.#hunters.seen(hunterId);

@@ -17,6 +17,12 @@ const silentMs = 30_000;
 /** A hunter that has not been heard of for this long is forgotten, ms. */
 const forgottenMs = 300_000;
 
+/** The states of hunters as words, at their numbers. */
+const hunterStatusNames = ["healthy", "warning", "error", "stopping"] as const;
+
+/** The state of a hunter as a word. */
+export type HunterStatusName = typeof hunterStatusNames[number];
+
 /** What is known of a registered hunter. */
 interface HunterRecord {
   readonly registration: HunterRegistration;
@@ -34,8 +40,8 @@ export class HunterRegistry {
   readonly #records = new Map<string, HunterRecord>();
   readonly #now: () => number;
 
-  /** Begins empty, and holds `maxHunters` at most; `now` is the clock, ms since 1970. */
-  constructor(maxHunters: number, now: () => number = Date.now) {
+  /** Begins empty, and holds `maxHunters` at most; `now` is a clock that never jumps, ms. */
+  constructor(maxHunters: number, now: () => number = () => performance.now()) {
     this.#maxHunters = maxHunters;
     this.#now = now;
   }
@@ -77,6 +83,18 @@ export class HunterRegistry {
     record.stats = heartbeat.stats;
   }
 
+  /** Hunters by what clients are shown of their status. */
+  countByStatus(): Record<HunterStatusName, number> {
+    this.#forget();
+    const counts = { healthy: 0, warning: 0, error: 0, stopping: 0 };
+    for (const record of this.#records.values()) {
+      const name = hunterStatusNames[this.#shownStatus(record)];
+      // A number that the contract does not name says nothing good.
+      counts[name ?? "error"] += 1;
+    }
+    return counts;
+  }
+
   /** A batch of the hunter came. */
   seen(id: string): void {
     const record = this.#records.get(id);
@@ -94,20 +112,25 @@ export class HunterRegistry {
     const now = this.#now();
     return [...this.#records.values()].map((record) => {
       const { hunter_id, hostname, interfaces, capabilities } = record.registration;
-      const silent = now - record.seenAt > silentMs && record.status !== HunterStatus.STATUS_STOPPING;
       return {
         hunter_id,
         hostname,
         remote_addr: record.remoteAddress,
-        status: silent ? HunterStatus.STATUS_ERROR : record.status,
+        status: this.#shownStatus(record),
         connected_duration_sec: BigInt(Math.floor((now - record.registeredAt) / 1000)),
-        last_heartbeat_ns: nowNs() - BigInt(now - record.seenAt) * 1_000_000n,
+        last_heartbeat_ns: nowNs() - BigInt(Math.round(now - record.seenAt)) * 1_000_000n,
         stats: record.stats,
         filters: filtersOf(hunter_id).map(filterMessage),
         interfaces,
         capabilities,
       };
     });
+  }
+
+  /** STATUS_ERROR for a hunter that has fallen silent without saying goodbye. */
+  #shownStatus({ seenAt, status }: HunterRecord): HunterStatus {
+    const silent = this.#now() - seenAt > silentMs && status !== HunterStatus.STATUS_STOPPING;
+    return silent ? HunterStatus.STATUS_ERROR : status;
   }
 
   #forget(): void {

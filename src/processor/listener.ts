@@ -1,20 +1,20 @@
 import "../runtime/http2_sessions.ts";
-import { Server, type ServerCredentials } from "@grpc/grpc-js";
+import { Server, type ServerCredentials, type ServerInterceptor } from "@grpc/grpc-js";
 import { maxMessageBytes } from "../proto/contract.ts";
-import { messageOf, OperatorError } from "../runtime/operator_error.ts";
+import { isFinalListenFailure, listenFailure, listenTargets } from "../runtime/listen_address.ts";
+import { OperatorError } from "../runtime/operator_error.ts";
 import { requirePermission } from "../runtime/permissions.ts";
 
 /** Unfinished calls have this long when the server stops, ms. */
 const graceMs = 2_000;
-/** IPv6 and IPv4; where there is no IPv6, IPv4. */
-const allAddresses = ["[::]", "0.0.0.0"];
 
 /** Bytes that a connection, and each stream on it, may send ahead of being read: enough for a fast, distant hunter. */
 const receiveWindowBytes = 4 * 1_048_576;
 
-/** A gRPC server with the contract's limits. */
-export function newServer(): Server {
+/** A gRPC server with the contract's limits; each call goes through the interceptors first. */
+export function newServer(interceptors: readonly ServerInterceptor[] = []): Server {
   return new Server({
+    interceptors: [...interceptors],
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_send_message_length": -1,
     "grpc-node.flow_control_window": receiveWindowBytes,
@@ -33,20 +33,17 @@ export async function listen(
   address: string,
   credentials: ServerCredentials,
 ): Promise<number> {
-  const colon = address.lastIndexOf(":");
-  const host = address.slice(0, colon);
   let failure: unknown;
-  for (const candidate of host === "" ? allAddresses : [host]) {
-    const target = `${candidate}${address.slice(colon)}`;
+  for (const target of listenTargets(address)) {
     requirePermission({ name: "net", host: target }, `listening on ${address} (--listen)`);
     try {
       return await bind(server, target, credentials);
     } catch (error) {
       failure = error;
-      if (/EADDRINUSE|EACCES/.test(messageOf(error))) break;
+      if (isFinalListenFailure(error)) break;
     }
   }
-  throw new OperatorError(`cannot listen on ${address} (--listen): ${reasonOf(failure)}`);
+  throw new OperatorError(`cannot listen on ${address} (--listen): ${listenFailure(failure)}`);
 }
 
 /** Stops taking calls, lets those under way end, and closes all connections. */
@@ -60,14 +57,4 @@ function bind(server: Server, target: string, credentials: ServerCredentials): P
   return new Promise((resolve, reject) =>
     server.bindAsync(target, credentials, (error, port) => error === null ? resolve(port) : reject(error))
   );
-}
-
-function reasonOf(error: unknown): string {
-  const text = messageOf(error);
-  if (text.includes("EADDRINUSE")) return "another program listens there: stop it, or choose another port";
-  if (text.includes("EACCES")) return "not allowed: ports below 1024 need more rights";
-  if (/EADDRNOTAVAIL|EINVAL|ENOTFOUND|Name resolution failed/.test(text)) {
-    return "this machine has no such address";
-  }
-  return text;
 }

@@ -1,5 +1,12 @@
-import { type ServerDuplexStream, status, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import { X509Certificate } from "node:crypto";
+import {
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  status,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
 import { nowNs } from "../delivery/batch.ts";
+import { certificateFigures, validityProblem } from "../proto/certificate_validity.ts";
 import { filterMessage, filterOf } from "../proto/filter_message.ts";
 import type * as messages from "../proto/management_messages.ts";
 import { type Filter, filterTypeNames } from "../engine/filter.ts";
@@ -14,13 +21,10 @@ import { notOffered, StatusError, unary } from "./status_error.ts";
 
 type HeartbeatCall = ServerDuplexStream<messages.HunterHeartbeat, messages.ProcessorHeartbeat>;
 
-/** What hunters are told that ask for wishes; none of it is new to them. */
-const wishes = {
-  batch_size: 64,
-  batch_timeout_ms: 100,
-  reconnect_interval_sec: 5,
-  max_reconnect_attempts: 0,
-};
+type RegistrationCall = ServerUnaryCall<messages.HunterRegistration, messages.RegistrationResponse>;
+
+/** No wish at all: hunters know best how they want to send. */
+const wishes = { batch_size: 0, batch_timeout_ms: 0, reconnect_interval_sec: 0, max_reconnect_attempts: 0 };
 
 const noHierarchy = notOffered("this processor has no other processors below it");
 const log = logger("processor");
@@ -55,7 +59,7 @@ export class ManagementService {
   get implementation(): UntypedServiceImplementation {
     return {
       RegisterHunter: unary<messages.HunterRegistration, messages.RegistrationResponse>((request, call) =>
-        this.#register(request, call.getPeer())
+        this.#register(request, call)
       ),
       RegisterProcessor: notOffered("this processor takes no other processors below it"),
       Heartbeat: (call: HeartbeatCall) => this.#heartbeat(call),
@@ -94,9 +98,11 @@ export class ManagementService {
     for (const call of this.#streams) call.emit("error", failure);
   }
 
-  #register(request: messages.HunterRegistration, peer: string): messages.RegistrationResponse {
+  #register(request: messages.HunterRegistration, call: RegistrationCall): messages.RegistrationResponse {
+    const peer = call.getPeer();
     this.#hunters.register(request, peer);
     log.info(`hunter ${request.hunter_id} at ${peer} registered (version ${request.version || "unknown"})`);
+    warnOfCertificate(request.hunter_id, call);
     // It may apply other types than it did before.
     this.#feed();
     return {
@@ -173,4 +179,13 @@ export class ManagementService {
       if (feed.update()) this.#told.add(feed.hunterId);
     }
   }
+}
+
+/** Says when the certificate that a hunter connected with ends soon. */
+function warnOfCertificate(hunterId: string, call: RegistrationCall): void {
+  const certificate = call.getAuthContext().sslPeerCertificate?.raw;
+  if (certificate === undefined) return;
+  const figures = certificateFigures(new X509Certificate(certificate), "peer");
+  const problem = validityProblem(figures, Date.now());
+  if (problem !== undefined) log.warn(`the certificate ${figures.subject} of hunter ${hunterId} ${problem}`);
 }

@@ -36,7 +36,7 @@ export class NodeStatus {
   readonly #filters: FilterStore;
   readonly #packetsReceived: () => number;
   readonly #local: LocalCapture | undefined;
-  readonly #startedAt = Date.now();
+  readonly #startedAt = performance.now();
   #address = "";
 
   /** Up since now, without an address; `local` is undefined where nothing is captured here. */
@@ -117,14 +117,18 @@ export class NodeStatus {
   }
 
   #self(local: LocalCapture): ConnectedHunter {
-    const { captured, matched, dropped, failed } = local.figures();
+    const { captured, matched, dropped, failed, filters: inForce } = local.figures();
     const filters = this.#filters.forHunter(this.processorId);
     return {
       hunter_id: this.processorId,
       hostname: local.hostname,
       remote_addr: "",
-      status: failed ? HunterStatus.STATUS_ERROR : HunterStatus.STATUS_HEALTHY,
-      connected_duration_sec: BigInt(Math.floor((Date.now() - this.#startedAt) / 1000)),
+      status: failed
+        ? HunterStatus.STATUS_ERROR
+        : (inForce?.refused ?? 0) > 0
+        ? HunterStatus.STATUS_WARNING
+        : HunterStatus.STATUS_HEALTHY,
+      connected_duration_sec: BigInt(Math.floor((performance.now() - this.#startedAt) / 1000)),
       last_heartbeat_ns: nowNs(),
       stats: {
         packets_captured: BigInt(captured),
@@ -132,7 +136,7 @@ export class NodeStatus {
         packets_forwarded: BigInt(matched),
         packets_dropped: BigInt(dropped),
         buffer_bytes: 0n,
-        active_filters: filters.length,
+        active_filters: inForce?.active ?? 0,
         cpu_percent: -1,
         memory_rss_bytes: BigInt(Deno.memoryUsage().rss),
         memory_limit_bytes: 0n,

@@ -8,6 +8,7 @@ import type { Sink } from "../pipeline/sink.ts";
 import { logger } from "../telemetry/log.ts";
 import type { BatchDecoder } from "./batch_decoder.ts";
 import type { PacketSubscribers } from "./packet_subscribers.ts";
+import { NewestStream } from "./newest_stream.ts";
 import { RepeatDetector } from "./repeat_detector.ts";
 import { StatusError } from "./status_error.ts";
 
@@ -35,11 +36,14 @@ export class PacketIntake {
   readonly #sinks: readonly Sink[];
   readonly #subscribers: PacketSubscribers;
   readonly #repeats = new RepeatDetector();
+  readonly #newest = new NewestStream();
   readonly #onSinkFailure: (error: unknown) => void;
   #counters = { batches: 0, packets: 0, bytes: 0, repeats: 0, malformed: 0 };
   /** The last piece of work; sinks never see two writes at once. */
   #lane: Promise<unknown> = Promise.resolve();
   #localSequence = 0n;
+  /** What the first sink that failed threw. */
+  #sinkFailure: unknown;
 
   /** All counters begin at 0; `onSinkFailure` is told what a sink threw. */
   constructor(
@@ -63,16 +67,20 @@ export class PacketIntake {
    * Takes a batch of a hunter; resolves when every sink has taken it, so that it may be acknowledged. Rejects with a
    * StatusError when it cannot be read, or a sink failed.
    * @param runId what the hunter sent as `runIdKey`; undefined when it sent none
+   * @param stream what it came over
    */
-  receive(batch: Uint8Array, runId: string | undefined): Promise<BatchKey> {
+  receive(batch: Uint8Array, runId: string | undefined, stream: object): Promise<BatchKey> {
     return this.#inTurn(async () => {
       const key = this.#read(() => readBatchKey(batch));
       const run = runId === undefined ? undefined : `${key.hunterId}\n${runId}`;
+      if (run !== undefined && !this.#newest.isCurrent(run, stream)) {
+        throw new StatusError(status.ABORTED, "the hunter has gone on over another stream");
+      }
       if (run !== undefined && this.#repeats.isRepeat(run, key.sequence)) {
         this.#counters.repeats += 1;
         return key;
       }
-      const received = this.#read(() => this.#decoder.processBatch(batch));
+      const received = this.#read(() => this.#decoder.processBatch(batch, run !== undefined));
       const chunk = this.#decoder.take();
       for (const line of this.#decoder.takeNotices()) log.warn(line);
       if (received.packets > 0) {
@@ -126,12 +134,18 @@ export class PacketIntake {
   }
 
   async #deliver(chunk: Chunk, amount: { readonly packets: number; readonly bytes: number }): Promise<void> {
-    try {
-      await Promise.all(this.#sinks.map((sink) => sink.write(chunk)));
-    } catch (error) {
-      this.#onSinkFailure(error);
-      throw new StatusError(status.UNAVAILABLE, `the processor cannot store packets: ${messageOf(error)}`, {
-        cause: error,
+    if (this.#sinkFailure === undefined) {
+      try {
+        await Promise.all(this.#sinks.map((sink) => sink.write(chunk)));
+      } catch (error) {
+        this.#sinkFailure = error;
+        this.#onSinkFailure(error);
+      }
+    }
+    if (this.#sinkFailure !== undefined) {
+      const reason = messageOf(this.#sinkFailure);
+      throw new StatusError(status.UNAVAILABLE, `the processor cannot store packets: ${reason}`, {
+        cause: this.#sinkFailure,
       });
     }
     this.#counters.packets += amount.packets;

@@ -1,20 +1,24 @@
-import { type Server, type ServerCredentials, status } from "@grpc/grpc-js";
+import { type Server, status } from "@grpc/grpc-js";
 import type { Chunk } from "../engine/chunk.ts";
 import type { Filter } from "../engine/filter.ts";
 import { dataService, managementService } from "../proto/services.ts";
 import type { Sink } from "../pipeline/sink.ts";
+import type { CertificateFigures } from "../proto/certificate_validity.ts";
 import { logger } from "../telemetry/log.ts";
+import type { ApiKeys } from "./api_keys.ts";
 import type { BatchDecoder } from "./batch_decoder.ts";
 import { DataService } from "./data_service.ts";
 import { writeFilter } from "./filter_file.ts";
 import { FilterStore } from "./filter_store.ts";
 import { FilterWatcher } from "./filter_watcher.ts";
-import { HunterRegistry } from "./hunter_registry.ts";
+import { HunterRegistry, type HunterStatusName } from "./hunter_registry.ts";
 import { listen, newServer, shutDown } from "./listener.ts";
 import { ManagementService } from "./management_service.ts";
 import { type LocalCapture, NodeStatus } from "./node_status.ts";
 import { type IntakeCounters, PacketIntake } from "./packet_intake.ts";
 import { PacketSubscribers } from "./packet_subscribers.ts";
+import type { ServerSecurity } from "./server_credentials.ts";
+import { RefusedCalls } from "./refused_calls.ts";
 import { StatusError } from "./status_error.ts";
 
 /** What a processor is told. */
@@ -24,7 +28,9 @@ export interface ProcessorOptions {
   /** `host:port` to listen on, an empty host for all addresses; undefined to serve this process alone. */
   readonly listen: string | undefined;
   /** How connections are protected; called by {@link Processor.start} when it listens. */
-  readonly credentials: () => ServerCredentials;
+  readonly security: () => ServerSecurity;
+  /** Who may call; called like {@link security}. Undefined, or a result of undefined: everybody. */
+  readonly apiKeys?: () => ApiKeys | undefined;
   /** Hunters at once. */
   readonly maxHunters: number;
   /** Watching clients at once; 0 for no limit. */
@@ -45,13 +51,22 @@ export interface ProcessorOptions {
 export interface ProcessorCounters extends IntakeCounters {
   /** Hunters registered. */
   readonly hunters: number;
+  /** The same by status. */
+  readonly huntersByStatus: Readonly<Record<HunterStatusName, number>>;
+  /** Calls that were refused or failed, by name of the gRPC status code. */
+  readonly refusedCalls: ReadonlyMap<string, number>;
   /** Clients watching. */
   readonly subscribers: number;
   /** Batches that slow clients missed. */
   readonly subscriberDrops: number;
   /** Filters loaded. */
   readonly filters: number;
+  /** Calls refused because of their API key. */
+  readonly unauthenticated: number;
 }
+
+/** Time between two looks at the files of certificates and API keys, ms. */
+const filesMs = 5_000;
 
 const log = logger("processor");
 
@@ -65,8 +80,12 @@ export class Processor {
   readonly #node: NodeStatus;
   readonly #data: DataService;
   readonly #management: ManagementService;
+  readonly #refusedCalls = new RefusedCalls();
   #watcher: FilterWatcher | undefined;
   #server: Server | undefined;
+  #security: ServerSecurity | undefined;
+  #apiKeys: ApiKeys | undefined;
+  #files: ReturnType<typeof setInterval> | undefined;
 
   /** Begins without hunters and filters, and listens to nothing yet. */
   constructor(options: ProcessorOptions) {
@@ -106,10 +125,24 @@ export class Processor {
     return {
       ...this.#intake.counters,
       hunters: this.#hunters.size,
+      huntersByStatus: this.#hunters.countByStatus(),
+      refusedCalls: this.#refusedCalls.counts,
       subscribers: this.#subscribers.size,
       subscriberDrops: this.#subscribers.dropped,
       filters: this.#filters.size,
+      unauthenticated: this.#apiKeys?.refused ?? 0,
     };
+  }
+
+  /** Certificates of its own and of its authority; empty where it does not listen, or in plain text. */
+  get certificates(): readonly CertificateFigures[] {
+    return this.#security?.certificates ?? [];
+  }
+
+  /** Takes changed files of certificates and API keys; a timer does so every few seconds. */
+  refreshFiles(): void {
+    this.#security?.refresh();
+    this.#apiKeys?.refresh();
   }
 
   /**
@@ -126,14 +159,18 @@ export class Processor {
       this.#watcher = new FilterWatcher(filterFile, (filters) => this.#filters.replaceFileFilters(filters));
     }
     if (address === undefined) return undefined;
-    const server = newServer();
+    this.#security = this.#options.security();
+    this.#apiKeys = this.#options.apiKeys?.();
+    const authentication = this.#apiKeys === undefined ? [] : [this.#apiKeys.interceptor];
+    const server = newServer([this.#refusedCalls.interceptor, ...authentication]);
     this.#server = server;
     server.addService(dataService, this.#data.implementation);
     server.addService(managementService, this.#management.implementation);
     try {
-      const port = await listen(server, address, this.#options.credentials());
+      const port = await listen(server, address, this.#security.credentials);
       this.#node.address = address.replace(/:0$/, `:${port}`);
       log.info(`listening on ${address.replace(/:0$/, `:${port}`)}`);
+      this.#files = setInterval(() => this.refreshFiles(), filesMs);
       return port;
     } catch (error) {
       this.#watcher?.close();
@@ -154,6 +191,7 @@ export class Processor {
 
   /** Ends all connections, and closes the sinks. */
   async stop(): Promise<void> {
+    clearInterval(this.#files);
     this.#watcher?.close();
     const stopping = new StatusError(status.UNAVAILABLE, "the processor is stopping");
     this.#data.close(stopping);

@@ -45,12 +45,30 @@ export function encodeBatch(header: BatchHeader, pieces: readonly WirePiece[]): 
   return Buffer.concat([head, ...pieces.map((piece) => piece.bytes)]);
 }
 
-/** Reads which batch it is, without looking into the packets. Throws when `batch` is no protobuf message. */
+/** Cuts a piece into pieces of at most `packets` packets, in order. Throws when it is no list of packets. */
+export function splitPiece(piece: WirePiece, packets: number): WirePiece[] {
+  const reader = protobuf.Reader.create(piece.bytes);
+  const parts: WirePiece[] = [];
+  let start = 0;
+  for (let done = 0; done < piece.packets;) {
+    const count = Math.min(packets, piece.packets - done);
+    for (let packet = 0; packet < count; packet++) reader.skipType(reader.uint32() & 7);
+    parts.push({ bytes: piece.bytes.subarray(start, reader.pos), packets: count });
+    start = reader.pos;
+    done += count;
+  }
+  return parts;
+}
+
+/**
+ * Reads which batch it is, and no further than that takes: packets come behind, as senders write fields in order of
+ * their numbers. Throws when `batch` is no protobuf message up to there.
+ */
 export function readBatchKey(batch: Uint8Array): BatchKey {
   const reader = protobuf.Reader.create(batch);
   let hunterId = "";
   let sequence = 0n;
-  while (reader.pos < reader.len) {
+  while (reader.pos < reader.len && (hunterId === "" || sequence === 0n)) {
     const tag = reader.uint32();
     if (tag === hunterIdTag) hunterId = reader.string();
     else if (tag === sequenceTag) sequence = BigInt(reader.uint64().toString());

@@ -20,3 +20,12 @@ export function environmentVariable(name: string): string | undefined {
   const value = Deno.env.get(name);
   return value === "" ? undefined : value;
 }
+
+/** `lookup` that asks for each variable once: the second answer is that of the first, also without permission. */
+export function remembered(lookup: (name: string) => string | undefined): typeof lookup {
+  const known = new Map<string, string | undefined>();
+  return (name) => {
+    if (!known.has(name)) known.set(name, lookup(name));
+    return known.get(name);
+  };
+}

@@ -1,6 +1,6 @@
+import { openCLibrary } from "./c_library.ts";
 import { isGranted } from "./permissions.ts";
 
-const libraryNames = ["libc.so.6", "libc.so", "libSystem.dylib", "libc.so.7"];
 const maxNameLength = 256;
 
 /** This machine's host name, or undefined where neither `--allow-sys` nor `--allow-ffi` lets it be known. */
@@ -12,20 +12,10 @@ export function hostName(): string | undefined {
 
 /** `gethostname` of the C library. */
 function hostNameFromLibc(): string | undefined {
-  for (const libraryName of libraryNames) {
-    try {
-      const library = Deno.dlopen(libraryName, {
-        gethostname: { parameters: ["buffer", "usize"], result: "i32" },
-      });
-      const buffer = new Uint8Array(maxNameLength);
-      const failed = library.symbols.gethostname(buffer, BigInt(maxNameLength - 1)) !== 0;
-      library.close();
-      return failed
-        ? undefined
-        : new TextDecoder().decode(buffer.subarray(0, buffer.indexOf(0))) || undefined;
-    } catch {
-      // Not this system's name for it: try the next.
-    }
-  }
-  return undefined;
+  const library = openCLibrary({ gethostname: { parameters: ["buffer", "usize"], result: "i32" } });
+  if (library === undefined) return undefined;
+  const buffer = new Uint8Array(maxNameLength);
+  const failed = library.symbols.gethostname(buffer, BigInt(maxNameLength - 1)) !== 0;
+  library.close();
+  return failed ? undefined : new TextDecoder().decode(buffer.subarray(0, buffer.indexOf(0))) || undefined;
 }

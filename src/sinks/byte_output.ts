@@ -13,6 +13,8 @@ export class ByteOutput {
   readonly name: string;
   readonly #target: { write(bytes: Uint8Array): Promise<number> };
   readonly #close: () => void;
+  /** Nothing goes behind a write that may have stopped halfway. */
+  #failure: Error | undefined;
 
   private constructor(
     name: string,
@@ -62,15 +64,19 @@ export class ByteOutput {
     }
   }
 
-  /** Writes all of `bytes`. Rejects with OutputClosed when the reader went away, else with OperatorError. */
+  /**
+   * Writes all of `bytes`. Rejects with OutputClosed when the reader went away, else with OperatorError; once that has
+   * happened, with the same again.
+   */
   async write(bytes: Uint8Array): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
     try {
       for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await this.#target.write(rest));
     } catch (error) {
-      if (error instanceof Deno.errors.BrokenPipe) {
-        throw new OutputClosed(`${this.name} was closed by its reader`);
-      }
-      throw new OperatorError(`writing to ${this.name} failed: ${messageOf(error)}`);
+      this.#failure = error instanceof Deno.errors.BrokenPipe
+        ? new OutputClosed(`${this.name} was closed by its reader`)
+        : new OperatorError(`writing to ${this.name} failed: ${messageOf(error)}`);
+      throw this.#failure;
     }
   }
 

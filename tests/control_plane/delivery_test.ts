@@ -1,8 +1,11 @@
 import "../../src/runtime/environment.ts";
+import { status } from "@grpc/grpc-js";
 import assert from "node:assert/strict";
 import { GrpcSink } from "../../src/sinks/grpc_sink.ts";
 import { runIdKey } from "../../src/proto/packet_batch.ts";
+import { HunterStatus } from "../../src/proto/management_messages.ts";
 import { dataService } from "../../src/proto/services.ts";
+import { emptyDisk, MemorySpool } from "../spool/memory_spool.ts";
 import {
   channelTo,
   eventually,
@@ -127,6 +130,41 @@ Deno.test("sequences of a hunter without a run id may begin anew at every connec
   await processor.stop();
 });
 
+Deno.test("what an old stream still brings is not taken once its hunter has gone on", async () => {
+  const { processor, port, sink } = await startProcessor();
+  let proceed = () => {};
+  sink.gate = new Promise((resolve) => proceed = resolve);
+  const channels = [channelTo(port), channelTo(port)];
+  const [old, next] = channels.map((channel) => {
+    const call = channel.duplexStream(dataService.StreamPackets, { [runIdKey]: "spool-1" });
+    call.on("error", () => {});
+    call.resume();
+    const codes: number[] = [];
+    call.on("status", ({ code }) => codes.push(code));
+    const send = (sequence: bigint, ...texts: string[]) => {
+      const batch = packetBatch.decode(pieceOf(...texts).bytes);
+      call.write(packetBatch.encode({ ...batch, hunter_id: "edge", sequence }));
+    };
+    return { call, codes, send };
+  });
+  assert.ok(old && next);
+  old.send(1n, "a");
+  old.send(3n, "b", "c");
+  await eventually("the first is with the sink", () => sink.writes === 1);
+  // The hunter was restarted: it does not know that two batches went as one message.
+  next.send(2n, "b");
+  next.send(3n, "c");
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  proceed();
+  await eventually("the rest", () => sink.texts.length >= 3);
+  next.call.end();
+  await eventually("the end", () => next.codes.length > 0);
+  assert.deepEqual(sink.texts, ["a", "b", "c"]);
+  await eventually("the end of the old stream", () => old.codes[0] === status.ABORTED);
+  for (const channel of channels) channel.close();
+  await processor.stop();
+});
+
 Deno.test("what is no batch ends the stream with a status that says so", async () => {
   const { processor, port } = await startProcessor();
   const channel = channelTo(port);
@@ -166,7 +204,7 @@ Deno.test("a batch that the processor always refuses does not hold up the others
   const { hunter, send } = startHunter(port);
   for (const text of ["a", "poison", "b"]) send(text);
   await eventually("the others arrive", () => hunter.outbox.acknowledged.batches === 2);
-  assert.equal(hunter.outbox.refused.batches, 1);
+  assert.equal(hunter.outbox.dropped.refused_by_processor.batches, 1);
   assert.equal(hunter.batchStats().dropped, 3n);
   assert.deepEqual([...new Set(taken)], ["a", "b"]);
   await hunter.stop();
@@ -184,7 +222,7 @@ Deno.test("a slow processor makes a file wait, and a live capture drop and count
         window: { batches: 3, bytes: 1_000_000 },
       },
     });
-    const grpcSink = new GrpcSink(hunter, { packets: 2, bytes: 1_000, milliseconds: 60_000 }, live);
+    const grpcSink = new GrpcSink(hunter, { packets: 2, bytes: 1_000, milliseconds: 60_000 }, live, 10_000);
     const texts = numbered("packet", 60);
     let written = 0;
     const writing = (async () => {
@@ -202,7 +240,7 @@ Deno.test("a slow processor makes a file wait, and a live capture drop and count
     await writing;
     await grpcSink.close();
     assert.deepEqual(grpcSink.undelivered, { batches: 0, packets: 0, bytes: 0 });
-    const dropped = hunter.outbox.queue.dropped.get("batches")?.packets ?? 0;
+    const dropped = hunter.outbox.dropped.queue_full_batches.packets;
     assert.equal(sink.texts.length + dropped, 60);
     if (live) assert.ok(dropped > 0);
     else assert.deepEqual(sink.texts, texts);
@@ -219,7 +257,7 @@ Deno.test("an interrupted file waits no longer for a lost processor", async () =
       window: { batches: 1, bytes: 1_000_000 },
     },
   });
-  const grpcSink = new GrpcSink(hunter, { packets: 1, bytes: 1_000, milliseconds: 60_000 }, false);
+  const grpcSink = new GrpcSink(hunter, { packets: 1, bytes: 1_000, milliseconds: 60_000 }, false, 10_000);
   const writing = grpcSink.write({ packets: 1, bytes: 1, wire: [pieceOf("a")] });
   grpcSink.interrupt();
   await writing;
@@ -243,4 +281,100 @@ Deno.test("a stop does not wait for an attempt to connect", async () => {
   await eventually("an attempt", () => asked === 1);
   await hunter.stop();
   server.forceShutdown();
+});
+
+Deno.test("a connection that is half open is given up, and nothing is taken twice", async () => {
+  const { processor, port, sink } = await startProcessor();
+  const link = new Link(port);
+  const { hunter, lines, send } = startHunter(link.port, { timings: { ...quick, ackTimeoutMs: 200 } });
+  send("a");
+  await eventually("the first", () => hunter.outbox.acknowledged.batches === 1);
+  link.stall();
+  for (const text of numbered("packet", 5)) send(text);
+  await eventually("the loss is noticed", () => lines.some((line) => /none of \d+ batches/.test(line)));
+  // What connects now hangs, too, until the network is well again.
+  link.cut();
+  await eventually("the rest", () => hunter.outbox.acknowledged.batches === 6);
+  assert.equal((await hunter.stop()).batches, 0);
+  assert.deepEqual(sink.texts, ["a", ...numbered("packet", 5)]);
+  await link.close();
+  await processor.stop();
+});
+
+Deno.test("a silent processor does not hold up the end; it hears that the hunter stops", async () => {
+  const heard: string[] = [];
+  const { server, port } = await startScript({
+    management: {
+      ...welcoming,
+      Heartbeat: (call: PacketCall) => {
+        call.on("data", ({ status }: { status: HunterStatus }) => heard.push(`status ${status}`));
+        call.on("end", () => {
+          heard.push("end");
+          call.end();
+        });
+      },
+    },
+    data: { StreamPackets: (call: PacketCall) => void call.resume() },
+  });
+  const { hunter, send } = startHunter(port);
+  for (const text of numbered("packet", 7)) send(text);
+  await eventually("all sent", () => hunter.outbox.inFlight.batches === 7);
+  assert.equal((await hunter.stop(600)).packets, 7);
+  assert.equal(hunter.outbox.dropped.undelivered.packets, 7);
+  assert.deepEqual(heard.slice(-2), [`status ${HunterStatus.STATUS_STOPPING}`, "end"]);
+  server.forceShutdown();
+});
+
+for (const mode of ["overflow", "write-ahead"] as const) {
+  Deno.test(`${mode}: what a run could not deliver is sent by the next one, once and in order`, async () => {
+    const disk = emptyDisk();
+    const storage =
+      () => ({ spool: new MemorySpool(disk), mode, sync: "interval", limitBytes: 1e9 } as const);
+    const { processor, port, sink } = await startProcessor();
+    let proceed = () => {};
+    sink.gate = new Promise((resolve) => proceed = resolve);
+    const first = storage();
+    const link = new Link(port);
+    const { hunter, send } = startHunter(link.port, { storage: first });
+    const texts = numbered("packet", 30);
+    texts.slice(0, 20).forEach((text) => send(text));
+    // Some are taken, and their acknowledgements never come.
+    await eventually("all sent", () => hunter.outbox.inFlight.batches === 20 && sink.writes === 1);
+    link.stall();
+    proceed();
+    await eventually("all taken", () => sink.texts.length === 20);
+    await link.close();
+    texts.slice(20).forEach((text) => send(text));
+    assert.equal((await hunter.stop()).batches, 0, "all is on disk");
+    assert.ok(first.spool.closed);
+    assert.equal(disk.batches.length, 30);
+
+    const { hunter: again, send: sendMore } = startHunter(port, { storage: storage() });
+    sendMore("last");
+    assert.equal((await again.stop()).batches, 0);
+    assert.deepEqual(sink.texts, [...texts, "last"]);
+    assert.equal(processor.counters.repeats, 20);
+    assert.equal(disk.batches.length, 0);
+    await processor.stop();
+  });
+}
+
+Deno.test("a file need not wait for its processor while the disk has room", async () => {
+  const { server, port } = await startScript({});
+  server.forceShutdown();
+  const disk = emptyDisk();
+  const { hunter } = startHunter(port, {
+    storage: { spool: new MemorySpool(disk), mode: "overflow", sync: "interval", limitBytes: 1e9 },
+    limits: {
+      queue: { batches: 4, packets: 1_000, bytes: 1_000_000 },
+      window: { batches: 3, bytes: 1_000_000 },
+    },
+  });
+  const sink = new GrpcSink(hunter, { packets: 2, bytes: 1_000, milliseconds: 60_000 }, false, 10_000);
+  for (const text of numbered("packet", 100)) {
+    await sink.write({ packets: 1, bytes: text.length, wire: [pieceOf(text)] });
+  }
+  await sink.close();
+  assert.equal(sink.undelivered?.batches, 0);
+  assert.equal(hunter.outbox.figures.spool?.held.packets, 100);
 });

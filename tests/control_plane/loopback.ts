@@ -15,15 +15,23 @@ import assert from "node:assert/strict";
 import type { Chunk, WirePiece } from "../../src/engine/chunk.ts";
 import { Channel } from "../../src/hunter/channel.ts";
 import type { HunterTimings } from "../../src/hunter/connection.ts";
-import { channelSecurity, type SecuritySettings } from "../../src/hunter/credentials.ts";
+import {
+  type ChannelSecurity,
+  channelSecurity,
+  type SecuritySettings,
+} from "../../src/hunter/credentials.ts";
 import { Hunter, type HunterOptions } from "../../src/hunter/hunter.ts";
 import type { BatchInfo } from "../../src/engine/engine.ts";
 import type { BatchDecoder } from "../../src/processor/batch_decoder.ts";
 import { Processor, type ProcessorOptions } from "../../src/processor/processor.ts";
-import { serverCredentials, type ServerSecuritySettings } from "../../src/processor/server_credentials.ts";
+import { serverSecurity, type ServerSecuritySettings } from "../../src/processor/server_credentials.ts";
 import { codecOf } from "../../src/proto/contract.ts";
 import type { PacketBatch, StreamControl } from "../../src/proto/data_messages.ts";
-import type { RegistrationResponse } from "../../src/proto/management_messages.ts";
+import type {
+  HunterHeartbeat,
+  ProcessorHeartbeat,
+  RegistrationResponse,
+} from "../../src/proto/management_messages.ts";
 import { dataService, managementService } from "../../src/proto/services.ts";
 import type { Sink } from "../../src/pipeline/sink.ts";
 
@@ -36,10 +44,15 @@ export type PacketCall = ServerDuplexStream<Uint8Array, StreamControl>;
 /** Timings that make tests quick. */
 export const quick: HunterTimings = {
   deadlineMs: 5_000,
+  silenceMs: 15_000,
   heartbeatMs: 50,
   probeMs: 20,
+  ackTimeoutMs: 10_000,
+  longPauseMs: 10_000,
   closingMs: 1_000,
   backoff: { firstMs: 20, longestMs: 100, stableMs: 10_000 },
+  breaker: { failures: 5, openMs: 50 },
+  certificatesMs: 50,
 };
 
 /** Plain text on both sides. */
@@ -53,7 +66,7 @@ export const plainText: SecuritySettings & ServerSecuritySettings = {
 };
 
 /** Decodes with protobufjs; the `json` output has one line per packet, its data. */
-class TextDecoderOfBatches implements BatchDecoder {
+export class TextDecoderOfBatches implements BatchDecoder {
   #chunk: Chunk = { packets: 0, bytes: 0 };
 
   processBatch(bytes: Uint8Array): BatchInfo {
@@ -114,13 +127,15 @@ export class RecordingSink implements Sink {
 
 /** A processor that listens on loopback. */
 export async function startProcessor(
-  options: Partial<ProcessorOptions> & { port?: number; security?: Partial<ServerSecuritySettings> } = {},
+  options: Partial<Omit<ProcessorOptions, "security">> & {
+    port?: number;
+    security?: Partial<ServerSecuritySettings>;
+  } = {},
 ): Promise<{ processor: Processor; port: number; sink: RecordingSink }> {
   const sink = new RecordingSink();
   const processor = new Processor({
     id: "processor-1",
     listen: `127.0.0.1:${options.port ?? 0}`,
-    credentials: () => serverCredentials({ ...plainText, ...options.security }),
     maxHunters: 100,
     maxSubscribers: 100,
     filterFile: undefined,
@@ -128,6 +143,7 @@ export async function startProcessor(
     sinks: [sink],
     onSinkFailure: () => {},
     ...options,
+    security: () => serverSecurity({ ...plainText, ...options.security }),
   });
   const port = await processor.start();
   assert.ok(port);
@@ -137,17 +153,16 @@ export async function startProcessor(
 /** A hunter for the processor at that port, started, and the lines that it tells. */
 export function startHunter(
   port: number,
-  options: Partial<HunterOptions> & {
+  options: Partial<Omit<HunterOptions, "security">> & {
     id?: string;
     host?: string;
-    security?: () => ReturnType<typeof channelSecurity>;
+    security?: () => ChannelSecurity;
   } = {},
 ): { hunter: Hunter; lines: string[]; send(...texts: string[]): void } {
   const lines: string[] = [];
   const address = `${options.host ?? "127.0.0.1"}:${port}`;
   const hunter = new Hunter({
     processor: address,
-    security: () => channelSecurity(plainText, address),
     identity: {
       id: options.id ?? "hunter-1",
       hostname: "edge",
@@ -164,11 +179,12 @@ export function startHunter(
     onState: (_state, line) => lines.push(line),
     timings: quick,
     ...options,
+    security: options.security?.() ?? channelSecurity(plainText, address),
   });
   hunter.start();
   const send = (...texts: string[]) => {
     const piece = pieceOf(...texts);
-    hunter.outbox.queue.add({
+    hunter.outbox.add({
       pieces: [piece],
       packets: piece.packets,
       bytes: piece.bytes.length,
@@ -202,14 +218,14 @@ export function pieceOf(...texts: string[]): WirePiece {
 
 /** A server whose answers the test writes itself. Methods that it does not name are unimplemented. */
 export async function startScript(
-  script: { data?: UntypedServiceImplementation; management?: UntypedServiceImplementation },
+  script: { port?: number; data?: UntypedServiceImplementation; management?: UntypedServiceImplementation },
 ): Promise<{ server: Server; port: number }> {
   const server = new Server();
   server.addService(dataService, script.data ?? {});
   server.addService(managementService, script.management ?? {});
   const port = await new Promise<number>((resolve, reject) =>
     server.bindAsync(
-      "127.0.0.1:0",
+      `127.0.0.1:${script.port ?? 0}`,
       ServerCredentials.createInsecure(),
       (error, bound) => error === null ? resolve(bound) : reject(error),
     )
@@ -217,12 +233,14 @@ export async function startScript(
   return { server, port };
 }
 
-/** Management methods of a scripted server that take every hunter and say nothing more. */
+/** Management methods of a scripted server that take every hunter, and say no more than they must. */
 export const welcoming: UntypedServiceImplementation = {
   RegisterHunter: (_call: unknown, reply: (error: null, response: RegistrationResponse) => void) =>
     reply(null, { accepted: true, error: "", assigned_id: "", filters: [], config: null }),
-  Heartbeat: (call: { resume(): void; on(event: "end", listener: () => void): void; end(): void }) => {
-    call.resume();
+  Heartbeat: (call: ServerDuplexStream<HunterHeartbeat, ProcessorHeartbeat>) => {
+    call.on("data", ({ timestamp_ns }) => {
+      call.write({ timestamp_ns, status: 0, hunters_connected: 1, processor_id: "" });
+    });
     call.on("end", () => call.end());
   },
   SubscribeFilters: () => {},
@@ -233,11 +251,13 @@ export class Link {
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #connections = new Set<Deno.Conn>();
   readonly #forwarding: Promise<unknown>[] = [];
-  readonly #target: number;
+  /** Port of the far side, for connections from now on. */
+  target: number;
   #stalled: PromiseWithResolvers<void> | undefined;
+  #refusing = false;
 
   constructor(target: number) {
-    this.#target = target;
+    this.target = target;
     this.#forwarding.push(this.#accept());
   }
 
@@ -250,11 +270,23 @@ export class Link {
     this.#stalled ??= Promise.withResolvers();
   }
 
-  /** Cuts what is connected now. */
-  cut(): void {
+  /** Cuts what is connected now; with `refusing`, also what connects before {@link mend}. */
+  cut(refusing = false): void {
+    this.#refusing = refusing;
     this.#stalled?.resolve();
-    for (const connection of this.#connections) connection.close();
+    for (const connection of this.#connections) {
+      try {
+        connection.close();
+      } catch {
+        // It has ended by itself.
+      }
+    }
     this.#connections.clear();
+  }
+
+  /** Connections are carried again. */
+  mend(): void {
+    this.#refusing = false;
   }
 
   async close(): Promise<void> {
@@ -265,7 +297,13 @@ export class Link {
 
   async #accept(): Promise<void> {
     for await (const near of this.#listener) {
-      const far = await Deno.connect({ port: this.#target });
+      const far = this.#refusing
+        ? undefined
+        : await Deno.connect({ port: this.target }).catch(() => undefined);
+      if (far === undefined) {
+        near.close();
+        continue;
+      }
       this.#connections.add(near).add(far);
       this.#forwarding.push(this.#forward(near, far, false), this.#forward(far, near, true));
     }

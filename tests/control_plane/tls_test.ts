@@ -1,59 +1,20 @@
 import "../../src/runtime/environment.ts";
 import assert from "node:assert/strict";
 import { channelSecurity, type SecuritySettings } from "../../src/hunter/credentials.ts";
-import { serverCredentials, type ServerSecuritySettings } from "../../src/processor/server_credentials.ts";
+import { serverSecurity, type ServerSecuritySettings } from "../../src/processor/server_credentials.ts";
 import { OperatorError } from "../../src/runtime/operator_error.ts";
+import { configureLog } from "../../src/telemetry/log.ts";
+import {
+  authority,
+  canMakeCertificates,
+  certificate,
+  file,
+  openssl,
+  pair,
+  sign,
+  testWithCertificates as test,
+} from "./certificates.ts";
 import { eventually, plainText, startHunter, startProcessor } from "./loopback.ts";
-
-const folder = await Deno.makeTempDir();
-addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
-const file = (name: string) => `${folder}/${name}`;
-
-async function openssl(...args: string[]): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command("openssl", { args, cwd: folder, stdin: "null" })
-    .output();
-  const decoder = new TextDecoder();
-  assert.ok(success || args[0] === "s_client", decoder.decode(stderr));
-  return decoder.decode(stdout) + decoder.decode(stderr);
-}
-
-const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-
-async function authority(name: string): Promise<void> {
-  await openssl(
-    "req",
-    "-x509",
-    ...newKey,
-    "-keyout",
-    `${name}.key`,
-    "-out",
-    `${name}.pem`,
-    "-subj",
-    `/CN=${name}`,
-  );
-}
-
-async function certificate(name: string, issuer: string, subjects: string): Promise<void> {
-  await openssl("req", ...newKey, "-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", `/CN=${name}`);
-  await Deno.writeTextFile(file(`${name}.ext`), `subjectAltName=${subjects}\n`);
-  const signed = ["-CA", `${issuer}.pem`, "-CAkey", `${issuer}.key`, "-extfile", `${name}.ext`];
-  await openssl("x509", "-req", "-in", `${name}.csr`, ...signed, "-out", `${name}.pem`);
-}
-
-const test = await hasOpenssl() ? Deno.test : Deno.test.ignore;
-
-async function hasOpenssl(): Promise<boolean> {
-  try {
-    await openssl("version");
-    return true;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    console.warn(
-      "skipped: the TLS tests make their certificates with the program openssl, which is not installed",
-    );
-    return false;
-  }
-}
 
 async function makeCertificates(): Promise<void> {
   await Promise.all([authority("ca"), authority("other")]);
@@ -61,11 +22,32 @@ async function makeCertificates(): Promise<void> {
   await certificate("elsewhere", "ca", "DNS:elsewhere.example,IP:192.0.2.1");
   await certificate("client", "ca", "DNS:client");
   await certificate("stranger", "other", "DNS:stranger");
+  await certificate("six", "ca", "IP:::1");
+  await certificate("ending", "ca", "DNS:ending", [-day, 5 * day]);
+  await certificate("expired", "ca", "IP:127.0.0.1", [-2 * day, -day]);
+  await certificate("early", "ca", "IP:127.0.0.1", [day, 2 * day]);
+  await openssl("pkey", "-in", "server.key", "-aes128", "-passout", "pass:x", "-out", "locked.key");
+  await openssl("genpkey", "-algorithm", "ed25519", "-out", "edwards.key");
+  await openssl("req", "-new", "-key", "edwards.key", "-subj", "/CN=edwards", "-out", "edwards.csr");
+  await sign("edwards", "ca", "IP:127.0.0.1");
+  await openssl("genrsa", "-out", "rsa.key", "2048");
+  await openssl("req", "-new", "-key", "rsa.key", "-subj", "/CN=rsa", "-out", "rsa.csr");
+  await sign("rsa", "ca", "IP:127.0.0.1");
+  await Deno.writeTextFile(file("empty.txt"), "\nsecret\n");
+  await Deno.writeTextFile(
+    file("broken.pem"),
+    "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+  );
+  await Deno.writeTextFile(
+    file("broken.key"),
+    "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+  );
 }
 
-if (test === Deno.test) await makeCertificates();
+const day = 86_400_000;
 
-const pair = (name: string) => ({ tlsCert: file(`${name}.pem`), tlsKey: file(`${name}.key`) });
+if (canMakeCertificates) await makeCertificates();
+
 const secure = { ...plainText, insecure: false };
 const trusting: SecuritySettings = { ...secure, tlsCa: file("ca.pem") };
 
@@ -114,6 +96,60 @@ test("a certificate for another host is refused, by name and by address", async 
   await processor.stop();
 });
 
+test("the name to verify can be another one, and be an address", async () => {
+  const { processor, port } = await startProcessor({ security: { insecure: false, ...pair("elsewhere") } });
+  const cases: [string, RegExp][] = [
+    ["elsewhere.example", /registered/],
+    ["192.0.2.1", /registered/],
+    ["other.example", /certificate is for another name/],
+    ["192.0.2.2", /certificate is for another name/],
+  ];
+  for (const [tlsServerName, line] of cases) {
+    assert.match(await attempt(port, { ...trusting, tlsServerName }), line, tlsServerName);
+  }
+  await processor.stop();
+});
+
+test("a processor at an IPv6 address is verified by it", async () => {
+  for (
+    const [name, line] of [["six", /registered/], ["server", /certificate is for another name/]] as const
+  ) {
+    const { processor, port } = await startProcessor({
+      listen: "[::1]:0",
+      security: { insecure: false, ...pair(name) },
+    });
+    assert.match(await attempt(port, trusting, "[::1]"), line, name);
+    await processor.stop();
+  }
+});
+
+test("certificates outside of their validity are refused on both sides", async () => {
+  for (const [name, what] of [["expired", /expired/i], ["early", /not.?yet.?valid/i]] as const) {
+    const { processor, port } = await startProcessor({ security: { insecure: false, ...pair(name) } });
+    const line = await attempt(port, trusting);
+    assert.match(line, what);
+    assert.match(line, /check the certificate's validity and this machine's clock; this lasts until/);
+    await processor.stop();
+    const mutual = await startProcessor({
+      security: { insecure: false, ...pair("server"), tlsCa: file("ca.pem"), tlsClientAuth: true },
+    });
+    assert.match(
+      await attempt(mutual.port, { ...trusting, ...pair(name) }),
+      /the certificate in --tls-cert (expired on|is valid only from) .*; this lasts until/,
+    );
+    await mutual.processor.stop();
+  }
+});
+
+test("keys of all kinds that are in use do their work", async () => {
+  for (const name of ["edwards", "rsa"]) {
+    const security = { insecure: false, ...pair(name), tlsCa: file("ca.pem"), tlsClientAuth: true };
+    const { processor, port } = await startProcessor({ security });
+    assert.match(await attempt(port, { ...trusting, ...pair(name) }), /registered/, name);
+    await processor.stop();
+  }
+});
+
 test("mutual TLS takes clients of the CA only", async () => {
   const { processor, port } = await startProcessor({
     security: { insecure: false, ...pair("server"), tlsCa: file("ca.pem"), tlsClientAuth: true },
@@ -123,6 +159,43 @@ test("mutual TLS takes clients of the CA only", async () => {
   assert.match(await attempt(port, { ...trusting, ...pair("stranger") }), /UNAVAILABLE/);
   assert.equal(processor.counters.hunters, 1);
   await processor.stop();
+});
+
+test("each side warns of certificates that end soon, and shows when", async () => {
+  const lines: string[] = [];
+  configureLog({ json: false, write: (line) => lines.push(line), variable: () => undefined });
+  try {
+    const { processor, port } = await startProcessor({
+      security: { insecure: false, ...pair("server"), tlsCa: file("ca.pem"), tlsClientAuth: true },
+    });
+    const { hunter } = startHunter(port, {
+      security: () => channelSecurity({ ...trusting, ...pair("ending") }, `127.0.0.1:${port}`),
+    });
+    await eventually("a registration", () => hunter.connection.state === "connected");
+    const { certificates } = hunter.connection;
+    assert.deepEqual(certificates.map(({ role, subject }) => [role, subject]), [
+      ["own", "CN=ending"],
+      ["ca", "CN=ca"],
+      ["peer", "CN=server"],
+    ]);
+    const daysLeft = certificates.map(({ notAfterMs }) => Math.round((notAfterMs - Date.now()) / day));
+    assert.deepEqual(daysLeft, [5, 90, 90]);
+    assert.deepEqual(processor.certificates.map(({ subject }) => subject), ["CN=server", "CN=ca"]);
+    const warnings = lines.filter((line) => line.includes("expires on"));
+    assert.equal(warnings.length, 2, warnings.join());
+    assert.match(
+      warnings[0] ?? "",
+      /the certificate CN=ending in --tls-cert expires on \S+, in [45] days: renew/,
+    );
+    assert.match(
+      warnings[1] ?? "",
+      /the certificate CN=ending of hunter hunter-1 expires on \S+, in [45] days/,
+    );
+    await hunter.stop();
+    await processor.stop();
+  } finally {
+    configureLog({ json: false, write: () => {}, variable: () => undefined });
+  }
 });
 
 test("neither side speaks less than TLS 1.3", async () => {
@@ -145,7 +218,7 @@ test("neither side speaks less than TLS 1.3", async () => {
       "-key",
       "server.key",
     ],
-    cwd: folder,
+    cwd: file(""),
     stdin: "piped",
     stdout: "piped",
     stderr: "null",
@@ -167,11 +240,27 @@ test("settings that cannot work are refused with what is wrong", () => {
   const client = (settings: Partial<SecuritySettings>) => () =>
     channelSecurity({ ...secure, ...settings }, "processor:55555");
   const server = (settings: Partial<ServerSecuritySettings>) => () =>
-    serverCredentials({ ...secure, ...settings });
+    serverSecurity({ ...secure, ...settings });
   const cases: [() => unknown, RegExp][] = [
     [client({}), /needs --tls-ca/],
     [client({ tlsCa: file("missing.pem") }), /--tls-ca: cannot read .*missing\.pem/],
     [client({ tlsCa: file("server.ext") }), /--tls-ca: .*server\.ext is no PEM file/],
+    [client({ tlsCa: file("ca.key") }), /--tls-ca: .*ca\.key holds no certificate/],
+    [client({ tlsCa: file("broken.pem") }), /--tls-ca: .*broken\.pem: certificate 1 cannot be read/],
+    [
+      client({ ...trusting, ...pair("client"), tlsKey: file("server.key") }),
+      /--tls-key: the key in .*server\.key is not the one of the certificate in .*client\.pem/,
+    ],
+    [client({ ...trusting, ...pair("server"), tlsKey: file("locked.key") }), /locked\.key is encrypted/],
+    [
+      client({ ...trusting, ...pair("server"), tlsKey: file("broken.key") }),
+      /no private key that can be used/,
+    ],
+    [client({ ...trusting, apiKey: "with blank" }), /--api-key: a key is made of/],
+    [client({ ...trusting, apiKeyFile: file("missing.txt") }), /--api-key-file: cannot read/],
+    [client({ ...trusting, apiKeyFile: file("empty.txt") }), /--api-key-file: the first line .* is empty/],
+    [client({ insecure: true, apiKey: "secret" }), /an API key is not sent in plain text/],
+    [server({ ...pair("server"), tlsKey: file("client.key") }), /is not the one of the certificate/],
     [client({ tlsSkipVerify: true, tlsCert: file("client.pem") }), /add --tls-key/],
     [client({ tlsSkipVerify: true, tlsKey: file("client.key") }), /add --tls-cert/],
     [server({}), /needs --tls-cert and --tls-key/],
@@ -180,7 +269,7 @@ test("settings that cannot work are refused with what is wrong", () => {
   for (const [act, message] of cases) {
     assert.throws(
       act,
-      (error) => error instanceof OperatorError && message.test(error.message),
+      (error) => error instanceof OperatorError && error.exitCode === 2 && message.test(error.message),
       String(message),
     );
   }

@@ -55,10 +55,10 @@ export function packetsSoFar(stdout: Uint8Array): PacketLine[] {
   return packetsIn(stdout.subarray(0, stdout.lastIndexOf(0x0a) + 1));
 }
 
-/** The summary: the one JSON object on standard error that counts packets. */
+/** The summary: the one JSON object on standard error that counts packets and is no line of the log. */
 export function summaryIn(stderr: string): SummaryLine {
   const objects = linesOf(stderr).filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
-  const summaries = objects.filter((object) => "packets" in object);
+  const summaries = objects.filter((object) => "packets" in object && !("level" in object));
   assert.equal(summaries.length, 1, stderr);
   return summaries[0];
 }

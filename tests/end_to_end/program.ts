@@ -107,6 +107,11 @@ export class Child implements AsyncDisposable {
     for (const wake of [...this.#waiting]) wake();
   }
 
+  /** Its process id: that of the command it is started through, which becomes it. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   /** Standard output so far. */
   get stdout(): Uint8Array {
     return concatenated(this.#pieces);

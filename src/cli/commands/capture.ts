@@ -10,6 +10,8 @@ import { OperatorError } from "../../runtime/operator_error.ts";
 import { ConsoleSink } from "../../sinks/console_sink.ts";
 import { PcapFileSink } from "../../sinks/pcap_file_sink.ts";
 import type { Sink } from "../../pipeline/sink.ts";
+import { lostBeforeSinks } from "../drop_reasons.ts";
+import { isMonitored } from "./monitoring.ts";
 import type { FilterControl } from "./filter_control.ts";
 
 /**
@@ -39,8 +41,8 @@ export function capturePlan(
     }));
   return {
     inputs,
-    bpf: filters.bpf,
-    filters: filters.engine,
+    filters: filters.capture,
+    standIns: [],
     engine: {
       ...streamOptions(settings),
       outputs,
@@ -53,6 +55,7 @@ export function capturePlan(
       limit: settings.count,
     },
     reportMs: REPORT_MS,
+    reportsTraffic: isMonitored(settings),
   };
 }
 
@@ -103,11 +106,14 @@ export function nodeId(settings: Settings, fallback?: string): string {
 /** What a capture tells its processor. */
 export function captureFigures(pipeline: Pipeline | undefined, failed: boolean): CaptureFigures {
   const progress = pipeline?.progress;
-  const kernel = progress?.kernel;
   return {
     captured: progress?.engine.packets ?? 0,
     matched: progress?.engine.kept ?? 0,
-    dropped: (kernel?.dropped ?? 0) + (kernel?.interfaceDropped ?? 0) + (progress?.droppedBySinks ?? 0),
+    dropped: lostBeforeSinks(progress),
     failed,
+    filters: {
+      active: pipeline?.filterReport?.active ?? 0,
+      refused: pipeline?.filterReport?.refused.length ?? 0,
+    },
   };
 }

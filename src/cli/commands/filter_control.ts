@@ -1,10 +1,10 @@
-import { dnsExpression, type KernelExpression, kernelExpression } from "../../capture/bpf.ts";
+import { dnsExpression } from "../../capture/bpf.ts";
 import { compileForFiles } from "../../capture/bpf_program.ts";
 import type { Settings } from "../../config/settings.ts";
-import type { FilterSettings, RefusedFilter } from "../../engine/engine.ts";
 import type { Filter, NoFilterPolicy } from "../../engine/filter.ts";
+import type { CaptureFilters, FilterRefusal, FilterReport } from "../../pipeline/capture_filters.ts";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
-import { messageOf } from "../../runtime/operator_error.ts";
+import { sameFilter } from "../../proto/filter_message.ts";
 import { logger } from "../../telemetry/log.ts";
 
 const log = logger("filters");
@@ -13,109 +13,100 @@ const log = logger("filters");
 const MAXIMUM_SNAPLEN = 262_144;
 
 /**
- * Brings what the operator, the processor and the node itself want to filter together, and puts it in force: in the
- * engine between two blocks, in the kernel only where its expression changed.
+ * Brings what the operator, the processor and the node itself want to filter together, hands it to the capture, and
+ * tells the operator what became of it.
  */
 export class FilterControl {
-  readonly #settings: Settings;
-  readonly #policy: NoFilterPolicy;
-  #exclusion: string;
-  #filters: readonly Filter[] = [];
+  #capture: CaptureFilters;
   #pipeline: Pipeline | undefined;
-  #bpf: KernelExpression;
+  /** What the pipeline was made with. */
+  #planned: CaptureFilters | undefined;
+  /** Version of the filters that came last from the processor. */
+  #latest = 0;
+  /** The version that the operator was told of last. */
+  #told = 0;
+  #refused: readonly FilterRefusal[] = [];
 
   /**
    * Throws OperatorError when the operator's own expression (`--filter`) does not compile.
    * @param exclusion keeps the node's own traffic out of a live capture; may be empty
    */
   constructor(settings: Settings, policy: NoFilterPolicy, exclusion = "") {
-    if (settings.filter !== "") compileForFiles(settings.filter, MAXIMUM_SNAPLEN);
-    this.#settings = settings;
-    this.#policy = policy;
-    this.#exclusion = exclusion;
-    this.#bpf = this.#expression();
+    this.check(settings);
+    this.#capture = { version: 0, filters: [], ...wishesOf(settings, policy, exclusion) };
   }
 
-  /** For the kernel, or for the records of files. */
-  get bpf(): KernelExpression {
-    return this.#bpf;
+  /** Throws OperatorError when the operator's expression in `settings` does not compile. */
+  check({ filter }: Settings): void {
+    if (filter !== "") compileForFiles(filter, MAXIMUM_SNAPLEN);
   }
 
-  /** For the engine. */
-  get engine(): FilterSettings {
-    return { filters: this.#filters, noFilterPolicy: this.#policy, localDomains: this.#settings.domains };
+  /** Puts other wishes of the operator in force, which {@link check} has passed. */
+  configure(settings: Settings, policy: NoFilterPolicy): void {
+    this.#set({ ...this.#capture, ...wishesOf(settings, policy, this.#capture.kernel.exclusion) });
   }
 
-  /** From now on, changes go to `pipeline`, which was made with what was in force. */
+  /** For the plan of the pipeline that is attached next. */
+  get capture(): CaptureFilters {
+    return this.#planned = this.#capture;
+  }
+
+  /** Filters that hold, and filters that should and do not. */
+  get counts(): { readonly inForce: number; readonly refused: number } {
+    const report = this.#pipeline?.filterReport;
+    return { inForce: report?.active ?? 0, refused: report?.refused.length ?? 0 };
+  }
+
+  /** From now on, changes go to `pipeline`. */
   attach(pipeline: Pipeline): void {
     this.#pipeline = pipeline;
+    if (this.#capture !== this.#planned) pipeline.setFilters(this.#capture);
   }
 
-  /**
-   * Takes the filters of the processor. A BPF expression that does not compile is refused, and the others hold.
-   * @returns how many are in force
-   */
-  setFilters(filters: readonly Filter[]): number {
-    const refused: RefusedFilter[] = [];
-    this.#filters = filters.filter((filter) => {
-      const reason = filter.enabled ? bpfProblem(filter) : undefined;
-      if (reason !== undefined) refused.push({ filter, reason });
-      return reason === undefined;
-    });
-    reportRefused(refused);
-    this.#pipeline?.setFilters(this.engine);
-    this.#updateKernel();
-    return this.#filters.filter(({ enabled }) => enabled).length;
+  /** Takes the filters of the processor. Those that cannot be used are refused, and the others hold. */
+  setFilters(filters: readonly Filter[]): void {
+    this.#set({ ...this.#capture, filters });
+    this.#latest = this.#capture.version;
   }
 
   /** Takes another expression for the node's own traffic. */
   setExclusion(exclusion: string): void {
-    this.#exclusion = exclusion;
-    this.#updateKernel();
+    const { kernel } = this.#capture;
+    if (kernel.exclusion !== exclusion) this.#set({ ...this.#capture, kernel: { ...kernel, exclusion } });
   }
 
-  #updateKernel(): void {
-    const bpf = this.#expression();
-    if (bpf.text === this.#bpf.text) return;
-    this.#bpf = bpf;
-    this.#pipeline?.setBpf(bpf);
-  }
-
-  #expression(): KernelExpression {
-    const { filter, readFiles, protocol, dnsPorts, udpOnly } = this.#settings;
-    const pushed = this.#filters.filter((one) => one.type === "bpf" && one.enabled).map((one) => one.pattern);
-    if (readFiles.length > 0) {
-      // The engine itself keeps to the mode's ports, and a file has none of the node's own traffic.
-      const parts = { mode: "", base: filter, pushed, exclusion: "", fragments: false };
-      const { withoutVlan } = kernelExpression(parts);
-      return { text: withoutVlan, withoutVlan };
+  /** Tells the operator what became of the filters: how many are in force, and once each which are not, and why. */
+  tell({ version, active, refused }: FilterReport): void {
+    for (const { filter, reason, standIn } of refused) {
+      if (this.#refused.some((known) => sameFilter(known.filter, filter))) continue;
+      const instead = standIn === undefined ? "" : `; "${standIn.pattern}" stays in force in its place`;
+      log.warn(`filter ${filter.id} (${filter.type} "${filter.pattern}") is refused: ${reason}${instead}`);
     }
-    const mode = protocol === "dns" ? dnsExpression(dnsPorts, udpOnly) : "";
-    return kernelExpression({
-      mode,
-      base: filter,
-      pushed,
-      exclusion: this.#exclusion,
-      fragments: mode !== "",
-    });
+    this.#refused = refused;
+    if (version < this.#latest || this.#told === this.#latest) return;
+    this.#told = this.#latest;
+    log.info(`${active} ${active === 1 ? "filter" : "filters"} in force`);
+  }
+
+  #set(capture: CaptureFilters): void {
+    this.#capture = { ...capture, version: capture.version + 1 };
+    this.#pipeline?.setFilters(this.#capture);
   }
 }
 
-/** Tells the operator which filters are not used, and why. */
-export function reportRefused(refused: readonly RefusedFilter[]): void {
-  for (const { filter, reason } of refused) {
-    log.warn(`filter ${filter.id} (${filter.type} "${filter.pattern}") is not used: ${reason}`);
-  }
-}
-
-/** What is wrong with a BPF filter; undefined when nothing is, or it is of another type. */
-function bpfProblem(filter: Filter): string | undefined {
-  if (filter.type !== "bpf") return undefined;
-  if (filter.pattern.trim() === "") return "the expression is empty";
-  try {
-    compileForFiles(filter.pattern, MAXIMUM_SNAPLEN);
-    return undefined;
-  } catch (error) {
-    return messageOf(error);
-  }
+/** What the operator and the node itself want. */
+function wishesOf(
+  settings: Settings,
+  policy: NoFilterPolicy,
+  exclusion: string,
+): Pick<CaptureFilters, "noFilterPolicy" | "localDomains" | "kernel"> {
+  const { filter, readFiles, protocol, dnsPorts, udpOnly, domains } = settings;
+  // The engine itself keeps to the mode's ports, and a file has none of the node's own traffic.
+  const live = readFiles.length === 0;
+  const mode = live && protocol === "dns" ? dnsExpression(dnsPorts, udpOnly) : "";
+  return {
+    noFilterPolicy: policy,
+    localDomains: domains,
+    kernel: { mode, base: filter, exclusion: live ? exclusion : "", fragments: mode !== "" },
+  };
 }

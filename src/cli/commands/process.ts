@@ -3,40 +3,62 @@ import { Engine } from "../../engine/engine.ts";
 import { engineModule } from "../../engine/module.js";
 import { defaultStreamOptions } from "../../engine/stream_options.ts";
 import type { BatchDecoder } from "../../processor/batch_decoder.ts";
+import { BatchEngines } from "../../processor/batch_engines.ts";
 import { Processor, type ProcessorCounters } from "../../processor/processor.ts";
-import { serverCredentials } from "../../processor/server_credentials.ts";
+import { serverSecurity } from "../../processor/server_credentials.ts";
 import type { ExitCode } from "../../runtime/operator_error.ts";
 import { OutputClosed } from "../../sinks/byte_output.ts";
 import type { Sink } from "../../pipeline/sink.ts";
 import { logger } from "../../telemetry/log.ts";
+import { processorMetrics } from "../metrics/processor_metrics.ts";
+import type { Run } from "../run.ts";
 import { StopSignals } from "../stop_signals.ts";
 import { localSinks, nodeId, outputsOf, PIECE_BYTES } from "./capture.ts";
+import { apiKeysOf } from "./live_parts.ts";
+import { Monitoring, sinkReadiness } from "./monitoring.ts";
 
 const STATISTICS_MS = 5_000;
 
 const log = logger("processor");
 
 /** `process`: take packets from hunters, until a signal. */
-export async function process(settings: Settings): Promise<ExitCode> {
+export async function process(run: Run): Promise<ExitCode> {
+  const { settings } = run;
   const sinks = await localSinks(settings);
+  let sinkFailure: unknown;
+  let listening = false;
   const ended = Promise.withResolvers<unknown>();
   Engine.load(engineModule);
-  const processor = new Processor({
+  const processor: Processor = new Processor({
     id: nodeId(settings, "processor"),
     listen: settings.listen,
-    credentials: () => serverCredentials(settings),
+    security: () => serverSecurity(settings),
+    apiKeys: () => apiKeysOf(run),
     maxHunters: settings.maxHunters,
     maxSubscribers: settings.maxSubscribers,
     filterFile: settings.filterFile,
     decoder: batchDecoder(settings, sinks),
     sinks,
-    onSinkFailure: (error) => ended.resolve(error),
+    onSinkFailure: (error) => {
+      sinkFailure = error;
+      ended.resolve(error);
+    },
   });
   const signals = new StopSignals(() => ended.resolve(undefined));
   const started = performance.now();
   let statistics: ReturnType<typeof setInterval> | undefined;
   try {
+    await using _monitoring = await Monitoring.start(settings, {
+      metrics: processorMetrics(() => processor.counters),
+      readiness: [
+        { name: "listening", problem: () => listening ? undefined : "not listening for hunters yet" },
+        sinkReadiness(() => sinkFailure),
+      ],
+    });
+    run.alsoReread(() => processor.refreshFiles());
     await processor.start();
+    listening = true;
+    run.opened();
     if (settings.stats) statistics = logStatistics(processor);
     const failure = await ended.promise;
     if (failure !== undefined && !(failure instanceof OutputClosed)) throw failure;
@@ -52,11 +74,11 @@ export async function process(settings: Settings): Promise<ExitCode> {
   return 0;
 }
 
-/** An engine that renders what the sinks of a processor need. */
+/** Engines that render what the sinks of a processor need. */
 export function batchDecoder(settings: Settings, sinks: readonly Sink[]): BatchDecoder {
-  return new Engine({
+  return new BatchEngines({
     ...defaultStreamOptions,
-    outputs: [...new Set(["wire" as const, ...outputsOf(sinks)])],
+    outputs: outputsOf(sinks),
     protocol: "all",
     dnsPorts: settings.dnsPorts,
     udpOnly: false,

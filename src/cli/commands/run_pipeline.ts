@@ -1,4 +1,5 @@
 import type { Settings } from "../../config/settings.ts";
+import type { Run } from "../run.ts";
 import type { CapturePlan } from "../../pipeline/capture_plan.ts";
 import { noTraffic } from "../../engine/traffic.ts";
 import { Pipeline } from "../../pipeline/pipeline.ts";
@@ -12,7 +13,7 @@ import { ProgressBar, totalBytes } from "../progress_bar.ts";
 import { standardError } from "../status_line.ts";
 import { summarize, summaryText } from "../summary.ts";
 import { terminalColumns } from "../terminal_width.ts";
-import { reportRefused } from "./filter_control.ts";
+import type { FilterControl } from "./filter_control.ts";
 
 const log = logger("capture");
 
@@ -42,12 +43,15 @@ export interface RunHooks {
  * could not be read.
  */
 export async function runPipeline(
-  settings: Settings,
+  run: Run,
   plan: CapturePlan,
+  filters: FilterControl,
   sinks: readonly Sink[],
   hooks: RunHooks = {},
 ): Promise<ExitCode> {
+  const { settings } = run;
   const started = performance.now();
+  let failure: unknown;
   const bar = showsProgress(settings)
     ? new ProgressBar(
       { line: standardError, columns: terminalColumns, now: () => performance.now() },
@@ -58,12 +62,21 @@ export async function runPipeline(
     bar === undefined ? plan : { ...plan, reportMs: BAR_REPORT_MS },
     sinks,
     {
+      opened() {
+        try {
+          run.opened();
+          if (run.becameUser !== undefined) pipeline.cannotReopen(`now that user ${run.becameUser} runs it`);
+        } catch (error) {
+          failure ??= error;
+          pipeline.stop();
+        }
+      },
       notice: (line) => log.warn(line),
       failed: (line) => {
         log.error(line);
         hooks.failed?.();
       },
-      refused: reportRefused,
+      filtersSet: (report) => filters.tell(report),
       progress: (progress) => bar?.update(progress),
     },
     settings.singleThread,
@@ -73,12 +86,12 @@ export async function runPipeline(
     hooks.stopping?.();
   });
   let end: CaptureEnd | undefined;
-  let failure: unknown;
   try {
+    filters.attach(pipeline);
     hooks.started?.(pipeline);
     end = await pipeline.run();
   } catch (error) {
-    failure = error;
+    failure ??= error;
   }
   bar?.clear();
   try {

@@ -1,0 +1,200 @@
+import { type Amount, noAmount, plus } from "../batch.ts";
+import { messageOf } from "../../runtime/operator_error.ts";
+import { amountOf, indexBehind, Segment } from "./segment.ts";
+import { scanSegment } from "./segment_scan.ts";
+import { firstOfName, readSegmentHeader, segmentHeaderBytes, segmentVersion } from "./segment_header.ts";
+import { recordHeaderBytes } from "./record.ts";
+import { readFully, type SpoolFileSystem } from "./spool_file_system.ts";
+import {
+  damagedSuffix,
+  decodeState,
+  type State,
+  type StateFile,
+  stateFiles,
+  temporarySuffix,
+} from "./state_file.ts";
+
+/** What was found in a folder when it was opened. */
+export interface Finding {
+  /** Segments with batches that are not acknowledged. */
+  readonly segments: number;
+  /** These batches. */
+  readonly held: Amount;
+  /** Bytes of writes that had been cut short, and were cut off. */
+  readonly truncatedBytes: number;
+  /** Stretches between records that are no records. */
+  readonly badRecords: number;
+  /** Files that are none of this spool's, or of another version: they are left alone. */
+  readonly foreign: readonly string[];
+  /** What was wrong with identity and cursor, as sentences. */
+  readonly notes: readonly string[];
+}
+
+/** A spool as its folder says it is. */
+export interface Recovered {
+  /** Its UUID. */
+  readonly id: string;
+  /** Above all sequences of earlier runs. */
+  readonly firstSequence: bigint;
+  /** The last acknowledged sequence. */
+  readonly cursor: bigint;
+  /** In order; each with something that is not acknowledged. */
+  readonly segments: Segment[];
+  /** What was there, and what was odd about it. */
+  readonly finding: Finding;
+}
+
+/**
+ * Sequences that a run may use without writing down how far it came: twelve years at 3,000 batches a second, and enough
+ * for 16 million runs.
+ */
+export const sequencesPerRun = 1n << 40n;
+/** A file that is shorter holds no batch, whatever it was. */
+const smallestBytes = segmentHeaderBytes + recordHeaderBytes;
+/** Runs that may be unknown when the identity file is lost. */
+const RUNS_SKIPPED = 1_024n;
+
+/**
+ * Reads a spool's folder, and cleans it up: what is acknowledged is removed, what a crash cut short is cut off. Never
+ * throws for what files hold; throws what the system says when the folder cannot be read or written at all.
+ */
+export function recover(fileSystem: SpoolFileSystem): Recovered {
+  const entries = fileSystem.list().filter(({ isFile }) => isFile);
+  const names = new Set(entries.map(({ name }) => name));
+  const notes: string[] = [];
+  const state = (file: StateFile) => {
+    if (!names.has(stateFiles[file])) return undefined;
+    try {
+      const found = decodeState(file, fileSystem.load(stateFiles[file]));
+      if (found === undefined) notes.push(`the ${file} file is damaged`);
+      return found;
+    } catch (error) {
+      notes.push(`the ${file} file cannot be read: ${messageOf(error)}`);
+      return undefined;
+    }
+  };
+  const identity = state("identity");
+  const files = entries.flatMap(({ name, bytes }) => {
+    const first = firstOfName(name);
+    return first === undefined ? [] : [{ name, bytes, first, header: headerOf(fileSystem, name) }];
+  }).sort((one, other) => one.first < other.first ? -1 : 1);
+  const id = identity?.id ?? files.find(({ header }) => header !== undefined)?.header?.id ??
+    crypto.randomUUID();
+  if (identity === undefined && files.length > 0) {
+    notes.push("its identity is taken from its segments, and numbers go on far above");
+  }
+  const cursorState = state("cursor");
+  const cursor = cursorState?.id === id ? cursorState.sequence : 0n;
+
+  const segments: Segment[] = [];
+  let [held, truncatedBytes, badRecords, highest]: [Amount, number, number, bigint] = [
+    noAmount,
+    0,
+    0,
+    cursor,
+  ];
+  const foreign: string[] = [];
+  for (const file of files) {
+    if (file.first > highest) highest = file.first;
+    const { header } = file;
+    if (
+      header !== undefined &&
+      (header.version !== segmentVersion || header.id !== id || header.first !== file.first)
+    ) {
+      foreign.push(file.name);
+      continue;
+    }
+    const found = recoverSegment(fileSystem, file, id, cursor);
+    const isBehind = file.first > (segments.at(-1)?.last ?? 0n);
+    const isEmpty = found !== undefined && found.segment.last < file.first;
+    // Without a header and without a record, it may be anything.
+    if (
+      found === undefined || !isBehind || (isEmpty && header === undefined && file.bytes >= smallestBytes)
+    ) {
+      notes.push(`${file.name} cannot be read`);
+      foreign.push(file.name);
+      continue;
+    }
+    const { segment } = found;
+    truncatedBytes += found.truncatedBytes;
+    if (segment.last > highest) highest = segment.last;
+    if (segment.held.batches === 0) {
+      fileSystem.remove(file.name);
+      continue;
+    }
+    badRecords += found.badRecords;
+    held = plus(held, segment.held);
+    segments.push(segment);
+  }
+  for (const name of names) {
+    if (firstOfName(name) !== undefined || (Object.values(stateFiles) as string[]).includes(name)) continue;
+    if (name.endsWith(temporarySuffix)) fileSystem.remove(name);
+    else if (!name.endsWith(damagedSuffix)) foreign.push(name);
+  }
+  return {
+    id,
+    firstSequence: firstOfRun(identity, highest, files.length > 0 || cursor > 0n),
+    cursor,
+    segments,
+    finding: { segments: segments.length, held, truncatedBytes, badRecords, foreign, notes },
+  };
+}
+
+/** The first sequence of the next run; runs begin at multiples of {@link sequencesPerRun}, and number 0 is none. */
+function firstOfRun(identity: State | undefined, highest: bigint, isUsed: boolean): bigint {
+  const runOf = (sequence: bigint) => (sequence - 1n) / sequencesPerRun;
+  let run = identity === undefined ? 0n : runOf(identity.sequence);
+  if (isUsed) {
+    const above = runOf(highest < 1n ? 1n : highest) + (identity === undefined ? RUNS_SKIPPED : 1n);
+    if (above > run) run = above;
+  }
+  return run * sequencesPerRun + 1n;
+}
+
+function headerOf(fileSystem: SpoolFileSystem, name: string): ReturnType<typeof readSegmentHeader> {
+  const bytes = new Uint8Array(segmentHeaderBytes);
+  try {
+    const file = fileSystem.open(name);
+    try {
+      return readFully(file, bytes, 0) ? readSegmentHeader(bytes) : undefined;
+    } finally {
+      file.close();
+    }
+  } catch {
+    // The scan says so.
+    return undefined;
+  }
+}
+
+function recoverSegment(
+  fileSystem: SpoolFileSystem,
+  { name, bytes, first }: { name: string; bytes: number; first: bigint },
+  id: string,
+  cursor: bigint,
+): { segment: Segment; truncatedBytes: number; badRecords: number } | undefined {
+  const segment = new Segment(first, id);
+  let scan: ReturnType<typeof scanSegment>;
+  try {
+    const file = fileSystem.open(name);
+    try {
+      scan = scanSegment(file, bytes, segment);
+    } finally {
+      file.close();
+    }
+  } catch {
+    return undefined;
+  }
+  const { records, damaged, torn } = scan;
+  segment.last = records.at(-1)?.sequence ?? segment.last;
+  segment.held = amountOf(records.slice(indexBehind(records, cursor)));
+  segment.bytes = segment.fileBytes = torn?.offset ?? bytes;
+  if (torn !== undefined && segment.held.batches > 0) {
+    try {
+      fileSystem.truncate(name, torn.offset);
+    } catch {
+      // The disk cannot be written. Nothing is read behind the last record, and nothing added to old segments.
+      segment.fileBytes = bytes;
+    }
+  }
+  return { segment, truncatedBytes: torn?.bytes ?? 0, badRecords: damaged.length };
+}

@@ -1,0 +1,93 @@
+/**
+ * A segment: a file named after its first sequence, of a header and records back to back. Header, little-endian:
+ *
+ * | at | bytes | what                                        |
+ * | -- | ----- | ------------------------------------------- |
+ * | 0  | 8     | `CARASPOL`                                  |
+ * | 8  | 4     | CRC-32 of bytes 12 to 63                    |
+ * | 12 | 4     | version of what follows the header          |
+ * | 16 | 16    | the spool's UUID                            |
+ * | 32 | 8     | first sequence                              |
+ * | 40 | 8     | time of creation, ns since 1970             |
+ * | 48 | 16    | 0                                           |
+ *
+ * All of it but the time can be had elsewhere, too: a segment whose header is damaged is read by what its name and the
+ * spool's identity file say.
+ *
+ * @module
+ */
+import { crc32 } from "node:zlib";
+
+/** Length of a segment's header, bytes. */
+export const segmentHeaderBytes = 64;
+/** Version that is written, and the only one that is read. */
+export const segmentVersion = 1;
+
+const magic = new TextEncoder().encode("CARASPOL");
+const suffix = ".segment";
+/** A name that claims more is somebody else's: following it would leave no numbers to go on with. */
+const maxFirst = (1n << 63n) - 1n;
+const namePattern = new RegExp(`^(\\d{20})\\${suffix}$`);
+
+/** What a segment says about itself. */
+export interface SegmentHeader {
+  /** {@link segmentVersion}, or what another release wrote. */
+  readonly version: number;
+  /** The UUID of its spool. */
+  readonly id: string;
+  /** The lowest sequence in it. */
+  readonly first: bigint;
+}
+
+/** The file name of the segment that begins with `first`; names sort as sequences do. */
+export function segmentName(first: bigint): string {
+  return `${String(first).padStart(20, "0")}${suffix}`;
+}
+
+/** The first sequence of the segment named so; undefined when that is no segment's name. */
+export function firstOfName(name: string): bigint | undefined {
+  const digits = namePattern.exec(name)?.[1];
+  const first = digits === undefined ? undefined : BigInt(digits);
+  return first !== undefined && first <= maxFirst ? first : undefined;
+}
+
+/** What the sums of a segment's records begin with. */
+export function seedOf({ id, first }: Pick<SegmentHeader, "id" | "first">): number {
+  const bytes = new Uint8Array(24);
+  bytes.set(uuidBytes(id));
+  new DataView(bytes.buffer).setBigUint64(16, first, true);
+  return crc32(bytes);
+}
+
+/** A header as bytes. */
+export function encodeSegmentHeader({ version, id, first }: SegmentHeader, createdNs: bigint): Uint8Array {
+  const bytes = new Uint8Array(segmentHeaderBytes);
+  const view = new DataView(bytes.buffer);
+  bytes.set(magic);
+  view.setUint32(12, version, true);
+  bytes.set(uuidBytes(id), 16);
+  view.setBigUint64(32, first, true);
+  view.setBigInt64(40, createdNs, true);
+  view.setUint32(8, crc32(bytes.subarray(12)), true);
+  return bytes;
+}
+
+/** Reads a header; undefined when there is none, or a damaged one. */
+export function readSegmentHeader(bytes: Uint8Array): SegmentHeader | undefined {
+  if (bytes.length < segmentHeaderBytes || magic.some((byte, at) => bytes[at] !== byte)) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, segmentHeaderBytes);
+  if (view.getUint32(8, true) !== crc32(bytes.subarray(12, segmentHeaderBytes))) return undefined;
+  return {
+    version: view.getUint32(12, true),
+    id: uuidText(bytes.subarray(16, 32)),
+    first: view.getBigUint64(32, true),
+  };
+}
+
+function uuidBytes(id: string): Uint8Array {
+  return Uint8Array.fromHex(id.replaceAll("-", ""));
+}
+
+function uuidText(bytes: Uint8Array): string {
+  return bytes.toHex().replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}

@@ -1,0 +1,145 @@
+import {
+  type KernelExpression,
+  kernelExpression,
+  type KernelFilterParts,
+  matchesNothing,
+} from "../capture/bpf.ts";
+import { compileForFiles, compileProblem, fileLinkTypes } from "../capture/bpf_program.ts";
+import type { FilterSettings, RefusedFilter } from "../engine/engine.ts";
+import type { Filter } from "../engine/filter.ts";
+
+/** Largest snapshot length of libpcap, bytes; programs for files accept whole packets. */
+const MAXIMUM_SNAPLEN = 262_144;
+
+/** All that decides which packets a capture keeps. Plain data: it is posted to the worker. */
+export interface CaptureFilters extends FilterSettings {
+  /** Of two sets the later one has the higher number. */
+  readonly version: number;
+  /** The node's own BPF expressions. Those of the processor are among `filters`. */
+  readonly kernel: Omit<KernelFilterParts, "pushed">;
+}
+
+/** What became of the filters that a capture was told last. */
+export interface FilterReport {
+  /** {@link CaptureFilters.version} of what the capture was told. */
+  readonly version: number;
+  /** Enabled filters in force. */
+  readonly active: number;
+  /** Filters that are not used. */
+  readonly refused: readonly FilterRefusal[];
+}
+
+/** A filter that is not used. */
+export interface FilterRefusal extends RefusedFilter {
+  /** The version of it that stays in force in its place; undefined where there was none. */
+  readonly standIn: Filter | undefined;
+}
+
+/**
+ * Judges filters for a capture, and keeps the last good version of each. A filter that cannot be used never takes
+ * the others, or its own earlier version, out of force.
+ */
+export class FilterJudge {
+  /** Enabled ones by id, as they were put in force last. */
+  #inForce: ReadonlyMap<string, Filter>;
+  /** What libpcap says against an expression on a link type, by both. Holds what the last set needed. */
+  #problems = new Map<string, string | undefined>();
+
+  /** `standIns` are versions that an earlier thread of this capture had in force. */
+  constructor(standIns: readonly Filter[]) {
+    this.#inForce = byId(standIns);
+  }
+
+  /**
+   * Chooses the filters to put in force.
+   *
+   * @param linkTypes those of the capture; a BPF filter must fit one of them, and matches nothing on the others
+   * @param apply puts a set in force and tells which of it cannot be; called again without those, or with the versions
+   *   of them that were in force
+   * @returns the set, and what became of the wanted ones
+   */
+  settle(
+    wanted: readonly Filter[],
+    linkTypes: readonly number[],
+    apply: (filters: readonly Filter[]) => readonly RefusedFilter[],
+  ): { filters: readonly Filter[]; report: Omit<FilterReport, "version"> } {
+    const refusals = new Map<string, FilterRefusal>();
+    let filters = wanted;
+    for (;;) {
+      const misfits = filters.flatMap((filter) => this.#misfit(filter, linkTypes));
+      // One that does not compile must not reach the kernel, where all expressions are one.
+      const bad = misfits.length > 0 ? misfits : apply(filters);
+      if (bad.length === 0) break;
+      const standIns = new Map<Filter, Filter | undefined>();
+      for (const { filter, reason } of bad) {
+        const first = refusals.get(filter.id);
+        const standIn = first === undefined ? this.#inForce.get(filter.id) : undefined;
+        standIns.set(filter, standIn);
+        refusals.set(filter.id, { ...first ?? { filter, reason }, standIn });
+      }
+      filters = filters.flatMap((filter) => {
+        if (!standIns.has(filter)) return [filter];
+        const standIn = standIns.get(filter);
+        return standIn === undefined ? [] : [standIn];
+      });
+    }
+    this.#inForce = byId(filters);
+    const needed = new Set([...wanted, ...filters].map(({ pattern }) => pattern));
+    for (const key of this.#problems.keys()) {
+      if (!needed.has(key.slice(key.indexOf(" ") + 1))) this.#problems.delete(key);
+    }
+    const active = filters.filter(({ enabled }) => enabled).length;
+    return { filters, report: { active, refused: [...refusals.values()] } };
+  }
+
+  /** The expression for an interface of that link type. */
+  expressionFor(
+    linkType: number,
+    kernel: CaptureFilters["kernel"],
+    filters: readonly Filter[],
+  ): KernelExpression {
+    const all = filters.filter(({ type, enabled }) => type === "bpf" && enabled).map(({ pattern }) =>
+      pattern
+    );
+    const pushed = all.filter((pattern) => this.#problem(linkType, pattern) === undefined);
+    if (pushed.length < all.length && pushed.length === 0) return matchesNothing;
+    return kernelExpression({ ...kernel, pushed });
+  }
+
+  /** The programs that apply the expressions to the records of files, by link type; none when all records pass. */
+  programsFor(
+    kernel: CaptureFilters["kernel"],
+    filters: readonly Filter[],
+  ): ReadonlyMap<number, Uint8Array> {
+    const asks = kernel.base !== "" || filters.some(({ type, enabled }) => type === "bpf" && enabled);
+    if (!asks) return new Map();
+    return compileForFiles((linkType) => this.expressionFor(linkType, kernel, filters), MAXIMUM_SNAPLEN);
+  }
+
+  #misfit(filter: Filter, linkTypes: readonly number[]): readonly RefusedFilter[] {
+    if (filter.type !== "bpf" || !filter.enabled) return [];
+    if (filter.pattern.trim() === "") return [{ filter, reason: "the expression is empty" }];
+    let reason: string | undefined;
+    for (const linkType of linkTypes) {
+      const problem = this.#problem(linkType, filter.pattern);
+      if (problem === undefined) return [];
+      reason ??= problem;
+    }
+    return reason === undefined ? [] : [{ filter, reason }];
+  }
+
+  #problem(linkType: number, pattern: string): string | undefined {
+    const key = `${linkType} ${pattern}`;
+    if (!this.#problems.has(key)) {
+      this.#problems.set(key, compileProblem(linkType, { text: pattern, withoutVlan: pattern }));
+    }
+    return this.#problems.get(key);
+  }
+}
+
+/** The link types that a file may have; unknown until it is read. */
+export const linkTypesOfFiles: readonly number[] = fileLinkTypes;
+
+function byId(filters: readonly Filter[]): ReadonlyMap<string, Filter> {
+  return new Map(filters.filter(({ enabled }) => enabled).map((filter) => [filter.id, filter]));
+}

@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { matchesNothing } from "../capture/bpf.ts";
+import { compileForFiles } from "../capture/bpf_program.ts";
+import type { RefusedFilter } from "../engine/engine.ts";
+import type { Filter } from "../engine/filter.ts";
+import { libpcapObstacle } from "../../tests/live/libpcap_library.ts";
+import { FilterJudge } from "./capture_filters.ts";
+
+const obstacle = libpcapObstacle();
+if (obstacle !== undefined) console.log(`tests of the filters of a capture are skipped: ${obstacle}`);
+
+function test(name: string, fn: () => void): void {
+  Deno.test({ name: `filters of a capture: ${name}`, ignore: obstacle !== undefined, fn });
+}
+
+const ethernet = 1, raw = 12;
+const kernel = { mode: "", base: "", exclusion: "", fragments: false };
+
+function filter(id: string, pattern: string, type: Filter["type"] = "bpf", enabled = true): Filter {
+  return { id, type, pattern, targetHunters: [], enabled, description: "" };
+}
+
+/** Stands in for the engine: refuses addresses that say so, as long as they are enabled. */
+function refuseBad(filters: readonly Filter[]): RefusedFilter[] {
+  return filters.filter(({ type, pattern, enabled }) =>
+    type !== "bpf" && enabled && pattern.startsWith("bad")
+  )
+    .map((filter) => ({ filter, reason: "is bad" }));
+}
+
+/** What a judge settles on for one set after the other: `id=pattern` of those in force, `!id` of those refused. */
+function settled(sets: readonly (readonly Filter[])[], linkTypes: readonly number[] = [ethernet]): string[] {
+  const judge = new FilterJudge([]);
+  return sets.map((set) => {
+    let applied: readonly Filter[] = [];
+    const { filters, report } = judge.settle(set, linkTypes, (filters) => {
+      applied = filters;
+      return refuseBad(filters);
+    });
+    assert.deepEqual(filters, applied, "what is settled on is what was applied last");
+    assert.equal(report.active, filters.filter(({ enabled }) => enabled).length);
+    assert.ok(report.refused.every(({ reason }) => reason !== ""));
+    return [
+      ...filters.map(({ id, pattern, enabled }) => `${id}=${pattern}${enabled ? "" : " (off)"}`),
+      ...report.refused.map(({ filter }) => `!${filter.id}`),
+    ].join(", ");
+  });
+}
+
+const cases: readonly [what: string, sets: readonly (readonly Filter[])[], inForce: readonly string[]][] = [
+  ["one that does not compile leaves the others in force", [
+    [filter("a", "udp"), filter("b", "udp and and"), filter("c", "192.0.2.1", "ip_address")],
+  ], ["a=udp, c=192.0.2.1, !b"]],
+  ["a change to one that does not compile keeps the version before, until it is mended or removed", [
+    [filter("a", "udp"), filter("b", "tcp")],
+    [filter("a", "udp"), filter("b", "tcp and and")],
+    [filter("a", "icmp"), filter("b", "tcp and and")],
+    [filter("a", "icmp"), filter("b", "tcp or")],
+    [filter("a", "icmp"), filter("b", "tcp port 80")],
+    [filter("a", "icmp"), filter("b", "")],
+    [filter("a", "icmp")],
+    [filter("a", "icmp"), filter("b", "")],
+  ], [
+    "a=udp, b=tcp",
+    "a=udp, b=tcp, !b",
+    "a=icmp, b=tcp, !b",
+    "a=icmp, b=tcp, !b",
+    "a=icmp, b=tcp port 80",
+    "a=icmp, b=tcp port 80, !b",
+    "a=icmp",
+    "a=icmp, !b",
+  ]],
+  ["the same for what the engine refuses, also across types", [
+    [filter("a", "192.0.2.1", "ip_address"), filter("b", "udp")],
+    [filter("a", "bad", "ip_address"), filter("b", "bad", "ip_address")],
+    [filter("a", "udp and and"), filter("b", "tcp")],
+  ], ["a=192.0.2.1, b=udp", "a=192.0.2.1, b=udp, !a, !b", "a=192.0.2.1, b=tcp, !a"]],
+  ["a disabled one is not judged, and takes effect", [
+    [filter("a", "udp")],
+    [filter("a", "udp and and", "bpf", false)],
+    [filter("a", "udp and and")],
+  ], ["a=udp", "a=udp and and (off)", "!a"]],
+];
+
+for (const [what, sets, inForce] of cases) test(what, () => assert.deepEqual(settled(sets), inForce));
+
+test("a version that was in force in an earlier thread stands in", () => {
+  const [good, broken] = [filter("a", "udp"), filter("a", "udp and and")];
+  const { filters, report } = new FilterJudge([good]).settle([broken], [ethernet], refuseBad);
+  assert.deepEqual(filters, [good]);
+  assert.deepEqual(report.refused.map(({ filter, standIn }) => [filter, standIn]), [[broken, good]]);
+});
+
+test("an expression need fit one kind of interface only, and matches nothing on the others", () => {
+  const byAddress = filter("mac", "ether src 02:00:00:00:00:01");
+  assert.deepEqual(settled([[byAddress]], [raw]), ["!mac"]);
+  assert.deepEqual(settled([[byAddress]], [ethernet, raw]), ["mac=ether src 02:00:00:00:00:01"]);
+  const judge = new FilterJudge([]);
+  const text = (linkType: number, ...filters: Filter[]) =>
+    judge.expressionFor(linkType, { ...kernel, base: "ip" }, filters).text;
+  assert.equal(text(ethernet, byAddress), "((ether src 02:00:00:00:00:01)) and (ip)");
+  assert.equal(text(raw, byAddress), matchesNothing.text);
+  assert.equal(text(raw, byAddress, filter("u", "udp")), "((udp)) and (ip)");
+  assert.equal(text(raw), "ip");
+  const programs = judge.programsFor(kernel, [byAddress]);
+  const nothing = compileForFiles(matchesNothing.text, 262_144);
+  assert.deepEqual(programs.get(raw), nothing.get(raw));
+  assert.notDeepEqual(programs.get(ethernet), nothing.get(ethernet));
+});
+
+test("what no packet can match is no mistake where several parties want it together", () => {
+  const judge = new FilterJudge([]);
+  const web = filter("web", "tcp port 80");
+  assert.deepEqual(
+    judge.programsFor({ ...kernel, base: "udp port 53" }, [web]),
+    compileForFiles(matchesNothing.text, 262_144),
+  );
+  assert.deepEqual(settled([[filter("never", "udp and tcp")]]), ["!never"]);
+});
+
+test("nothing is asked of libpcap where there is no expression", () => {
+  const judge = new FilterJudge([]);
+  assert.equal(
+    judge.programsFor(kernel, [filter("a", "192.0.2.1", "ip_address"), filter("b", "udp", "bpf", false)])
+      .size,
+    0,
+  );
+});

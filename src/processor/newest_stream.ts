@@ -1,0 +1,24 @@
+/** Runs of hunters that are remembered; the one that was silent longest is forgotten first. */
+const maxRuns = 4_096;
+
+/**
+ * Which stream each run of a hunter sends on. What an old one still brings, from its buffers or from a network that
+ * comes back, is not to be taken once the hunter has gone on elsewhere: a restarted hunter sends the same packets in
+ * batches of other boundaries.
+ */
+export class NewestStream {
+  /** By run; the run heard last is last. */
+  readonly #newest = new Map<string, object>();
+  readonly #old = new WeakSet<object>();
+
+  /** Notes that a batch came over `stream`; false when the run has sent over a newer one since that began. */
+  isCurrent(runId: string, stream: object): boolean {
+    if (this.#old.has(stream)) return false;
+    const before = this.#newest.get(runId);
+    if (before !== undefined && before !== stream) this.#old.add(before);
+    this.#newest.delete(runId);
+    this.#newest.set(runId, stream);
+    if (this.#newest.size > maxRuns) this.#newest.delete(this.#newest.keys().next().value as string);
+    return true;
+  }
+}
