@@ -33,7 +33,7 @@ export async function applyRules(resolution: Resolution, terminal: Terminal): Pr
   checkFiles({ ...resolution.values, ...source });
   warnWithoutEffect(resolution, warnings);
   if (command === "hunt" || command === "tap" || command === "process") checkTls(resolution, warnings);
-  const apiKeySource = chooseApiKey(resolution);
+  const apiKeySource = chooseApiKey(resolution, warnings);
   const domains = domainsFile === undefined ? [] : await readDomains(domainsFile);
   return {
     settings: {
@@ -99,8 +99,11 @@ function chooseSource(
 }
 
 /** The key that was set nearest to the operator: as it is, or in a file. */
-function chooseApiKey(resolution: Resolution): Pick<Settings, "apiKey" | "apiKeyFile"> {
-  const { insecure, processor, apiKey, apiKeyFile } = resolution.values;
+function chooseApiKey(
+  resolution: Resolution,
+  warnings: string[],
+): Pick<Settings, "apiKey" | "apiKeyFile"> {
+  const { insecure, tlsSkipVerify, processor, apiKey, apiKeyFile } = resolution.values;
   if (apiKey === undefined && apiKeyFile === undefined) return { apiKey, apiKeyFile };
   const order = compareOrigins(resolution, "apiKey", "apiKeyFile");
   if (apiKey !== undefined && apiKeyFile !== undefined && order === 0) {
@@ -115,6 +118,9 @@ function chooseApiKey(resolution: Resolution): Pick<Settings, "apiKey" | "apiKey
         }): a key is not sent in plain text, where everybody ` +
         "on the path could read it; remove one of them",
     );
+  }
+  if (tlsSkipVerify && processor !== undefined) {
+    warnings.push("--tls-skip-verify: the API key goes to whoever answers; use --tls-ca to know who that is");
   }
   return setting === "apiKey" ? { apiKey, apiKeyFile: undefined } : { apiKey: undefined, apiKeyFile };
 }

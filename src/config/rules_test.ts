@@ -216,6 +216,9 @@ const accepted: readonly [
     apiKey: undefined,
     apiKeyFile: "key.txt",
   }],
+  ["hunt", { processor: "p:1", tlsSkipVerify: "true", apiKey: "k" }, {}, { apiKey: "k" }, [
+    "--tls-skip-verify: the API key goes to whoever answers; use --tls-ca to know who that is",
+  ]],
   ["hunt", { apiKey: "k", insecure: "true" }, {}, { apiKey: "k", processor: undefined }],
   ["hunt", { batchTimeoutMs: "5" }, {}, { ownBatchLimits: ["batchTimeoutMs"] }],
   ["hunt", {}, { "HUNTER.BATCH_SIZE": "64" }, { ownBatchLimits: ["batchSize"] }],

@@ -166,6 +166,11 @@ export class Hunter {
     this.#running ??= this.#run();
   }
 
+  /** Ends the wait for the next attempt, if there is one: somebody may have changed what was wrong. */
+  retry(): void {
+    if (this.connection.state === "waiting") this.#retry.wake();
+  }
+
   /**
    * Resolves when everything is delivered, however long that takes; when `remainingMs` gives 0 or less, which it is
    * asked a few times a second; or when everything is on disk and the processor takes nothing.

@@ -127,6 +127,28 @@ for (const [code, permanent] of failures) {
   });
 }
 
+Deno.test("who has mended what was wrong need not wait", async () => {
+  let refuse = true;
+  const { server, port } = await startScript({
+    data: { StreamPackets: (call: PacketCall) => call.resume() },
+    management: registering((_call, reply) => reply(null, { ...accepted, accepted: !refuse })),
+  });
+  const { hunter } = startHunter(port, { timings: patient });
+  await eventually(
+    "a failure",
+    () => hunter.connection.state === "waiting" && hunter.connection.attempts > 0,
+  );
+  refuse = false;
+  hunter.retry();
+  await eventually("a registration", () => hunter.connection.state === "connected");
+  hunter.retry();
+  assert.equal(hunter.connection.attempts, 2);
+  server.forceShutdown();
+  await eventually("a loss", () => hunter.connection.state === "waiting");
+  assert.equal(hunter.connection.attempts, 2);
+  await hunter.stop(0);
+});
+
 Deno.test("a refused registration and one that is too large are permanent, too", async () => {
   const pattern = "x".repeat(11 * 1_048_576);
   const huge = {

@@ -61,7 +61,10 @@ async function huntFor(run: Run, processor: string): Promise<ExitCode> {
     check: (next) => void channelSecurity(next, processor),
     apply: (next) => security = channelSecurity(next, processor),
   });
-  run.alsoReread(() => security.refresh());
+  run.alsoReread(() => {
+    security.refresh();
+    hunter.retry();
+  });
   let pipeline: Pipeline | undefined;
   let failed = false;
   let givenUp = false;

@@ -1,4 +1,4 @@
-import { type Amount, type Batch, noAmount, plus } from "../batch.ts";
+import { type Amount, type Batch, minus, noAmount, plus } from "../batch.ts";
 import type { SequencedBatch, Spool, SpoolFullPolicy, SpoolLoss, SyncPolicy } from "../spool.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { Cursor } from "./cursor.ts";
@@ -346,12 +346,4 @@ export class DiskSpool implements Spool {
       file.close();
     }
   }
-}
-
-function minus(amount: Amount, less: Amount): Amount {
-  return {
-    batches: amount.batches - less.batches,
-    packets: amount.packets - less.packets,
-    bytes: amount.bytes - less.bytes,
-  };
 }

@@ -27,7 +27,7 @@ export const recordHeaderBytes = 64;
 /** More is never in one record, bytes. */
 export const maxBodyBytes = 64 * 1_048_576;
 /** What each record begins with. */
-export const recordMarker = Uint8Array.of(0xca, 0x5c, 0xba, 0x7c);
+export const recordMarker: Uint8Array<ArrayBuffer> = Uint8Array.of(0xca, 0x5c, 0xba, 0x7c);
 
 const markerWord = new DataView(recordMarker.buffer).getUint32(0, true);
 

@@ -29,6 +29,7 @@ pub static DTLS: Signature = Signature {
     describe,
     // SRTP, whose keys it agrees on.
     yields: true,
+    ..Signature::BASE
 };
 
 struct Record {

@@ -70,6 +70,7 @@ pub static HTTP: Signature = Signature {
     first: FirstBytes::Ranges(&[(b'A', b'Z')]),
     examine,
     continues,
+    asks: FirstBytes::OneOf(b"GHPS\x16"),
     describe,
     ..Signature::BASE
 };

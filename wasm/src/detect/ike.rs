@@ -19,6 +19,7 @@ pub static IKEV2: Signature = Signature {
     continues: |payload, _, _| continues(payload, 2),
     describe,
     yields: true,
+    ..Signature::BASE
 };
 
 /// IKEv1.
@@ -31,6 +32,7 @@ pub static IKEV1: Signature = Signature {
     continues: |payload, _, _| continues(payload, 1),
     describe,
     yields: true,
+    ..Signature::BASE
 };
 
 /// Neither the other version, nor ESP or the keep-alive that goes with it on the port that both share.

@@ -30,6 +30,7 @@ pub static ESP: Signature = Signature {
     continues: |payload, _, _| payload.carrier != Carrier::Udp || payload.u32(0) != Some(0),
     describe: describe_esp,
     yields: true,
+    ..Signature::BASE
 };
 
 /// AH.

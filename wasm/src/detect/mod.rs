@@ -322,14 +322,7 @@ struct Judged {
 
 fn add(table: &mut [u128; 256], first: FirstBytes, bit: u128) {
     for (byte, mask) in table.iter_mut().enumerate() {
-        let fits = match first {
-            FirstBytes::Any => true,
-            FirstBytes::OneOf(bytes) => bytes.iter().any(|one| usize::from(*one) == byte),
-            FirstBytes::Ranges(ranges) => {
-                ranges.iter().any(|(low, high)| (usize::from(*low)..=usize::from(*high)).contains(&byte))
-            }
-        };
-        if fits {
+        if first.includes(byte as u8) {
             *mask |= bit;
         }
     }

@@ -40,6 +40,7 @@ pub static RTCP: Signature = Signature {
     describe,
     // RTP that shares the port.
     yields: true,
+    ..Signature::BASE
 };
 
 /// Type and length in bytes of the packet at `offset`, which ends within the datagram.

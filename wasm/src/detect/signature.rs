@@ -16,6 +16,9 @@ pub struct Signature {
     pub examine: fn(&Payload, &mut FlowState, &mut Shared) -> Verdict,
     /// For a later payload of a flow that has this label: false where it contradicts the label.
     pub continues: fn(&Payload, &mut FlowState, &mut Shared) -> bool,
+    /// First bytes of a later payload that `continues` is to be asked about: with any other, it would say true and
+    /// take note of nothing.
+    pub asks: FirstBytes,
     /// Writes the info text and the details of a payload; it may begin in the middle of a message.
     pub describe: fn(&Payload, &mut FlowState, &mut Shared, &mut Facts),
     /// Whether another protocol that is recognised later in a UDP flow takes the label over (STUN before RTP).
@@ -31,15 +34,17 @@ impl Signature {
         first: FirstBytes::Any,
         examine: |_, _, _| Verdict::No,
         continues: holds,
+        asks: FirstBytes::Any,
         describe: |_, _, _, _| {},
         yields: false,
     };
 }
 
 impl Signature {
-    /// Whether nothing that a later payload carries can contradict the label, so that none need be shown.
-    pub fn is_steady(&self) -> bool {
-        std::ptr::fn_addr_eq(self.continues, holds as fn(&Payload, &mut FlowState, &mut Shared) -> bool)
+    /// Whether a later payload with this first byte has to be shown to `continues`.
+    pub fn asks_about(&self, first: u8) -> bool {
+        let always_holds: fn(&Payload, &mut FlowState, &mut Shared) -> bool = holds;
+        !std::ptr::fn_addr_eq(self.continues, always_holds) && self.asks.includes(first)
     }
 }
 
@@ -73,6 +78,17 @@ pub enum FirstBytes {
     OneOf(&'static [u8]),
     /// These ranges, both ends included.
     Ranges(&'static [(u8, u8)]),
+}
+
+impl FirstBytes {
+    /// Whether a first byte is one of them.
+    pub fn includes(&self, byte: u8) -> bool {
+        match *self {
+            Self::Any => true,
+            Self::OneOf(bytes) => bytes.contains(&byte),
+            Self::Ranges(ranges) => ranges.iter().any(|(low, high)| (*low..=*high).contains(&byte)),
+        }
+    }
 }
 
 /// What a signature says of a payload.

@@ -37,6 +37,7 @@ pub static STUN: Signature = Signature {
     describe,
     // DTLS, SRTP and QUIC follow where the checks have found a way.
     yields: true,
+    ..Signature::BASE
 };
 
 /// TURN: its methods in STUN messages, and channel data after an allocation.

@@ -27,6 +27,7 @@ pub static T38: Signature = Signature {
     },
     describe,
     yields: true,
+    ..Signature::BASE
 };
 
 /// The primary packet.

@@ -181,3 +181,42 @@ fn random_payloads_are_not_recognised() {
 }
 
 mod vectors;
+
+#[test]
+fn what_a_signature_does_not_ask_about_never_contradicts_it_and_is_not_noted() {
+    let mut shared = Shared::default();
+    for signature in SIGNATURES {
+        for first in (0..=u8::MAX).filter(|first| !signature.asks_about(*first)) {
+            for rest in [
+                &b""[..],
+                b"ET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
+                &[3, 1, 0, 5, 1, 0, 0, 1, 3],
+                &[0xff; 40],
+            ] {
+                let bytes = [&[first], rest].concat();
+                for carrier in signature.carriers {
+                    let payload = Payload {
+                        bytes: &bytes,
+                        length: bytes.len(),
+                        carrier: *carrier,
+                        source_port: 1024,
+                        destination_port: 80,
+                        ip: None,
+                        direction: Direction::Forward,
+                        at_start: false,
+                        timestamp_ns: 0,
+                        described: false,
+                    };
+                    let mut state = FlowState::default();
+                    let before = format!("{state:?}");
+                    assert!(
+                        (signature.continues)(&payload, &mut state, &mut shared),
+                        "{}: {bytes:?}",
+                        signature.name
+                    );
+                    assert_eq!(format!("{state:?}"), before, "{}", signature.name);
+                }
+            }
+        }
+    }
+}

@@ -39,6 +39,7 @@ pub static TLS: Signature = Signature {
     first: FirstBytes::Ranges(&[(20, 24)]),
     examine,
     continues,
+    asks: FirstBytes::Ranges(&[(b'A', b'Z'), (content::HANDSHAKE, content::HANDSHAKE)]),
     describe,
     ..Signature::BASE
 };

@@ -22,6 +22,7 @@ pub static ZRTP: Signature = Signature {
     describe,
     // RTP, whose keys it agrees on.
     yields: true,
+    ..Signature::BASE
 };
 
 /// The message type block (RFC 6189 section 5.2).

@@ -171,6 +171,8 @@ pub struct Message {
     asked: Option<(u64, u16)>,
     /// Nothing is kept but the header and what is asked.
     brief: bool,
+    /// Where the name of the first question is, if it is not compressed; else 0.
+    asked_at: usize,
     /// Text of the questions and answers kept, a name counted as often as it is used.
     text_used: usize,
     /// Where the names most pointed to start, and their text: the first question's, and the last answer's
@@ -283,6 +285,7 @@ impl Message {
         self.text_used = 0;
         self.known = Default::default();
         self.asked = None;
+        self.asked_at = 0;
     }
 
     fn parse_sections(&mut self, payload: &[u8]) -> Option<()> {
@@ -310,7 +313,13 @@ impl Message {
     fn parse_question(&mut self, payload: &[u8]) -> Option<usize> {
         let start = self.consumed;
         if self.asked.is_none() {
-            let (hash, name_end) = names::hash(payload, start)?;
+            let (hash, name_end) = match names::root_of_whole(payload, start) {
+                Some(root) => {
+                    self.asked_at = start;
+                    (names::hash_labels(payload.get(start..root)?), root + 1)
+                }
+                None => names::hash(payload, start)?,
+            };
             let (rr_type, _, end) = read_question(payload, name_end)?;
             self.asked = Some((hash, rr_type));
             if self.brief {
@@ -336,7 +345,14 @@ impl Message {
 
     fn parse_answer(&mut self, payload: &[u8]) -> Option<usize> {
         if self.brief {
-            let record = read_record(payload, names::check(payload, self.consumed)?)?;
+            // Most names of answers are nothing but a pointer to the question's, which has been looked at.
+            let pointer =
+                payload.get(self.consumed..)?.first_chunk().map(|octets| u16::from_be_bytes(*octets));
+            let name_end = match pointer.and_then(names::pointer_target) {
+                Some(target) if target > 0 && target == self.asked_at => self.consumed + 2,
+                _ => names::check(payload, self.consumed)?,
+            };
+            let record = read_record(payload, name_end)?;
             return (record.end <= payload.len()).then_some(record.end);
         }
         if self.answers.len() >= MAX_ANSWERS || self.text_used > self.text_limit {

@@ -164,13 +164,14 @@ impl Analyzer {
             server: server.0,
             server_port: server.1,
         };
-        let id_key = Key::new(&endpoints, header.id, 0, 0);
-        let key = question.map(|(name, rr_type)| Key::new(&endpoints, header.id, name, rr_type));
-        match (header.is_response(), key) {
+        let hosts = endpoints.hash();
+        let key_of = |(name, rr_type)| Key::new(hosts, header.id, name, rr_type);
+        let id_key = || key_of((0, 0));
+        match (header.is_response(), question.map(key_of)) {
             (true, Some(key)) => self.tracker.response(key, timestamp_ns),
-            (true, None) => self.tracker.response_without_question(id_key, timestamp_ns),
+            (true, None) => self.tracker.response_without_question(id_key(), timestamp_ns),
             (false, Some(key)) => {
-                self.tracker.query(key, id_key, timestamp_ns);
+                self.tracker.query(key, id_key(), timestamp_ns);
                 None
             }
             (false, None) => None,

@@ -38,8 +38,7 @@ pub fn check(message: &[u8], start: usize) -> Option<usize> {
 /// A hash of the name at `start`, the same for names that differ in case alone (RFC 4343), and the offset after it; by
 /// the same rules as [`decode`].
 pub fn hash(message: &[u8], start: usize) -> Option<(u64, usize)> {
-    let root = end_of_run(message, start)?;
-    if message.get(root) == Some(&0) && root - start < MAX_NAME {
+    if let Some(root) = root_of_whole(message, start) {
         return Some((hash_labels(message.get(start..root)?), root + 1));
     }
     // Compressed, which a question hardly ever is: put together first.
@@ -53,18 +52,26 @@ pub fn hash(message: &[u8], start: usize) -> Option<(u64, usize)> {
     Some((hash_labels(whole.get(..length)?), end))
 }
 
-/// Lengths of labels are below all letters, so that folding leaves them alone.
-fn hash_labels(labels: &[u8]) -> u64 {
+/// Where the root of the name at `start` is, if the name is not compressed.
+pub fn root_of_whole(message: &[u8], start: usize) -> Option<usize> {
+    let root = end_of_run(message, start)?;
+    (message.get(root) == Some(&0) && root - start < MAX_NAME).then_some(root)
+}
+
+/// [`hash`] of a name that is not compressed, by its labels without the root.
+// Lengths of labels are below all letters, so that folding leaves them alone.
+pub fn hash_labels(labels: &[u8]) -> u64 {
     let mut hasher = MixHasher::with_seed(labels.len() as u64);
     let (words, rest) = labels.as_chunks::<8>();
     for word in words {
         hasher.write_u64(lower_case(u64::from_le_bytes(*word)));
     }
-    let mut last = [0; 8];
-    for (to, from) in last.iter_mut().zip(rest) {
-        *to = *from;
-    }
-    hasher.write_u64(lower_case(u64::from_le_bytes(last)));
+    // The rest overlaps the last word where there is one.
+    let last = match labels.last_chunk() {
+        Some(last) => u64::from_le_bytes(*last),
+        None => rest.iter().fold(0, |word, octet| word << 8 | u64::from(*octet)),
+    };
+    hasher.write_u64(lower_case(last));
     hasher.finish()
 }
 

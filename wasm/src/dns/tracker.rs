@@ -36,19 +36,26 @@ impl Hash for Key {
     }
 }
 
+impl Endpoints<'_> {
+    /// A hash, for the keys of the messages between them.
+    pub fn hash(&self) -> u64 {
+        let mut hosts = MixHasher::with_seed(2);
+        hosts.write_u128(u128::from_le_bytes(*self.client));
+        hosts.write_u128(u128::from_le_bytes(*self.server));
+        let ports = u64::from(self.client_port) << 16 | u64::from(self.server_port);
+        hosts.write_u64(u64::from(self.transport) << 32 | ports);
+        hosts.finish()
+    }
+}
+
 impl Key {
-    /// The key of a message: `name` is the hash of the normalized name of its first question, `rr_type` the type
-    /// asked for.
-    pub fn new(endpoints: &Endpoints, id: u16, name: u64, rr_type: u16) -> Self {
+    /// The key of a message: `endpoints` is their [hash](Endpoints::hash), `name` that of the normalized name of its
+    /// first question, `rr_type` the type asked for.
+    pub fn new(endpoints: u64, id: u16, name: u64, rr_type: u16) -> Self {
         let mut question = MixHasher::with_seed(1);
         question.write_u64(name);
-        let rest = u64::from(endpoints.transport) << 32 | u64::from(rr_type) << 16 | u64::from(id);
-        question.write_u64(rest);
-        let mut hosts = MixHasher::with_seed(2);
-        hosts.write_u128(u128::from_le_bytes(*endpoints.client));
-        hosts.write_u128(u128::from_le_bytes(*endpoints.server));
-        hosts.write_u32(u32::from(endpoints.client_port) << 16 | u32::from(endpoints.server_port));
-        Self(question.finish(), hosts.finish())
+        question.write_u32(u32::from(rr_type) << 16 | u32::from(id));
+        Self(question.finish(), endpoints)
     }
 }
 

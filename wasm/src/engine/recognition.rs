@@ -72,7 +72,8 @@ pub(super) struct Recognizer {
     pub(super) detected: u64,
     /// DNS, mDNS, LLMNR.
     dns_labels: [Option<Label>; 3],
-    courses: [Course; 256],
+    /// By label.
+    courses: Box<[Course; 256]>,
     /// Well-known ports and whose they are, sorted.
     port_hints: Vec<(u16, Label)>,
     /// Latest packet time so far.
@@ -96,7 +97,7 @@ impl Recognizer {
             traffic: Traffic::default(),
             dns_ports,
             detected: 0,
-            courses: Course::all(&dns_labels),
+            courses: Box::new(Course::all(&dns_labels)),
             dns_labels,
             port_hints,
             newest_ns: i64::MIN,

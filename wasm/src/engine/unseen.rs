@@ -42,7 +42,7 @@ impl Engine {
             records.take(&record);
             bytes += record.data.len() as u64;
             let captured = record.data.len() as u32;
-            match self.recognizer.count_plain(&plain, record.timestamp_ns, captured, &mut self.dns) {
+            match self.recognizer.count_plain(record.data, &plain, record.timestamp_ns, &mut self.dns) {
                 Settled::Entirely => {}
                 Settled::ByDns => is_odd = self.dns.is_odd(),
                 Settled::Counted(observed) => {

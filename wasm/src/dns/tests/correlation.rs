@@ -146,7 +146,7 @@ fn the_query_stored_longest_ago_is_displaced() {
             server: &[2; 16],
             server_port: 53,
         };
-        Key::new(&endpoints, number as u16, 0, 1)
+        Key::new(endpoints.hash(), number as u16, 0, 1)
     };
     for number in 0..MAX_PENDING {
         tracker.query(key(number), key(number), START);

@@ -8,7 +8,7 @@ use crate::engine::dns_reading::{Between, DnsReader};
 use crate::flow::key;
 use crate::flow::table::{Control, Observed};
 use crate::net::plain::Plain;
-use crate::net::{Packet, link_type, protocol, tcp_flag};
+use crate::net::{Packet, protocol, tcp_flag};
 
 /// What is left to do for a packet that was counted in its flow.
 pub(in crate::engine) enum Settled {
@@ -28,21 +28,25 @@ impl Arrival {
 }
 
 impl Recognizer {
-    /// Counts a packet in its flow, and sees to it that a flow with a label still has the right one.
+    /// Counts the packet in a frame in its flow, and sees to it that a flow with a label still has the right one.
     #[inline(always)]
     pub(in crate::engine) fn count_plain(
         &mut self,
+        frame: &[u8],
         packet: &Plain,
         timestamp_ns: i64,
-        captured: u32,
         dns: &mut DnsReader,
     ) -> Settled {
         self.newest_ns = self.newest_ns.max(timestamp_ns);
         let (key, from_lower) = key::of_plain(packet);
-        let counted = self.flows.count_in_passing(&key, from_lower, packet.tcp_flags, captured, timestamp_ns);
+        let counted =
+            self.flows.count_in_passing(&key, from_lower, packet.tcp_flags, frame.len() as u32, timestamp_ns);
         let observed = match counted {
             Some(observed) => observed,
-            None => self.observe_plain(*packet, timestamp_ns, captured, dns),
+            None => match self.observe_plain(frame, timestamp_ns, dns) {
+                Some(observed) => observed,
+                None => return Settled::Entirely,
+            },
         };
         let FlowData { detection, tcp, stream, .. } = &self.flows.get(observed.id).state;
         let is_tcp = packet.protocol == protocol::TCP;
@@ -53,33 +57,29 @@ impl Recognizer {
             }
         } else if is_tcp && *stream != Stream::Unwanted {
             return Settled::Counted(observed);
-        } else {
-            match detection.label().map_or(Course::Unknown, |label| self.courses[usize::from(label)]) {
-                Course::Steady => {}
-                Course::Unknown => return Settled::Counted(observed),
-                course => return self.go_on(*packet, timestamp_ns, observed, course, dns),
+        } else if let Some(label) = detection.label() {
+            if self.courses[usize::from(label)].asks_about(packet.payload) {
+                return self.go_on(frame, timestamp_ns, observed, dns);
             }
+        } else {
+            return Settled::Counted(observed);
         }
         self.expire_streams(dns);
         Settled::Entirely
     }
 
     /// Counts a packet that may begin or end flows.
+    // It is read again, here and below: that takes less time than to hand it over in memory.
     #[inline(never)]
-    fn observe_plain(
-        &mut self,
-        // By value, here and below, so that the packet lies in memory only where it has to.
-        packet: Plain,
-        timestamp_ns: i64,
-        captured: u32,
-        dns: &mut DnsReader,
-    ) -> Observed {
+    fn observe_plain(&mut self, frame: &[u8], timestamp_ns: i64, dns: &mut DnsReader) -> Option<Observed> {
+        let packet = Plain::read(frame)?;
         let Self { flows, traffic, reassembler, detector, detected, .. } = self;
         let (key, from_lower) = key::of_plain(&packet);
         let control = Control { flags: packet.tcp_flags, sequence: packet.tcp_sequence() };
-        flows.observe_key(&key, from_lower, control, captured, timestamp_ns, &mut |flow, _| {
+        let length = frame.len() as u32;
+        Some(flows.observe_key(&key, from_lower, control, length, timestamp_ns, &mut |flow, _| {
             end_flow(reassembler, detector, traffic, dns, detected, flow)
-        })
+        }))
     }
 
     /// Finds out what a plain packet carries that was counted.
@@ -92,23 +92,20 @@ impl Recognizer {
         dns: &mut DnsReader,
         facts: &mut Facts,
     ) {
+        let Some(plain) = Plain::read(frame) else { return };
         dns.clear(false, false);
         facts.clear();
         let mut packet = Packet::unread(frame);
-        packet.read(link_type::ETHERNET, u32::MAX);
+        plain.put_into(&mut packet);
         self.recognise_in_flow(&packet, arrival, observed, dns, facts);
     }
 
-    /// A packet with a payload, of a flow with a label that asks to see it.
+    /// A packet with a payload that the label of its flow asks to see.
     #[inline(never)]
-    fn go_on(
-        &mut self,
-        packet: Plain,
-        timestamp_ns: i64,
-        observed: Observed,
-        course: Course,
-        dns: &mut DnsReader,
-    ) -> Settled {
+    fn go_on(&mut self, frame: &[u8], timestamp_ns: i64, observed: Observed, dns: &mut DnsReader) -> Settled {
+        let Some(packet) = Plain::read(frame) else { return Settled::Entirely };
+        let state = &mut self.flows.get_mut(observed.id).state.detection;
+        let is_dns = |label: Label| self.dns_labels.contains(&Some(label));
         let ip = packet.ip_header();
         let is_tcp = packet.protocol == protocol::TCP;
         let mut settled = Settled::Entirely;
@@ -117,7 +114,7 @@ impl Recognizer {
             settled = Settled::ByDns;
             dns.read_datagram(packet.payload, &Between::of_plain(&packet, &ip, timestamp_ns))
         };
-        let is_done = course == Course::Dns && !is_tcp && read_dns();
+        let is_done = !is_tcp && state.label().is_some_and(is_dns) && read_dns();
         if !is_done {
             let payload = Payload {
                 bytes: packet.payload,
@@ -131,16 +128,15 @@ impl Recognizer {
                 timestamp_ns,
                 described: false,
             };
-            let state = &mut self.flows.get_mut(observed.id).state.detection;
-            let is_dns = match self.detector.recognise(&payload, state) {
-                Recognised::Protocol(label) => self.courses[usize::from(label)] == Course::Dns,
+            let has_dns = match self.detector.recognise(&payload, state) {
+                Recognised::Protocol(label) => is_dns(label),
                 _ => {
                     let is_expected = self.dns_ports.contains(packet.source_port)
                         || self.dns_ports.contains(packet.destination_port);
                     is_expected && begins_like_dns(packet.payload)
                 }
             };
-            if is_dns && !is_tcp {
+            if has_dns && !is_tcp {
                 read_dns();
             }
         }
@@ -149,30 +145,26 @@ impl Recognizer {
     }
 }
 
-/// What becomes of the packets of a flow, by its label.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Course {
-    /// There is no such label.
-    Unknown,
-    /// They are that protocol's, whatever they carry.
-    Steady,
-    /// They are looked at for what contradicts the label, or is worth to be learned.
-    Asked,
-    /// Their DNS messages are read.
-    Dns,
-}
+/// Which packets of its flows a label asks to see, by the first byte of their payload.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Course([u64; 4]);
 
 impl Course {
     /// By label.
     pub(super) fn all(dns_labels: &[Option<Label>]) -> [Self; 256] {
-        let mut courses = [Self::Unknown; 256];
+        let mut courses = [Self::default(); 256];
         for ((label, course), signature) in (0..).zip(&mut courses).zip(SIGNATURES) {
-            *course = match signature.is_steady() {
-                _ if dns_labels.contains(&Some(label)) => Self::Dns,
-                true => Self::Steady,
-                false => Self::Asked,
-            };
+            let is_read = dns_labels.contains(&Some(label));
+            for byte in (0..=u8::MAX).filter(|byte| is_read || signature.asks_about(*byte)) {
+                course.0[usize::from(byte >> 6)] |= 1 << (byte & 63);
+            }
         }
         courses
+    }
+
+    #[inline]
+    fn asks_about(&self, payload: &[u8]) -> bool {
+        let first = payload.first().copied().unwrap_or(0);
+        self.0[usize::from(first >> 6)] >> (first & 63) & 1 != 0
     }
 }

@@ -71,7 +71,7 @@ impl Recognizer {
         let data = &mut flows.get_mut(observed.id).state;
         data.owner = id;
         let mut tcp = data.tcp;
-        let between = Between::of(packet, ip, TCP, arrival.timestamp_ns);
+        let between = || Between::of(packet, ip, TCP, arrival.timestamp_ns);
         let mut found = None;
         let mut consumer = |owner: u32, event: Event| {
             if owner != id {
@@ -90,7 +90,7 @@ impl Recognizer {
                 Event::Gap { bytes, .. } | Event::End { bytes, .. } => {
                     let in_step = &mut data.in_step[direction as usize];
                     if data.stream == Stream::Dns {
-                        dns.read_rest(bytes, in_step, &between);
+                        dns.read_rest(bytes, in_step, &between());
                     }
                     *in_step = false;
                     return Want::Consumed(bytes.len());
@@ -132,7 +132,7 @@ impl Recognizer {
             found = data.detection.label();
             let in_step = &mut data.in_step[direction as usize];
             *in_step |= at_start;
-            Want::Consumed(dns.read_stream(bytes, in_step, &between))
+            Want::Consumed(dns.read_stream(bytes, in_step, &between()))
         };
         let segment = Segment {
             acknowledgement: (packet.tcp_flags & tcp_flag::ACK != 0).then_some(packet.tcp_acknowledgment),
