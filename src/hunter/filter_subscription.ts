@@ -41,7 +41,7 @@ export class FilterSubscription {
   }
 
   #subscribe(): void {
-    this.#openedAt = Date.now();
+    this.#openedAt = performance.now();
     const touched = new Set<string>();
     const call = this.#channel.serverStream(managementService.SubscribeFilters, {
       hunter_id: this.#hunterId,
@@ -58,7 +58,7 @@ export class FilterSubscription {
       if (this.#closed) return;
       clearTimeout(this.#retry);
       const failure = failureOf(end);
-      const wait = this.#backoff.next(Date.now() - this.#openedAt, failure.permanent);
+      const wait = this.#backoff.next(performance.now() - this.#openedAt, failure.permanent);
       log.debug(`filter subscription ended (${failure.message}); subscribing again in ${wait} ms`);
       this.#timer = setTimeout(() => this.#subscribe(), wait);
     });

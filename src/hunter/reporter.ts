@@ -28,6 +28,7 @@ export const statusNames = ["HEALTHY", "WARNING", "ERROR", "STOPPING"] as const;
  * | ERROR | nothing is captured, though it should be |
  * | WARNING | the queue in memory is more than 80 % full, by the bound that is nearest |
  * | WARNING | since the last heartbeat, packets dropped (by the kernel, or later, for any reason) were more than 10 % of those captured |
+ * | WARNING | filters of the processor cannot be used |
  * | WARNING | the disk buffer is faulty, or more than 90 % full |
  * | WARNING | the processor has paused the hunter for longer than `longPauseMs` |
  * | HEALTHY | otherwise |

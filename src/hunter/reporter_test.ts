@@ -54,6 +54,7 @@ Deno.test("the status follows the disk buffer and the processor's pause", () => 
       diskBytes: 90,
       limitBytes: 100,
       faulty: false,
+      full: false,
       notKept: noAmount,
       ...change,
     };

@@ -38,7 +38,13 @@ export function connectionMetrics(
       name: "caracal_connection_state_seconds",
       help: "For how long the connection has been in this state",
       unit: "seconds",
-      read: () => Math.max(0, Date.now() - figures().sinceMs) / 1000,
+      read: () => figures().forMs / 1000,
+    }),
+    gauge({
+      name: "caracal_connection_next_attempt_seconds",
+      help: "Time until the next attempt to connect; none unless one is waited for",
+      unit: "seconds",
+      read: () => secondsOf(figures().nextAttemptInMs),
     }),
     counter({
       name: "caracal_connection_attempts_total",
@@ -75,6 +81,10 @@ export function connectionMetrics(
       read: () => firstExpiries(figures()),
     }),
   ];
+}
+
+function secondsOf(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : ms / 1000;
 }
 
 /** Seconds since 1970, by role; roles without a certificate are left out. */
