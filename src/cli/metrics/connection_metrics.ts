@@ -1,10 +1,8 @@
 import type { ConnectionFigures } from "../../hunter/connection_figures.ts";
-import { statusNames } from "../../hunter/reporter.ts";
+import { hunterStatusNames } from "../../proto/hunter_status.ts";
 import type { HunterStatus } from "../../proto/management_messages.ts";
 import { counter, gauge, type Metric, oneHot } from "../../telemetry/metric.ts";
 
-/** At the numbers that the wire contract has for them. */
-const statuses = statusNames.map((name) => name.toLowerCase());
 const states: readonly ConnectionFigures["state"][] = ["connecting", "connected", "waiting", "stopped"];
 const breakerStates: readonly ConnectionFigures["breaker"][] = ["closed", "open", "half-open"];
 const roles: readonly ConnectionFigures["certificates"][number]["role"][] = ["own", "peer", "ca"];
@@ -20,8 +18,8 @@ export function connectionMetrics(
     gauge({
       name: "caracal_hunter_status",
       help: "1 for the status in the last heartbeat, 0 for the others",
-      label: { name: "status", values: statuses },
-      read: () => oneHot(statuses, statuses[heartbeats().status] ?? ""),
+      label: { name: "status", values: hunterStatusNames },
+      read: () => oneHot(hunterStatusNames, hunterStatusNames[heartbeats().status] ?? ""),
     }),
     counter({
       name: "caracal_heartbeats_total",
