@@ -6,6 +6,9 @@ import contract from "../../proto/contract.json" with { type: "json" };
 /** Longest message that either side of the contract receives, bytes. */
 export const maxMessageBytes = 10_485_760;
 
+/** Request metadata that carries an API key. */
+export const apiKeyMetadata = "x-api-key";
+
 /** Writes and reads one message type. */
 export interface Codec<T> {
   /** The protobuf bytes of `message`. Strings are made valid UTF-8: a receiver in Go refuses all else. */
