@@ -24,13 +24,30 @@ function slopeOf(samples: readonly Sample[]): number {
   return covariance / variance;
 }
 
-/** How fast memory grows for most of the time, MiB per minute. */
+/** The middle one of some numbers. */
+function median(numbers: readonly number[]): number {
+  return numbers.toSorted((one, other) => one - other)[numbers.length >> 1] ?? NaN;
+}
+
+/** Growth of the lowest samples of the parts (Theil and Sen: the median slope between two of them), MiB per minute. */
+function growthOfLowest(parts: readonly (readonly Sample[])[]): number {
+  const lowest = parts.map((part) =>
+    part.reduce((low, sample) => sample.mebibytes < low.mebibytes ? sample : low)
+  );
+  return median(
+    lowest.flatMap((from, at) =>
+      lowest.slice(at + 1).map((to) => (to.mebibytes - from.mebibytes) / (to.minute - from.minute))
+    ),
+  );
+}
+
+/**
+ * How fast memory grows, MiB per minute: within most of the parts, and from part to part. A leak does both; a new level
+ * does not grow within parts, and what a collector lets pile up for some minutes does not grow from part to part.
+ */
 export function growthOf(samples: readonly Sample[]): number {
   const steady = samples.slice(Math.floor(samples.length * WARM_UP));
   const length = Math.ceil(steady.length / PARTS);
-  const slopes = Array.from(
-    { length: PARTS },
-    (_, part) => slopeOf(steady.slice(part * length, (part + 1) * length)),
-  );
-  return slopes.toSorted((one, other) => one - other)[PARTS >> 1] ?? NaN;
+  const parts = Array.from({ length: PARTS }, (_, part) => steady.slice(part * length, (part + 1) * length));
+  return Math.min(median(parts.map(slopeOf)), growthOfLowest(parts));
 }

@@ -16,6 +16,8 @@ const cases: readonly [what: string, mebibytesAt: (minute: number) => number, gr
   ["a start that takes its time", (minute) => 200 - 100 * Math.exp(-minute), false],
   ["a new level after half of the time", (minute) => minute < 15 ? 200 : 320, false],
   ["two new levels", (minute) => 200 + (minute < 12 ? 0 : 50) + (minute < 22 ? 0 : 50), false],
+  ["a collector that lets things pile up", (minute) => 200 + 3 * (minute % 9), false],
+  ["a leak, with such a collector", (minute) => 200 + 3 * minute + 3 * (minute % 9), true],
   ["a leak of 2 MiB per minute", (minute) => 200 + 2 * minute, true],
   ["a leak, with a new level", (minute) => 200 + 2 * minute + (minute < 15 ? 0 : 50), true],
 ];
