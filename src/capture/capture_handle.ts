@@ -3,7 +3,7 @@ import type { KernelExpression } from "./bpf.ts";
 import { BpfProgram } from "./bpf_program.ts";
 import { listInterfaces } from "./interfaces.ts";
 import { cString, errorBufferSize, errorText, type Libpcap, type PcapPointer, textAt } from "./libpcap.ts";
-import { forCookedSocket, hasSocketFilter, replaceSocketFilter } from "./socket_filter.ts";
+import { forCookedSocket, hasSocketFilter, rejectingProgram, replaceSocketFilter } from "./socket_filter.ts";
 
 /** How an interface is captured from. */
 export interface CaptureOptions {
@@ -153,6 +153,11 @@ export class CaptureHandle {
     }
     if (!swapped) this.#emptied = 0;
     return true;
+  }
+
+  /** Lets nothing more into the kernel's buffer; false where the system cannot. What is in it stays. */
+  rejectAll(): boolean {
+    return Deno.build.os === "linux" && replaceSocketFilter(this.#lib, this.fileDescriptor, rejectingProgram);
   }
 
   /** `pcap_stats`: packets received, dropped, and dropped by the interface, since it was opened, modulo 2^32. */

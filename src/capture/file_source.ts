@@ -214,6 +214,10 @@ export class FileSource implements Source {
     throw new OperatorError(`${this.name}: a capture file has no kernel filter`);
   }
 
+  finish(): void {
+    throw new OperatorError(`${this.name}: a capture file ends by itself`);
+  }
+
   kernelCounters(): undefined {
     return undefined;
   }

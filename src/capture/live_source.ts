@@ -20,6 +20,10 @@ const fileHeaderSize = 24;
 const blockSize = 1 << 20;
 /** How long to wait for packets before an empty block is handed on. */
 const waitMs = 100;
+/** Longest time to read what the kernel holds at the end, ms: a full buffer takes less. */
+const longestDrainMs = 5_000;
+/** The same where the kernel cannot be kept from taking more. */
+const openDrainMs = 500;
 const reopenIntervalMs = 1000;
 /** A filter that could cost packets is not put off for longer. */
 const longestPatienceMs = 5000;
@@ -59,6 +63,8 @@ export class LiveSource implements Source {
   #nextReopen = 0;
   #lastYield = 0;
   #closed = false;
+  /** After {@link finish}: when nothing more is to be expected, and when the wait ends in any case. */
+  #end: { idleAt: number; readonly latest: number } | undefined;
   readonly #received = new WideCounter();
   readonly #dropped = new WideCounter();
   readonly #interfaceDropped = new WideCounter();
@@ -125,8 +131,10 @@ export class LiveSource implements Source {
       await new Promise((resolve) => setImmediate(resolve));
       if (this.#closed) return null;
     }
+    if (this.#end !== undefined && now > this.#end.latest) return null;
     const block = this.#drain();
     if (block.length > 0) return block;
+    if (this.#end !== undefined && (now > this.#end.idleAt || this.#handle === undefined)) return null;
     return await (this.#handle === undefined ? this.#awaitInterface() : this.#awaitPackets(this.#handle));
   }
 
@@ -142,16 +150,21 @@ export class LiveSource implements Source {
       if (!(error instanceof InterfaceAbsentError)) throw error;
       this.#loseHandle(handle, error);
     }
-    if (dump.length > 0) this.#lastPacket = performance.now();
+    if (dump.length > 0) this.#sawPackets();
     if (this.#swapBy !== undefined) this.#swap();
     return dump.length > 0 ? dump.take() : empty;
+  }
+
+  #sawPackets(): void {
+    this.#lastPacket = performance.now();
+    if (this.#end !== undefined) this.#end.idleAt = this.#lastPacket + this.#heldBackMs;
   }
 
   /** Puts the filter in force, once that costs no packet. */
   #swap(): void {
     const now = performance.now();
     // The kernel may hold packets back for the timeout.
-    const quiet = now - this.#lastPacket > this.#options.timeoutMs + waitMs;
+    const quiet = now - this.#lastPacket > this.#heldBackMs;
     try {
       const patient = !quiet && now < (this.#swapBy ?? 0);
       if (this.#handle?.swapFilter(patient) !== false) this.#swapBy = undefined;
@@ -224,7 +237,22 @@ export class LiveSource implements Source {
     }
   }
 
+  finish(): void {
+    if (this.#closed || this.#end !== undefined) return;
+    if (this.#handle === undefined) return this.close();
+    this.#swapBy = undefined;
+    const isShut = this.#handle.rejectAll();
+    const now = performance.now();
+    this.#end = { idleAt: now + this.#heldBackMs, latest: now + (isShut ? longestDrainMs : openDrainMs) };
+  }
+
+  /** Longest time that the kernel holds a packet back. */
+  get #heldBackMs(): number {
+    return this.#options.timeoutMs + waitMs;
+  }
+
   setFilter(filter: KernelExpression): void {
+    if (this.#end !== undefined) return;
     if (this.#closed || this.linkType === undefined) return;
     if (this.#handle !== undefined) this.#handle.prepareFilter(filter);
     else {

@@ -29,6 +29,9 @@ const packetTypeOffset = auxiliary + 4;
 /** Size and fields of the header that libpcap puts before packets of a cooked socket (LINKTYPE_LINUX_SLL). */
 const cookedHeaderSize = 16, cookedPacketType = 0, cookedProtocol = 14;
 
+/** `ret #0`: no packet passes. */
+export const rejectingProgram: Uint8Array = Uint8Array.of(0x06, 0, 0, 0, 0, 0, 0, 0);
+
 /** Whether the kernel filters the socket. */
 export function hasSocketFilter(lib: Libpcap, fileDescriptor: number): boolean {
   // Asked for with length 0, the kernel states the length of the program.

@@ -45,6 +45,11 @@ export interface Source {
    * filter, when it does not compile.
    */
   setFilter(filter: KernelExpression): void;
+  /**
+   * The run is to end: no further packets are let in, and {@link next} gives those that the kernel holds, then null,
+   * within some seconds. Live sources only.
+   */
+  finish(): void;
   /** The kernel's counters, or undefined for a file. */
   kernelCounters(): KernelCounters | undefined;
   /** Notices for the operator since the last call, one line each (interface went down, file cut short, ...). */

@@ -216,9 +216,15 @@ export class CaptureLoop {
   async #captureInterface(source: Source): Promise<void> {
     const input = this.#engine.openInput(source.name, source.interfaceName);
     try {
-      for (let more = true; more && !this.#stopped;) {
+      let finishing = false;
+      for (let more = true; more;) {
+        if (this.#stopped && !finishing) {
+          // What the kernel holds was captured before the stop.
+          source.finish();
+          finishing = true;
+        }
         const bytes = await source.next();
-        more = this.#process(input, bytes);
+        more = this.#process(input, bytes) && bytes !== null;
         this.#passOnNotices(source);
         this.#deliver();
         await this.#giveTurn();
