@@ -442,8 +442,8 @@ test("its hunter for DNS obeys domain filters of our processor", async (place) =
 for (const security of ["plain text", "TLS"]) {
   test(`its command line with our processor, over ${security}`, async (place) => {
     const { folder, namespace } = place;
-    const plain = ["--insecure"];
-    const { server: flags, trust: client } = security === "TLS" ? tls : { server: plain, trust: plain };
+    let flags = ["--insecure"], client = flags;
+    if (security === "TLS") ({ server: flags, trust: client } = tls);
     const lippycat = new Lippycat(namespace, folder, client);
     await using processor = await process(place, "out.pcap", flags);
     await using hunter = hunt(place, ["dns", "-i", "vb"], client);
