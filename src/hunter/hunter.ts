@@ -73,6 +73,8 @@ const refusingCodes: readonly status[] = [
   status.INVALID_ARGUMENT,
   status.RESOURCE_EXHAUSTED,
 ];
+/** The same codes, said by grpc-js of a stream that the network, or something in it, has reset: no word of a processor. */
+const resetPattern = /^[A-Z_]+: (Received RST_STREAM with code|Bandwidth exhausted or memory limit exceeded)/;
 /** Connections lost over the same batch before it is given up. */
 const refusalsAllowed = 3;
 
@@ -285,6 +287,8 @@ export class Hunter {
       if (openedAt === undefined && !this.#stopping.signal.aborted) this.#countFailedAttempt();
       return { failure: this.#explain(failureFrom(error)), heldMs: 0 };
     } finally {
+      // Also where somebody who was told of it threw.
+      this.#connection?.close();
       this.#connection = undefined;
     }
   }
@@ -352,6 +356,7 @@ export class Hunter {
   #judgeOldest(failure: RpcFailure): void {
     const [oldest] = this.outbox.unacknowledged;
     if (oldest === undefined || !refusingCodes.includes(failure.code)) return;
+    if (resetPattern.test(failure.message)) return;
     const times = this.#refusal.sequence === oldest.sequence ? this.#refusal.times + 1 : 1;
     this.#refusal = { sequence: oldest.sequence, times };
     if (times < refusalsAllowed) return;

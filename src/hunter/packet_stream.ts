@@ -59,8 +59,8 @@ export interface PacketStreamOptions {
  *
  * PAUSE holds back what has not been sent, and what is to be sent again. A processor speaks only when it is sent a
  * batch, so empty ones go on: any known answer but PAUSE ends the pause. Values that the contract does not have change
- * nothing. A stream whose batches are not acknowledged for long is given up, but for a pause, in which the processor
- * may leave them lying.
+ * nothing. A stream whose batches are not acknowledged for long is given up; in a pause the processor may leave them
+ * lying, and only one that answers no probe either, for as long as a pause is bearable, is given up.
  */
 export class PacketStream {
   readonly #options: PacketStreamOptions;
@@ -210,10 +210,13 @@ export class PacketStream {
   /** Connections may be half open, and acknowledgements lost: nothing else would ever end the wait. */
   #judgeSilence(): void {
     const silentMs = performance.now() - this.#heardAt;
-    const { inFlight } = this.#options.outbox;
-    if (this.paused || inFlight.batches === 0 || silentMs < this.#options.ackTimeoutMs) return;
+    const { ackTimeoutMs, longPauseMs, outbox: { inFlight } } = this.#options;
+    if (!this.paused && inFlight.batches === 0) return;
+    if (silentMs < (this.paused ? Math.max(ackTimeoutMs, longPauseMs) : ackTimeoutMs)) return;
     this.#givenUp = new RpcFailure(
-      `none of ${inFlight.batches} batches was acknowledged for ${secondsText(silentMs)}`,
+      this.paused
+        ? `the processor has paused the hunter, and answers nothing for ${secondsText(silentMs)}`
+        : `none of ${inFlight.batches} batches was acknowledged for ${secondsText(silentMs)}`,
       status.DEADLINE_EXCEEDED,
       false,
     );
