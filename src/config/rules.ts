@@ -1,5 +1,6 @@
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
 import { requirePermission } from "../runtime/permissions.ts";
+import type { Environment } from "./config_search.ts";
 import type { FlagValues } from "./flag.ts";
 import { flagFor } from "./flags.ts";
 import { describeOrigin, type Origin, type Resolution } from "./resolve.ts";
@@ -160,9 +161,7 @@ function checkFiles({ readFiles, writeFile }: Pick<FlagValues, "readFiles" | "wr
 function checkTls(resolution: Resolution, warnings: string[]): void {
   const { command, environment, values } = resolution;
   const { insecure, tlsCert, tlsKey, tlsCa, tlsSkipVerify, tlsClientAuth } = values;
-  const production = ["CARACAL_PRODUCTION", "LIPPYCAT_PRODUCTION"].find((name) =>
-    environment(name) === "true"
-  );
+  const production = productionVariable(environment, warnings);
   if (production !== undefined) {
     const forbidden = insecure ? "insecure" : tlsSkipVerify ? "tlsSkipVerify" : undefined;
     if (forbidden !== undefined) {
@@ -203,6 +202,27 @@ function checkTls(resolution: Resolution, warnings: string[]): void {
   if (tlsClientAuth && tlsCa === undefined) {
     throw wrong("--tls-client-auth needs the certificates that verify clients: add --tls-ca FILE");
   }
+}
+
+/** The variable that says that this is production. Throws OperatorError when ours says neither that nor the opposite. */
+function productionVariable(environment: Environment, warnings: string[]): string | undefined {
+  const own = environment("CARACAL_PRODUCTION") ?? "";
+  if (!["true", "false", ""].includes(own)) {
+    throw wrong(
+      `environment variable CARACAL_PRODUCTION: "${own}" is neither true nor false: ` +
+        "write CARACAL_PRODUCTION=true for production, or leave it out",
+    );
+  }
+  // lippycat takes all but `true` for no, and so must what is set for it.
+  const theirs = environment("LIPPYCAT_PRODUCTION") ?? "";
+  if (!["true", "false", ""].includes(theirs)) {
+    warnings.push(
+      `environment variable LIPPYCAT_PRODUCTION: "${theirs}" does not count, only "true" does: ` +
+        "write LIPPYCAT_PRODUCTION=true for production, or leave it out",
+    );
+  }
+  if (own === "true") return "CARACAL_PRODUCTION";
+  return theirs === "true" ? "LIPPYCAT_PRODUCTION" : undefined;
 }
 
 function checkApiKeyAuth(resolution: Resolution): void {

@@ -68,6 +68,13 @@ const refused: readonly [command: FlagCommand, flags: Flags, variables: Variable
     { CARACAL_PRODUCTION: "true" },
     "--insecure is not allowed in production (CARACAL_PRODUCTION is true): remove it (flag --insecure)",
   ],
+  ...["1", "TRUE", "yes", " true"].map((value): [FlagCommand, Flags, Variables, string] => [
+    "hunt",
+    { insecure: "true" },
+    { CARACAL_PRODUCTION: value, LIPPYCAT_PRODUCTION: "true" },
+    `environment variable CARACAL_PRODUCTION: "${value}" is neither true nor false: ` +
+    "write CARACAL_PRODUCTION=true for production, or leave it out",
+  ]),
   [
     "hunt",
     {},
@@ -192,7 +199,14 @@ const accepted: readonly [
   ["hunt", { processor: "p:1", tlsCa: "ca.pem" }, { LIPPYCAT_PRODUCTION: "true" }, { tlsCa: "ca.pem" }],
   ["hunt", { processor: "p:1", tlsSkipVerify: "true" }, { LIPPYCAT_PRODUCTION: "1" }, {
     tlsSkipVerify: true,
+  }, [
+    'environment variable LIPPYCAT_PRODUCTION: "1" does not count, only "true" does: ' +
+    "write LIPPYCAT_PRODUCTION=true for production, or leave it out",
+  ]],
+  ["hunt", { insecure: "true" }, { LIPPYCAT_PRODUCTION: "false", CARACAL_PRODUCTION: "false" }, {
+    insecure: true,
   }],
+  ["hunt", { insecure: "true" }, { LIPPYCAT_PRODUCTION: "", CARACAL_PRODUCTION: "" }, { insecure: true }],
   ["hunt", { processor: "p:1", insecure: "true", tlsCa: "ca.pem" }, {}, { insecure: true }, [
     "--insecure: the TLS files are not used, everything goes in plain text",
   ]],

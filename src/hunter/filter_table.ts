@@ -4,7 +4,7 @@ import type { Filter as FilterMessage } from "../proto/management_messages.ts";
 import { logger } from "../telemetry/log.ts";
 
 /** Filters in force, and ids of refused ones, at most. */
-const maxFilters = 100_000;
+const maxFilters = 200_000;
 /** Changes that come within this time are reported together, ms. */
 const coalescingMs = 20;
 

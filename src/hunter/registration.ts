@@ -84,7 +84,8 @@ async function requestRegistration(
   const request = {
     hunter_id: identity.id,
     hostname: identity.hostname,
-    interfaces: identity.interfaces,
+    // Files have longer names, and may be more, than a processor takes; the end of a path says most.
+    interfaces: identity.interfaces.slice(0, 256).map((name) => name.slice(-255)),
     version: manifest.version,
     capabilities: {
       filter_types: identity.filterTypes,

@@ -8,6 +8,13 @@ import { compileForFiles, compileProblem, fileLinkTypes, maxSnapLength } from ".
 import type { FilterSettings, RefusedFilter } from "../engine/engine.ts";
 import type { Filter } from "../engine/filter.ts";
 
+/** BPF filters of a processor at most: libpcap's time grows faster than the square of the joined ones. */
+const maxPushed = 256;
+/** Text of these, joined, at most, bytes. */
+const maxPushedBytes = 16_384;
+/** What joins an expression to the next one: `(` and `) or `. */
+const joiningBytes = 6;
+
 /** All that decides which packets a capture keeps. Plain data: it is posted to the worker. */
 export interface CaptureFilters extends FilterSettings {
   /** Of two sets the later one has the higher number. */
@@ -63,7 +70,11 @@ export class FilterJudge {
     const refusals = new Map<string, FilterRefusal>();
     let filters = wanted;
     for (;;) {
-      const misfits = filters.flatMap((filter) => this.#misfit(filter, linkTypes));
+      // Before any is compiled: what is too much must not cost anything.
+      const excess = tooMuch(filters);
+      const misfits = excess.length > 0
+        ? excess
+        : filters.flatMap((filter) => this.#misfit(filter, linkTypes));
       // One that does not compile must not reach the kernel, where all expressions are one.
       const bad = misfits.length > 0 ? misfits : apply(filters);
       if (bad.length === 0) break;
@@ -136,6 +147,22 @@ export class FilterJudge {
 
 /** The link types that a file may have; unknown until it is read. */
 export const linkTypesOfFiles: readonly number[] = fileLinkTypes;
+
+/** The enabled BPF filters that do not fit within the bounds behind those before them. */
+function tooMuch(filters: readonly Filter[]): readonly RefusedFilter[] {
+  let [count, bytes] = [0, 0];
+  return filters.flatMap((filter) => {
+    if (filter.type !== "bpf" || !filter.enabled) return [];
+    if (count === maxPushed) return [{ filter, reason: `more than ${maxPushed} BPF filters` }];
+    const length = new TextEncoder().encode(filter.pattern).length + joiningBytes;
+    if (bytes + length > maxPushedBytes) {
+      return [{ filter, reason: `the BPF filters are longer than ${maxPushedBytes} bytes together` }];
+    }
+    count += 1;
+    bytes += length;
+    return [];
+  });
+}
 
 function byId(filters: readonly Filter[]): ReadonlyMap<string, Filter> {
   return new Map(filters.filter(({ enabled }) => enabled).map((filter) => [filter.id, filter]));

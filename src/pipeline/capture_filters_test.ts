@@ -126,3 +126,38 @@ test("nothing is asked of libpcap where there is no expression", () => {
     0,
   );
 });
+
+test("no more BPF filters than the bound, and their versions before them stand in", () => {
+  const many = Array.from({ length: 6_000 }, (_, number) => filter(`f${number}`, `port ${number}`));
+  const judge = new FilterJudge([]);
+  const address = filter("f5999", "192.0.2.1", "ip_address");
+  judge.settle([address], [ethernet], refuseBad);
+  const { filters, report } = judge.settle(many, [ethernet], refuseBad);
+  assert.deepEqual(filters, [...many.slice(0, 256), address]);
+  assert.equal(report.active, 257);
+  assert.deepEqual(
+    report.refused.map(({ filter, reason, standIn }) => [filter.id, reason, standIn]),
+    many.slice(256).map(({ id }) => [id, "more than 256 BPF filters", id === "f5999" ? address : undefined]),
+  );
+  const { text } = judge.expressionFor(ethernet, kernel, filters);
+  assert.match(text, /port 255/);
+  assert.doesNotMatch(text, /port 256/);
+});
+
+test("no longer BPF filters than the bound; shorter ones behind a long one hold", () => {
+  const long = (bytes: number) => "udp".padEnd(bytes);
+  const sets = [
+    filter("a", long(8_000)),
+    filter("b", long(8_373)),
+    filter("c", long(8_372)),
+    filter("off", long(9_000), "bpf", false),
+    filter("d", "tcp"),
+  ];
+  const { filters, report } = new FilterJudge([]).settle(sets, [ethernet], refuseBad);
+  assert.deepEqual(filters.map(({ id }) => id), ["a", "c", "off"]);
+  const reason = "the BPF filters are longer than 16384 bytes together";
+  assert.deepEqual(report.refused.map(({ filter, reason }) => [filter.id, reason]), [["b", reason], [
+    "d",
+    reason,
+  ]]);
+});

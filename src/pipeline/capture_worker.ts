@@ -1,4 +1,5 @@
 import type { Chunk } from "../engine/chunk.ts";
+import { noTraffic } from "../engine/traffic.ts";
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
 import { isGranted } from "../runtime/permissions.ts";
 import type { CaptureFilters } from "./capture_filters.ts";
@@ -24,6 +25,7 @@ export class CaptureWorker implements CaptureThread {
   readonly #module: WebAssembly.Module;
   readonly #deliver: (chunk: Chunk) => Promise<void>;
   readonly #listener: CaptureListener;
+  readonly #stopTimeoutMs: number;
   readonly #result = Promise.withResolvers<CaptureEnd>();
   #plan: CapturePlan;
   #worker: Worker | undefined;
@@ -35,14 +37,24 @@ export class CaptureWorker implements CaptureThread {
   #stopped = false;
   #cannotReopen: string | undefined;
   #delivery: Promise<void> = Promise.resolve();
+  /** Chunks that the sinks have not taken yet. */
+  #undelivered = 0;
+  /** Packets that came in chunks. */
+  #handedOver = 0;
+  #stopTimer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Starts no thread yet; `module` is the compiled engine, `deliver` takes one chunk at a time. */
+  /**
+   * Starts no thread yet; `module` is the compiled engine, `deliver` takes one chunk at a time. A thread that has not
+   * ended `stopTimeoutMs` after {@link stop}, although no sink keeps it waiting, is terminated.
+   */
   constructor(
     module: WebAssembly.Module,
     plan: CapturePlan,
     deliver: (chunk: Chunk) => Promise<void>,
     listener: CaptureListener,
+    stopTimeoutMs: number,
   ) {
+    this.#stopTimeoutMs = stopTimeoutMs;
     this.#module = module;
     this.#plan = plan;
     this.#deliver = deliver;
@@ -62,6 +74,7 @@ export class CaptureWorker implements CaptureThread {
   stop(): void {
     this.#stopped = true;
     this.#post({ kind: "stop" });
+    if (this.#worker !== undefined) this.#stopTimer ??= this.#terminateLater();
   }
 
   cannotReopen(reason: string): void {
@@ -118,7 +131,10 @@ export class CaptureWorker implements CaptureThread {
     switch (message.kind) {
       case "chunk":
         // Sinks get the chunks in order; the credit goes back when all of them took this one.
+        this.#undelivered += 1;
+        this.#handedOver += message.chunk.packets;
         this.#delivery = this.#delivery.then(() => this.#deliver(message.chunk)).then(() => {
+          this.#undelivered -= 1;
           if (worker === this.#worker) this.#post({ kind: "credit" });
         });
         break;
@@ -183,7 +199,34 @@ export class CaptureWorker implements CaptureThread {
     this.#start();
   }
 
+  #terminateLater(): ReturnType<typeof setTimeout> {
+    return setTimeout(() => {
+      // It may wait for the sinks, which have deadlines of their own.
+      if (this.#undelivered > 0) this.#stopTimer = this.#terminateLater();
+      else this.#terminate();
+    }, this.#stopTimeoutMs);
+  }
+
+  /** Ends the run without the thread, which is stuck. */
+  #terminate(): void {
+    this.#worker?.terminate();
+    const progress = this.#latest;
+    const { packets = 0, kept = 0 } = progress.engine;
+    const lost = kept - this.#handedOver - progress.droppedBySinks;
+    const known = this.#plan.engine.outputs.length > 0
+      ? `, of the ${packets} packets read by its last report ${Math.max(lost, 0)} that were kept`
+      : "";
+    this.#listener.failed(
+      `the capture thread has not ended ${this.#stopTimeoutMs} ms after it was told to stop, and is terminated: ` +
+        `what it held is lost${known}, and what came after that report`,
+    );
+    this.#finish(() =>
+      this.#result.resolve({ progress, traffic: progress.traffic ?? noTraffic, failures: 1 })
+    );
+  }
+
   #finish(settle: () => void): void {
+    clearTimeout(this.#stopTimer);
     this.#worker = undefined;
     this.#delivery.then(settle);
   }

@@ -21,8 +21,17 @@ export class Pipeline {
   /** The first failure of a sink; it ends the run. */
   #sinkFailure: unknown;
 
-  /** Starts nothing yet; `singleThread` keeps capture and engine in this thread. */
-  constructor(plan: CapturePlan, sinks: readonly Sink[], listener: CaptureListener, singleThread: boolean) {
+  /**
+   * Starts nothing yet; `singleThread` keeps capture and engine in this thread. A thread of its own that has not ended
+   * `stopTimeoutMs` after {@link stop} is terminated, and the run ends with a failure.
+   */
+  constructor(
+    plan: CapturePlan,
+    sinks: readonly Sink[],
+    listener: CaptureListener,
+    singleThread: boolean,
+    stopTimeoutMs: number,
+  ) {
     this.#sinks = sinks;
     this.#listener = listener;
     this.#plan = plan;
@@ -31,7 +40,13 @@ export class Pipeline {
     const onlyCounts = plan.engine.outputs.length === 0 && plan.inputs.every(({ kind }) => kind === "file");
     this.#thread = singleThread || onlyCounts
       ? new InlineCapture(plan, (chunk) => this.#deliver(chunk), this.#listening())
-      : new CaptureWorker(engineModule, plan, (chunk) => this.#deliver(chunk), this.#listening());
+      : new CaptureWorker(
+        engineModule,
+        plan,
+        (chunk) => this.#deliver(chunk),
+        this.#listening(),
+        stopTimeoutMs,
+      );
   }
 
   /** The last counters reported; undefined before the first ones. */

@@ -11,6 +11,7 @@ import {
   type HunterStats,
   HunterStatus,
 } from "../proto/management_messages.ts";
+import { registrationProblem } from "./registration_validation.ts";
 import { StatusError } from "./status_error.ts";
 
 /** A hunter that has not been heard of for this long is shown with STATUS_ERROR, ms. */
@@ -47,10 +48,11 @@ export class HunterRegistry {
     return this.#records.size;
   }
 
-  /** Takes a registration; one with a known id replaces the earlier one. Throws StatusError at the limit. */
+  /** Takes a registration; one with a known id replaces the earlier one. Throws StatusError at the limit, and when a field is too long. */
   register(registration: HunterRegistration, remoteAddress: string): void {
     const id = registration.hunter_id;
-    if (id === "") throw new StatusError(status.INVALID_ARGUMENT, "hunter_id is empty");
+    const problem = registrationProblem(registration);
+    if (problem !== undefined) throw new StatusError(status.INVALID_ARGUMENT, problem);
     this.#forget();
     if (!this.#records.has(id) && this.#records.size >= this.#maxHunters && !this.#dismissStopped()) {
       throw new StatusError(

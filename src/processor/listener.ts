@@ -5,6 +5,8 @@ import { isFinalListenFailure, listenFailure, listenTargets } from "../runtime/l
 import { OperatorError } from "../runtime/operator_error.ts";
 import { requirePermission } from "../runtime/permissions.ts";
 
+/** Calls under way on one connection at most. */
+const maxStreams = 1_024;
 /** Unfinished calls have this long when the server stops, ms. */
 const graceMs = 2_000;
 
@@ -14,6 +16,7 @@ export function newServer(interceptors: readonly ServerInterceptor[] = []): Serv
     interceptors: [...interceptors],
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_send_message_length": -1,
+    "grpc.max_concurrent_streams": maxStreams,
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 20_000,
     "grpc.keepalive_permit_without_calls": 1,

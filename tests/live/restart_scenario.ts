@@ -88,6 +88,7 @@ const pipeline = new Pipeline(
     progress: () => {},
   },
   false,
+  10_000,
 );
 
 const injector = new Injector("va");

@@ -74,8 +74,10 @@ export class FilterControl {
 
   /** Tells the operator what became of the filters: how many are in force, and once each which are not, and why. */
   tell({ version, active, refused }: FilterReport): void {
+    const told = new Map(this.#refused.map(({ filter }) => [filter.id, filter]));
     for (const { filter, reason, standIn } of refused) {
-      if (this.#refused.some((known) => sameFilter(known.filter, filter))) continue;
+      const known = told.get(filter.id);
+      if (known !== undefined && sameFilter(known, filter)) continue;
       const instead = standIn === undefined ? "" : `; "${standIn.pattern}" stays in force in its place`;
       log.warn(`filter ${filter.id} (${filter.type} "${filter.pattern}") is refused: ${reason}${instead}`);
     }

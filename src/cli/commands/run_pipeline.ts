@@ -40,7 +40,7 @@ export interface RunHooks {
 
 /**
  * Runs a pipeline until its input ends or a signal stops it, then prints the summary. Exit code 1 when an input
- * could not be read.
+ * could not be read, or the capture did not end in time.
  */
 export async function runPipeline(
   run: Run,
@@ -80,6 +80,7 @@ export async function runPipeline(
       progress: (progress) => bar?.update(progress),
     },
     settings.singleThread,
+    settings.shutdownTimeoutMs,
   );
   const signals = new StopSignals(() => {
     pipeline.stop();
