@@ -1,5 +1,6 @@
 /** `caracal buffer`: looking after the folder of a disk buffer. */
 import assert from "node:assert/strict";
+import { systemClock } from "../../src/delivery/spool/clock.ts";
 import { DiskSpool } from "../../src/delivery/spool/disk_spool.ts";
 import { numbered } from "../spool/batches.ts";
 import { Folder, type Outcome, run, textOf } from "./program.ts";
@@ -26,6 +27,8 @@ function openSpool(path: string): DiskSpool {
     whenFull: "drop-newest",
     sync: "interval",
     syncIntervalMs: 1_000,
+    // Numbers then begin with 1.
+    clock: { ...systemClock, wallNow: () => 0 },
     onFault: (line) => {
       throw new Error(line);
     },

@@ -79,7 +79,7 @@ export class DiskSpool implements Spool {
 
   /** Opens the spool in the folder of `fileSystem`. Throws what the system says when that cannot be written. */
   static on(fileSystem: SpoolFileSystem, options: DiskSpoolOptions): DiskSpool {
-    const recovered = recover(fileSystem);
+    const recovered = recover(fileSystem, (options.clock ?? systemClock).wallNow());
     const { id, firstSequence } = recovered;
     const identity = encodeState("identity", { id, sequence: firstSequence + sequencesPerRun });
     fileSystem.replace(stateFiles.identity, identity, true);

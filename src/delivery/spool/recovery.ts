@@ -45,10 +45,18 @@ export interface Recovered {
 }
 
 /**
- * Sequences that a run may use without writing down how far it came: twelve years at 3,000 batches a second, and enough
- * for 16 million runs.
+ * Sequences that a run may use without writing down how far it came: four days at 3,000 batches a second, and what is
+ * acknowledged is written down, too. As the wall clock counts it is one second: runs that follow each other faster
+ * are the only ones that get ahead of it.
  */
-export const sequencesPerRun = 1n << 40n;
+export const sequencesPerRun = 1n << 30n;
+/**
+ * Sequences for a millisecond of the wall clock, as a power of two: more than any run uses, and few enough to stay below
+ * 2^63 until the year 2248.
+ */
+const wallClockShift = 20n;
+/** Where numbers by the wall clock end: behind it, only runs count. */
+const maxWallMs = 1n << 43n;
 /** A file that is shorter holds no batch, whatever it was. */
 const smallestBytes = segmentHeaderBytes + recordHeaderBytes;
 /** Runs that may be unknown when the identity file is lost. */
@@ -57,8 +65,10 @@ const runsSkipped = 1_024n;
 /**
  * Reads a spool's folder, and cleans it up: what is acknowledged is removed, what a crash cut short is cut off. Never
  * throws for what files hold; throws what the system says when the folder cannot be read or written at all.
+ *
+ * @param wallMs milliseconds since 1970, as the clock is set
  */
-export function recover(fileSystem: SpoolFileSystem): Recovered {
+export function recover(fileSystem: SpoolFileSystem, wallMs: number): Recovered {
   const entries = fileSystem.list().filter(({ isFile }) => isFile);
   const names = new Set(entries.map(({ name }) => name));
   const notes: string[] = [];
@@ -132,22 +142,29 @@ export function recover(fileSystem: SpoolFileSystem): Recovered {
   }
   return {
     id,
-    firstSequence: firstOfRun(identity, highest, files.length > 0 || cursor > 0n),
+    firstSequence: firstOfRun(identity, highest, files.length > 0 || cursor > 0n, wallMs),
     cursor,
     segments,
     finding: { segments: segments.length, held, truncatedBytes, badRecords, foreign, notes },
   };
 }
 
-/** The first sequence of the next run; runs begin at multiples of {@link sequencesPerRun}, and number 0 is none. */
-function firstOfRun(identity: State | undefined, highest: bigint, isUsed: boolean): bigint {
-  const runOf = (sequence: bigint) => (sequence - 1n) / sequencesPerRun;
-  let run = identity === undefined ? 0n : runOf(identity.sequence);
-  if (isUsed) {
-    const above = runOf(highest < 1n ? 1n : highest) + (identity === undefined ? runsSkipped : 1n);
-    if (above > run) run = above;
-  }
-  return run * sequencesPerRun + 1n;
+/**
+ * The first sequence of the next run. A folder that was set back to an earlier state knows nothing of the runs since:
+ * the wall clock is above what they used. Where that went back, what the folder says is.
+ */
+function firstOfRun(identity: State | undefined, highest: bigint, isUsed: boolean, wallMs: number): bigint {
+  const byFolder = firstByFolder(identity, highest, isUsed);
+  const ms = BigInt(Math.max(0, Math.trunc(wallMs)));
+  const byClock = ms < maxWallMs ? (ms << wallClockShift) + 1n : 1n;
+  return byClock > byFolder ? byClock : byFolder;
+}
+
+/** Above all that the folder knows of; number 0 is none. */
+function firstByFolder(identity: State | undefined, highest: bigint, isUsed: boolean): bigint {
+  if (identity === undefined) return isUsed ? highest + runsSkipped * sequencesPerRun : 1n;
+  const stored = identity.sequence > 0n ? identity.sequence : 1n;
+  return highest < stored ? stored : highest + sequencesPerRun;
 }
 
 function headerOf(fileSystem: SpoolFileSystem, name: string): ReturnType<typeof readSegmentHeader> {

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { type Damage, examine, type ExaminedSegment } from "./examination.ts";
+import { systemClock } from "./clock.ts";
 import { recover } from "./recovery.ts";
 import { encodeSegmentHeader, firstOfName, segmentHeaderBytes, segmentVersion } from "./segment_header.ts";
 import { endOf } from "./segment_scan.ts";
@@ -27,7 +28,7 @@ export function repair(fileSystem: SpoolFileSystem): string[] | undefined {
     done.push(`${file}: removed; all batches that are still there are sent again`);
   }
   if (stateDamages.some(({ file }) => file === stateFiles.identity)) {
-    const recovered = recover(fileSystem);
+    const recovered = recover(fileSystem, systemClock.wallNow());
     const identity = encodeState("identity", { id: recovered.id, sequence: recovered.firstSequence });
     fileSystem.replace(stateFiles.identity, identity, true);
     done.push(
