@@ -1,5 +1,5 @@
 import { readRecords } from "./record_reader.ts";
-import { endOf, type RecordPlace, scanSegment, type Stretch } from "./segment_scan.ts";
+import { batchesIn, endOf, type RecordPlace, scanSegment, type Stretch } from "./segment_scan.ts";
 import {
   firstOfName,
   readSegmentHeader,
@@ -161,7 +161,10 @@ function examineSegment(
       damages.push({ file: name, kind: "header", offset: 0, bytes, what: "no good header" });
     }
     for (const stretch of damaged) {
-      damages.push({ file: name, kind: "stretch", ...stretch, what: "no record" });
+      const { offset, bytes } = stretch;
+      const batches = batchesIn(stretch, 0n);
+      const what = batches === 0 ? "no record" : `no record: unknown number of packets in ${batches} batches`;
+      damages.push({ file: name, kind: "stretch", offset, bytes, what });
     }
     if (torn !== undefined) {
       damages.push({ file: name, kind: "tail", ...torn, what: "a write that was cut short" });

@@ -1,7 +1,7 @@
 import { type Amount, noAmount, plus } from "../batch.ts";
 import { messageOf } from "../../runtime/operator_error.ts";
 import { amountOf, indexBehind, Segment } from "./segment.ts";
-import { scanSegment } from "./segment_scan.ts";
+import { batchesIn, scanSegment } from "./segment_scan.ts";
 import { firstOfName, readSegmentHeader, segmentHeaderBytes, segmentVersion } from "./segment_header.ts";
 import { recordHeaderBytes } from "./record.ts";
 import { readFully, type SpoolFileSystem } from "./spool_file_system.ts";
@@ -24,6 +24,8 @@ export interface Finding {
   readonly truncatedBytes: number;
   /** Stretches between records that are no records. */
   readonly badRecords: number;
+  /** Batches that are gone with them, and with segments that are missing; how many packets they had is unknown. */
+  readonly lostBatches: number;
   /** Files that are none of this spool's, or of another version: they are left alone. */
   readonly foreign: readonly string[];
   /** What was wrong with identity and cursor, as sentences. */
@@ -97,8 +99,9 @@ export function recover(fileSystem: SpoolFileSystem, wallMs: number): Recovered 
   const cursor = cursorState?.id === id ? cursorState.sequence : 0n;
 
   const segments: Segment[] = [];
-  let [held, truncatedBytes, badRecords, highest]: [Amount, number, number, bigint] = [
+  let [held, truncatedBytes, badRecords, lostBatches, highest]: [Amount, number, number, number, bigint] = [
     noAmount,
+    0,
     0,
     0,
     cursor,
@@ -133,6 +136,7 @@ export function recover(fileSystem: SpoolFileSystem, wallMs: number): Recovered 
       continue;
     }
     badRecords += found.badRecords;
+    lostBatches += found.lostBatches;
     held = plus(held, segment.held);
     segments.push(segment);
   }
@@ -145,7 +149,7 @@ export function recover(fileSystem: SpoolFileSystem, wallMs: number): Recovered 
     firstSequence: firstOfRun(identity, highest, files.length > 0 || cursor > 0n, wallMs),
     cursor,
     segments,
-    finding: { segments: segments.length, held, truncatedBytes, badRecords, foreign, notes },
+    finding: { segments: segments.length, held, truncatedBytes, badRecords, lostBatches, foreign, notes },
   };
 }
 
@@ -187,7 +191,7 @@ function recoverSegment(
   { name, bytes, first }: { name: string; bytes: number; first: bigint },
   id: string,
   cursor: bigint,
-): { segment: Segment; truncatedBytes: number; badRecords: number } | undefined {
+): { segment: Segment; truncatedBytes: number; badRecords: number; lostBatches: number } | undefined {
   const segment = new Segment(first, id);
   let scan: ReturnType<typeof scanSegment>;
   try {
@@ -212,5 +216,6 @@ function recoverSegment(
       segment.fileBytes = bytes;
     }
   }
-  return { segment, truncatedBytes: torn?.bytes ?? 0, badRecords: damaged.length };
+  const lostBatches = damaged.reduce((sum, stretch) => sum + batchesIn(stretch, cursor), 0);
+  return { segment, truncatedBytes: torn?.bytes ?? 0, badRecords: damaged.length, lostBatches };
 }
