@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import type { SequencedBatch } from "../../src/delivery/spool.ts";
 import { DiskSpool, type DiskSpoolOptions } from "../../src/delivery/spool/disk_spool.ts";
 import { recordBytes } from "../../src/delivery/spool/record.ts";
+import { examine } from "../../src/delivery/spool/examination.ts";
+import { repair } from "../../src/delivery/spool/repair.ts";
 import { sequencesPerRun } from "../../src/delivery/spool/recovery.ts";
 import {
   encodeSegmentHeader,
@@ -155,6 +157,48 @@ Deno.test("disk spool: of records in a row whose headers are damaged, each one i
     assert.equal(numbers.length, batches.length - (to - from));
     assert.deepEqual(again.lost.get("corrupt"), { batches: lost, packets: 0, bytes: 0 }, `${from} to ${to}`);
     assert.equal(again.finding.badRecords, 1);
+  }
+});
+
+Deno.test("disk spool: a segment that is missing between others is found, counted, and repaired", async () => {
+  const { files, batches } = await written();
+  const names = [...files.keys()].filter((name) => name.endsWith(".segment")).sort();
+  const places = placesIn(batches, names);
+  assert.ok(names.length > 2);
+  const gaps = (disk: FaultDisk) =>
+    examine(disk.mount(), true)?.segments.flatMap(({ damages }) => damages.map(({ kind }) => kind));
+  for (const name of names) {
+    const rest = new Map(files);
+    rest.delete(name);
+    const isBetween = name !== names[0] && name !== names.at(-1);
+    const missing = isBetween ? places.get(name)?.length : undefined;
+    const disk = new FaultDisk();
+    disk.files = rest;
+    assert.deepEqual(gaps(disk), isBetween ? ["gap"] : []);
+    assert.equal(numbersIn(rest, batches).spool.lost.get("corrupt")?.batches, missing);
+    assert.equal(repair(disk.mount())?.length, isBetween ? 1 : 0);
+    assert.deepEqual(gaps(disk), []);
+    const { numbers, spool } = numbersIn(disk.files, batches);
+    assert.equal(spool.lost.get("corrupt"), undefined);
+    assert.equal(numbers.length, batches.length - (places.get(name)?.length ?? 0));
+  }
+});
+
+Deno.test("disk spool: batches that were not given to it, refused, dropped or acknowledged are no gap", async () => {
+  const disk = new FaultDisk();
+  let steps = 0n;
+  for (const whenFull of ["drop-newest", "drop-oldest", "drop-newest"] as const) {
+    const spool = DiskSpool.on(disk.mount(), { ...options, maxBytes: 2_000, whenFull });
+    assert.equal(spool.lost.get("corrupt"), undefined);
+    for (let step = 0n; step < 40n; step += 1n) {
+      steps += 1n + step % 5n;
+      spool.append(numbered(spool.firstSequence + steps, 100));
+      if (step === 20n) spool.acknowledge(spool.read(0n, 500).at(-1)?.sequence ?? 0n);
+    }
+    await spool.close();
+    const found = examine(disk.mount(), true);
+    assert.ok((found?.segments.length ?? 0) > 2);
+    assert.deepEqual(found?.segments.flatMap(({ damages }) => damages), []);
   }
 });
 

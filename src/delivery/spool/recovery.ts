@@ -2,7 +2,13 @@ import { type Amount, noAmount, plus } from "../batch.ts";
 import { messageOf } from "../../runtime/operator_error.ts";
 import { amountOf, indexBehind, Segment } from "./segment.ts";
 import { batchesIn, scanSegment } from "./segment_scan.ts";
-import { firstOfName, readSegmentHeader, segmentHeaderBytes, segmentVersion } from "./segment_header.ts";
+import {
+  firstOfName,
+  missingBetween,
+  readSegmentHeader,
+  segmentHeaderBytes,
+  segmentVersion,
+} from "./segment_header.ts";
 import { recordHeaderBytes } from "./record.ts";
 import { readFully, type SpoolFileSystem } from "./spool_file_system.ts";
 import {
@@ -107,6 +113,7 @@ export function recover(fileSystem: SpoolFileSystem, wallMs: number): Recovered 
     cursor,
   ];
   const foreign: string[] = [];
+  let lastSeen = 0n;
   for (const file of files) {
     if (file.first > highest) highest = file.first;
     const { header } = file;
@@ -131,6 +138,13 @@ export function recover(fileSystem: SpoolFileSystem, wallMs: number): Recovered 
     const { segment } = found;
     truncatedBytes += found.truncatedBytes;
     if (segment.last > highest) highest = segment.last;
+    // Only between two that are there: what was before the first was acknowledged or dropped.
+    if (lastSeen > 0n && header !== undefined) {
+      const missing = missingBetween(lastSeen, header, cursor);
+      lostBatches += missing;
+      if (missing > 0) notes.push(`batches between ${lastSeen} and ${file.first} are missing`);
+    }
+    lastSeen = segment.last;
     if (segment.held.batches === 0) {
       fileSystem.remove(file.name);
       continue;
