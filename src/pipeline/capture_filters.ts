@@ -9,7 +9,7 @@ import type { FilterSettings, RefusedFilter } from "../engine/engine.ts";
 import type { Filter } from "../engine/filter.ts";
 
 /** BPF filters of a processor at most: libpcap's time grows faster than the square of the joined ones. */
-const maxPushed = 256;
+const maxPushed = 64;
 /** Text of these, joined, at most, bytes. */
 const maxPushedBytes = 16_384;
 /** What joins an expression to the next one: `(` and `) or `. */

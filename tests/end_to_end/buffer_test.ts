@@ -1,5 +1,6 @@
 /** `caracal buffer`: looking after the folder of a disk buffer. */
 import assert from "node:assert/strict";
+import { systemClock } from "../../src/delivery/spool/clock.ts";
 import { DiskSpool } from "../../src/delivery/spool/disk_spool.ts";
 import { numbered } from "../spool/batches.ts";
 import { Folder, type Outcome, run, textOf } from "./program.ts";
@@ -26,6 +27,8 @@ function openSpool(path: string): DiskSpool {
     whenFull: "drop-newest",
     sync: "interval",
     syncIntervalMs: 1_000,
+    // Numbers then begin with 1.
+    clock: { ...systemClock, wallNow: () => 0 },
     onFault: (line) => {
       throw new Error(line);
     },
@@ -87,7 +90,7 @@ Deno.test("buffer verify and repair: damage is found, set aside, and gone", asyn
     [
       "cursor: byte 0: 68 bytes, not what was written",
       `${first}: byte 228: 164 bytes, the body of batch 2 (3 packets) is not what was written`,
-      `${second}: byte 64: 164 bytes, no record`,
+      `${second}: byte 64: 164 bytes, no record: unknown number of packets in 1 batches`,
       `${third}: byte 0: 64 bytes, no good header`,
       `${fourth}: byte 392: 163 bytes, a write that was cut short`,
       "9 good batches with 27 packets in 4 segments, 5 damaged places",

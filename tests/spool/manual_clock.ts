@@ -3,10 +3,16 @@ import type { Clock } from "../../src/delivery/spool/clock.ts";
 /** Time that goes on when it is told to. */
 export class ManualClock implements Clock {
   #now = 0;
+  /** Milliseconds since 1970, as the clock was set when it began. */
+  wallStart = 1_700_000_000_000;
   #timers = new Map<() => void, number>();
 
   now(): number {
     return this.#now;
+  }
+
+  wallNow(): number {
+    return this.wallStart + this.#now;
   }
 
   after(milliseconds: number, action: () => void): () => void {

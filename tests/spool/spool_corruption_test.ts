@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import type { SequencedBatch } from "../../src/delivery/spool.ts";
 import { DiskSpool, type DiskSpoolOptions } from "../../src/delivery/spool/disk_spool.ts";
 import { recordBytes } from "../../src/delivery/spool/record.ts";
+import { examine } from "../../src/delivery/spool/examination.ts";
+import { repair } from "../../src/delivery/spool/repair.ts";
+import { sequencesPerRun } from "../../src/delivery/spool/recovery.ts";
 import {
   encodeSegmentHeader,
   segmentHeaderBytes,
@@ -9,6 +12,7 @@ import {
 } from "../../src/delivery/spool/segment_header.ts";
 import { comparable, numbered } from "./batches.ts";
 import { FaultDisk } from "./fault_disk.ts";
+import { ManualClock } from "./manual_clock.ts";
 
 const options: DiskSpoolOptions = {
   maxBytes: 1 << 20,
@@ -128,7 +132,73 @@ Deno.test("disk spool: zeros, noise and repeats between records are skipped", as
     const { numbers, spool } = numbersIn(new Map([...files, [name, damaged]]), batches);
     assert.deepEqual(numbers, batches.map(({ sequence }) => sequence));
     assert.equal(spool.finding.badRecords, 1);
-    assert.deepEqual(spool.lost.get("corrupt"), { batches: 1, packets: 0, bytes: 0 });
+    assert.equal(spool.lost.get("corrupt"), undefined, "no number is missing");
+  }
+});
+
+Deno.test("disk spool: of records in a row whose headers are damaged, each one is counted", async () => {
+  const disk = new FaultDisk();
+  const clock = new ManualClock();
+  const spool = DiskSpool.on(disk.mount(), { ...options, segmentBytes: 1 << 16, clock });
+  const first = spool.firstSequence;
+  // From the sixth on, batches have gaps between them: the numbers are more than there is room for.
+  const batches = [0, 1, 2, 3, 4, 200, 300].map((step) => numbered(first + BigInt(step), 40));
+  for (const one of batches) assert.ok(spool.append(one));
+  await spool.close();
+  const { files } = disk;
+  const name = segmentName(first);
+  const content = files.get(name) ?? new Uint8Array();
+  for (
+    const [from, to, lost] of [[0, 1, 1], [0, 3, 3], [1, 4, 3], [2, 3, 1], [1, 3, 2], [4, 6, 3]] as const
+  ) {
+    const damaged = content.slice();
+    for (let at = from; at < to; at++) damaged[segmentHeaderBytes + at * 104 + 20] = 0xff;
+    const { numbers, spool: again } = numbersIn(new Map([...files, [name, damaged]]), batches);
+    assert.equal(numbers.length, batches.length - (to - from));
+    assert.deepEqual(again.lost.get("corrupt"), { batches: lost, packets: 0, bytes: 0 }, `${from} to ${to}`);
+    assert.equal(again.finding.badRecords, 1);
+  }
+});
+
+Deno.test("disk spool: a segment that is missing between others is found, counted, and repaired", async () => {
+  const { files, batches } = await written();
+  const names = [...files.keys()].filter((name) => name.endsWith(".segment")).sort();
+  const places = placesIn(batches, names);
+  assert.ok(names.length > 2);
+  const gaps = (disk: FaultDisk) =>
+    examine(disk.mount(), true)?.segments.flatMap(({ damages }) => damages.map(({ kind }) => kind));
+  for (const name of names) {
+    const rest = new Map(files);
+    rest.delete(name);
+    const isBetween = name !== names[0] && name !== names.at(-1);
+    const missing = isBetween ? places.get(name)?.length : undefined;
+    const disk = new FaultDisk();
+    disk.files = rest;
+    assert.deepEqual(gaps(disk), isBetween ? ["gap"] : []);
+    assert.equal(numbersIn(rest, batches).spool.lost.get("corrupt")?.batches, missing);
+    assert.equal(repair(disk.mount())?.length, isBetween ? 1 : 0);
+    assert.deepEqual(gaps(disk), []);
+    const { numbers, spool } = numbersIn(disk.files, batches);
+    assert.equal(spool.lost.get("corrupt"), undefined);
+    assert.equal(numbers.length, batches.length - (places.get(name)?.length ?? 0));
+  }
+});
+
+Deno.test("disk spool: batches that were not given to it, refused, dropped or acknowledged are no gap", async () => {
+  const disk = new FaultDisk();
+  let steps = 0n;
+  for (const whenFull of ["drop-newest", "drop-oldest", "drop-newest"] as const) {
+    const spool = DiskSpool.on(disk.mount(), { ...options, maxBytes: 2_000, whenFull });
+    assert.equal(spool.lost.get("corrupt"), undefined);
+    for (let step = 0n; step < 40n; step += 1n) {
+      steps += 1n + step % 5n;
+      spool.append(numbered(spool.firstSequence + steps, 100));
+      if (step === 20n) spool.acknowledge(spool.read(0n, 500).at(-1)?.sequence ?? 0n);
+    }
+    await spool.close();
+    const found = examine(disk.mount(), true);
+    assert.ok((found?.segments.length ?? 0) > 2);
+    assert.deepEqual(found?.segments.flatMap(({ damages }) => damages), []);
   }
 });
 
@@ -179,7 +249,7 @@ for (const file of stateFiles) {
       const waiting = batches.slice(2).map(({ sequence }) => sequence);
       assert.deepEqual(numbers.slice(-waiting.length), waiting);
       assert.equal(again.id, spool.id);
-      assert.ok(again.firstSequence > spool.firstSequence + (1n << 39n));
+      assert.ok(again.firstSequence >= spool.firstSequence + sequencesPerRun);
       assert.equal(again.finding.notes.length > 0, file === "spool" || version !== undefined);
     }
   });

@@ -2,6 +2,8 @@
 export interface Clock {
   /** Milliseconds, never going back. */
   now(): number;
+  /** Milliseconds since 1970, as the machine's clock is set: it may go back. */
+  wallNow(): number;
   /** Calls `action` after `milliseconds`, unless the function that is returned is called before. */
   after(milliseconds: number, action: () => void): () => void;
 }
@@ -9,6 +11,7 @@ export interface Clock {
 /** The machine's. */
 export const systemClock: Clock = {
   now: () => performance.now(),
+  wallNow: () => Date.now(),
   after: (milliseconds, action) => {
     const timer = setTimeout(action, milliseconds);
     return () => clearTimeout(timer);

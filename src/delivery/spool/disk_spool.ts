@@ -79,7 +79,7 @@ export class DiskSpool implements Spool {
 
   /** Opens the spool in the folder of `fileSystem`. Throws what the system says when that cannot be written. */
   static on(fileSystem: SpoolFileSystem, options: DiskSpoolOptions): DiskSpool {
-    const recovered = recover(fileSystem);
+    const recovered = recover(fileSystem, (options.clock ?? systemClock).wallNow());
     const { id, firstSequence } = recovered;
     const identity = encodeState("identity", { id, sequence: firstSequence + sequencesPerRun });
     fileSystem.replace(stateFiles.identity, identity, true);
@@ -102,7 +102,7 @@ export class DiskSpool implements Spool {
     this.#log = new SegmentLog(fileSystem, this.#fault, id, segmentBytes, firstSequence, segments);
     this.#held = finding.held;
     this.#last = firstSequence - 1n;
-    this.#lose("corrupt", { ...noAmount, batches: finding.badRecords });
+    this.#lose("corrupt", { ...noAmount, batches: finding.lostBatches });
     // The run that wrote them may not have come to sync them.
     this.#synced = segments.length > 0 ? cursor : this.#last;
     if (segments.length > 0) this.#syncSoon();

@@ -1,7 +1,8 @@
 import { readRecords } from "./record_reader.ts";
-import { endOf, type RecordPlace, scanSegment, type Stretch } from "./segment_scan.ts";
+import { batchesIn, endOf, type RecordPlace, scanSegment, type Stretch } from "./segment_scan.ts";
 import {
   firstOfName,
+  missingBetween,
   readSegmentHeader,
   seedOf,
   type SegmentHeader,
@@ -22,8 +23,8 @@ import {
 export interface Damage extends Stretch {
   /** Name of the file. */
   readonly file: string;
-  /** `header`: a segment's first bytes; `tail`: a write that was cut short; `stretch`: bytes in the midst of others; `state`: a small file. */
-  readonly kind: "header" | "tail" | "stretch" | "state";
+  /** `header`: a segment's first bytes; `gap`: what was before a segment is missing; `tail`: a write that was cut short; `stretch`: bytes in the midst of others; `state`: a small file. */
+  readonly kind: "header" | "gap" | "tail" | "stretch" | "state";
   /** What is wrong, for people. */
   readonly what: string;
 }
@@ -34,6 +35,8 @@ export interface ExaminedSegment {
   readonly name: string;
   /** Length of the file, bytes. */
   readonly fileBytes: number;
+  /** The last sequence that the headers of its records say; one less than its first when there is none. */
+  readonly last: bigint;
   /** Its good records. */
   readonly records: readonly RecordPlace[];
   /** What is wrong with it. */
@@ -110,9 +113,18 @@ export function examine(fileSystem: SpoolFileSystem, checksBodies: boolean): Exa
     const isOurs = header === undefined ||
       header.version === segmentVersion && header.id === id && header.first === first;
     if (!isOurs || id === undefined) foreign.push(name);
-    else {segments.push(
-        ...examineSegment(fileSystem, name, bytes, { id, first }, header !== undefined, checksBodies),
-      );}
+    else {
+      for (
+        const examined of examineSegment(
+          fileSystem,
+          name,
+          bytes,
+          { id, first },
+          header !== undefined,
+          checksBodies,
+        )
+      ) segments.push(withGap(segments.at(-1), examined, header, cursor?.id === id ? cursor.sequence : 0n));
+    }
   }
   return {
     id,
@@ -125,6 +137,22 @@ export function examine(fileSystem: SpoolFileSystem, checksBodies: boolean): Exa
       isSpoolFile(name) && name.endsWith(damagedSuffix)
     ),
   };
+}
+
+/** A segment with what is missing before it as one more damage. */
+function withGap(
+  before: ExaminedSegment | undefined,
+  segment: ExaminedSegment,
+  header: SegmentHeader | undefined,
+  cursor: bigint,
+): ExaminedSegment {
+  const last = before?.last;
+  const batches = last === undefined || header === undefined ? 0 : missingBetween(last, header, cursor);
+  if (batches === 0) return segment;
+  const what =
+    `behind batch ${last}, up to ${header?.previous} is missing: unknown number of packets in ${batches} batches`;
+  const gap: Damage = { file: segment.name, kind: "gap", offset: 0, bytes: 0, what };
+  return { ...segment, damages: [gap, ...segment.damages] };
 }
 
 function headerOf(fileSystem: SpoolFileSystem, name: string): SegmentHeader | undefined {
@@ -161,7 +189,10 @@ function examineSegment(
       damages.push({ file: name, kind: "header", offset: 0, bytes, what: "no good header" });
     }
     for (const stretch of damaged) {
-      damages.push({ file: name, kind: "stretch", ...stretch, what: "no record" });
+      const { offset, bytes } = stretch;
+      const batches = batchesIn(stretch, 0n);
+      const what = batches === 0 ? "no record" : `no record: unknown number of packets in ${batches} batches`;
+      damages.push({ file: name, kind: "stretch", offset, bytes, what });
     }
     if (torn !== undefined) {
       damages.push({ file: name, kind: "tail", ...torn, what: "a write that was cut short" });
@@ -178,7 +209,8 @@ function examineSegment(
       });
     }
     damages.sort((one, other) => one.offset - other.offset);
-    return [{ name, fileBytes, records: records.filter((place) => !bad.includes(place)), damages }];
+    const last = records.at(-1)?.sequence ?? identity.first - 1n;
+    return [{ name, fileBytes, last, records: records.filter((place) => !bad.includes(place)), damages }];
   } finally {
     file.close();
   }

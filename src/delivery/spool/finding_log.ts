@@ -5,10 +5,19 @@ const log = logger("buffer");
 
 /** Tells the operator in one line what was in a folder. */
 export function logFinding(folder: string, finding: Finding): void {
-  const { segments, held: { batches, packets, bytes }, truncatedBytes, badRecords, foreign, notes } = finding;
+  const {
+    segments,
+    held: { batches, packets, bytes },
+    truncatedBytes,
+    badRecords,
+    lostBatches,
+    foreign,
+    notes,
+  } = finding;
   const oddities = [
     ...truncatedBytes > 0 ? [`${truncatedBytes} bytes of unfinished writes cut off`] : [],
     ...badRecords > 0 ? [`${badRecords} damaged stretches skipped`] : [],
+    ...lostBatches > 0 ? [`unknown number of packets in ${lostBatches} batches lost`] : [],
     ...notes,
     ...foreign.length > 0
       ? [`left alone: ${foreign.slice(0, 5).join(", ")}${foreign.length > 5 ? ", ..." : ""}`]
@@ -25,6 +34,7 @@ export function logFinding(folder: string, finding: Finding): void {
     bytes,
     truncated_bytes: truncatedBytes,
     bad_records: badRecords,
+    lost_batches: lostBatches,
   };
   if (oddities.length > 0) log.warn(line, fields);
   else log.info(line, fields);

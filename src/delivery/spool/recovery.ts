@@ -1,8 +1,14 @@
 import { type Amount, noAmount, plus } from "../batch.ts";
 import { messageOf } from "../../runtime/operator_error.ts";
 import { amountOf, indexBehind, Segment } from "./segment.ts";
-import { scanSegment } from "./segment_scan.ts";
-import { firstOfName, readSegmentHeader, segmentHeaderBytes, segmentVersion } from "./segment_header.ts";
+import { batchesIn, scanSegment } from "./segment_scan.ts";
+import {
+  firstOfName,
+  missingBetween,
+  readSegmentHeader,
+  segmentHeaderBytes,
+  segmentVersion,
+} from "./segment_header.ts";
 import { recordHeaderBytes } from "./record.ts";
 import { readFully, type SpoolFileSystem } from "./spool_file_system.ts";
 import {
@@ -24,6 +30,8 @@ export interface Finding {
   readonly truncatedBytes: number;
   /** Stretches between records that are no records. */
   readonly badRecords: number;
+  /** Batches that are gone with them, and with segments that are missing; how many packets they had is unknown. */
+  readonly lostBatches: number;
   /** Files that are none of this spool's, or of another version: they are left alone. */
   readonly foreign: readonly string[];
   /** What was wrong with identity and cursor, as sentences. */
@@ -45,24 +53,30 @@ export interface Recovered {
 }
 
 /**
- * Sequences that a run may use without writing down how far it came: twelve years at 3,000 batches a second, and enough
- * for 16 million runs.
+ * Sequences that a run may use without writing down how far it came: four days at 3,000 batches a second, and what is
+ * acknowledged is written down, too. As the wall clock counts it is one second: runs that follow each other faster
+ * are the only ones that get ahead of it.
  */
-export const sequencesPerRun = 1n << 40n;
+export const sequencesPerRun = 1n << 30n;
+/**
+ * Sequences for a millisecond of the wall clock, as a power of two: more than any run uses, and few enough to stay below
+ * 2^63 until the year 2248.
+ */
+const wallClockShift = 20n;
+/** Where numbers by the wall clock end: behind it, only runs count. */
+const maxWallMs = 1n << 43n;
 /** A file that is shorter holds no batch, whatever it was. */
 const smallestBytes = segmentHeaderBytes + recordHeaderBytes;
 /** Runs that may be unknown when the identity file is lost. */
 const runsSkipped = 1_024n;
-/** 2026-01-01, ms since 1970. */
-const firstMinuteMs = 1_767_225_600_000;
-/** A clock that is far ahead must not use up the runs. */
-const lastMinute = 1 << 23;
 
 /**
  * Reads a spool's folder, and cleans it up: what is acknowledged is removed, what a crash cut short is cut off. Never
  * throws for what files hold; throws what the system says when the folder cannot be read or written at all.
+ *
+ * @param wallMs milliseconds since 1970, as the clock is set
  */
-export function recover(fileSystem: SpoolFileSystem): Recovered {
+export function recover(fileSystem: SpoolFileSystem, wallMs: number): Recovered {
   const entries = fileSystem.list().filter(({ isFile }) => isFile);
   const names = new Set(entries.map(({ name }) => name));
   const notes: string[] = [];
@@ -91,13 +105,15 @@ export function recover(fileSystem: SpoolFileSystem): Recovered {
   const cursor = cursorState?.id === id ? cursorState.sequence : 0n;
 
   const segments: Segment[] = [];
-  let [held, truncatedBytes, badRecords, highest]: [Amount, number, number, bigint] = [
+  let [held, truncatedBytes, badRecords, lostBatches, highest]: [Amount, number, number, number, bigint] = [
     noAmount,
+    0,
     0,
     0,
     cursor,
   ];
   const foreign: string[] = [];
+  let lastSeen = 0n;
   for (const file of files) {
     if (file.first > highest) highest = file.first;
     const { header } = file;
@@ -122,11 +138,19 @@ export function recover(fileSystem: SpoolFileSystem): Recovered {
     const { segment } = found;
     truncatedBytes += found.truncatedBytes;
     if (segment.last > highest) highest = segment.last;
+    // Only between two that are there: what was before the first was acknowledged or dropped.
+    if (lastSeen > 0n && header !== undefined) {
+      const missing = missingBetween(lastSeen, header, cursor);
+      lostBatches += missing;
+      if (missing > 0) notes.push(`batches between ${lastSeen} and ${file.first} are missing`);
+    }
+    lastSeen = segment.last;
     if (segment.held.batches === 0) {
       fileSystem.remove(file.name);
       continue;
     }
     badRecords += found.badRecords;
+    lostBatches += found.lostBatches;
     held = plus(held, segment.held);
     segments.push(segment);
   }
@@ -136,34 +160,29 @@ export function recover(fileSystem: SpoolFileSystem): Recovered {
   }
   return {
     id,
-    firstSequence: firstOfRun(identity, highest, files.length > 0 || cursor > 0n),
+    firstSequence: firstOfRun(identity, highest, files.length > 0 || cursor > 0n, wallMs),
     cursor,
     segments,
-    finding: { segments: segments.length, held, truncatedBytes, badRecords, foreign, notes },
+    finding: { segments: segments.length, held, truncatedBytes, badRecords, lostBatches, foreign, notes },
   };
 }
 
 /**
- * The first sequence of the next run; runs begin at multiples of {@link sequencesPerRun}, and number 0 is none.
- *
- * The number of every run but the first is at least that of the minute in which it begins. So a folder that was copied,
- * or put back from a backup, does not give numbers again that its processor has seen already, and would take for
- * batches sent again.
+ * The first sequence of the next run. A folder that was set back to an earlier state knows nothing of the runs since:
+ * the wall clock is above what they used. Where that went back, what the folder says is.
  */
-function firstOfRun(identity: State | undefined, highest: bigint, isUsed: boolean): bigint {
-  const runOf = (sequence: bigint) => (sequence - 1n) / sequencesPerRun;
-  let run = identity === undefined ? 0n : runOf(identity.sequence);
-  if (identity !== undefined || isUsed) {
-    const minute = Math.floor((Date.now() - firstMinuteMs) / 60_000);
-    const least = BigInt(Math.max(0, Math.min(minute, lastMinute)));
-    if (least > run) run = least;
-  }
-  if (isUsed) {
-    const above = runOf(highest < 1n ? 1n : highest) + 1n;
-    if (above > run) run = above;
-    if (identity === undefined) run += runsSkipped;
-  }
-  return run * sequencesPerRun + 1n;
+function firstOfRun(identity: State | undefined, highest: bigint, isUsed: boolean, wallMs: number): bigint {
+  const byFolder = firstByFolder(identity, highest, isUsed);
+  const ms = BigInt(Math.max(0, Math.trunc(wallMs)));
+  const byClock = ms < maxWallMs ? (ms << wallClockShift) + 1n : 1n;
+  return byClock > byFolder ? byClock : byFolder;
+}
+
+/** Above all that the folder knows of; number 0 is none. */
+function firstByFolder(identity: State | undefined, highest: bigint, isUsed: boolean): bigint {
+  if (identity === undefined) return isUsed ? highest + runsSkipped * sequencesPerRun : 1n;
+  const stored = identity.sequence > 0n ? identity.sequence : 1n;
+  return highest < stored ? stored : highest + sequencesPerRun;
 }
 
 function headerOf(fileSystem: SpoolFileSystem, name: string): ReturnType<typeof readSegmentHeader> {
@@ -186,7 +205,7 @@ function recoverSegment(
   { name, bytes, first }: { name: string; bytes: number; first: bigint },
   id: string,
   cursor: bigint,
-): { segment: Segment; truncatedBytes: number; badRecords: number } | undefined {
+): { segment: Segment; truncatedBytes: number; badRecords: number; lostBatches: number } | undefined {
   const segment = new Segment(first, id);
   let scan: ReturnType<typeof scanSegment>;
   try {
@@ -211,5 +230,6 @@ function recoverSegment(
       segment.fileBytes = bytes;
     }
   }
-  return { segment, truncatedBytes: torn?.bytes ?? 0, badRecords: damaged.length };
+  const lostBatches = damaged.reduce((sum, stretch) => sum + batchesIn(stretch, cursor), 0);
+  return { segment, truncatedBytes: torn?.bytes ?? 0, badRecords: damaged.length, lostBatches };
 }

@@ -1,7 +1,14 @@
 import { Buffer } from "node:buffer";
 import { type Damage, examine, type ExaminedSegment } from "./examination.ts";
+import { systemClock } from "./clock.ts";
 import { recover } from "./recovery.ts";
-import { encodeSegmentHeader, firstOfName, segmentHeaderBytes, segmentVersion } from "./segment_header.ts";
+import {
+  encodeSegmentHeader,
+  firstOfName,
+  readSegmentHeader,
+  segmentHeaderBytes,
+  segmentVersion,
+} from "./segment_header.ts";
 import { endOf } from "./segment_scan.ts";
 import type { SpoolFileSystem } from "./spool_file_system.ts";
 import { damagedSuffix, encodeState, stateFiles } from "./state_file.ts";
@@ -20,6 +27,7 @@ export function repair(fileSystem: SpoolFileSystem): string[] | undefined {
     if (segment.damages.length === 0 || id === undefined) continue;
     done.push(...repairSegment(fileSystem, segment, id));
   }
+  done.push(...joinSegments(fileSystem));
   if (stateDamages.length === 0) return done;
   for (const { file } of stateDamages) {
     if (file !== stateFiles.cursor) continue;
@@ -27,7 +35,7 @@ export function repair(fileSystem: SpoolFileSystem): string[] | undefined {
     done.push(`${file}: removed; all batches that are still there are sent again`);
   }
   if (stateDamages.some(({ file }) => file === stateFiles.identity)) {
-    const recovered = recover(fileSystem);
+    const recovered = recover(fileSystem, systemClock.wallNow());
     const identity = encodeState("identity", { id: recovered.id, sequence: recovered.firstSequence });
     fileSystem.replace(stateFiles.identity, identity, true);
     done.push(
@@ -66,6 +74,25 @@ function repairSegment(fileSystem: SpoolFileSystem, segment: ExaminedSegment, id
     : content.subarray(0, segmentHeaderBytes);
   const good = records.map((place) => content.subarray(place.offset, endOf(place)));
   fileSystem.replace(name, Buffer.concat([header, ...good]), true);
+  return done;
+}
+
+/** Segments whose predecessor is gone, or shorter now, say so from now on: what was lost is told once. */
+function joinSegments(fileSystem: SpoolFileSystem): string[] {
+  const done: string[] = [];
+  let last = 0n;
+  for (const segment of examine(fileSystem, false)?.segments ?? []) {
+    if (segment.damages.some(({ kind }) => kind === "gap")) {
+      const content = fileSystem.load(segment.name);
+      const header = readSegmentHeader(content);
+      if (header !== undefined) {
+        const joined = encodeSegmentHeader({ ...header, previous: last }, segment.records[0]?.closedNs ?? 0n);
+        fileSystem.replace(segment.name, Buffer.concat([joined, content.subarray(joined.length)]), true);
+        done.push(`${segment.name}: the batches before it are gone; header written again`);
+      }
+    }
+    last = segment.last;
+  }
   return done;
 }
 

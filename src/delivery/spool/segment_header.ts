@@ -9,7 +9,8 @@
  * | 16 | 16    | the spool's UUID                            |
  * | 32 | 8     | first sequence                              |
  * | 40 | 8     | time of creation, ns since 1970             |
- * | 48 | 16    | 0                                           |
+ * | 48 | 8     | last sequence in the segment before; 0: none |
+ * | 56 | 8     | first sequence of the run that wrote it     |
  *
  * All of it but the time can be had elsewhere, too: a segment whose header is damaged is read by what its name and the
  * spool's identity file say.
@@ -37,6 +38,10 @@ export interface SegmentHeader {
   readonly id: string;
   /** The lowest sequence in it. */
   readonly first: bigint;
+  /** The last sequence in the segment before it; 0 when there was none, or the release that wrote it did not say. */
+  readonly previous?: bigint;
+  /** The first sequence of the run that wrote it; 0 when it does not say. */
+  readonly run?: bigint;
 }
 
 /** The file name of the segment that begins with `first`; names sort as sequences do. */
@@ -60,7 +65,10 @@ export function seedOf({ id, first }: Pick<SegmentHeader, "id" | "first">): numb
 }
 
 /** A header as bytes. */
-export function encodeSegmentHeader({ version, id, first }: SegmentHeader, createdNs: bigint): Uint8Array {
+export function encodeSegmentHeader(
+  { version, id, first, previous = 0n, run = 0n }: SegmentHeader,
+  createdNs: bigint,
+): Uint8Array {
   const bytes = new Uint8Array(segmentHeaderBytes);
   const view = new DataView(bytes.buffer);
   bytes.set(magic);
@@ -68,6 +76,8 @@ export function encodeSegmentHeader({ version, id, first }: SegmentHeader, creat
   bytes.set(uuidBytes(id), 16);
   view.setBigUint64(32, first, true);
   view.setBigInt64(40, createdNs, true);
+  view.setBigUint64(48, previous, true);
+  view.setBigUint64(56, run, true);
   view.setUint32(8, crc32(bytes.subarray(12)), true);
   return bytes;
 }
@@ -81,7 +91,25 @@ export function readSegmentHeader(bytes: Uint8Array): SegmentHeader | undefined 
     version: view.getUint32(12, true),
     id: uuidText(bytes.subarray(16, 32)),
     first: view.getBigUint64(32, true),
+    previous: view.getBigUint64(48, true),
+    run: view.getBigUint64(56, true),
   };
+}
+
+/**
+ * How many batches behind `cursor` are missing between a segment that ends with `last` and the next one, whose header
+ * is given; at most, since batches that were not given to the spool have numbers, too. Of earlier runs between them,
+ * whose numbers say nothing, all count as one batch. 0 when nothing is, or the header does not say.
+ */
+export function missingBetween(
+  last: bigint,
+  { previous = 0n, run = 0n }: Pick<SegmentHeader, "previous" | "run">,
+  cursor: bigint,
+): number {
+  const from = last > cursor ? last : cursor;
+  if (previous <= from) return 0;
+  if (run <= from) return Number(previous - from);
+  return previous < run ? 1 : 1 + Number(previous - run);
 }
 
 function uuidBytes(id: string): Uint8Array {

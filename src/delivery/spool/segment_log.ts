@@ -36,7 +36,7 @@ export class SegmentLog {
     private readonly fault: FaultState,
     private readonly id: string,
     private readonly segmentBytes: number,
-    firstSequence: bigint,
+    private readonly firstSequence: bigint,
     segments: Segment[],
   ) {
     this.segments = segments;
@@ -179,7 +179,9 @@ export class SegmentLog {
     const file = this.fileSystem.create(segment.name);
     this.#diskBytes += segmentHeaderBytes;
     try {
-      const header = encodeSegmentHeader({ version: segmentVersion, id: this.id, first }, nowNs());
+      const previous = this.segments.at(-1)?.last;
+      const identity = { version: segmentVersion, id: this.id, first, previous, run: this.firstSequence };
+      const header = encodeSegmentHeader(identity, nowNs());
       writeFully(file, header, 0);
     } catch (error) {
       file.close();

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { readRecordHeader, recordHeaderBytes, recordMarker } from "./record.ts";
+import { readRecordHeader, type RecordHeader, recordHeaderBytes, recordMarker } from "./record.ts";
 import { segmentHeaderBytes } from "./segment_header.ts";
 import { readFully, type SpoolFile } from "./spool_file_system.ts";
 
@@ -25,12 +25,30 @@ export interface Stretch {
   readonly bytes: number;
 }
 
+/** Bytes between records that are none. */
+export interface DamagedStretch extends Stretch {
+  /** Sequence of the good record before it; one less than the segment's first where there is none. */
+  readonly after: bigint;
+  /** Sequence of the good record behind it. */
+  readonly before: bigint;
+}
+
+/**
+ * How many batches behind `cursor` a stretch may have held: as many as there are numbers between its neighbours, and no
+ * more than there is room for. Batches that were not given to the spool have numbers, too.
+ */
+export function batchesIn({ bytes, after, before }: DamagedStretch, cursor: bigint): number {
+  const numbers = before - (after > cursor ? after : cursor) - 1n;
+  const room = BigInt(Math.max(1, Math.floor(bytes / recordHeaderBytes)));
+  return numbers <= 0n ? 0 : Number(numbers < room ? numbers : room);
+}
+
 /** What a segment holds, by the headers of its records. */
 export interface SegmentScan {
   /** In their order; sequences grow. Bodies have not been looked at. */
   readonly records: RecordPlace[];
   /** What lies between records, and is none. */
-  readonly damaged: Stretch[];
+  readonly damaged: DamagedStretch[];
   /** What lies behind the last record: the rest of a write that was cut short; undefined when nothing does. */
   readonly torn: Stretch | undefined;
 }
@@ -57,7 +75,7 @@ export function scanSegment(
   { first, seed }: { readonly first: bigint; readonly seed: number },
 ): SegmentScan {
   const records: RecordPlace[] = [];
-  const damaged: Stretch[] = [];
+  const damaged: DamagedStretch[] = [];
   const window = new Window(file, size);
   let last = first - 1n;
   const headerAt = (offset: number) => {
@@ -71,8 +89,8 @@ export function scanSegment(
     if (header === undefined) {
       const next = findHeader(window, at + 1, headerAt);
       if (next === undefined) break;
-      damaged.push({ offset: at, bytes: next - at });
-      at = next;
+      damaged.push({ offset: at, bytes: next.offset - at, after: last, before: next.sequence });
+      at = next.offset;
       continue;
     }
     const { sequence, closedNs, bodyBytes, packets } = header;
@@ -85,7 +103,11 @@ export function scanSegment(
   return { records, damaged, torn: at < size ? { offset: at, bytes: size - at } : undefined };
 }
 
-function findHeader(window: Window, from: number, headerAt: (offset: number) => unknown): number | undefined {
+function findHeader(
+  window: Window,
+  from: number,
+  headerAt: (offset: number) => RecordHeader | undefined,
+): Pick<RecordPlace, "offset" | "sequence"> | undefined {
   for (let start = from; start + recordHeaderBytes <= window.size; start += searchBytes) {
     // A marker may lie across the end of a piece.
     const piece = Buffer.from(window.copy(start, searchBytes + recordMarker.length - 1));
@@ -94,7 +116,8 @@ function findHeader(window: Window, from: number, headerAt: (offset: number) => 
       found >= 0;
       found = piece.indexOf(recordMarker, found + 1)
     ) {
-      if (headerAt(start + found) !== undefined) return start + found;
+      const header = headerAt(start + found);
+      if (header !== undefined) return { offset: start + found, sequence: header.sequence };
     }
   }
   return undefined;
