@@ -10,6 +10,7 @@ import { batchOf, runIdKey } from "../proto/packet_batch.ts";
 import { dataService } from "../proto/services.ts";
 import { logger } from "../telemetry/log.ts";
 import type { Channel } from "./channel.ts";
+import { RareWarning } from "./rare_warning.ts";
 import { failureOf, RpcFailure } from "./rpc_failure.ts";
 
 /**
@@ -33,6 +34,9 @@ const flowStates: Readonly<Partial<Record<FlowControl, FlowState>>> = {
 };
 
 const log = logger("hunter");
+// They outlive streams: a processor may end one after each message.
+const reportedErrors = new RareWarning(log);
+const unknownBatches = new RareWarning(log);
 
 /** What a packet stream needs. */
 export interface PacketStreamOptions {
@@ -46,7 +50,7 @@ export interface PacketStreamOptions {
   readonly stats: () => BatchStats;
   /** Time between probes during a pause, ms; each is up to a quarter early or late. */
   readonly probeMs: number;
-  /** The stream is given up when nothing is acknowledged for this time though something should be, ms. */
+  /** The stream is given up when nothing is acknowledged, or no probe answered, for this time, ms. */
   readonly ackTimeoutMs: number;
   /** A pause longer than this is warned about, ms. */
   readonly longPauseMs: number;
@@ -59,8 +63,8 @@ export interface PacketStreamOptions {
  *
  * PAUSE holds back what has not been sent, and what is to be sent again. A processor speaks only when it is sent a
  * batch, so empty ones go on: any known answer but PAUSE ends the pause. Values that the contract does not have change
- * nothing. A stream whose batches are not acknowledged for long is given up, but for a pause, in which the processor
- * may leave them lying.
+ * nothing. A stream whose batches are not acknowledged for long is given up; during a pause the processor may leave them
+ * lying, but not the probes.
  */
 export class PacketStream {
   readonly #options: PacketStreamOptions;
@@ -71,6 +75,8 @@ export class PacketStream {
   readonly #watch: ReturnType<typeof setInterval>;
   /** When something was last heard, or began to be awaited; of a clock that nobody sets. */
   #heardAt = performance.now();
+  /** When the first probe was due that nothing was heard after; undefined when none is awaited. */
+  #probedAt: number | undefined;
   #pausedAt = 0;
   #pauseWarned = false;
   #unknownWarned = false;
@@ -87,7 +93,7 @@ export class PacketStream {
     this.#call = channel.duplexStream(dataService.StreamPackets, { [runIdKey]: options.runId });
     this.#call.on("data", (control: StreamControl) => this.#take(control));
     this.#call.on("drain", () => {
-      this.#heardAt = performance.now();
+      this.#heard();
       this.#wake.wake();
     });
     this.#call.on("error", () => {});
@@ -150,10 +156,18 @@ export class PacketStream {
     );
   }
 
-  #take(control: StreamControl): void {
+  #heard(): void {
     this.#heardAt = performance.now();
+    this.#probedAt = undefined;
+  }
+
+  #take(control: StreamControl): void {
+    this.#heard();
     if (control.error !== "") {
-      log.warn(`the processor reports an error with batch ${control.ack_sequence}: ${control.error}`);
+      reportedErrors.warn(
+        `the processor reports an error with batch ${control.ack_sequence}: ${control.error}`,
+        this.#heardAt,
+      );
     }
     const flow = flowStates[control.flow_control];
     if (flow === undefined && !this.#unknownWarned) {
@@ -161,7 +175,10 @@ export class PacketStream {
       this.#unknownWarned = true;
     }
     if (!this.#options.outbox.acknowledge(control.ack_sequence, flow)) {
-      log.warn(`the processor acknowledges batch ${control.ack_sequence}, which was never sent`);
+      unknownBatches.warn(
+        `the processor acknowledges batch ${control.ack_sequence}, which was never sent`,
+        this.#heardAt,
+      );
     }
     if (flow === "paused" && this.#open) this.#pause();
     else if (flow !== undefined) this.#release();
@@ -181,6 +198,7 @@ export class PacketStream {
     if (!this.paused) return;
     clearTimeout(this.#probe);
     this.#probe = undefined;
+    this.#probedAt = undefined;
     const line = `the pause ended after ${secondsText(performance.now() - this.#pausedAt)}`;
     if (this.#pauseWarned) log.info(line);
     else log.debug(line);
@@ -195,7 +213,9 @@ export class PacketStream {
   }
 
   #sendProbe(): void {
-    const pausedMs = performance.now() - this.#pausedAt;
+    const now = performance.now();
+    this.#probedAt ??= now;
+    const pausedMs = now - this.#pausedAt;
     if (pausedMs >= this.#options.longPauseMs && !this.#pauseWarned) {
       this.#pauseWarned = true;
       log.warn(
@@ -209,11 +229,16 @@ export class PacketStream {
 
   /** Connections may be half open, and acknowledgements lost: nothing else would ever end the wait. */
   #judgeSilence(): void {
-    const silentMs = performance.now() - this.#heardAt;
     const { inFlight } = this.#options.outbox;
-    if (this.paused || inFlight.batches === 0 || silentMs < this.#options.ackTimeoutMs) return;
+    const since = this.paused ? this.#probedAt : inFlight.batches > 0 ? this.#heardAt : undefined;
+    if (since === undefined) return;
+    const silentMs = performance.now() - since;
+    if (silentMs < this.#options.ackTimeoutMs) return;
+    const missing = this.paused
+      ? "the processor has paused the hunter, and no probe was answered"
+      : `none of ${inFlight.batches} batches was acknowledged`;
     this.#givenUp = new RpcFailure(
-      `none of ${inFlight.batches} batches was acknowledged for ${secondsText(silentMs)}`,
+      `${missing} for ${secondsText(silentMs)}`,
       status.DEADLINE_EXCEEDED,
       false,
     );

@@ -241,3 +241,38 @@ Deno.test("a stream whose acknowledgements are lost is given up, and all is sent
   await hunter.stop();
   server.forceShutdown();
 });
+
+Deno.test("a processor that pauses the hunter, and says nothing any more, is connected to again", async () => {
+  let connections = 0;
+  const taken: string[] = [];
+  const { server, port } = await startScript({
+    management: welcoming,
+    data: {
+      StreamPackets: (call: PacketCall) => {
+        connections += 1;
+        const first = connections === 1;
+        let answered = false;
+        call.on("data", (bytes: Uint8Array) => {
+          if (first && answered) return;
+          answered = true;
+          const { sequence, packets } = packetBatch.decode(bytes);
+          taken.push(...packets.map(({ data }) => new TextDecoder().decode(data)));
+          const flow_control = first ? FlowControl.FLOW_PAUSE : FlowControl.FLOW_CONTINUE;
+          call.write({ ack_sequence: sequence, flow_control, error: "" });
+        });
+        call.on("error", () => {});
+        call.on("end", () => call.end());
+      },
+    },
+  });
+  const { hunter, lines, send } = startHunter(port, { timings: { ...quick, ackTimeoutMs: 200 } });
+  send("a");
+  await eventually("the pause", () => hunter.outbox.flowState === "paused");
+  send("b");
+  await eventually("the rest", () => hunter.outbox.acknowledged.batches === 2);
+  assert.deepEqual(taken, ["a", "b"]);
+  assert.equal(connections, 2);
+  assert.match(lines.join("\n"), /paused the hunter, and no probe was answered for/);
+  await hunter.stop();
+  server.forceShutdown();
+});
