@@ -218,6 +218,8 @@ async function receivedBy(namespace: NetworkNamespace): Promise<number> {
 }
 
 const burst = ["--loop", "200", "--topspeed", "--preload-pcap"];
+/** The kernel can hold the whole burst: on a machine that is busy, the capture may come late. */
+const roomForBurst = ["--pcap-buffer-size", String(128 << 20)];
 
 /** Waits until somebody captures in the namespace; nothing is lost from then on. */
 async function captureBegun(namespace: NetworkNamespace, capture: Child): Promise<void> {
@@ -234,7 +236,13 @@ for (const mode of [["--json", "--quiet"], ["--json", "--quiet", "-w", "FILE"]])
     await using namespace = await makeWire();
     using folder = new Folder();
     const path = folder.file("out.pcap");
-    await using sniff = start(["sniff", "-i", "vb", ...mode.map((word) => word === "FILE" ? path : word)], {
+    await using sniff = start([
+      "sniff",
+      "-i",
+      "vb",
+      ...roomForBurst,
+      ...mode.map((word) => word === "FILE" ? path : word),
+    ], {
       ...inside(namespace),
       permissions: ["--allow-ffi", `--allow-write=${path}`],
     });
@@ -280,7 +288,19 @@ liveTest("a burst at top speed: a hunter delivers all that was sent", replay, as
   );
   await processor.said(/listening on/);
   await using hunter = start(
-    ["hunt", "dns", "-i", "vb", "-P", "127.0.0.1:5555", "--insecure", "--id", "edge", "--json"],
+    [
+      "hunt",
+      "dns",
+      "-i",
+      "vb",
+      ...roomForBurst,
+      "-P",
+      "127.0.0.1:5555",
+      "--insecure",
+      "--id",
+      "edge",
+      "--json",
+    ],
     { ...inside(namespace), permissions: ["--allow-ffi", "--allow-net"] },
   );
   await hunter.said(/registered with central/);
@@ -307,7 +327,7 @@ liveTest("a burst at top speed: a hunter delivers all that was sent", replay, as
 
 liveTest("an interface that goes down and up again is captured on", replay, async () => {
   await using namespace = await makeWire();
-  await using sniff = start(["sniff", "dns", "-i", "vb", "--format", "text"], {
+  await using sniff = start(["sniff", "dns", "-i", "vb", ...roomForBurst, "--format", "text"], {
     ...inside(namespace),
     permissions: ["--allow-ffi"],
   });

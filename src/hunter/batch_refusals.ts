@@ -21,6 +21,9 @@ const suspiciousCodes: readonly status[] = [status.INTERNAL, status.RESOURCE_EXH
 /** How gRPC's implementations say that a message is larger than the receiver's limit. */
 const tooLarge = /larger than max|message length|exceeds maximum size/i;
 
+/** The same codes, said by grpc-js of a stream that the network, or something in it, has reset: no word of a processor. */
+const resetPattern = /^[A-Z_]+: (Received RST_STREAM with code|Bandwidth exhausted or memory limit exceeded)/;
+
 /** Tells batches that a processor will never take from processors that take nothing at the moment. */
 export class BatchRefusals {
   readonly #limits: SuspicionLimits;
@@ -41,7 +44,7 @@ export class BatchRefusals {
    */
   refused(sequence: bigint, failure: RpcFailure, nowMs: number): boolean {
     const proof = proves(failure);
-    if (!proof && !suspiciousCodes.includes(failure.code)) return false;
+    if (!proof && !suspiciousCodes.includes(failure.code) || resetPattern.test(failure.message)) return false;
     if (sequence !== this.#sequence) this.#begin(sequence);
     if (proof) this.#proofs += 1;
     else {

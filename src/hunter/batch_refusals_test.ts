@@ -22,6 +22,7 @@ Deno.test("a proof is believed soon, a suspicion only after many refusals over a
     [status.RESOURCE_EXHAUSTED, "too many hunters", 10_000, 31],
     [status.INTERNAL, "panic", 60_000, 10],
     [status.INTERNAL, "received message larger than max", 1_000, undefined],
+    [status.INTERNAL, "Received RST_STREAM with code 2", 600_000, undefined],
     [status.UNAVAILABLE, "restarting", 600_000, undefined],
   ];
   for (const [code, details, apartMs, times] of cases) {

@@ -279,6 +279,8 @@ export class Hunter {
       if (openedAt === undefined && !this.#stopping.signal.aborted) this.#countFailedAttempt();
       return { failure: this.#explain(failureFrom(error)), heldMs: 0 };
     } finally {
+      // Also where somebody who was told of it threw.
+      this.#connection?.close();
       this.#connection = undefined;
     }
   }

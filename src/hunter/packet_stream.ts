@@ -63,8 +63,8 @@ export interface PacketStreamOptions {
  *
  * PAUSE holds back what has not been sent, and what is to be sent again. A processor speaks only when it is sent a
  * batch, so empty ones go on: any known answer but PAUSE ends the pause. Values that the contract does not have change
- * nothing. A stream whose batches are not acknowledged for long is given up; during a pause the processor may leave them
- * lying, but not the probes.
+ * nothing. A stream whose batches are not acknowledged for long is given up; in a pause the processor may leave them
+ * lying, and only one that answers no probe either, for as long as a pause is bearable, is given up.
  */
 export class PacketStream {
   readonly #options: PacketStreamOptions;
@@ -75,8 +75,6 @@ export class PacketStream {
   readonly #watch: ReturnType<typeof setInterval>;
   /** When something was last heard, or began to be awaited; of a clock that nobody sets. */
   #heardAt = performance.now();
-  /** When the first probe was due that nothing was heard after; undefined when none is awaited. */
-  #probedAt: number | undefined;
   #pausedAt = 0;
   #pauseWarned = false;
   #unknownWarned = false;
@@ -93,7 +91,7 @@ export class PacketStream {
     this.#call = channel.duplexStream(dataService.StreamPackets, { [runIdKey]: options.runId });
     this.#call.on("data", (control: StreamControl) => this.#take(control));
     this.#call.on("drain", () => {
-      this.#heard();
+      this.#heardAt = performance.now();
       this.#wake.wake();
     });
     this.#call.on("error", () => {});
@@ -156,13 +154,8 @@ export class PacketStream {
     );
   }
 
-  #heard(): void {
-    this.#heardAt = performance.now();
-    this.#probedAt = undefined;
-  }
-
   #take(control: StreamControl): void {
-    this.#heard();
+    this.#heardAt = performance.now();
     if (control.error !== "") {
       reportedErrors.warn(
         `the processor reports an error with batch ${control.ack_sequence}: ${control.error}`,
@@ -198,7 +191,6 @@ export class PacketStream {
     if (!this.paused) return;
     clearTimeout(this.#probe);
     this.#probe = undefined;
-    this.#probedAt = undefined;
     const line = `the pause ended after ${secondsText(performance.now() - this.#pausedAt)}`;
     if (this.#pauseWarned) log.info(line);
     else log.debug(line);
@@ -213,9 +205,7 @@ export class PacketStream {
   }
 
   #sendProbe(): void {
-    const now = performance.now();
-    this.#probedAt ??= now;
-    const pausedMs = now - this.#pausedAt;
+    const pausedMs = performance.now() - this.#pausedAt;
     if (pausedMs >= this.#options.longPauseMs && !this.#pauseWarned) {
       this.#pauseWarned = true;
       log.warn(
@@ -229,16 +219,14 @@ export class PacketStream {
 
   /** Connections may be half open, and acknowledgements lost: nothing else would ever end the wait. */
   #judgeSilence(): void {
-    const { inFlight } = this.#options.outbox;
-    const since = this.paused ? this.#probedAt : inFlight.batches > 0 ? this.#heardAt : undefined;
-    if (since === undefined) return;
-    const silentMs = performance.now() - since;
-    if (silentMs < this.#options.ackTimeoutMs) return;
-    const missing = this.paused
-      ? "the processor has paused the hunter, and no probe was answered"
-      : `none of ${inFlight.batches} batches was acknowledged`;
+    const silentMs = performance.now() - this.#heardAt;
+    const { ackTimeoutMs, longPauseMs, outbox: { inFlight } } = this.#options;
+    if (!this.paused && inFlight.batches === 0) return;
+    if (silentMs < (this.paused ? Math.max(ackTimeoutMs, longPauseMs) : ackTimeoutMs)) return;
     this.#givenUp = new RpcFailure(
-      `${missing} for ${secondsText(silentMs)}`,
+      this.paused
+        ? `the processor has paused the hunter, and answers nothing for ${secondsText(silentMs)}`
+        : `none of ${inFlight.batches} batches was acknowledged for ${secondsText(silentMs)}`,
       status.DEADLINE_EXCEEDED,
       false,
     );

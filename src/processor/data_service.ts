@@ -18,6 +18,8 @@ export class DataService {
   readonly #hunters: HunterRegistry;
   readonly #subscribers: PacketSubscribers;
   readonly #streams = new Set<PacketCall>();
+  /** Streams opened so far. */
+  #opened = 0;
 
   /** Serves nothing by itself; batches of registered hunters go to `intake`. */
   constructor(intake: PacketIntake, hunters: HunterRegistry, subscribers: PacketSubscribers) {
@@ -52,6 +54,7 @@ export class DataService {
     const [run] = call.metadata.get(runIdKey);
     const runId = run === undefined ? undefined : String(run);
     this.#streams.add(call);
+    const stream = this.#opened += 1;
     let hunterId: string | undefined;
     const gone = () => call.cancelled || call.destroyed || call.writableEnded;
     const writable = new Wake();
@@ -60,7 +63,7 @@ export class DataService {
     try {
       // Leaving the loop must not destroy the stream: its status is still to be sent.
       for await (const batch of call.iterator({ destroyOnReturn: false })) {
-        const key = await this.#intake.receive(batch, runId, call);
+        const key = await this.#intake.receive(batch, runId, stream);
         if (hunterId === undefined) log.debug(`hunter ${key.hunterId} at ${call.getPeer()} sends packets`);
         hunterId = key.hunterId;
         this.#hunters.seen(hunterId);

@@ -7,15 +7,15 @@ const maxRuns = 4_096;
  * batches of other boundaries.
  */
 export class NewestStream {
-  /** By run; the run heard last is last. */
-  readonly #newest = new Map<string, object>();
-  readonly #old = new WeakSet<object>();
+  /** Numbers of streams by run; the run heard last is last. */
+  readonly #newest = new Map<string, number>();
 
-  /** Notes that a batch came over `stream`; false when the run has sent over a newer one since that began. */
-  isCurrent(runId: string, stream: object): boolean {
-    if (this.#old.has(stream)) return false;
-    const before = this.#newest.get(runId);
-    if (before !== undefined && before !== stream) this.#old.add(before);
+  /**
+   * Notes that a batch came over a stream; false when the run has sent over a newer one.
+   * @param stream its number, in the order in which streams were opened
+   */
+  isCurrent(runId: string, stream: number): boolean {
+    if (stream < (this.#newest.get(runId) ?? 0)) return false;
     this.#newest.delete(runId);
     this.#newest.set(runId, stream);
     if (this.#newest.size > maxRuns) this.#newest.delete(this.#newest.keys().next().value as string);

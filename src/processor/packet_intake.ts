@@ -67,9 +67,9 @@ export class PacketIntake {
    * Takes a batch of a hunter; resolves when every sink has taken it, so that it may be acknowledged. Rejects with a
    * StatusError when it cannot be read, or a sink failed.
    * @param runId what the hunter sent as `runIdKey`; undefined when it sent none
-   * @param stream what it came over
+   * @param stream number of the stream that it came over, in the order in which they were opened
    */
-  receive(batch: Uint8Array, runId: string | undefined, stream: object): Promise<BatchKey> {
+  receive(batch: Uint8Array, runId: string | undefined, stream: number): Promise<BatchKey> {
     return this.#inTurn(async () => {
       const key = this.#read(() => readBatchKey(batch));
       const run = runId === undefined ? undefined : `${key.hunterId}\n${runId}`;

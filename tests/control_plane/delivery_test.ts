@@ -2,7 +2,9 @@ import "../../src/runtime/environment.ts";
 import { status } from "@grpc/grpc-js";
 import assert from "node:assert/strict";
 import { defaultSuspicion } from "../../src/hunter/batch_refusals.ts";
+import http2 from "node:http2";
 import { GrpcSink } from "../../src/sinks/grpc_sink.ts";
+import type { Channel } from "../../src/hunter/channel.ts";
 import { runIdKey } from "../../src/proto/packet_batch.ts";
 import { HunterStatus } from "../../src/proto/management_messages.ts";
 import { dataService } from "../../src/proto/services.ts";
@@ -166,6 +168,40 @@ Deno.test("what an old stream still brings is not taken once its hunter has gone
   await processor.stop();
 });
 
+Deno.test("what an old stream brings for the first time does not displace the newer one", async () => {
+  const { processor, port, sink } = await startProcessor();
+  const channels = [channelTo(port), channelTo(port)];
+  const open = (channel: Channel) => {
+    const call = channel.duplexStream(dataService.StreamPackets, { [runIdKey]: "spool-1" });
+    call.on("error", () => {});
+    call.resume();
+    const codes: number[] = [];
+    call.on("status", ({ code }) => codes.push(code));
+    const send = (sequence: bigint, ...texts: string[]) => {
+      const batch = packetBatch.decode(pieceOf(...texts).bytes);
+      call.write(packetBatch.encode({ ...batch, hunter_id: "edge", sequence }));
+    };
+    return { call, codes, send };
+  };
+  const [first, second] = channels;
+  assert.ok(first && second);
+  const old = open(first);
+  // Only its opening has come through so far.
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const next = open(second);
+  next.send(1n, "a");
+  await eventually("the first batch", () => sink.texts.length === 1);
+  old.send(2n, "a", "b");
+  await eventually("the end of the old stream", () => old.codes[0] === status.ABORTED);
+  next.send(2n, "b");
+  await eventually("the second batch", () => sink.texts.length >= 2);
+  next.call.end();
+  await eventually("the end", () => next.codes.length > 0);
+  assert.deepEqual(sink.texts, ["a", "b"]);
+  for (const channel of channels) channel.close();
+  await processor.stop();
+});
+
 Deno.test("what is no batch ends the stream with a status that says so", async () => {
   const { processor, port } = await startProcessor();
   const channel = channelTo(port);
@@ -236,6 +272,37 @@ Deno.test("a processor that has a fault for a while loses no batch", async () =>
   assert.equal(hunter.outbox.dropped.refused_by_processor.batches, 0);
   await hunter.stop();
   server.forceShutdown();
+});
+
+Deno.test("a stream that the network resets is no refusal: nothing is given up over it", async () => {
+  const { NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR, NGHTTP2_ENHANCE_YOUR_CALM } = http2.constants;
+  for (const code of [NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR, NGHTTP2_ENHANCE_YOUR_CALM]) {
+    let streams = 0;
+    const { server, port } = await startScript({
+      management: welcoming,
+      data: {
+        StreamPackets: (call: PacketCall) => {
+          streams += 1;
+          call.on("error", () => {});
+          call.on("data", (bytes: Uint8Array) => {
+            const { sequence } = packetBatch.decode(bytes);
+            if (streams > 5) return void call.write({ ack_sequence: sequence, flow_control: 0, error: "" });
+            // What is in the middle ends the stream, in grpc-js's own way to it.
+            const { call: inner } = call as unknown as { call: { stream: http2.ServerHttp2Stream } };
+            inner.stream.close(code);
+          });
+          call.on("end", () => call.end());
+        },
+      },
+    });
+    const { hunter, send } = startHunter(port);
+    send("a");
+    await eventually("the end of the resets", () => hunter.outbox.undelivered.batches === 0);
+    assert.equal(hunter.outbox.acknowledged.batches, 1, `code ${code}`);
+    assert.equal(hunter.outbox.dropped.refused_by_processor.batches, 0);
+    await hunter.stop();
+    server.forceShutdown();
+  }
 });
 
 Deno.test("a slow processor makes a file wait, and a live capture drop and count", async () => {

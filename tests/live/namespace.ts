@@ -21,7 +21,6 @@ export async function namespaceObstacle(): Promise<string | undefined> {
 
 /** A network namespace of our own; deleted at the end of its scope. */
 export class NetworkNamespace implements AsyncDisposable {
-  static #made = 0;
   readonly name: string;
 
   private constructor(name: string) {
@@ -30,7 +29,8 @@ export class NetworkNamespace implements AsyncDisposable {
 
   /** Makes one. Its interfaces are up, and silent: no IPv6, no addresses. */
   static async create(): Promise<NetworkNamespace> {
-    const namespace = new NetworkNamespace(`caracal-test-${Deno.pid}-${++this.#made}`);
+    // Tests that run in parallel are threads of one process.
+    const namespace = new NetworkNamespace(`caracal-test-${crypto.randomUUID().slice(0, 8)}`);
     await run("ip", "netns", "add", namespace.name);
     try {
       const quiet = ["all", "default"].map((each) => `net.ipv6.conf.${each}.disable_ipv6=1`);

@@ -196,3 +196,37 @@ Deno.test("disk spool: a disk that is read-only is named at the start", () =>
       await run("umount", folder);
     }
   }));
+
+Deno.test("a folder that is put back from a backup gives no numbers that were given since", async () => {
+  const [folder, backup] = [await Deno.makeTempDir(), await Deno.makeTempDir()];
+  const options = {
+    maxBytes: 1_000_000,
+    whenFull: "drop-newest",
+    sync: "never",
+    syncIntervalMs: 10,
+    onFault: () => {},
+  } as const;
+  const now = Date.now;
+  const firstOf = async (path: string, minute: number) => {
+    Date.now = () => Date.UTC(2026, 5, 1) + minute * 60_000;
+    try {
+      const spool = DiskSpool.open(path, options);
+      await spool.close();
+      return spool.firstSequence;
+    } finally {
+      Date.now = now;
+    }
+  };
+  await firstOf(folder, 0);
+  for (const { name } of Deno.readDirSync(folder)) {
+    Deno.copyFileSync(`${folder}/${name}`, `${backup}/${name}`);
+  }
+  const since = [await firstOf(folder, 60), await firstOf(folder, 60), await firstOf(folder, -1_000)];
+  const restored = await firstOf(backup, 65);
+  assert.ok(since.every((first, at) => first > (since[at - 1] ?? 0n)), "also when the clock is set back");
+  assert.ok(since.every((first) => first < restored));
+  const far = await firstOf(backup, 1e9);
+  assert.ok(far > restored && far < 1n << 64n);
+  await Deno.remove(folder, { recursive: true });
+  await Deno.remove(backup, { recursive: true });
+});

@@ -53,6 +53,10 @@ export const sequencesPerRun = 1n << 40n;
 const smallestBytes = segmentHeaderBytes + recordHeaderBytes;
 /** Runs that may be unknown when the identity file is lost. */
 const runsSkipped = 1_024n;
+/** 2026-01-01, ms since 1970. */
+const firstMinuteMs = 1_767_225_600_000;
+/** A clock that is far ahead must not use up the runs. */
+const lastMinute = 1 << 23;
 
 /**
  * Reads a spool's folder, and cleans it up: what is acknowledged is removed, what a crash cut short is cut off. Never
@@ -139,13 +143,25 @@ export function recover(fileSystem: SpoolFileSystem): Recovered {
   };
 }
 
-/** The first sequence of the next run; runs begin at multiples of {@link sequencesPerRun}, and number 0 is none. */
+/**
+ * The first sequence of the next run; runs begin at multiples of {@link sequencesPerRun}, and number 0 is none.
+ *
+ * The number of every run but the first is at least that of the minute in which it begins. So a folder that was copied,
+ * or put back from a backup, does not give numbers again that its processor has seen already, and would take for
+ * batches sent again.
+ */
 function firstOfRun(identity: State | undefined, highest: bigint, isUsed: boolean): bigint {
   const runOf = (sequence: bigint) => (sequence - 1n) / sequencesPerRun;
   let run = identity === undefined ? 0n : runOf(identity.sequence);
+  if (identity !== undefined || isUsed) {
+    const minute = Math.floor((Date.now() - firstMinuteMs) / 60_000);
+    const least = BigInt(Math.max(0, Math.min(minute, lastMinute)));
+    if (least > run) run = least;
+  }
   if (isUsed) {
-    const above = runOf(highest < 1n ? 1n : highest) + (identity === undefined ? runsSkipped : 1n);
+    const above = runOf(highest < 1n ? 1n : highest) + 1n;
     if (above > run) run = above;
+    if (identity === undefined) run += runsSkipped;
   }
   return run * sequencesPerRun + 1n;
 }
