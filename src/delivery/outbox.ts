@@ -208,18 +208,18 @@ export class Outbox {
 
   /**
    * Takes an acknowledgement, and what the processor asks for with it (undefined: nothing that is known).
-   * @returns false when it is for a batch that was never sent
+   * @returns false when it is for a batch that was never sent: only what is asked for counts then
    */
   acknowledge(sequence: bigint, flow?: FlowState): boolean {
-    if (sequence > this.#sent) return false;
-    const removed = this.#window.acknowledge(sequence);
+    const known = sequence <= this.#sent;
+    const removed = known ? this.#window.acknowledge(sequence) : noAmount;
     this.#acknowledged = plus(this.#acknowledged, removed);
     if (removed.batches > 0) this.#store?.acknowledge(sequence);
     if (flow !== undefined) this.flow(flow);
     if (flow === "slow") this.#window.shrink();
     else if (flow === "continue") this.#window.grow(removed);
     this.#admit();
-    return true;
+    return known;
   }
 
   /** Notes what the processor asks for; the end of a connection ends a pause, too. */

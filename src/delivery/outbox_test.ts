@@ -102,6 +102,17 @@ Deno.test("the window holds what was sent until it is acknowledged, and makes se
   assert.equal(outbox.acknowledged.batches, 3);
 });
 
+Deno.test("what is asked for counts, whatever batch is acknowledged with it", () => {
+  const outbox = new Outbox(limits);
+  outbox.add(batch(1));
+  outbox.next();
+  assert.equal(outbox.acknowledge(9n, "paused"), false);
+  assert.equal(outbox.flowState, "paused");
+  assert.equal(outbox.inFlight.batches, 1);
+  assert.equal(outbox.acknowledge(9n, "continue"), false);
+  assert.equal(outbox.flowState, "continue");
+});
+
 Deno.test("one batch always fits into the window", () => {
   const outbox = new Outbox(limits);
   outbox.add(batch(1, 5_000));

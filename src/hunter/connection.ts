@@ -2,6 +2,7 @@ import { Backoff, type BackoffLimits } from "../delivery/backoff.ts";
 import type { BreakerLimits } from "../delivery/circuit_breaker.ts";
 import type { Outbox } from "../delivery/outbox.ts";
 import type { BatchStats } from "../proto/data_messages.ts";
+import type { SuspicionLimits } from "./batch_refusals.ts";
 import { Channel } from "./channel.ts";
 import type { ChannelSecurity } from "./credentials.ts";
 import { FilterSubscription } from "./filter_subscription.ts";
@@ -33,6 +34,8 @@ export interface HunterTimings {
   readonly breaker: BreakerLimits;
   /** Between two looks at the certificate files. */
   readonly certificatesMs: number;
+  /** When a batch is given up that the processor may be refusing. */
+  readonly suspicion: SuspicionLimits;
 }
 
 /** What a connection serves; it outlives connections. */

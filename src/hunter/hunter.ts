@@ -13,6 +13,7 @@ import type { HunterStatus } from "../proto/management_messages.ts";
 import { countPingComplaints } from "../runtime/http2_sessions.ts";
 import { logger } from "../telemetry/log.ts";
 import { inSpan } from "../telemetry/open_telemetry.ts";
+import { BatchRefusals, defaultSuspicion } from "./batch_refusals.ts";
 import { defaultKeepaliveMs } from "./channel.ts";
 import { Connection, type HunterTimings } from "./connection.ts";
 import { type ConnectionFigures, ConnectionRecord, type HunterState } from "./connection_figures.ts";
@@ -62,21 +63,11 @@ export const defaultTimings: HunterTimings = {
   backoff: defaultBackoff,
   breaker: defaultBreaker,
   certificatesMs: 5_000,
+  suspicion: defaultSuspicion,
 };
 
 /** Longest time between two keepalive pings to a processor that complains of them, ms. */
 const longestKeepaliveMs = 600_000;
-
-/** Codes that a processor answers with when it cannot take a batch, however often it is sent. */
-const refusingCodes: readonly status[] = [
-  status.INTERNAL,
-  status.INVALID_ARGUMENT,
-  status.RESOURCE_EXHAUSTED,
-];
-/** The same codes, said by grpc-js of a stream that the network, or something in it, has reset: no word of a processor. */
-const resetPattern = /^[A-Z_]+: (Received RST_STREAM with code|Bandwidth exhausted or memory limit exceeded)/;
-/** Connections lost over the same batch before it is given up. */
-const refusalsAllowed = 3;
 
 /** Time in which a processor may come back before a hunter ends without it, everything being on disk, ms. */
 const momentMs = 1_000;
@@ -114,7 +105,7 @@ export class Hunter {
   #attemptsAllowed = Infinity;
   #running: Promise<void> | undefined;
   #stopped: Promise<Amount> | undefined;
-  #refusal = { sequence: 0n, times: 0 };
+  readonly #refusals: BatchRefusals;
   /** Since when there is nobody to send to, while somebody waits for that. */
   #idleSince: number | undefined;
   /** What it holds for the processor. */
@@ -135,6 +126,7 @@ export class Hunter {
     );
     this.#backoff = new Backoff(this.#timings.backoff);
     this.#breaker = new CircuitBreaker(this.#timings.breaker);
+    this.#refusals = new BatchRefusals(this.#timings.suspicion);
     this.#record = new ConnectionRecord(options.processor);
   }
 
@@ -312,6 +304,7 @@ export class Hunter {
   }
 
   #countFailedAttempt(): void {
+    this.#refusals.unreachable();
     this.#failedAttempts += 1;
     const before = this.#breaker.openings;
     this.#breaker.failed();
@@ -355,12 +348,8 @@ export class Hunter {
   /** Gives up a batch that the processor has refused several times: all others would wait behind it for ever. */
   #judgeOldest(failure: RpcFailure): void {
     const [oldest] = this.outbox.unacknowledged;
-    if (oldest === undefined || !refusingCodes.includes(failure.code)) return;
-    if (resetPattern.test(failure.message)) return;
-    const times = this.#refusal.sequence === oldest.sequence ? this.#refusal.times + 1 : 1;
-    this.#refusal = { sequence: oldest.sequence, times };
-    if (times < refusalsAllowed) return;
-    this.#refusal = { sequence: 0n, times: 0 };
+    if (oldest === undefined) return;
+    if (!this.#refusals.refused(oldest.sequence, failure, performance.now())) return;
     const { packets } = this.outbox.refuse(oldest);
     if (packets > 0) log.error(`${this.name} refuses batch ${oldest.sequence} (${packets} packets): dropped`);
   }

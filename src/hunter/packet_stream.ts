@@ -10,6 +10,7 @@ import { batchOf, runIdKey } from "../proto/packet_batch.ts";
 import { dataService } from "../proto/services.ts";
 import { logger } from "../telemetry/log.ts";
 import type { Channel } from "./channel.ts";
+import { RareWarning } from "./rare_warning.ts";
 import { failureOf, RpcFailure } from "./rpc_failure.ts";
 
 /**
@@ -33,6 +34,9 @@ const flowStates: Readonly<Partial<Record<FlowControl, FlowState>>> = {
 };
 
 const log = logger("hunter");
+// They outlive streams: a processor may end one after each message.
+const reportedErrors = new RareWarning(log);
+const unknownBatches = new RareWarning(log);
 
 /** What a packet stream needs. */
 export interface PacketStreamOptions {
@@ -46,7 +50,7 @@ export interface PacketStreamOptions {
   readonly stats: () => BatchStats;
   /** Time between probes during a pause, ms; each is up to a quarter early or late. */
   readonly probeMs: number;
-  /** The stream is given up when nothing is acknowledged for this time though something should be, ms. */
+  /** The stream is given up when nothing is acknowledged, or no probe answered, for this time, ms. */
   readonly ackTimeoutMs: number;
   /** A pause longer than this is warned about, ms. */
   readonly longPauseMs: number;
@@ -153,7 +157,10 @@ export class PacketStream {
   #take(control: StreamControl): void {
     this.#heardAt = performance.now();
     if (control.error !== "") {
-      log.warn(`the processor reports an error with batch ${control.ack_sequence}: ${control.error}`);
+      reportedErrors.warn(
+        `the processor reports an error with batch ${control.ack_sequence}: ${control.error}`,
+        this.#heardAt,
+      );
     }
     const flow = flowStates[control.flow_control];
     if (flow === undefined && !this.#unknownWarned) {
@@ -161,7 +168,10 @@ export class PacketStream {
       this.#unknownWarned = true;
     }
     if (!this.#options.outbox.acknowledge(control.ack_sequence, flow)) {
-      log.warn(`the processor acknowledges batch ${control.ack_sequence}, which was never sent`);
+      unknownBatches.warn(
+        `the processor acknowledges batch ${control.ack_sequence}, which was never sent`,
+        this.#heardAt,
+      );
     }
     if (flow === "paused" && this.#open) this.#pause();
     else if (flow !== undefined) this.#release();

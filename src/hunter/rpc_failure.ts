@@ -54,6 +54,10 @@ const keyAdvice = "the processor wants an API key that is for hunters: check --a
 const endedAtOnce = "the other side ended the connection at once: is TLS on, or off, on both sides, " +
   "and does it accept this side's certificate?";
 
+/** What that looks like: no HTTP/2 settings came, or the writing of this side's met a closed socket. */
+const cutAtOnce =
+  /^Failed to connect|^No connection established.*(EPIPE|ECONNRESET|broken pipe|reset by peer|hang up)/is;
+
 /** Describes the status of a failed call. */
 export function failureOf(call: { readonly code: status; readonly details: string }): RpcFailure {
   // grpc-js wraps the cause of a failed connection in words of its own, with a time of its own.
@@ -66,7 +70,8 @@ export function failureOf(call: { readonly code: status; readonly details: strin
     ? advice.find(([pattern]) => pattern.test(cause))
     : undefined;
   const hint = found?.[1] ?? (call.code === status.UNAUTHENTICATED ? keyAdvice : undefined) ??
-    (/^Failed to connect/.test(cause) ? endedAtOnce : undefined);
+    (cutAtOnce.test(cause) || cutAtOnce.test(call.details) ? endedAtOnce : undefined);
+  if (call.code === status.OK) return new RpcFailure("the processor ended the stream", status.OK, false);
   return new RpcFailure(
     [status[call.code], ...(cause === "" ? [] : [cause])].join(": ") +
       (hint === undefined ? "" : `; ${hint}`),

@@ -35,7 +35,16 @@ Deno.test("failures are told in the words of their cause, and permanent ones are
     ],
     [status.RESOURCE_EXHAUSTED, "100 hunters", "RESOURCE_EXHAUSTED: 100 hunters", false],
     [status.UNKNOWN, "certificate of death", "UNKNOWN: certificate of death", false],
-    [status.OK, "", "OK", false],
+    [status.OK, "OK", "the processor ended the stream", false],
+    [status.OK, "", "the processor ended the stream", false],
+    ...["read ECONNRESET", "write EPIPE"].map((cause): [status, string, string, boolean] => [
+      status.UNAVAILABLE,
+      wrapped(`${cause} (2026-01-02T03:04:05.678Z)`),
+      `UNAVAILABLE: ${cause}; the other side ended the connection at once: is TLS on, or off, on both sides, ` +
+      "and does it accept this side's certificate?",
+      false,
+    ]),
+    [status.UNAVAILABLE, "read ECONNRESET", "UNAVAILABLE: read ECONNRESET", false],
   ];
   for (const [code, details, message, permanent] of cases) {
     const failure = failureOf({ code, details });

@@ -1,6 +1,7 @@
 import "../../src/runtime/environment.ts";
 import { status } from "@grpc/grpc-js";
 import assert from "node:assert/strict";
+import { defaultSuspicion } from "../../src/hunter/batch_refusals.ts";
 import http2 from "node:http2";
 import { GrpcSink } from "../../src/sinks/grpc_sink.ts";
 import type { Channel } from "../../src/hunter/channel.ts";
@@ -243,6 +244,32 @@ Deno.test("a batch that the processor always refuses does not hold up the others
   assert.equal(hunter.outbox.dropped.refused_by_processor.batches, 1);
   assert.equal(hunter.batchStats().dropped, 3n);
   assert.deepEqual([...new Set(taken)], ["a", "b"]);
+  await hunter.stop();
+  server.forceShutdown();
+});
+
+Deno.test("a processor that has a fault for a while loses no batch", async () => {
+  let connections = 0;
+  const { server, port } = await startScript({
+    management: welcoming,
+    data: {
+      StreamPackets: (call: PacketCall) => {
+        connections += 1;
+        const faulty = connections <= 6;
+        const code = connections % 2 === 0 ? status.INTERNAL : status.RESOURCE_EXHAUSTED;
+        call.on("data", (bytes: Uint8Array) => {
+          if (call.writableEnded) return;
+          if (faulty) return void call.emit("error", { code, details: "overloaded" });
+          call.write({ ack_sequence: packetBatch.decode(bytes).sequence, flow_control: 0, error: "" });
+        });
+        call.on("end", () => call.end());
+      },
+    },
+  });
+  const { hunter, send } = startHunter(port, { timings: { ...quick, suspicion: defaultSuspicion } });
+  for (const text of ["a", "b"]) send(text);
+  await eventually("all arrive", () => hunter.outbox.acknowledged.batches === 2);
+  assert.equal(hunter.outbox.dropped.refused_by_processor.batches, 0);
   await hunter.stop();
   server.forceShutdown();
 });

@@ -55,6 +55,7 @@ export const quick: HunterTimings = {
   backoff: { firstMs: 20, longestMs: 100, stableMs: 10_000 },
   breaker: { failures: 5, openMs: 50 },
   certificatesMs: 50,
+  suspicion: { times: 3, overMs: 0 },
 };
 
 /** Plain text on both sides. */

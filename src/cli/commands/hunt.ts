@@ -8,6 +8,7 @@ import { backlogMessageBytes, defaultWindow, maxQueueBytes } from "../../deliver
 import { channelSecurity } from "../../hunter/credentials.ts";
 import { noWishes, wishLines } from "../../hunter/batch_wishes.ts";
 import { Hunter } from "../../hunter/hunter.ts";
+import { requireProcessorAccess } from "../../hunter/processor_permission.ts";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
 import { hostName } from "../../runtime/host_name.ts";
 import type { ExitCode } from "../../runtime/operator_error.ts";
@@ -48,6 +49,7 @@ export async function hunt(run: Run): Promise<ExitCode> {
 
 async function huntFor(run: Run, processor: string): Promise<ExitCode> {
   const { settings } = run;
+  await requireProcessorAccess(processor);
   const live = settings.readFiles.length === 0;
   const policyOf = ({ noFilterPolicy, protocol }: Settings) =>
     noFilterPolicy ?? (protocol === "all" ? "deny" : "allow");
