@@ -15,6 +15,7 @@ pub mod flow;
 pub mod matching;
 pub mod net;
 pub mod record;
+pub mod sip;
 pub mod wire;
 
 use wasm_bindgen::prelude::wasm_bindgen;
