@@ -8,7 +8,7 @@ use crate::engine::dns_reading::{Between, DnsReader};
 use crate::flow::key;
 use crate::flow::table::{Control, Observed};
 use crate::net::plain::Plain;
-use crate::net::{Packet, link_type, protocol, tcp_flag};
+use crate::net::{Packet, protocol, tcp_flag};
 
 /// What is left to do for a packet that was counted in its flow.
 pub(in crate::engine) enum Settled {
@@ -92,10 +92,11 @@ impl Recognizer {
         dns: &mut DnsReader,
         facts: &mut Facts,
     ) {
+        let Some(plain) = Plain::read(frame) else { return };
         dns.clear(false, false);
         facts.clear();
         let mut packet = Packet::unread(frame);
-        packet.read(link_type::ETHERNET, u32::MAX);
+        plain.put_into(&mut packet);
         self.recognise_in_flow(&packet, arrival, observed, dns, facts);
     }
 
