@@ -16,7 +16,7 @@ use crate::bounded::{BoundedMap, MixHasher};
 pub use crate::counters::Counters;
 use crate::detect::Facts;
 use crate::matching::address::bits_of;
-use crate::matching::filter_set::{FilterSet, Subject};
+use crate::matching::filter_set::{FilterSet, Subject, Workspace};
 use crate::net::bpf::Program;
 use crate::net::esp::EspNull;
 use crate::net::fragments::Defragmenter;
@@ -25,7 +25,7 @@ use crate::record::{Reader, Record, Step};
 use crate::wire::packet_batch;
 use crate::wire::time::Clock;
 use dns_reading::{DnsReader, LLMNR_PORT, MDNS_PORT};
-use recognition::Recognizer;
+use recognition::{Inspected, Recognizer};
 use rendering::Rendered;
 use selection::{FragmentFate, FragmentKey, PortSet};
 pub use settings::Settings;
@@ -133,13 +133,15 @@ struct Scratch {
     frame: Vec<u8>,
     rebuilt: Vec<u8>,
     decapsulated: Vec<u8>,
-    matched: Vec<u32>,
+    workspace: Workspace,
 }
 
 /// The engine.
 pub struct Engine {
     options: Options,
     filters: FilterSet,
+    /// What of packets the filters look at.
+    inspected: Inspected,
     programs: Vec<(u32, Program)>,
     inputs: Vec<Input>,
     dns: DnsReader,
@@ -187,6 +189,7 @@ impl Engine {
             esp: settings.esp(),
             options,
             filters: FilterSet::default(),
+            inspected: Inspected::default(),
             programs: Vec::new(),
             inputs: Vec::new(),
             fragments: BoundedMap::new(FRAGMENT_LIMIT),
@@ -382,6 +385,7 @@ impl Engine {
 
     /// Puts a filter set in force.
     pub fn set_filters(&mut self, filters: FilterSet) {
+        self.inspected = Inspected::by(&filters);
         self.filters = filters;
     }
 
@@ -461,7 +465,7 @@ impl Engine {
     #[inline]
     fn passes_filters(&mut self, packet: &Packet) -> bool {
         if let Some(passes) = self.filters.decides_all() {
-            self.scratch.matched.clear();
+            self.scratch.workspace.matched.clear();
             return passes;
         }
         self.match_filters(packet)
@@ -469,14 +473,15 @@ impl Engine {
 
     #[inline(never)]
     fn match_filters(&mut self, packet: &Packet) -> bool {
-        let Self { filters, scratch, dns, .. } = self;
+        let Self { filters, scratch, dns, recognizer, .. } = self;
         let addresses = |ip: &net::IpHeader| (bits_of(&ip.source), bits_of(&ip.destination));
         let subject = Subject {
             addresses: packet.ip.as_ref().map(addresses),
             outer_addresses: packet.outer_ip.as_ref().map(addresses),
             domains: &|each| dns.for_each_name(each),
+            content: recognizer.sighting.of(packet),
         };
-        filters.decide(&subject, &mut scratch.matched)
+        filters.decide(&subject, &mut scratch.workspace)
     }
 
     fn close_piece(&mut self) {
