@@ -16,7 +16,8 @@ use crate::bounded::{BoundedMap, MixHasher};
 pub use crate::counters::Counters;
 use crate::detect::Facts;
 use crate::matching::address::bits_of;
-use crate::matching::filter_set::{FilterSet, Subject, Workspace};
+use crate::matching::filter_set::{FilterSet, NoFilterPolicy, Subject, Workspace};
+use crate::matching::text_set::SearchOptions;
 use crate::net::bpf::Program;
 use crate::net::esp::EspNull;
 use crate::net::fragments::Defragmenter;
@@ -151,6 +152,7 @@ pub struct Engine {
     /// No fragment is held for too long before this packet time.
     next_fragment_expiry_ns: i64,
     esp: Option<EspNull>,
+    search: SearchOptions,
     fragments: BoundedMap<FragmentKey, FragmentFate>,
     rendered: Rendered,
     scratch: Scratch,
@@ -187,6 +189,7 @@ impl Engine {
             defragmenter: None,
             next_fragment_expiry_ns: i64::MAX,
             esp: settings.esp(),
+            search: settings.search(),
             options,
             filters: FilterSet::default(),
             inspected: Inspected::default(),
@@ -383,7 +386,12 @@ impl Engine {
         std::mem::take(&mut self.notices)
     }
 
-    /// Puts a filter set in force.
+    /// An empty filter set that fits the mode.
+    pub fn new_filters(&self, policy: NoFilterPolicy) -> FilterSet {
+        FilterSet::for_mode(policy, self.search, self.options.protocol == Protocol::Dns)
+    }
+
+    /// Puts a filter set in force, which is built.
     pub fn set_filters(&mut self, filters: FilterSet) {
         self.inspected = Inspected::by(&filters);
         self.filters = filters;

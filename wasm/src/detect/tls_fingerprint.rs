@@ -31,11 +31,20 @@ pub fn ja3(hello: &Hello) -> [u8; JA3_LENGTH] {
     text.end_list();
     hello.cipher_suites().filter(|value| !is_grease(*value)).for_each(|value| text.put(value));
     text.end_list();
-    hello.extensions().map(|(kind, _)| kind).filter(|value| !is_grease(*value)).for_each(|value| text.put(value));
+    hello
+        .extensions()
+        .map(|(kind, _)| kind)
+        .filter(|value| !is_grease(*value))
+        .for_each(|value| text.put(value));
     text.end_list();
-    hello.list(extension::SUPPORTED_GROUPS, 2).filter(|value| !is_grease(*value)).for_each(|value| text.put(value));
+    hello
+        .list(extension::SUPPORTED_GROUPS, 2)
+        .filter(|value| !is_grease(*value))
+        .for_each(|value| text.put(value));
     text.end_list();
-    for format in hello.extension(extension::EC_POINT_FORMATS).and_then(|body| body.get(1..)).unwrap_or_default() {
+    for format in
+        hello.extension(extension::EC_POINT_FORMATS).and_then(|body| body.get(1..)).unwrap_or_default()
+    {
         text.put((*format).into());
     }
     text.finish()
@@ -90,7 +99,8 @@ pub fn ja4(hello: &Hello, transport: Transport) -> [u8; JA4_LENGTH] {
     ciphers.sort();
     let has_extensions = extensions.count > 0;
     extensions.sort();
-    let cipher_hash = hash_part(ciphers.count > 0, |hasher| put_list(hasher, ciphers.as_slice().iter().copied()));
+    let cipher_hash =
+        hash_part(ciphers.count > 0, |hasher| put_list(hasher, ciphers.as_slice().iter().copied()));
     let extension_hash = hash_part(has_extensions, |hasher| {
         put_list(hasher, extensions.as_slice().iter().copied());
         let mut algorithms =

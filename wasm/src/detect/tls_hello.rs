@@ -211,8 +211,7 @@ impl<'a> Hello<'a> {
 
     /// The application protocols in the order of preference, GREASE left out (RFC 7301 section 3.1, RFC 8701).
     pub fn application_protocols(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        self.all_application_protocols()
-            .filter(|name| !matches!(name, [a, b] if a == b && a & 0x0f == 0x0a))
+        self.all_application_protocols().filter(|name| !matches!(name, [a, b] if a == b && a & 0x0f == 0x0a))
     }
 
     /// The first application protocol, whatever it is.

@@ -105,7 +105,10 @@ impl AddressFilters {
         let end_of = |entry: &Entry| entry.prefix.network | !mask(entry.prefix.length);
         // Places of the prefixes that are open, from the shortest to the longest: the stack is the chain of parents.
         let mut open = NONE;
-        let close_until = |entries: &[Entry], open: &mut u32, until: Option<AddressBits>, begin: &mut dyn FnMut(AddressBits, u32)| {
+        let close_until = |entries: &[Entry],
+                           open: &mut u32,
+                           until: Option<AddressBits>,
+                           begin: &mut dyn FnMut(AddressBits, u32)| {
             while let Some(entry) = entries.get(*open as usize) {
                 let end = end_of(entry);
                 if until.is_some_and(|until| end >= until) {
@@ -155,7 +158,8 @@ impl AddressFilters {
         }
         let among = self.starts.get(low..high).unwrap_or_default();
         let range = low + among.partition_point(|start| *start <= address);
-        let mut owner = range.checked_sub(1).and_then(|range| self.owners.get(range)).copied().unwrap_or(NONE);
+        let mut owner =
+            range.checked_sub(1).and_then(|range| self.owners.get(range)).copied().unwrap_or(NONE);
         while let Some(entry) = self.entries.get(owner as usize) {
             matched.push(entry.number);
             owner = entry.parent;
@@ -191,8 +195,9 @@ impl Prefix {
             Some((address, length)) => (address, Some(length)),
             None => (pattern, None),
         };
-        let parsed: IpAddr =
-            address.parse().map_err(|_| format!("\"{pattern}\" is neither an IP address nor a CIDR prefix"))?;
+        let parsed: IpAddr = address
+            .parse()
+            .map_err(|_| format!("\"{pattern}\" is neither an IP address nor a CIDR prefix"))?;
         let (bits, width) = match parsed {
             IpAddr::V4(v4) => (v4_bits(v4.octets()), 32),
             IpAddr::V6(v6) => (v6_bits(v6.octets()), 128),
@@ -205,7 +210,7 @@ impl Prefix {
                 .filter(|length| *length <= width && text.bytes().all(|byte| byte.is_ascii_digit()))
                 .ok_or_else(|| format!("\"{pattern}\": the prefix length must be 0 to {width}"))?,
         };
-        let length = length + 128 - width;
+        let length = length + (128 - width);
         Ok(Self { network: bits & mask(length), length })
     }
 
@@ -229,7 +234,8 @@ fn parse_wildcard(pattern: &str) -> Option<Prefix> {
     }
     let mut octets = [0u8; 4];
     for (octet, part) in octets.iter_mut().zip(parts.iter().take(fixed)) {
-        let is_plain = part.bytes().all(|byte| byte.is_ascii_digit()) && (*part == "0" || !part.starts_with('0'));
+        let is_plain =
+            part.bytes().all(|byte| byte.is_ascii_digit()) && (*part == "0" || !part.starts_with('0'));
         *octet = part.parse().ok().filter(|_| is_plain)?;
     }
     Some(Prefix { network: v4_bits(Ipv4Addr::from(octets).octets()), length: 96 + 8 * fixed as u8 })
@@ -346,8 +352,21 @@ mod tests {
     #[test]
     fn bad_patterns_are_refused_with_a_reason() {
         for pattern in [
-            "", "10.0.0", "010.0.0.1", "10.0.0.1/33", "::1/129", "10.0.0.1/+8", "a", "*.1", "1.*.2", "1.2.3.4.*",
-            "fe80::1%eth0", "10.0.0.1/", "+1.*", "01.*", "1.2.3.4/300",
+            "",
+            "10.0.0",
+            "010.0.0.1",
+            "10.0.0.1/33",
+            "::1/129",
+            "10.0.0.1/+8",
+            "a",
+            "*.1",
+            "1.*.2",
+            "1.2.3.4.*",
+            "fe80::1%eth0",
+            "10.0.0.1/",
+            "+1.*",
+            "01.*",
+            "1.2.3.4/300",
         ] {
             let error = Prefix::parse(pattern).unwrap_err();
             assert!(error.contains(pattern), "{error}");
@@ -356,9 +375,11 @@ mod tests {
 
     #[test]
     fn texts() {
-        for (pattern, text) in
-            [("10.1.2.9/24", "10.1.2.0/24"), ("::ffff:10.0.0.1", "10.0.0.1"), ("2001:DB8::/32", "2001:db8::/32")]
-        {
+        for (pattern, text) in [
+            ("10.1.2.9/24", "10.1.2.0/24"),
+            ("::ffff:10.0.0.1", "10.0.0.1"),
+            ("2001:DB8::/32", "2001:db8::/32"),
+        ] {
             assert_eq!(Prefix::parse(pattern).unwrap().text(), text);
         }
     }

@@ -60,7 +60,7 @@ pub struct Texts {
     second: Vec<u8>,
 }
 
-/// Gets each text, in lower case but for Call-IDs and JA4.
+/// Gets each text.
 type Found<'f> = dyn FnMut(Field, &[u8]) + 'f;
 
 impl Texts {
@@ -81,23 +81,16 @@ impl Texts {
             }
             Content::Rtp => {
                 if let Some(second) = bytes.get(1) {
-                    self.lower(Field::Codec, static_codec(second & 0x7f).as_bytes(), found);
+                    found(Field::Codec, static_codec(second & 0x7f).as_bytes());
                 }
             }
             Content::Tls => {
                 let message = tls::handshake(bytes, &mut self.second);
-                hello(message, Transport::Tcp, wanted, &mut self.text, found);
+                hello(message, Transport::Tcp, wanted, found);
             }
-            Content::QuicHello => hello(bytes, Transport::Quic, wanted, &mut self.text, found),
+            Content::QuicHello => hello(bytes, Transport::Quic, wanted, found),
             Content::Http => self.http(bytes, wanted, found),
             Content::Mail => self.mail(bytes, found),
-        }
-    }
-
-    fn lower(&mut self, field: Field, text: &[u8], found: &mut Found) {
-        if !text.is_empty() {
-            put_lower(&mut self.text, text);
-            found(field, &self.text);
         }
     }
 
@@ -132,10 +125,7 @@ impl Texts {
             Part::Imei(digits) => found(Field::Imei, &digits),
             Part::CallId(id) => found(Field::CallId, id),
             Part::SessionDescription(description) if wants(Field::Codec) => {
-                for_each_codec(description, &mut |name| {
-                    put_lower(text, name);
-                    found(Field::Codec, text);
-                });
+                for_each_codec(description, &mut |name| found(Field::Codec, name));
             }
             Part::SessionDescription(_) => {}
         });
@@ -168,10 +158,10 @@ impl Texts {
             }
             // User information is no part of the host (RFC 9110 section 4.2.4).
             let host = host.rsplit(|octet| *octet == b'@').next().unwrap_or_default();
-            self.lower(Field::Host, host, found);
+            found(Field::Host, host);
             let without_port = crate::sip::address::host_of(host);
             if without_port.len() < host.len() {
-                self.lower(Field::Host, without_port, found);
+                found(Field::Host, without_port);
             }
             if wants_url && !path.is_empty() {
                 self.url(host, path, found);
@@ -185,7 +175,7 @@ impl Texts {
             let text = &mut self.text;
             text.clear();
             text.extend_from_slice(b"http://");
-            text.extend(host.iter().chain(path).map(u8::to_ascii_lowercase));
+            text.extend(host.iter().chain(path));
             found(Field::Url, text);
             for skipped in [b"http://".len(), b"http://".len() + host.len()] {
                 if !host.is_empty() || skipped == b"http://".len() {
@@ -206,7 +196,7 @@ impl Texts {
                     Some(b'@') => split_at(address, b':').map_or(address, |(_, rest)| rest),
                     _ => address,
                 };
-                self.address(address, found);
+                put_address(address, found);
             } else if is(b"Subject") {
                 put_unfolded(&mut self.text, value);
                 found(Field::Subject, &self.text);
@@ -218,28 +208,23 @@ impl Texts {
                         }
                         None => Some(element),
                     };
-                    self.address(address.unwrap_or_default().trim_ascii(), found);
+                    put_address(address.unwrap_or_default().trim_ascii(), found);
                 }
             }
         }
     }
+}
 
-    fn address(&mut self, address: &[u8], found: &mut Found) {
-        if address.contains(&b'@') {
-            self.lower(Field::MailAddress, address, found);
-        }
+fn put_address(address: &[u8], found: &mut Found) {
+    if address.contains(&b'@') {
+        found(Field::MailAddress, address);
     }
 }
 
-fn put_lower(out: &mut Vec<u8>, text: &[u8]) {
-    out.clear();
-    out.extend(text.iter().map(u8::to_ascii_lowercase));
-}
-
-/// In lower case, line ends left out (RFC 5322 section 2.2.3).
+/// Line ends left out (RFC 5322 section 2.2.3).
 fn put_unfolded(out: &mut Vec<u8>, text: &[u8]) {
     out.clear();
-    out.extend(text.iter().filter(|octet| !b"\r\n".contains(octet)).map(u8::to_ascii_lowercase));
+    out.extend(text.iter().filter(|octet| !b"\r\n".contains(octet)));
 }
 
 /// Method and target of a request of HTTP/1.
@@ -258,12 +243,11 @@ fn split_absolute(target: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((scheme, rest.strip_prefix(b"//").filter(|_| is_scheme)?))
 }
 
-fn hello(message: &[u8], transport: Transport, wanted: u32, text: &mut Vec<u8>, found: &mut Found) {
+fn hello(message: &[u8], transport: Transport, wanted: u32, found: &mut Found) {
     let wants = |field: Field| wanted >> field as u32 & 1 != 0;
     let Some(hello) = Hello::parse(message) else { return };
     if let Some(name) = hello.server_name().filter(|_| wants(Field::ServerName)) {
-        put_lower(text, name.strip_suffix(b".").unwrap_or(name));
-        found(Field::ServerName, text);
+        found(Field::ServerName, name.strip_suffix(b".").unwrap_or(name));
     }
     // What is not all there has another fingerprint.
     if !hello.is_whole() || hello.is_retry() {

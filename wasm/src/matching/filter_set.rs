@@ -5,7 +5,8 @@ use super::contents::{Content, Texts};
 use super::filter_type::{Condition, Field, FilterType};
 use super::matched::Matched;
 use super::pattern::{Glob, Pattern};
-use super::text_set::TextSet;
+use super::search::Matches;
+use super::text_set::{SearchOptions, TextSet};
 
 /// What passes while no filter is loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +28,9 @@ const MOST_ID_BYTES: usize = 64 << 20;
 #[derive(Default)]
 pub struct FilterSet {
     policy: NoFilterPolicy,
+    options: SearchOptions,
+    /// Packets of other protocols than DNS are not looked at.
+    dns_only: bool,
     /// Texts of the ids, one behind the other, and where each ends: nothing to free one by one.
     id_text: String,
     id_ends: Vec<u32>,
@@ -65,20 +69,36 @@ pub struct Workspace {
     /// The filters that matched.
     pub matched: Matched,
     texts: Texts,
-    name: Vec<u8>,
+    matches: Matches,
 }
 
 impl FilterSet {
     /// An empty set.
     pub fn new(policy: NoFilterPolicy) -> Self {
-        Self { policy, ..Self::default() }
+        Self::with_options(policy, SearchOptions::default())
+    }
+
+    /// An empty set that will search as `options` say.
+    pub fn with_options(policy: NoFilterPolicy, options: SearchOptions) -> Self {
+        Self { policy, options, ..Self::default() }
+    }
+
+    /// The same, where packets of other protocols than DNS are not looked at if `dns_only` says so.
+    pub fn for_mode(policy: NoFilterPolicy, options: SearchOptions, dns_only: bool) -> Self {
+        Self { dns_only, ..Self::with_options(policy, options) }
     }
 
     /// Adds an enabled filter. The error says why it was refused; the set is then as before. It takes effect with
-    /// [`build`](Self::build).
+    /// [`build`](Self::build), after which no other can be added.
     pub fn add(&mut self, filter_type: u32, id: &str, pattern: &str) -> Result<(), String> {
         let filter_type =
             FilterType::of(filter_type).ok_or_else(|| format!("there is no filter type {filter_type}"))?;
+        let is_dns = matches!(filter_type, FilterType::Bpf | FilterType::IpAddress | FilterType::DnsDomain);
+        if self.dns_only && !is_dns {
+            return Err(
+                "this node looks at DNS alone; filters of this type need a node for all traffic".to_owned()
+            );
+        }
         let condition = Condition::parse(filter_type, pattern)?;
         if self.len() >= MOST_FILTERS {
             return Err(format!("there are more than {MOST_FILTERS} filters"));
@@ -96,7 +116,7 @@ impl FilterSet {
             Condition::Address(prefix) => self.addresses.add(prefix, number),
             Condition::Text(field, pattern, bare) => {
                 if let Some(set) = self.texts.get_mut(field as usize) {
-                    set.add(&pattern, bare, number);
+                    set.add(&pattern, bare, number, self.options).map_err(|error| error.to_string())?;
                 }
                 self.wanted |= 1 << field as u32;
                 of_field = field as u8 + 1;
@@ -105,7 +125,6 @@ impl FilterSet {
         self.id_text.push_str(id);
         self.id_ends.push(self.id_text.len() as u32);
         self.fields.push(of_field);
-        self.built = 0;
         Ok(())
     }
 
@@ -115,22 +134,26 @@ impl FilterSet {
         self.local_domains.push(Glob::new(&Pattern::parse(name.as_bytes(), false)));
     }
 
-    /// Does a part of what is left to do before the set can be used. False when nothing is left.
-    pub fn build_step(&mut self) -> bool {
+    /// Does a part of what is left to do before the set can be used: works on about so many patterns at once. False when
+    /// nothing is left. The error says what the set would need.
+    pub fn build_step(&mut self, patterns: usize) -> Result<bool, String> {
         match self.built.checked_sub(1) {
             None => self.addresses.build(),
-            Some(part) => match self.texts.get_mut(part) {
-                Some(set) => set.build(),
-                None => return false,
-            },
+            Some(part) => {
+                let Some(set) = self.texts.get_mut(part) else { return Ok(false) };
+                if set.build_step(patterns).map_err(|error| error.to_string())? {
+                    return Ok(true);
+                }
+            }
         }
         self.built += 1;
-        true
+        Ok(true)
     }
 
     /// Makes the set ready.
-    pub fn build(&mut self) {
-        while self.build_step() {}
+    pub fn build(&mut self) -> Result<(), String> {
+        while self.build_step(usize::MAX)? {}
+        Ok(())
     }
 
     /// Filters in it, those of the kernel left out.
@@ -181,7 +204,7 @@ impl FilterSet {
     /// [`Field`], and within a field in the order in which they were added.
     #[inline]
     pub fn decide(&self, subject: &Subject, workspace: &mut Workspace) -> bool {
-        let Workspace { matched, texts, name } = workspace;
+        let Workspace { matched, texts, matches } = workspace;
         matched.begin(self.len());
         if !self.local_domains.is_empty() && !self.fits_local_domain(subject) {
             return false;
@@ -198,14 +221,12 @@ impl FilterSet {
         let addressed = matched.len();
         let mut look_up = |field: Field, text: &[u8]| {
             if let Some(set) = self.texts.get(field as usize) {
-                set.find(text, matched);
+                set.find(text, matches, matched);
             }
         };
         if self.wanted & 1 << Field::Domain as u32 != 0 {
             (subject.domains)(&mut |domain| {
-                name.clear();
-                name.extend(domain.strip_suffix(b".").unwrap_or(domain).iter().map(u8::to_ascii_lowercase));
-                look_up(Field::Domain, name);
+                look_up(Field::Domain, domain.strip_suffix(b".").unwrap_or(domain));
             });
         }
         if let Some((content, bytes)) = subject.content
@@ -224,5 +245,82 @@ impl FilterSet {
             fits = fits || self.local_domains.iter().any(|glob| glob.matches(name))
         });
         fits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::address::v4_bits;
+    use super::*;
+
+    const IP_ADDRESS: u32 = FilterType::IpAddress as u32;
+    const DNS_DOMAIN: u32 = FilterType::DnsDomain as u32;
+    const BPF: u32 = FilterType::Bpf as u32;
+
+    fn decide(
+        set: &mut FilterSet,
+        addresses: Option<([u8; 4], [u8; 4])>,
+        names: &[&str],
+    ) -> (bool, Vec<String>) {
+        set.build().unwrap();
+        let mut workspace = Workspace::default();
+        let domains = |each: &mut dyn FnMut(&[u8])| names.iter().for_each(|name| each(name.as_bytes()));
+        let addresses = addresses.map(|(source, destination)| (v4_bits(source), v4_bits(destination)));
+        let subject = Subject { addresses, outer_addresses: None, domains: &domains, content: None };
+        let passes = set.decide(&subject, &mut workspace);
+        (passes, workspace.matched.iter().map(|number| set.id(number).to_owned()).collect())
+    }
+
+    const HOSTS: Option<([u8; 4], [u8; 4])> = Some(([10, 0, 0, 1], [10, 0, 0, 2]));
+
+    #[test]
+    fn the_policy_speaks_only_without_filters() {
+        assert_eq!(decide(&mut FilterSet::new(NoFilterPolicy::Allow), HOSTS, &[]), (true, vec![]));
+        assert_eq!(decide(&mut FilterSet::new(NoFilterPolicy::Deny), HOSTS, &[]), (false, vec![]));
+        let mut set = FilterSet::new(NoFilterPolicy::Deny);
+        set.add(BPF, "kernel", "udp").unwrap();
+        assert_eq!(decide(&mut set, HOSTS, &[]), (true, vec![]), "a BPF filter counts as a filter");
+        set.add(IP_ADDRESS, "a", "10.0.0.9").unwrap();
+        assert_eq!(decide(&mut set, HOSTS, &[]), (false, vec![]));
+        let mut set = FilterSet::new(NoFilterPolicy::Allow);
+        assert!(set.add(IP_ADDRESS, "bad", "nonsense").is_err());
+        assert!(set.add(99, "type", "alice").is_err());
+        assert!(set.add(DNS_DOMAIN, "empty", " ").is_err());
+        assert_eq!(decide(&mut set, HOSTS, &[]), (true, vec![]), "a refused filter does not count");
+    }
+
+    #[test]
+    fn all_ids_each_once_in_a_stable_order() {
+        let mut set = FilterSet::new(NoFilterPolicy::Deny);
+        set.add(DNS_DOMAIN, "d1", "*.example.com").unwrap();
+        set.add(IP_ADDRESS, "net", "10.0.0.0/8").unwrap();
+        set.add(IP_ADDRESS, "two", "10.0.0.2").unwrap();
+        set.add(DNS_DOMAIN, "d2", "a.*").unwrap();
+        let (passes, ids) = decide(&mut set, HOSTS, &["a.EXAMPLE.com", "b.example.com."]);
+        assert!(passes);
+        assert_eq!(ids, ["net", "two", "d1", "d2"]);
+        assert_eq!(decide(&mut set, None, &["example.com"]), (false, vec![]));
+    }
+
+    #[test]
+    fn local_domains_are_a_further_condition() {
+        let mut set = FilterSet::new(NoFilterPolicy::Allow);
+        set.add_local_domain("*.test.");
+        assert_eq!(decide(&mut set, HOSTS, &[]), (false, vec![]));
+        assert_eq!(decide(&mut set, HOSTS, &["x.test"]), (true, vec![]));
+        let mut set = FilterSet::new(NoFilterPolicy::Allow);
+        set.add_local_domain("*.test");
+        set.add(DNS_DOMAIN, "other", "y.test").unwrap();
+        assert_eq!(decide(&mut set, HOSTS, &["x.test"]), (false, vec![]));
+        assert_eq!(decide(&mut set, HOSTS, &["x.test.", "y.test"]), (true, vec!["other".to_owned()]));
+    }
+
+    #[test]
+    fn too_little_memory_is_said() {
+        let options = SearchOptions { memory_limit: 1 << 16, ..SearchOptions::default() };
+        let mut set = FilterSet::with_options(NoFilterPolicy::Allow, options);
+        let refused = (0..10_000).find_map(|number| set.add(0, "", &format!("user{number}")).err());
+        assert!(refused.is_some_and(|reason| reason.contains("pattern-buffer-mb")));
+        assert!(!set.is_empty());
     }
 }

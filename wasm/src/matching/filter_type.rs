@@ -1,6 +1,6 @@
 //! The filter types of the wire contract, and what a pattern of each means.
 //!
-//! One rule for all: letters of ASCII fit in either case (but for Call-IDs and JA4), `*` stands for any text where it is
+//! One rule for all: letters of ASCII fit in either case, `*` stands for any text where it is
 //! said to, and `*` alone fits every value there is. What differs by type is what a pattern without a star asks for:
 //!
 //! | type | compared with | without a star |
@@ -8,7 +8,7 @@
 //! | SIP_USER | user part of the identities of a SIP message, decoded; the number of a tel URI | is contained |
 //! | SIP_URI | `user@host` of the same, no scheme, port or parameters | is equal |
 //! | PHONE_NUMBER | digits of the same users | 10 digits or more: is the end; fewer: is equal |
-//! | CALL_ID | Call-ID of a SIP message, in its own case (RFC 3261 section 20.8) | is equal |
+//! | CALL_ID | Call-ID of a SIP message | is equal |
 //! | CODEC | encoding names in a session description; static payload type of an RTP packet | is equal |
 //! | IP_ADDRESS | both addresses, also outside and inside of tunnels; CIDR, or `10.1.*` | contains it |
 //! | DNS_DOMAIN, TLS_SNI | names without a final dot; `*.a.b` does not fit `a.b` | is equal |
@@ -26,12 +26,12 @@
 use super::address::Prefix;
 use super::number::{self, LEAST_SUFFIX};
 use super::pattern::{Bare, Pattern, Shape};
-use super::text_set::MOST_LITERAL;
+use super::search::PATTERN_BYTES;
 use crate::sip::address::{host_of, write_decoded};
 use crate::sip::equipment::{IMEI_DIGITS, IMSI_DIGITS};
 
 /// Longest pattern, bytes.
-pub const MOST_PATTERN: usize = MOST_LITERAL;
+pub const MOST_PATTERN: usize = PATTERN_BYTES;
 
 /// `FilterType` of the wire contract, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,7 +187,8 @@ impl Condition {
                 Ok(Self::Text(Field::Number, pattern, bare))
             }
             FilterType::CallId => {
-                Ok(Self::Text(Field::CallId, Pattern::parse(text.as_bytes(), true), Bare::Equals))
+                let pattern = lower(Pattern::parse(text.as_bytes(), true));
+                Ok(Self::Text(Field::CallId, pattern, Bare::Equals))
             }
             FilterType::Codec => {
                 let (name, _clock_rate) = text.split_once('/').unwrap_or((text, ""));
@@ -214,13 +215,14 @@ impl Condition {
             )),
             FilterType::Imsi => {
                 let digits = digits(text).filter(|digits| digits.len() == IMSI_DIGITS);
-                let digits = digits.ok_or_else(|| format!("\"{text}\" does not have the 15 digits of an IMSI"))?;
+                let digits =
+                    digits.ok_or_else(|| format!("\"{text}\" does not have the 15 digits of an IMSI"))?;
                 Ok(exact(Field::Imsi, digits))
             }
             FilterType::Imei => {
                 let digits = digits(text).filter(|digits| (IMEI_DIGITS..=16).contains(&digits.len()));
-                let mut digits =
-                    digits.ok_or_else(|| format!("\"{text}\" does not have the 14 to 16 digits of an IMEI"))?;
+                let mut digits = digits
+                    .ok_or_else(|| format!("\"{text}\" does not have the 14 to 16 digits of an IMEI"))?;
                 digits.truncate(IMEI_DIGITS);
                 Ok(exact(Field::Imei, digits))
             }
@@ -238,7 +240,9 @@ impl Condition {
         match (pattern.shape(), bare) {
             (Shape::Everything, _) => format!("there is a {field}"),
             (Shape::Bare(text), Bare::Equals) => format!("{field} is {}", shown(text)),
-            (Shape::Bare(text), Bare::Ends) | (Shape::Ends(text), _) => format!("{field} ends with {}", shown(text)),
+            (Shape::Bare(text), Bare::Ends) | (Shape::Ends(text), _) => {
+                format!("{field} ends with {}", shown(text))
+            }
             (Shape::Bare(text), Bare::Contains) | (Shape::Contains(text), _) => {
                 format!("{field} contains {}", shown(text))
             }
@@ -308,9 +312,9 @@ fn sip_uri(text: &str) -> Result<Condition, String> {
 }
 
 fn strip_scheme<'t>(text: &'t str, schemes: &[&str]) -> &'t str {
-    let scheme = schemes.iter().find(|scheme| {
-        text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-    });
+    let scheme = schemes
+        .iter()
+        .find(|scheme| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
     scheme.and_then(|scheme| text.get(scheme.len()..)).unwrap_or(text)
 }
 
@@ -332,9 +336,8 @@ fn md5(field: Field, text: &str) -> Result<Condition, String> {
 
 /// Carrier, version, whether there is a server name, two numbers and a protocol; then two hashes of twelve digits.
 fn is_ja4(text: &str) -> bool {
-    let is_hash = |part: &str| {
-        part.len() == 12 && part.bytes().all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f'))
-    };
+    let is_hash =
+        |part: &str| part.len() == 12 && part.bytes().all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f'));
     let mut parts = text.split('_');
     let (Some(start), Some(ciphers), Some(extensions), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
@@ -381,7 +384,7 @@ mod tests {
             (PhoneNumber, "123456789", "telephone number is 123456789"),
             (PhoneNumber, "0049*", "telephone number begins with 49"),
             (PhoneNumber, "*", "there is a telephone number"),
-            (CallId, "AbC", "Call-ID is AbC"),
+            (CallId, "AbC", "Call-ID is abc"),
             (Codec, "OPUS/48000", "codec is opus"),
             (IpAddress, "10.0.0.5/8", "source or destination is in 10.0.0.0/8"),
             (DnsDomain, "Example.COM.", "domain name is example.com"),

@@ -4,10 +4,10 @@ pub mod address;
 pub mod contents;
 pub mod filter_set;
 pub mod filter_type;
-mod literals;
 pub mod matched;
 pub mod number;
 pub mod pattern;
+pub mod search;
 pub mod text_set;
 #[cfg(test)]
 mod vectors;

@@ -18,7 +18,8 @@ impl Digits {
     /// The digits in `text`, the last [`MOST_DIGITS`] of them; all else is left out.
     pub fn of(text: &[u8]) -> Self {
         let mut taken = Self { digits: [0; MOST_DIGITS], count: 0 };
-        let mut skipped = text.iter().filter(|octet| octet.is_ascii_digit()).count().saturating_sub(MOST_DIGITS);
+        let mut skipped =
+            text.iter().filter(|octet| octet.is_ascii_digit()).count().saturating_sub(MOST_DIGITS);
         for octet in text.iter().filter(|octet| octet.is_ascii_digit()) {
             if skipped > 0 {
                 skipped -= 1;
@@ -117,7 +118,10 @@ mod tests {
             let parsed = parse(text).unwrap();
             assert_eq!(parsed.shape(), expected.shape(), "{text}");
         }
-        for text in ["", "00", "011", "+", "alice", "alice1", "49*151", "00*", "++49", "49+1", "tel:", "4é9", "*+", "*-*"] {
+        for text in [
+            "", "00", "011", "+", "alice", "alice1", "49*151", "00*", "++49", "49+1", "tel:", "4é9", "*+",
+            "*-*",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

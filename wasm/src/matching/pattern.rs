@@ -138,7 +138,11 @@ impl Glob {
         let mut parts = pattern.parts.iter();
         let head = parts.next().cloned().unwrap_or_default();
         let tail = parts.next_back().cloned();
-        Self { head, middle: parts.filter(|part| !part.is_empty()).map(|part| Part::new(part)).collect(), tail }
+        Self {
+            head,
+            middle: parts.filter(|part| !part.is_empty()).map(|part| Part::new(part)).collect(),
+            tail,
+        }
     }
 
     /// Whether `value` fits the pattern.

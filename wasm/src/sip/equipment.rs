@@ -61,7 +61,11 @@ mod tests {
             ("a310260123456789", HOST, None),
         ] {
             let found = imsi(user.as_bytes(), host.as_bytes());
-            assert_eq!(found.as_ref().map(|digits| &digits[..]), expected.map(str::as_bytes), "{user}@{host}");
+            assert_eq!(
+                found.as_ref().map(|digits| &digits[..]),
+                expected.map(str::as_bytes),
+                "{user}@{host}"
+            );
         }
     }
 

@@ -19,9 +19,12 @@ pub fn for_each_codec(description: &[u8], found: &mut dyn FnMut(&[u8])) {
         } else if let Some(media) = strip(line, b"m=") {
             // `media port proto fmt ...`.
             let mut words = media.split(|octet| *octet == b' ').skip(2);
-            let is_rtp = words.next().is_some_and(|proto| proto.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"RTP/")));
+            let is_rtp = words
+                .next()
+                .is_some_and(|proto| proto.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"RTP/")));
             for format in words.filter(|_| is_rtp) {
-                let name = number(format).and_then(|number| u8::try_from(number).ok()).map_or("", static_codec);
+                let name =
+                    number(format).and_then(|number| u8::try_from(number).ok()).map_or("", static_codec);
                 if !name.is_empty() {
                     found(name.as_bytes());
                 }
@@ -49,7 +52,8 @@ mod tests {
 
     #[test]
     fn codecs() {
-        let text = b"v=0\r\nm=audio 4000 RTP/AVP 0 96 18\r\na=rtpmap:96 opus/48000/2\r\nm=image 1 udptl t38\r\n\
+        let text =
+            b"v=0\r\nm=audio 4000 RTP/AVP 0 96 18\r\na=rtpmap:96 opus/48000/2\r\nm=image 1 udptl t38\r\n\
             m=video 5 RTP/SAVPF 97 x\r\nA=RTPMAP:97 H264/90000\r\na=rtpmap:98\r\n";
         let mut names = Vec::new();
         for_each_codec(text, &mut |name| names.push(String::from_utf8_lossy(name).into_owned()));

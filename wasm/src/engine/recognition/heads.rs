@@ -6,8 +6,8 @@
 
 use super::{Arrival, FlowData, Label, Recognizer, Stream};
 use crate::detect::registry::SIGNATURES;
-use crate::detect::{http, tls};
 use crate::detect::tls_hello::Hello;
+use crate::detect::{http, tls};
 use crate::engine::dns_reading::DnsReader;
 use crate::flow::reassembly::{Event, Segment, Want};
 use crate::flow::table::Observed;
@@ -162,9 +162,8 @@ impl Sighting {
         while let Some(end) = memchr::memchr(b'\n', rest) {
             let (mut line, mut after) = rest.split_at((end + 1).min(rest.len()));
             let text = line.trim_ascii_end();
-            let begins = |word: &[u8]| {
-                text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
-            };
+            let begins =
+                |word: &[u8]| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
             match *phase {
                 phase::HEADER => {
                     while matches!(after.first(), Some(b' ' | b'\t')) {
@@ -244,7 +243,13 @@ impl Recognizer {
 
     /// Notes what the packet carries, unless its stream has said so.
     #[cold]
-    pub(super) fn sight(&mut self, packet: &Packet, arrival: &Arrival, label: Option<Label>, observed: Observed) {
+    pub(super) fn sight(
+        &mut self,
+        packet: &Packet,
+        arrival: &Arrival,
+        label: Option<Label>,
+        observed: Observed,
+    ) {
         let Some(content) = Self::inspected(&self.contents, arrival, label) else { return };
         let Self { flows, sighting, detector, .. } = self;
         if packet.payload.is_empty() || sighting.content.is_some() {
@@ -269,7 +274,8 @@ impl Recognizer {
             }
             _ => {
                 sighting.bytes.clear();
-                sighting.content = Some(if is_tcp && content == Content::Sip { Content::SipStream } else { content });
+                sighting.content =
+                    Some(if is_tcp && content == Content::Sip { Content::SipStream } else { content });
             }
         }
     }

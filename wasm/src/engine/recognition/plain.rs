@@ -23,7 +23,14 @@ pub(in crate::engine) enum Settled {
 impl Arrival {
     /// That of a packet of this machine's own that nobody will see.
     pub(in crate::engine) fn unseen(timestamp_ns: i64, captured: u32) -> Self {
-        Self { timestamp_ns, captured, context: 0, described: false, filtered: false, inspected: Inspected::default() }
+        Self {
+            timestamp_ns,
+            captured,
+            context: 0,
+            described: false,
+            filtered: false,
+            inspected: Inspected::default(),
+        }
     }
 }
 

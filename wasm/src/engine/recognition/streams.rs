@@ -115,7 +115,9 @@ impl Recognizer {
                             found = Some(label);
                             data.stream = match dns_labels.contains(&Some(label)) {
                                 true => Stream::Dns,
-                                false if Self::inspected(contents, arrival, Some(label)).is_some() => Stream::Heads,
+                                false if Self::inspected(contents, arrival, Some(label)).is_some() => {
+                                    Stream::Heads
+                                }
                                 false => Stream::Unwanted,
                             };
                             if arrival.described && data.stream != Stream::Dns {
