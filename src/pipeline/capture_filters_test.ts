@@ -35,6 +35,7 @@ function settled(sets: readonly (readonly Filter[])[], linkTypes: readonly numbe
     let applied: readonly Filter[] = [];
     const { filters, report } = drained(judge.settle(set, linkTypes, function* (filters) {
       applied = filters;
+      yield;
       return refuseBad(filters);
     }));
     assert.deepEqual(filters, applied, "what is settled on is what was applied last");
@@ -88,6 +89,7 @@ test("a version that was in force in an earlier thread stands in", () => {
   const [good, broken] = [filter("a", "udp"), filter("a", "udp and and")];
   const { filters, report } = drained(
     new FilterJudge([good]).settle([broken], [ethernet], function* (filters) {
+      yield;
       return refuseBad(filters);
     }),
   );

@@ -329,3 +329,46 @@ impl Recognizer {
         self.flows.get_mut(observed.id).state.tcp = tcp;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is taken of a stream that is shown in parts of `size` bytes.
+    fn taken(content: Content, stream: &[u8], size: usize) -> Vec<u8> {
+        let (mut phase, mut start, mut all) = (0, 0, Vec::new());
+        for end in (size..stream.len() + size).step_by(size) {
+            let mut sighting = Sighting::default();
+            let shown = &stream[start..end.min(stream.len())];
+            start += sighting.take(content, shown, &mut phase).min(shown.len());
+            if sighting.content.is_some() && (content != Content::Tls || phase == phase::DONE) {
+                all.extend_from_slice(&sighting.bytes);
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn heads_are_the_same_however_the_stream_is_cut() {
+        let mail = b"EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nSubject: x\r\n y\r\nTo: e@f\r\n\r\nSubject: body\r\n.\r\nmail from:<g@h>\r\n";
+        let expected =
+            b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nSubject: x\r\n y\r\nTo: e@f\r\nmail from:<g@h>\r\n";
+        let sip = b"\r\nBYE sip:a SIP/2.0\r\nl: 3\r\n\r\nabcSIP/2.0 200 OK\r\n\r\n";
+        let http = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nHEAD / HTTP/1.1\r\n\r\n";
+        for (content, stream, expected) in [
+            (Content::Mail, &mail[..], &expected[..]),
+            (Content::SipStream, sip, sip),
+            (Content::Http, http, http),
+        ] {
+            for size in 1..=stream.len() {
+                assert_eq!(
+                    taken(content, stream, size).escape_ascii().to_string(),
+                    expected.escape_ascii().to_string(),
+                    "{content:?} in parts of {size}"
+                );
+            }
+        }
+        let endless = vec![b'A'; MOST_HEAD + 2];
+        assert_eq!(Sighting::default().take(Content::Http, &endless, &mut 0), endless.len());
+    }
+}
