@@ -39,6 +39,7 @@ export interface FlagValues
 export const flagGroups = [
   "Capture",
   "Flows and tunnels",
+  "Filters",
   "DNS",
   "Output",
   "Processor connection",
