@@ -18,6 +18,7 @@ import { OperatorError } from "../src/runtime/operator_error.ts";
 import { type CaptureUnderTest, givenCapture, madeCapture } from "./capture_under_test.ts";
 import { runForward } from "./forward.ts";
 import { huntProcessObstacle, runHuntProcess } from "./hunt_process.ts";
+import { measureMatchWebGpu } from "./match_webgpu.ts";
 import { installedPeers, secondsOf } from "./peers.ts";
 import { measureSpoolSpeed } from "./spool_speed.ts";
 import { runSniff, type SniffRun } from "./sniff_process.ts";
@@ -39,7 +40,8 @@ interface Measurement {
 interface Case {
   readonly name: string;
   readonly what: string;
-  run(capture: CaptureUnderTest): Measurement | Promise<Measurement>;
+  /** Undefined where it was left out, and the reason said. */
+  run(capture: CaptureUnderTest): Measurement | undefined | Promise<Measurement | undefined>;
 }
 
 const BLOCK = 1 << 20;
@@ -116,6 +118,12 @@ const cases: readonly Case[] = [
     what: "tcpreplay at its highest rate > veth > hunt > process, in a network namespace; nothing lost",
     run: (capture) => measureHuntProcess(capture),
   },
+  {
+    name: "match-webgpu",
+    what:
+      "patterns in payloads on a graphics processor, transfers included, against the engine; the fastest shape",
+    run: measureWebGpu,
+  },
 ];
 
 Engine.load(engineModule);
@@ -143,7 +151,10 @@ async function main(): Promise<void> {
     ? madeCapture(new URL("../fixtures/dns.pcap", import.meta.url))
     : givenCapture(values.capture);
   try {
-    for (const one of chosen) report(one, await one.run(capture), values.json === true);
+    for (const one of chosen) {
+      const measurement = await one.run(capture);
+      if (measurement !== undefined) report(one, measurement, values.json === true);
+    }
   } finally {
     capture.remove();
   }
@@ -347,6 +358,26 @@ async function measureHuntProcess(capture: CaptureUnderTest): Promise<Measuremen
   const { packets, bytes, sendSeconds, hunter, processor } = await runHuntProcess(capture.path);
   const cpuSeconds = { hunter: hunter.cpuSeconds, processor: processor.cpuSeconds };
   return { packets, bytes, seconds: sendSeconds, rssBytes: hunter.rssBytes, cpuSeconds };
+}
+
+/** Each shape of the work by the engine's time for it. */
+async function measureWebGpu(): Promise<Measurement | undefined> {
+  const speeds = await measureMatchWebGpu();
+  if (typeof speeds === "string") {
+    console.error(`bench: match-webgpu is left out: ${speeds}`);
+    return undefined;
+  }
+  const ratios = speeds.map(({ what, seconds }) =>
+    [`the engine: ${what}`, seconds["cpu-simd"] / seconds.webgpu] as const
+  );
+  const rate = ({ payloads, seconds }: typeof speeds[number]) => payloads / seconds.webgpu;
+  const fastest = speeds.reduce((best, one) => rate(one) > rate(best) ? one : best);
+  return {
+    packets: fastest.payloads,
+    bytes: fastest.bytes,
+    seconds: fastest.seconds.webgpu,
+    ratios: Object.fromEntries(ratios),
+  };
 }
 
 /** Idle machines drop cached pages. */
