@@ -3,3 +3,4 @@
 pub mod address;
 pub mod filter_set;
 pub mod glob;
+pub mod search;
