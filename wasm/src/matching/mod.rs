@@ -3,4 +3,5 @@
 pub mod address;
 pub mod filter_set;
 pub mod glob;
+pub mod payload_search;
 pub mod search;
