@@ -176,7 +176,8 @@ function report(one: Case, measurement: Measurement, json: boolean): void {
     `${name} ${rate} Mpackets/s ${gigabits} Gbit/s ${each} ns/packet ${rssMib} MiB  (${one.what})`,
   );
   for (const [peer, ratio] of Object.entries(ratios ?? {})) {
-    console.log(`${"".padEnd(17)} ${ratio.toFixed(2).padStart(7)} times as fast as ${peer}`);
+    const text = ratio < 0.1 ? ratio.toPrecision(2) : ratio.toFixed(2);
+    console.log(`${"".padEnd(17)} ${text.padStart(7)} times as fast as ${peer}`);
   }
   for (const [process, spent] of Object.entries(cpuSeconds ?? {})) {
     console.log(`${"".padEnd(17)} ${spent.toFixed(2).padStart(7)} s of CPU time in the ${process}`);

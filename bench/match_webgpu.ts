@@ -20,8 +20,8 @@ const PAYLOAD_BYTES = [24, 512, 1_400] as const;
 const PATTERN_COUNTS = [10, 1_000, 10_000] as const;
 /** Payloads that are there at once: those of a call, a block of a capture, several blocks. */
 const BATCHES = [64, 1_024, 16_384] as const;
-/** Searched per measurement, bytes, and payloads at most. */
-const [SEARCHED_BYTES, SEARCHED_PAYLOADS] = [16 << 20, 65_536];
+/** Searched per measurement, bytes, but for a single larger batch, and payloads at most. */
+const [SEARCHED_BYTES, SEARCHED_PAYLOADS] = [8 << 20, 65_536];
 
 /** One shape of the work, measured. */
 interface MatchSpeed {
@@ -71,8 +71,11 @@ async function measure(
   batch: number,
   device: string,
 ): Promise<MatchSpeed> {
-  const payloads = Math.min(SEARCHED_PAYLOADS, Math.floor(SEARCHED_BYTES / length / batch) * batch);
-  const rounds = randomPayloads(patterns, payloads / batch, batch, length);
+  const payloads = Math.max(
+    batch,
+    Math.min(SEARCHED_PAYLOADS, Math.floor(SEARCHED_BYTES / length / batch) * batch),
+  );
+  const rounds = payloadsWith(patterns, payloads / batch, batch, length);
   const expected = await run(cpu, rounds.slice(0, 2));
   assert.ok(expected.found.length > 0);
   assert.deepEqual((await run(webgpu, rounds.slice(0, 2))).found, expected.found);
@@ -106,8 +109,11 @@ function randomPatterns(count: number): Pattern[] {
   return Array.from({ length: count }, () => ({ text: letters(next, 8 + next(9)), kind: "contains" }));
 }
 
-/** One of eight holds a pattern. */
-function randomPayloads(
+/** Long enough for the largest batch; one batch after another begins at another place of it. */
+const noise = letters(randomNumbers(1), 2 * Math.max(...BATCHES) * Math.max(...PAYLOAD_BYTES));
+
+/** One of eight payloads holds a pattern. */
+function payloadsWith(
   patterns: readonly Pattern[],
   rounds: number,
   batch: number,
@@ -115,7 +121,8 @@ function randomPayloads(
 ): PayloadBatch[] {
   const next = randomNumbers(length);
   return Array.from({ length: rounds }, () => {
-    const bytes = letters(next, batch * length);
+    const start = next(noise.length - batch * length);
+    const bytes = noise.slice(start, start + batch * length);
     for (let payload = 0; payload < batch; payload += 8) {
       const { text } = patterns[next(patterns.length)]!;
       bytes.set(text, payload * length + next(length - text.length + 1));
@@ -125,7 +132,9 @@ function randomPayloads(
 }
 
 function letters(next: (below: number) => number, length: number): Uint8Array {
-  return Uint8Array.from({ length }, () => 0x61 + next(26));
+  const text = new Uint8Array(length);
+  for (let at = 0; at < length; at++) text[at] = 0x61 + next(26);
+  return text;
 }
 
 /** Repeatable (xorshift32). */

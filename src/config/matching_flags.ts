@@ -36,6 +36,7 @@ export const matchingFlags: readonly AnyFlag[] = [
   {
     setting: "gpuBackend",
     long: "gpu-backend",
+    short: "g",
     group: "Matching",
     kind: mapped(
       choice("auto", "webgpu", "cpu-simd", "cuda", "opencl", "disabled"),
@@ -47,7 +48,7 @@ export const matchingFlags: readonly AnyFlag[] = [
     help: "what filters check searches packets with: cpu-simd, webgpu, or auto",
     details:
       "auto is a graphics processor where there is one, else the engine's SIMD search (cpu-simd). A capture " +
-      "always matches in the engine: bringing every packet to a device and back costs more than the search. " +
+      "is always searched by the engine, whose packets would wait for a device longer than the search takes. " +
       "cuda and opencl are other words for auto, disabled for cpu-simd.",
   },
   {

@@ -36,7 +36,8 @@ export async function chooseBackend(
     return backend;
   } catch (error) {
     if (choice === "webgpu" || !(error instanceof OperatorError)) throw error;
-    log.info(`--gpu-backend auto: patterns are searched for by the engine (${error.message})`);
+    const reason = error.message.replace(/^--gpu-backend webgpu: /, "");
+    log.info(`--gpu-backend auto: patterns are searched for by the engine (${reason})`);
     return new CpuSimdBackend();
   }
 }

@@ -22,7 +22,7 @@ const readings: readonly [
   ["sip_user", "*", ["", ""], / may be anything$/],
   ["sip_uri", "sip:*@example.com", ["", "@example.com"], /^user@host .* ends with "@example\.com"$/],
   ["sip_uri", "ALICE@EXAMPLE.COM", ["alice@example.com"], / is "alice@example\.com"$/],
-  ["dns_domain", "example.com.", ["example.com"], /^names in DNS .* is "example\.com"$/],
+  ["dns_domain", "example.com.", ["example.com"], /^a name in DNS .* is "example\.com"$/],
   ["dns_domain", "*.example.com", ["", ".example.com"], / ends with "\.example\.com"$/],
   ["dns_domain", "a*b*c", ["a", "b", "c"], / begins with "a" and contains "b" and ends with "c"$/],
   ["dns_domain", "\\*x", ["\\", "x"], / begins with "\\\\" and ends with "x"$/],
