@@ -219,7 +219,7 @@ test("a payload of 64 KiB, and one that is longer than a launch takes", async (b
       for (const start of [1_019, 1_020, 1_023, 1_024, 4_090, 4_095, 4_096]) {
         payloads.push(at(start, "needle"));
       }
-      for (const start of [0, 3_500, length - maxPatternBytes]) {
+      for (const start of [0, 3_073, 3_500, length - maxPatternBytes]) {
         payloads.push(at(start, "n".repeat(maxPatternBytes)));
       }
     }
