@@ -39,7 +39,7 @@ export interface FlagValues
 export const flagGroups = [
   "Capture",
   "Flows and tunnels",
-  "Matching",
+  "Filters",
   "DNS",
   "Output",
   "Processor connection",

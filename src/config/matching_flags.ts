@@ -24,7 +24,7 @@ export const matchingFlags: readonly AnyFlag[] = [
     setting: "trialFiles",
     long: "read-file",
     short: "r",
-    group: "Matching",
+    group: "Filters",
     kind: paths(),
     placeholder: "file",
     default: [],
@@ -37,7 +37,7 @@ export const matchingFlags: readonly AnyFlag[] = [
     setting: "gpuBackend",
     long: "gpu-backend",
     short: "g",
-    group: "Matching",
+    group: "Filters",
     kind: mapped(
       choice("auto", "webgpu", "cpu-simd", "cuda", "opencl", "disabled"),
       (word) => backends[word],
@@ -54,7 +54,7 @@ export const matchingFlags: readonly AnyFlag[] = [
   {
     setting: "gpuBatchSize",
     long: "gpu-batch-size",
-    group: "Matching",
+    group: "Filters",
     kind: integer(1, 1_048_576, 4_096),
     placeholder: "packets",
     default: 4_096,
@@ -65,7 +65,7 @@ export const matchingFlags: readonly AnyFlag[] = [
   {
     setting: "hunter",
     long: "hunter",
-    group: "Matching",
+    group: "Filters",
     kind: orEmpty(text("an identifier of 1 to 255 printable characters", 255), undefined),
     placeholder: "id",
     default: undefined,

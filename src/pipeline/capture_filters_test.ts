@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { matchesNothing } from "../capture/bpf.ts";
 import { compileForFiles } from "../capture/bpf_program.ts";
-import type { RefusedFilter } from "../engine/engine.ts";
+import { drained, type RefusedFilter } from "../engine/engine.ts";
 import type { Filter } from "../engine/filter.ts";
 import { libpcapObstacle } from "../../tests/live/libpcap_library.ts";
 import { FilterJudge } from "./capture_filters.ts";
@@ -33,10 +33,10 @@ function settled(sets: readonly (readonly Filter[])[], linkTypes: readonly numbe
   const judge = new FilterJudge([]);
   return sets.map((set) => {
     let applied: readonly Filter[] = [];
-    const { filters, report } = judge.settle(set, linkTypes, (filters) => {
+    const { filters, report } = drained(judge.settle(set, linkTypes, function* (filters) {
       applied = filters;
       return refuseBad(filters);
-    });
+    }));
     assert.deepEqual(filters, applied, "what is settled on is what was applied last");
     assert.equal(report.active, filters.filter(({ enabled }) => enabled).length);
     assert.ok(report.refused.every(({ reason }) => reason !== ""));
@@ -86,7 +86,11 @@ for (const [what, sets, inForce] of cases) test(what, () => assert.deepEqual(set
 
 test("a version that was in force in an earlier thread stands in", () => {
   const [good, broken] = [filter("a", "udp"), filter("a", "udp and and")];
-  const { filters, report } = new FilterJudge([good]).settle([broken], [ethernet], refuseBad);
+  const { filters, report } = drained(
+    new FilterJudge([good]).settle([broken], [ethernet], function* (filters) {
+      return refuseBad(filters);
+    }),
+  );
   assert.deepEqual(filters, [good]);
   assert.deepEqual(report.refused.map(({ filter, standIn }) => [filter, standIn]), [[broken, good]]);
 });

@@ -37,12 +37,12 @@ test("a good file is explained, line by line, with exit code 0", false, async (f
   const path = folder.file("filters.yaml", good);
   const { code, stdout, stderr } = await check(path);
   assert.deepEqual([code, stderr], [0, ""]);
-  const dnsName = "dns_domain: a name in DNS questions or answers";
+  const about = "(questions and answers of DNS)";
   assert.deepEqual(linesOf(stdout), [
-    `${path}:2: exfil: ${dnsName} ends with ".example.test"; for all hunters`,
-    `${path}:3: lo: ip_address: source or destination address is in 127.0.0.0/8; for edge-1`,
-    `${path}:4: off: ${dnsName} is "www.example.test"; disabled; for all hunters`,
-    `${path}:5: never: ${dnsName} is "never.test"; for all hunters`,
+    `${path}:2: exfil: dns_domain: domain name ends with .example.test ${about}; for all hunters`,
+    `${path}:3: lo: ip_address: source or destination is in 127.0.0.0/8 (of every IP header, tunnels included); for edge-1`,
+    `${path}:4: off: dns_domain: domain name is www.example.test ${about}; disabled; for all hunters`,
+    `${path}:5: never: dns_domain: domain name is never.test ${about}; for all hunters`,
     `${path}: 4 filters, 1 disabled, 0 errors`,
   ]);
 });
@@ -65,7 +65,7 @@ test("every problem is told, with its line, and ends with exit code 1", false, a
   assert.equal(code, 1);
   const expected = [
     /^2: error: type "nope" is no filter type; the types are sip_user, /,
-    /^3: error: filter b: "10\.0\.0\.256" is not an address/,
+    /^3: error: filter b: "10\.0\.0\.256" is neither an IP address/,
     /^4: error: unknown key "patern"$/,
     /^5: d: /,
     /^6: error: filter d is there twice$/,

@@ -111,7 +111,20 @@ export class EngineHandle {
         wasm.enginehandle_filters_begin(this.__wbg_ptr, deny_without_filters);
     }
     /**
-     * Puts the new filter set in force.
+     * Does a part of what is left to do for the new set, about so many patterns' worth. False when it is ready; an error
+     * says why it cannot be.
+     * @param {number} patterns
+     * @returns {boolean}
+     */
+    filters_build(patterns) {
+        const ret = wasm.enginehandle_filters_build(this.__wbg_ptr, patterns);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        return ret[0] !== 0;
+    }
+    /**
+     * Puts the new filter set in force, which must be ready.
      */
     filters_swap() {
         wasm.enginehandle_filters_swap(this.__wbg_ptr);
@@ -186,6 +199,46 @@ export class EngineHandle {
     output_length(kind) {
         const ret = wasm.enginehandle_output_length(this.__wbg_ptr, kind);
         return ret >>> 0;
+    }
+    /**
+     * What the pattern of a filter asks for, for people; empty where it is refused.
+     * @param {number} filter_type
+     * @param {string} pattern
+     * @returns {string}
+     */
+    static pattern_meaning(filter_type, pattern) {
+        let deferred2_0;
+        let deferred2_1;
+        try {
+            const ptr0 = passStringToWasm0(pattern, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+            const len0 = WASM_VECTOR_LEN;
+            const ret = wasm.enginehandle_pattern_meaning(filter_type, ptr0, len0);
+            deferred2_0 = ret[0];
+            deferred2_1 = ret[1];
+            return getStringFromWasm0(ret[0], ret[1]);
+        } finally {
+            wasm.__wbindgen_free(deferred2_0, deferred2_1, 1);
+        }
+    }
+    /**
+     * What is wrong with the pattern of a filter, or an empty string.
+     * @param {number} filter_type
+     * @param {string} pattern
+     * @returns {string}
+     */
+    static pattern_problem(filter_type, pattern) {
+        let deferred2_0;
+        let deferred2_1;
+        try {
+            const ptr0 = passStringToWasm0(pattern, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+            const len0 = WASM_VECTOR_LEN;
+            const ret = wasm.enginehandle_pattern_problem(filter_type, ptr0, len0);
+            deferred2_0 = ret[0];
+            deferred2_1 = ret[1];
+            return getStringFromWasm0(ret[0], ret[1]);
+        } finally {
+            wasm.__wbindgen_free(deferred2_0, deferred2_1, 1);
+        }
     }
     /**
      * Link type of the records in the capture file output.

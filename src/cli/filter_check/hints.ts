@@ -1,7 +1,7 @@
 import { BlockList, isIPv6 } from "node:net";
 import type { Filter } from "../../engine/filter.ts";
 import type { FileFilter } from "../../processor/filter_file.ts";
-import { covers, readPattern } from "./pattern_reading.ts";
+import { covers, partsOf } from "./pattern_reading.ts";
 
 /** More filters of one type than this are not compared with each other, but for being the same: it takes their square. */
 const MAX_COMPARED = 1_000;
@@ -57,7 +57,7 @@ interface Network {
 }
 
 function extentOf(filter: Filter): Extent {
-  const { parts } = readPattern(filter);
+  const parts = partsOf(filter);
   if (parts !== undefined || filter.type !== "ip_address") return parts;
   const [address = "", bits] = filter.pattern.trim().split("/");
   const family = isIPv6(address) ? "ipv6" : "ipv4";
@@ -82,7 +82,7 @@ function isWithin(narrower: Extent, wider: Extent): boolean {
 
 /** The same for filters that look for the same. */
 function keyOf(filter: Filter): string {
-  const { parts } = readPattern(filter);
+  const parts = partsOf(filter);
   return JSON.stringify([filter.type, parts ?? filter.pattern.trim().toLowerCase()]);
 }
 

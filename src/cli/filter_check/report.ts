@@ -2,7 +2,7 @@ import type { FileFilter, FileProblem } from "../../processor/filter_file.ts";
 import { grouped } from "../number_text.ts";
 import { printable } from "../printable_text.ts";
 import type { Hint } from "./hints.ts";
-import { readPattern } from "./pattern_reading.ts";
+import { meaningOf } from "./pattern_reading.ts";
 import type { Sighting, Trial } from "./trial.ts";
 
 /** All that a check found. */
@@ -53,7 +53,7 @@ export function reportAsText(report: CheckReport): string[] {
 
 function filterText({ filter }: FileFilter): string {
   const parts = [
-    `${filter.id}: ${filter.type}: ${readPattern(filter).words}`,
+    `${filter.id}: ${filter.type}: ${meaningOf(filter)}`,
     ...filter.enabled ? [] : ["disabled"],
     filter.targetHunters.length === 0 ? "for all hunters" : `for ${filter.targetHunters.join(", ")}`,
   ];
@@ -112,7 +112,7 @@ export function reportAsJson(report: CheckReport): string {
           enabled: filter.enabled,
           target_hunters: filter.targetHunters,
           description: filter.description,
-          explanation: readPattern(filter).words,
+          explanation: meaningOf(filter),
           ...tally === undefined ? {} : {
             packets: tally.packets,
             bytes: tally.bytes,

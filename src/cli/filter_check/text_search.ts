@@ -6,7 +6,7 @@ import {
   type PatternMatcher,
   type PayloadBatch,
 } from "../../matching/pattern_backend.ts";
-import { readPattern } from "./pattern_reading.ts";
+import { partsOf } from "./pattern_reading.ts";
 
 /** Shorter texts are in too many packets to tell anything, bytes. */
 const SHORTEST_TEXT = 3;
@@ -14,7 +14,7 @@ const RECORD_HEADER_BYTES = 16;
 
 /** The longest text that a packet must hold for `filter` to match it; undefined when there is none to search for. */
 export function searchedText(filter: Filter): Uint8Array | undefined {
-  const { parts = [] } = readPattern(filter);
+  const parts = partsOf(filter) ?? [];
   if (["imei", "imsi", "tls_ja3", "tls_ja3s", "tls_ja4"].includes(filter.type)) return undefined;
   const longest = parts.reduce((best, part) => part.length > best.length ? part : best, "");
   const text = filter.type === "dns_domain" ? onTheWire(longest, parts) : new TextEncoder().encode(longest);

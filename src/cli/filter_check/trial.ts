@@ -1,6 +1,6 @@
 import { openSource } from "../../pipeline/plan_source.ts";
 import { FilterJudge, linkTypesOfFiles } from "../../pipeline/capture_filters.ts";
-import { Engine } from "../../engine/engine.ts";
+import { drained, Engine } from "../../engine/engine.ts";
 import type { OutputKind } from "../../engine/chunk.ts";
 import type { Filter, NoFilterPolicy } from "../../engine/filter.ts";
 import { defaultStreamOptions } from "../../engine/stream_options.ts";
@@ -43,10 +43,12 @@ export interface Tally {
 /** Why the engine, or libpcap, refuses filters: by id. Whether they are enabled makes no difference. */
 export function refusalsOf(filters: readonly Filter[]): Map<string, string> {
   const engine = newEngine([], "deny");
-  const { report } = new FilterJudge([]).settle(
-    filters.map((filter) => ({ ...filter, enabled: true })),
-    linkTypesOfFiles,
-    (wanted) => engine.setFilters({ filters: wanted, noFilterPolicy: "deny", localDomains: [] }),
+  const { report } = drained(
+    new FilterJudge([]).settle(
+      filters.map((filter) => ({ ...filter, enabled: true })),
+      linkTypesOfFiles,
+      (wanted) => engine.buildFilters({ filters: wanted, noFilterPolicy: "deny", localDomains: [] }),
+    ),
   );
   return new Map(report.refused.map(({ filter, reason }) => [filter.id, reason]));
 }

@@ -13,7 +13,7 @@
 //!
 //! What comes out depends on the packets in their order: not on the seed, nor on how they were cut into blocks.
 //!
-//! The order of use is kept to some four seconds ([`TICK_BITS`]): a flow moves to the newest end when the clock has ticked
+//! The order of use is kept to some nine seconds ([`TICK_BITS`]): a flow moves to the newest end when the clock has ticked
 //! since its last packet, so that most packets touch no neighbour.
 
 mod flow;
@@ -35,8 +35,8 @@ pub const MOST_FLOWS: usize = 4 << 20;
 /// How much longer than its idle time a flow stays before a sweep ends it, nanoseconds.
 pub const SWEEP_SLACK_NS: i64 = 10 * SECOND_NS;
 const SECOND_NS: i64 = 1_000_000_000;
-/// The clock of the order of use ticks every 2^32 ns.
-const TICK_BITS: u32 = 32;
+/// The clock of the order of use ticks every 2^33 ns, more often than a sweep may be late ([`SWEEP_SLACK_NS`]).
+const TICK_BITS: u32 = 33;
 /// Most flows that one sweep ends.
 const MOST_SWEPT: usize = 8;
 /// Flows that memory is taken for at a time; a power of two. Flows never move.

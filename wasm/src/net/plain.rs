@@ -1,9 +1,9 @@
 //! The frames that nearly all traffic is made of, read in a few words: Ethernet without tags, IPv4 without options or
 //! IPv6 without extension headers, TCP or UDP, whole, in no tunnel and no fragment, with lengths that agree.
 //!
-//! Anything else is no [`Plain`] packet. What it says of a frame is what [`Packet`](super::Packet) says of it.
+//! Anything else is no [`Plain`] packet. What it says of a frame is what [`Packet`] says of it.
 
-use super::{Address, IpHeader, ethernet, ethertype, protocol, tunnel};
+use super::{Address, IpHeader, Packet, Transport, ethernet, ethertype, protocol, tunnel};
 
 const IPV4_HEADER_LENGTH: usize = 20;
 const IPV6_HEADER_LENGTH: usize = 40;
@@ -138,6 +138,40 @@ impl<'a> Plain<'a> {
         }
     }
 
+    /// Puts what is known of the packet into one that has not read anything of the same frame
+    /// ([`Packet::unread`]). The packet is then what reading it would have made of it.
+    #[inline]
+    pub fn put_into(&self, packet: &mut Packet<'a>) {
+        let (ethertype, transport_offset) = match self.addresses {
+            PlainAddresses::V4(_) => (ethertype::IPV4, BEHIND_IPV4),
+            PlainAddresses::V6(_) => (ethertype::IPV6, BEHIND_IPV6),
+        };
+        packet.ethertype = ethertype;
+        packet.link_length = ethernet::HEADER_LENGTH as u32;
+        packet.network_offset = packet.link_length;
+        packet.ip = Some(self.ip_header());
+        packet.source_port = self.source_port;
+        packet.destination_port = self.destination_port;
+        packet.payload = self.payload;
+        packet.payload_length = self.payload.len() as u32;
+        let header_length = match self.segment.first_chunk::<TCP_HEADER_LENGTH>() {
+            Some(header) if self.protocol == protocol::TCP => {
+                let &[_, _, _, _, q0, q1, q2, q3, a0, a1, a2, a3, _, _, w0, w1, ..] = header;
+                packet.transport = Transport::Tcp;
+                packet.tcp_flags = self.tcp_flags;
+                packet.tcp_sequence = u32::from_be_bytes([q0, q1, q2, q3]);
+                packet.tcp_acknowledgment = u32::from_be_bytes([a0, a1, a2, a3]);
+                packet.tcp_window = u16::from_be_bytes([w0, w1]);
+                self.segment.len().saturating_sub(self.payload.len())
+            }
+            _ => {
+                packet.transport = Transport::Udp;
+                UDP_HEADER_LENGTH
+            }
+        };
+        packet.payload_offset = (transport_offset + header_length) as u32;
+    }
+
     /// The IP header.
     #[inline]
     pub fn ip_header(&self) -> IpHeader {
@@ -170,13 +204,16 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 mod tests {
     use super::*;
     use crate::flow::key;
-    use crate::net::{Fragment, Packet, Transport, link_type};
+    use crate::net::{Fragment, link_type};
 
     /// What is plain says the same as what is read in full.
     fn assert_agrees(frame: &[u8]) -> bool {
         let mut packet = Packet::unread(frame);
         packet.read(link_type::ETHERNET, frame.len() as u32);
         let Some(plain) = Plain::read(frame) else { return false };
+        let mut same = Packet::unread(frame);
+        plain.put_into(&mut same);
+        assert_eq!(same, packet);
         assert_eq!(plain.payload, packet.payload);
         assert_eq!(plain.payload.len(), packet.payload_length as usize);
         assert_eq!(Some(plain.ip_header()), packet.ip);

@@ -1,6 +1,6 @@
 //! Plain packets that nobody will see: what they change in their flow, without all that a description needs.
 
-use super::{Arrival, FlowData, Recognizer, Stream, end_flow};
+use super::{Arrival, FlowData, Inspected, Recognizer, Stream, end_flow};
 use crate::detect::registry::SIGNATURES;
 use crate::detect::{Carrier, Facts, Label, Payload, Recognised};
 use crate::dns::stream::begins_like_dns;
@@ -8,7 +8,7 @@ use crate::engine::dns_reading::{Between, DnsReader};
 use crate::flow::key;
 use crate::flow::table::{Control, Observed};
 use crate::net::plain::Plain;
-use crate::net::{Packet, link_type, protocol, tcp_flag};
+use crate::net::{Packet, protocol, tcp_flag};
 
 /// What is left to do for a packet that was counted in its flow.
 pub(in crate::engine) enum Settled {
@@ -23,7 +23,14 @@ pub(in crate::engine) enum Settled {
 impl Arrival {
     /// That of a packet of this machine's own that nobody will see.
     pub(in crate::engine) fn unseen(timestamp_ns: i64, captured: u32) -> Self {
-        Self { timestamp_ns, captured, context: 0, described: false, filtered: false }
+        Self {
+            timestamp_ns,
+            captured,
+            context: 0,
+            described: false,
+            filtered: false,
+            inspected: Inspected::default(),
+        }
     }
 }
 
@@ -92,10 +99,11 @@ impl Recognizer {
         dns: &mut DnsReader,
         facts: &mut Facts,
     ) {
+        let Some(plain) = Plain::read(frame) else { return };
         dns.clear(false, false);
         facts.clear();
         let mut packet = Packet::unread(frame);
-        packet.read(link_type::ETHERNET, u32::MAX);
+        plain.put_into(&mut packet);
         self.recognise_in_flow(&packet, arrival, observed, dns, facts);
     }
 

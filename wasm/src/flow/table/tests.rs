@@ -410,7 +410,7 @@ fn the_least_recently_used_flow_is_displaced() {
     let mut clock = START;
     // Every packet comes after a tick, so that the order of use is exact. All of one class.
     for flow in [1, 2, 3, 1, 4, 2, 1, 5, 5, 6] {
-        clock += 5 * SECOND_NS;
+        clock += 9 * SECOND_NS;
         table.observe(&udp(flow).packet(), 0, 0, 60, clock, &mut |flow, reason| {
             assert_eq!(reason, EndReason::Displaced);
             displaced.push(flow.source().0);

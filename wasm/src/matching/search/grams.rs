@@ -88,7 +88,8 @@ impl Plan {
         let known = long.map(windows).sum::<f32>() * patterns as f32 / sample.len().max(1) as f32;
         let full = (patterns * self.stride) as f32 / (1u64 << self.bits) as f32;
         // Short patterns need a second pass.
-        let second = if sample.first().is_some_and(|text| text.len() < self.shortest) { SECOND_PASS } else { 0.0 };
+        let second =
+            if sample.first().is_some_and(|text| text.len() < self.shortest) { SECOND_PASS } else { 0.0 };
         (1.0 + 8.0 * (known + full).min(1.0)) / self.stride as f32 + second
     }
 
