@@ -123,7 +123,9 @@ impl Sighting {
         let mut rest = bytes;
         while rest.first().is_some_and(u8::is_ascii_uppercase) && !rest.starts_with(b"HTTP/") {
             let has_line = memchr::memchr(b'\n', rest).is_some();
-            if has_line && !http::begins_message(rest) {
+            let method_end = rest.iter().position(|octet| !octet.is_ascii_uppercase());
+            let may_begin = method_end.is_none_or(|end| rest.get(end) == Some(&b' '));
+            if !may_begin || has_line && !http::begins_message(rest) {
                 return bytes.len();
             }
             let Some(end) = end_of_head(rest) else { return bytes.len() - rest.len() };
@@ -221,7 +223,8 @@ pub(super) fn contents_by_label() -> [Option<Content>; 256] {
             "RTP" => Some(Content::Rtp),
             "TLS" => Some(Content::Tls),
             "QUIC" => Some(Content::QuicHello),
-            "HTTP" => Some(Content::Http),
+            // The handshake of a WebSocket is a request.
+            "HTTP" | "WebSocket" => Some(Content::Http),
             "SMTP" => Some(Content::Mail),
             _ => None,
         };

@@ -217,7 +217,7 @@ impl Build {
             return Ok(Stage::Rest);
         }
         let texts = &self.builder.texts;
-        let plan = Plan::new(texts, &groups);
+        let plan = Plan::new(texts, &groups)?;
         let long;
         (long, self.others) = groups.into_iter().partition(|group| texts.text(*group).len() >= plan.shortest);
         self.allows(plan.bytes_for(long.len()))?;

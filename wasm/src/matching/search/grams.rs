@@ -1,33 +1,47 @@
-//! A sampled q-gram filter, for sets of any size. Of every pattern, `stride` windows side by side are known; so it is
-//! enough to look at every `stride`-th window of the text, whose hash a bit table refuses for most. What it lets
-//! pass is looked up in a table of windows, and the patterns listed there are compared.
+//! A sampled q-gram filter, for sets of any size. Of every pattern a run of bytes is known: `stride` windows, each
+//! one byte further than the last. So it is enough to look at every `stride`-th window of the text: a bit table
+//! refuses most by their hash. Where one passes, a second bit table is asked for the `stride` runs that it can be in;
+//! one that passes again is looked up, and the patterns listed there are compared.
 //!
-//! Which windows of a pattern are known is chosen by rarity: in text, and among the patterns. Where even the best are
-//! shared by more than [`MOST_SHARING`] patterns, the pattern is given to the automaton instead; so are patterns
-//! that are too short.
+//! Which run of a pattern is known is chosen by rarity: in text, and among the patterns. Where even the best is shared
+//! by more than [`MOST_SHARING`] patterns, the pattern is given to the automaton instead; so are patterns that are
+//! too short.
 //!
-//! Worst case: at every `stride`-th byte of text, [`MOST_SHARING`] patterns are compared.
+//! Worst case: at every `stride`-th byte of text, `stride` runs are looked up, and [`MOST_SHARING`] patterns compared
+//! for each.
 
 use super::builder::filled;
 use super::rarity::probability;
-use super::texts::{Texts, partial_word, spread};
+use super::texts::{Texts, absorb, partial_word, spread};
 use super::{BuildError, Found};
 
-/// Most patterns listed for one window.
+/// Most patterns listed for one run.
 const MOST_SHARING: u32 = 16;
 
-/// What a window looks like in lower case, roughly: the bit that sets small letters apart. Other bytes that differ
+/// What bytes look like in lower case, roughly: the bit that sets small letters apart. Other bytes that differ
 /// in it alone are taken for the same.
 const FOLD: u64 = 0x2020_2020_2020_2020;
 
 /// Longest step through the text, bytes.
 const LONGEST_STRIDE: usize = 12;
 
-/// Largest bit table: 2 to the power of this many bits. 512 KiB.
-const MOST_BITS: u32 = 22;
+/// Words of 64 bits in the bit table of small sets: 32 KiB, which a processor's first cache holds.
+const SMALL_TABLE: usize = 1 << 12;
 
-/// Patterns that are looked at to make a plan.
-const SAMPLE: usize = 4096;
+/// And of all others: 512 KiB.
+const LARGE_TABLE: usize = 1 << 16;
+
+/// Most windows known in a small table.
+const SMALL_WINDOWS: usize = 12 << 10;
+
+/// Patterns that are looked at to make a plan: to know, and to try.
+const SAMPLE: (usize, usize) = (16 << 10, 2 << 10);
+
+/// How much of the traffic may look like patterns; the rest is text as usual.
+const LIKENESS: f32 = 0.3;
+
+/// What it costs to look up the runs around a window, in windows.
+const CANDIDATE: f32 = 25.0;
 
 /// Patterns that may be left to the SIMD prefilter because they are short.
 const MOST_SHORT: usize = 16;
@@ -35,7 +49,7 @@ const MOST_SHORT: usize = 16;
 /// What the SIMD prefilter costs per byte of text, in look-ups.
 const SECOND_PASS: f32 = 0.25;
 
-/// Windows considered at each end of a pattern.
+/// Runs considered at each end of a pattern.
 const CONSIDERED: usize = 64;
 
 /// Sizes, chosen for a set.
@@ -47,89 +61,118 @@ pub(super) struct Plan {
     window: usize,
     /// Bytes from one window of the text to the next.
     stride: usize,
-    /// Of the bit table.
-    bits: u32,
+    /// Words of the bit table.
+    table: usize,
 }
 
 impl Plan {
     /// The cheapest plan for these groups.
-    pub fn new(texts: &Texts, groups: &[u32]) -> Plan {
-        let step = groups.len().div_ceil(SAMPLE).max(1);
-        let mut sample: Vec<&[u8]> = groups.iter().step_by(step).map(|group| texts.text(*group)).collect();
-        sample.sort_unstable_by_key(|text| text.len());
+    pub fn new(texts: &Texts, groups: &[u32]) -> Result<Plan, BuildError> {
         let mut lengths: Vec<usize> = groups.iter().map(|group| texts.text(*group).len()).collect();
         let few = MOST_SHORT.min(lengths.len().saturating_sub(1));
-        let (_, with_few_short, _) = lengths.select_nth_unstable(few);
-        let with_few_short = (*with_few_short).max(3);
+        let with_few_short = (*lengths.select_nth_unstable(few).1).max(3);
         let all = lengths.iter().copied().min().unwrap_or_default().max(3);
-        let plans = [all, with_few_short].into_iter().flat_map(|shortest| {
-            (3..=shortest.min(8)).map(move |window| Plan::of(shortest, window, groups.len()))
-        });
-        let cheapest =
-            plans.min_by(|a, b| a.cost(&sample, groups.len()).total_cmp(&b.cost(&sample, groups.len())));
-        cheapest.unwrap_or(Plan::of(3, 3, groups.len()))
+        let mut best = (f32::MAX, Plan::of(3, 3, groups.len()));
+        for (shortest, passes) in [(all, 0.0), (with_few_short, SECOND_PASS)] {
+            for window in 3..=shortest.min(8) {
+                let plan = Plan::of(shortest, window, groups.len());
+                let cost = plan.cost(texts, groups)? + passes;
+                if cost < best.0 {
+                    best = (cost, plan);
+                }
+            }
+        }
+        Ok(best.1)
     }
 
     fn of(shortest: usize, window: usize, patterns: usize) -> Plan {
         let stride = (shortest + 1 - window).min(LONGEST_STRIDE);
-        let bits =
-            patterns.saturating_mul(stride).saturating_mul(32).max(1 << 12).next_power_of_two().ilog2();
-        Plan { shortest, window, stride, bits: bits.min(MOST_BITS) }
+        let small = patterns.saturating_mul(stride) <= SMALL_WINDOWS;
+        Plan { shortest, window, stride, table: if small { SMALL_TABLE } else { LARGE_TABLE } }
     }
 
-    /// What a byte of text costs, in look-ups, where letters and digits are as usual.
-    fn cost(&self, sample: &[&[u8]], patterns: usize) -> f32 {
-        let windows = |text: &&[u8]| {
-            let run =
-                text.get(text.len().saturating_sub(self.window + self.stride - 1)..).unwrap_or_default();
-            run.windows(self.window).map(probability).sum::<f32>()
+    /// What a byte of text costs, in windows: of text as usual, and of patterns that are not known.
+    fn cost(&self, texts: &Texts, groups: &[u32]) -> Result<f32, BuildError> {
+        let (known, tried) = SAMPLE;
+        let sample = |count: usize, first: usize| {
+            groups
+                .iter()
+                .skip(first)
+                .step_by(groups.len().div_ceil(count).max(2))
+                .map(|group| texts.text(*group))
         };
-        let long = sample.iter().filter(|text| text.len() >= self.shortest);
-        let known = long.map(windows).sum::<f32>() * patterns as f32 / sample.len().max(1) as f32;
-        let full = (patterns * self.stride) as f32 / (1u64 << self.bits) as f32;
-        // Short patterns need a second pass.
-        let second =
-            if sample.first().is_some_and(|text| text.len() < self.shortest) { SECOND_PASS } else { 0.0 };
-        (1.0 + 8.0 * (known + full).min(1.0)) / self.stride as f32 + second
+        let mut table = filled(1 << 13, 0u64)?;
+        let place = |gram: &[u8]| {
+            let at = spread((partial_word(gram) | FOLD) & self.mask()) >> (64 - 19);
+            ((at >> 6) as usize, 1 << (at & 63))
+        };
+        let (mut usual, mut count) = (0.0, 0usize);
+        for (index, text) in sample(known, 0).enumerate() {
+            // Any run: which one is the rarest is not known yet.
+            let runs = (text.len() + 2).saturating_sub(self.window + self.stride);
+            let start = if runs == 0 { continue } else { index % runs };
+            let run = text.get(start..start + self.run()).unwrap_or_default();
+            for gram in run.windows(self.window) {
+                usual += probability(gram);
+                let (word, bit) = place(gram);
+                if let Some(word) = table.get_mut(word) {
+                    *word |= bit;
+                }
+            }
+            count += 1;
+        }
+        let (mut hits, mut windows) = (0u32, 0u32);
+        for gram in sample(tried, 1).flat_map(|text| text.windows(self.window)) {
+            let (word, bit) = place(gram);
+            hits += u32::from(table.get(word).is_some_and(|word| word & bit != 0));
+            windows += 1;
+        }
+        let usual = usual * groups.len() as f32 / count.max(1) as f32;
+        let like = LIKENESS * hits as f32 / windows.max(1) as f32;
+        // Two bits for each window.
+        let full = (2 * groups.len() * self.stride) as f32 / (64 * self.table) as f32;
+        Ok((1.0 + CANDIDATE * (usual + like + full * full).min(1.0)) / self.stride as f32)
     }
 
-    /// Bytes that table and making take for so many groups.
+    /// Bytes of a run.
+    fn run(&self) -> usize {
+        self.window + self.stride - 1
+    }
+
+    /// Bytes that tables and making take for so many groups.
     pub fn bytes_for(&self, groups: usize) -> usize {
-        let entries = groups.saturating_mul(self.stride).saturating_mul(size_of::<Entry>());
-        entries
-            .saturating_add((1 << self.bits) / 8 + 4 * (1usize << self.bucket_bits(groups)))
-            .saturating_add(groups.saturating_mul(4).saturating_add(SKETCH))
+        let tables = 10 * self.table + 4 * (1 << self.bucket_bits(groups));
+        groups.saturating_mul(size_of::<Entry>() + 4).saturating_add(tables + SKETCH)
     }
 
+    /// Of the table of runs.
     fn bucket_bits(&self, groups: usize) -> u32 {
-        groups.saturating_mul(self.stride).max(64).next_power_of_two().ilog2().min(24)
+        groups.saturating_mul(2).max(64).next_power_of_two().ilog2().min(24)
     }
 
-    #[inline]
     fn mask(&self) -> u64 {
         u64::MAX >> (64 - 8 * self.window.clamp(1, 8))
     }
 }
 
-/// A window of a pattern.
+/// The run of a pattern.
 #[derive(Clone, Copy, Default)]
 struct Entry {
-    /// Bits of the window's hash beside those that lead to it.
+    /// Bits of the run's hash beside those that lead to it.
     check: u32,
     group: u32,
-    /// Of the window in the pattern's text.
+    /// Of the run in the pattern's text.
     offset: u32,
 }
 
-/// Bit table and windows.
+/// Bit table and runs.
 pub(super) struct Grams {
     window: usize,
-    stride: usize,
+    stride: u8,
+    run: usize,
     mask: u64,
-    /// By the upper bits of a hash.
-    bits: Vec<u64>,
-    bits_shift: u32,
-    /// By the upper bits of a hash: where its entries begin; they end where the next begin.
+    table: Table,
+    /// By the upper bits of a run's hash: where its entries begin; they end where the next begin.
     starts: Vec<u32>,
     starts_shift: u32,
     entries: Vec<Entry>,
@@ -138,7 +181,21 @@ pub(super) struct Grams {
 impl Grams {
     /// Reports what the haystack contains. False when the receiver ended it.
     pub fn search(&self, texts: &Texts, haystack: &[u8], found: &mut impl Found) -> bool {
-        let stride = self.stride;
+        match &self.table {
+            Table::Small(bits, runs) => self.search_with((bits, runs), texts, haystack, found),
+            Table::Large(bits, runs) => self.search_with((bits, runs), texts, haystack, found),
+        }
+    }
+
+    #[inline]
+    fn search_with<const WORDS: usize, const RUN_WORDS: usize>(
+        &self,
+        (bits, runs): (&Bits<WORDS>, &Bits<RUN_WORDS>),
+        texts: &Texts,
+        haystack: &[u8],
+        found: &mut impl Found,
+    ) -> bool {
+        let stride = usize::from(self.stride);
         let mut at = 0;
         while let Some(span) = haystack.get(at..).and_then(|rest| rest.get(..3 * stride + 8)) {
             let word = |start: usize| span.get(start..).and_then(|rest| rest.first_chunk::<8>());
@@ -148,27 +205,15 @@ impl Grams {
                 break;
             };
             let hashes = [a, b, c, d].map(|word| self.hash(u64::from_le_bytes(*word)));
-            let [a, b, c, d] = hashes.map(|hash| self.may_know(hash));
-            if (a | b | c | d) & 1 != 0 {
-                for (step, hash) in hashes.into_iter().enumerate() {
-                    if self.may_know(hash) & 1 != 0
-                        && !self.verify(texts, haystack, at + step * stride, hash, found)
-                    {
-                        return false;
-                    }
-                }
+            let [a, b, c, d] = hashes.map(|hash| bits.may_know(hash));
+            if (a | b | c | d) & 1 != 0 && !self.verify_four(runs, texts, haystack, at, [a, b, c, d], found) {
+                return false;
             }
             at += 4 * stride;
         }
-        while let Some(rest) = haystack.get(at..)
-            && rest.len() >= self.window
-        {
-            let word = match rest.first_chunk::<8>() {
-                Some(word) => u64::from_le_bytes(*word),
-                None => partial_word(rest),
-            };
-            let hash = self.hash(word);
-            if self.may_know(hash) & 1 != 0 && !self.verify(texts, haystack, at, hash, found) {
+        while at + self.window <= haystack.len() {
+            let known = bits.may_know(self.hash(word_at(haystack, at))) & 1 != 0;
+            if known && !self.verify(runs, texts, haystack, at, found) {
                 return false;
             }
             at += stride;
@@ -176,57 +221,163 @@ impl Grams {
         true
     }
 
+    /// Hash of the window that a word begins with.
     #[inline]
     fn hash(&self, word: u64) -> u64 {
         spread((word | FOLD) & self.mask)
     }
 
-    /// In the lowest bit whether the window can be known.
-    #[inline]
-    fn may_know(&self, hash: u64) -> u64 {
-        let at = hash >> self.bits_shift;
-        self.bits.get((at >> 6) as usize).copied().unwrap_or_default() >> (at & 63)
+    #[inline(never)]
+    fn verify_four<const WORDS: usize>(
+        &self,
+        runs: &Bits<WORDS>,
+        texts: &Texts,
+        haystack: &[u8],
+        at: usize,
+        passes: [u64; 4],
+        found: &mut impl Found,
+    ) -> bool {
+        passes.into_iter().zip(0..).all(|(pass, step)| {
+            pass & 1 == 0 || self.verify(runs, texts, haystack, at + step * usize::from(self.stride), found)
+        })
     }
 
-    fn verify(&self, texts: &Texts, haystack: &[u8], at: usize, hash: u64, found: &mut impl Found) -> bool {
-        let bucket = (hash >> self.starts_shift) as usize;
-        let start = |bucket: usize| self.starts.get(bucket).copied().unwrap_or_default() as usize;
-        let entries = self.entries.get(start(bucket)..start(bucket + 1)).unwrap_or_default();
-        for entry in entries {
-            if entry.check == check(hash)
-                && let Some(start) = at.checked_sub(entry.offset as usize)
-                && !found.has(entry.group)
-                && texts.stands_at(entry.group, haystack, start)
-                && !found.group(entry.group)
-            {
+    /// Reports the patterns whose run has the window at `at`.
+    #[inline]
+    fn verify<const WORDS: usize>(
+        &self,
+        runs: &Bits<WORDS>,
+        texts: &Texts,
+        haystack: &[u8],
+        at: usize,
+        found: &mut impl Found,
+    ) -> bool {
+        let mut passed = 0u32;
+        for back in 0..usize::from(self.stride).min(at + 1) {
+            if let Some(run) = haystack.get(at - back..at - back + self.run) {
+                passed |= ((runs.may_know(run_hash(run)) & 1) as u32) << back;
+            }
+        }
+        while passed != 0 {
+            let start = at - passed.trailing_zeros() as usize;
+            passed &= passed - 1;
+            let run = haystack.get(start..start + self.run).unwrap_or_default();
+            if !self.verify_run(texts, haystack, start, run_hash(run), found) {
                 return false;
             }
         }
         true
     }
 
+    #[inline]
+    fn verify_run(
+        &self,
+        texts: &Texts,
+        haystack: &[u8],
+        at: usize,
+        hash: u64,
+        found: &mut impl Found,
+    ) -> bool {
+        let bucket = (hash >> self.starts_shift) as usize;
+        let start = |bucket: usize| self.starts.get(bucket).copied().unwrap_or_default() as usize;
+        let entries = self.entries.get(start(bucket)..start(bucket + 1)).unwrap_or_default();
+        entries.iter().all(|entry| {
+            entry.check != hash as u32
+                || at.checked_sub(entry.offset as usize).is_none_or(|start| {
+                    found.has(entry.group)
+                        || !texts.stands_at(entry.group, haystack, start)
+                        || found.group(entry.group)
+                })
+        })
+    }
+
     /// Bytes of memory held.
     pub fn memory_bytes(&self) -> usize {
-        8 * self.bits.capacity() + 4 * self.starts.capacity() + size_of::<Entry>() * self.entries.capacity()
+        let table = match &self.table {
+            Table::Small(..) => 10 * SMALL_TABLE,
+            Table::Large(..) => 10 * LARGE_TABLE,
+        };
+        table + 4 * self.starts.capacity() + size_of::<Entry>() * self.entries.capacity()
     }
 }
 
-#[inline]
-fn check(hash: u64) -> u32 {
-    (hash >> 8) as u32
+/// Which windows or runs are known: two bits of one word for each.
+///
+/// The number of words is part of the type, so that no access needs a check.
+struct Bits<const WORDS: usize>(Box<[u64; WORDS]>);
+
+impl<const WORDS: usize> Bits<WORDS> {
+    fn new() -> Result<Self, BuildError> {
+        let words = filled(WORDS, 0)?.into_boxed_slice();
+        words.try_into().map(Bits).map_err(|_| BuildError::OutOfMemory)
+    }
+
+    /// In the lowest bit whether a window of that hash can be known.
+    #[inline]
+    fn may_know(&self, hash: u64) -> u64 {
+        let (word, [one, other]) = Self::places(hash);
+        let word = self.0.get(word).copied().unwrap_or_default();
+        word.wrapping_shr(one) & word.wrapping_shr(other)
+    }
+
+    fn note(&mut self, hash: u64) {
+        let (word, [one, other]) = Self::places(hash);
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= 1u64.wrapping_shl(one) | 1u64.wrapping_shl(other);
+        }
+    }
+
+    /// The word, and the bits in it, modulo 64.
+    #[inline]
+    fn places(hash: u64) -> (usize, [u32; 2]) {
+        ((hash >> (64 - WORDS.ilog2())) as usize, [(hash >> 16) as u32, (hash >> 24) as u32])
+    }
 }
 
-/// Counters of the windows of all patterns, by hash.
+/// The windows and the runs that are known.
+enum Table {
+    Small(Bits<SMALL_TABLE>, Bits<{ SMALL_TABLE / 4 }>),
+    Large(Bits<LARGE_TABLE>, Bits<{ LARGE_TABLE / 4 }>),
+}
+
+/// Eight bytes from `at` on; zeros for those behind the end.
+#[inline]
+fn word_at(bytes: &[u8], at: usize) -> u64 {
+    let rest = bytes.get(at..).unwrap_or_default();
+    if let Some(word) = rest.first_chunk() {
+        return u64::from_le_bytes(*word);
+    }
+    match bytes.last_chunk() {
+        Some(word) => u64::from_le_bytes(*word).wrapping_shr(64 - 8 * rest.len() as u32),
+        None => partial_word(rest),
+    }
+}
+
+/// Hash of a run of 3 to 24 bytes.
+#[inline]
+fn run_hash(run: &[u8]) -> u64 {
+    let folded = |word: &[u8; 8]| u64::from_le_bytes(*word) | FOLD;
+    let (Some(first), Some(last)) = (run.first_chunk(), run.last_chunk()) else {
+        return absorb(0, partial_word(run) | FOLD);
+    };
+    let ends = absorb(absorb(0, folded(first)), folded(last));
+    match run.get(8..16).and_then(|middle| middle.first_chunk()) {
+        Some(middle) if run.len() > 16 => absorb(ends, folded(middle)),
+        _ => ends,
+    }
+}
+
+/// Counters of the runs of all patterns, by hash.
 const SKETCH: usize = 1 << 19;
 
-/// Windows known in [`Grams`], in the making.
+/// [`Grams`] in the making.
 pub(super) struct GramsBuild {
     plan: Plan,
     grams: Grams,
     groups: Vec<u32>,
-    /// By group: offset of the first window that is known, or [`REFUSED`].
+    /// By group: offset of the run that is known, or [`REFUSED`].
     chosen: Vec<u32>,
-    /// How many patterns have a window of that hash, 255 for more.
+    /// How many patterns have a run of that hash, 255 for more.
     sketch: Vec<u8>,
     pass: Pass,
     done: usize,
@@ -248,10 +399,13 @@ impl GramsBuild {
         Ok(GramsBuild {
             grams: Grams {
                 window: plan.window,
-                stride: plan.stride,
+                stride: plan.stride as u8,
+                run: plan.run(),
                 mask: plan.mask(),
-                bits: filled(1 << (plan.bits - 6), 0)?,
-                bits_shift: 64 - plan.bits,
+                table: match plan.table {
+                    SMALL_TABLE => Table::Small(Bits::new()?, Bits::new()?),
+                    _ => Table::Large(Bits::new()?, Bits::new()?),
+                },
                 starts: filled((1 << bucket_bits) + 1, 0)?,
                 starts_shift: 64 - bucket_bits,
                 entries: Vec::new(),
@@ -314,93 +468,81 @@ impl GramsBuild {
     }
 
     fn count(&mut self, text: &[u8]) {
-        for start in considered(text.len() + 1 - self.plan.window.min(text.len())) {
-            let hash = self.hash(text, start);
-            if let Some(counter) = self.sketch.get_mut(sketch_place(hash)) {
+        for start in considered(self.runs(text)) {
+            let place = sketch_place(self.run_hash(text, start));
+            if let Some(counter) = self.sketch.get_mut(place) {
                 *counter = counter.saturating_add(1);
             }
         }
     }
 
-    /// The run of windows that costs least, its windows noted; [`REFUSED`] where all are too crowded.
+    /// The run that costs least, noted; [`REFUSED`] where all are too crowded.
     fn choose(&mut self, text: &[u8]) -> u32 {
         let (window, stride) = (self.plan.window, self.plan.stride);
-        let runs = (text.len() + 2).saturating_sub(window + stride);
         let patterns = self.groups.len() as f32;
-        let cost = |start: usize| {
-            let gram = text.get(start..start + window).unwrap_or_default();
-            let sharing = self.sketch.get(sketch_place(self.hash(text, start))).copied().unwrap_or_default();
-            // What many patterns have is often in the traffic that they are for.
-            let crowded = if u32::from(sharing) > MOST_SHARING { 1.0 } else { 0.0 };
-            probability(gram) + 0.02 * f32::from(sharing) / patterns + crowded
-        };
         let mut best = (f32::MAX, REFUSED);
-        // By start: its cost, for those of the run that is looked at.
-        let mut ring = [0.0f32; LONGEST_STRIDE];
-        let mut sum_from = usize::MAX;
-        for start in considered(runs) {
-            // A run after a gap is summed anew.
-            let fresh = if sum_from.wrapping_add(1) == start {
-                start + stride - 1..start + stride
-            } else {
-                start..start + stride
-            };
-            for at in fresh {
-                if let Some(slot) = ring.get_mut(at % stride) {
-                    *slot = cost(at);
-                }
-            }
-            sum_from = start;
-            let sum = ring.iter().take(stride).sum::<f32>();
-            if sum < best.0 && self.has_room(text, start) {
-                best = (sum, start as u32);
+        for start in considered(self.runs(text)) {
+            let hash = self.run_hash(text, start);
+            let sharing = self.sketch.get(sketch_place(hash)).copied().unwrap_or_default();
+            // What many patterns have is often in the traffic that they are for.
+            let shared = 0.02 * f32::from(sharing) / patterns;
+            let crowded = if u32::from(sharing) > MOST_SHARING { 1.0 } else { 0.0 };
+            let run = text.get(start..start + self.plan.run()).unwrap_or_default();
+            let cost = crowded + shared + run.windows(window).map(probability).sum::<f32>();
+            if cost < best.0 && self.starts_of(hash) < MOST_SHARING {
+                best = (cost, start as u32);
             }
         }
-        if best.1 != REFUSED {
-            for start in (best.1 as usize..).take(stride) {
-                self.note(self.hash(text, start));
-            }
+        let (_, chosen) = best;
+        if chosen == REFUSED {
+            return REFUSED;
         }
-        best.1
-    }
-
-    /// Whether all windows of a run can list one pattern more.
-    fn has_room(&self, text: &[u8], start: usize) -> bool {
-        (start..start + self.plan.stride).all(|start| {
-            let bucket = (self.hash(text, start) >> self.grams.starts_shift) as usize;
-            self.grams.starts.get(bucket).is_some_and(|count| *count < MOST_SHARING)
-        })
-    }
-
-    fn note(&mut self, hash: u64) {
-        let at = hash >> self.grams.bits_shift;
-        if let Some(word) = self.grams.bits.get_mut((at >> 6) as usize) {
-            *word |= 1 << (at & 63);
+        let hash = self.run_hash(text, chosen as usize);
+        match &mut self.grams.table {
+            Table::Small(_, runs) => runs.note(hash),
+            Table::Large(_, runs) => runs.note(hash),
         }
-        if let Some(count) = self.grams.starts.get_mut((hash >> self.grams.starts_shift) as usize) {
+        let bucket = (hash >> self.grams.starts_shift) as usize;
+        if let Some(count) = self.grams.starts.get_mut(bucket) {
             *count += 1;
         }
+        let run = text.get(chosen as usize..).unwrap_or_default();
+        for gram in run.windows(window).take(stride) {
+            let hash = self.grams.hash(partial_word(gram));
+            match &mut self.grams.table {
+                Table::Small(bits, _) => bits.note(hash),
+                Table::Large(bits, _) => bits.note(hash),
+            }
+        }
+        chosen
     }
 
     fn fill(&mut self, index: usize, group: u32, text: &[u8]) {
-        let first = self.chosen.get(index).copied().unwrap_or(REFUSED);
-        if first == REFUSED {
+        let offset = self.chosen.get(index).copied().unwrap_or(REFUSED);
+        if offset == REFUSED {
             return;
         }
-        for offset in (first..).take(self.plan.stride) {
-            let hash = self.hash(text, offset as usize);
-            let Some(start) = self.grams.starts.get_mut((hash >> self.grams.starts_shift) as usize) else {
-                continue;
-            };
+        let hash = self.run_hash(text, offset as usize);
+        if let Some(start) = self.grams.starts.get_mut((hash >> self.grams.starts_shift) as usize) {
             *start = start.wrapping_sub(1);
             if let Some(slot) = self.grams.entries.get_mut(*start as usize) {
-                *slot = Entry { check: check(hash), group, offset };
+                *slot = Entry { check: hash as u32, group, offset };
             }
         }
     }
 
-    fn hash(&self, text: &[u8], start: usize) -> u64 {
-        self.grams.hash(partial_word(text.get(start..start + self.plan.window).unwrap_or_default()))
+    /// Runs that a text has.
+    fn runs(&self, text: &[u8]) -> usize {
+        (text.len() + 1).saturating_sub(self.plan.run())
+    }
+
+    fn run_hash(&self, text: &[u8], start: usize) -> u64 {
+        run_hash(text.get(start..start + self.plan.run()).unwrap_or_default())
+    }
+
+    /// Patterns listed for runs of that hash so far.
+    fn starts_of(&self, hash: u64) -> u32 {
+        self.grams.starts.get((hash >> self.grams.starts_shift) as usize).copied().unwrap_or_default()
     }
 }
 

@@ -74,9 +74,11 @@ impl Teddy {
         // What is left is shorter than a step: zeros behind it, and the comparison tells the end.
         let rest = haystack.get(at..).unwrap_or_default();
         let mut last = [0; 16 + STEP];
-        for (slot, byte) in last.iter_mut().zip(rest) {
-            *slot = *byte;
-        }
+        let (words, bytes) = rest.as_chunks::<8>();
+        let (slots, _) = last.as_chunks_mut::<8>();
+        // Word by word: a call to copy so little costs more.
+        slots.iter_mut().zip(words).for_each(|(slot, word)| *slot = *word);
+        last.iter_mut().skip(8 * words.len()).zip(bytes).for_each(|(slot, byte)| *slot = *byte);
         for start in [0, 16] {
             if start < rest.len()
                 && let Some(block) = last.get(start..).and_then(|rest| rest.first_chunk::<STEP>())

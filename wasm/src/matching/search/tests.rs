@@ -283,3 +283,30 @@ fn algorithms_have_names() {
     assert_eq!(Algorithm::from_name("aho-corasick"), Some(Algorithm::AhoCorasick));
     assert_eq!(Algorithm::from_name("simple"), None);
 }
+
+#[test]
+fn many_patterns_are_told_apart() {
+    let text = |at: u32| format!("user{:06}.{}", at.wrapping_mul(7919) % 1_000_000, at % 10);
+    let texts: Vec<String> = (0..20_000).map(text).collect();
+    let patterns: Vec<(Kind, &[u8])> = texts.iter().map(|text| (Kind::Contains, text.as_bytes())).collect();
+    for (_, algorithm, _) in &ENGINES[1..3] {
+        let set = set_of(&patterns, *algorithm, teddy::MOST_PATTERNS, 777);
+        let mut matches = Matches::default();
+        for at in (0..20_000).step_by(61) {
+            let (one, other) = (&texts[at], &texts[20_000 - 1 - at]);
+            let expected: Vec<u32> = if at < 10_000 {
+                vec![at as u32, 19_999 - at as u32]
+            } else {
+                vec![19_999 - at as u32, at as u32]
+            };
+            let haystack = format!("sip:{}@host, x{other};user0", one.to_uppercase());
+            assert_eq!(set.find(haystack.as_bytes(), &mut matches), expected, "{}", set.engines());
+            assert_eq!(
+                set.find(text(20_000 + at as u32).as_bytes(), &mut matches),
+                [0u32; 0],
+                "{}",
+                set.engines()
+            );
+        }
+    }
+}

@@ -3,7 +3,7 @@
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod imp {
     use core::arch::wasm32::{
-        u8x16_bitmask, u8x16_ne, u8x16_shr, u8x16_splat, u8x16_swizzle, u64x2, v128, v128_and, v128_any_true,
+        u8x16_bitmask, u8x16_ne, u8x16_splat, u8x16_swizzle, u16x8_shr, u64x2, v128, v128_and, v128_any_true,
     };
 
     pub type Inner = v128;
@@ -29,7 +29,7 @@ mod imp {
 
     #[inline]
     pub fn high_nibbles(a: v128) -> v128 {
-        u8x16_shr(a, 4)
+        v128_and(u16x8_shr(a, 4), u8x16_splat(0x0f))
     }
 
     #[inline]
