@@ -5,6 +5,9 @@ import { cString, type Libpcap, libpcap, type PcapPointer, textAt } from "./libp
 const instructionSize = 8;
 const netmaskUnknown = 0xffff_ffff;
 
+/** Largest snapshot length of libpcap (MAXIMUM_SNAPLEN), bytes. */
+export const maxSnapLength = 262_144;
+
 /** A compiled `struct bpf_program`; {@link free} must be called once. */
 export class BpfProgram {
   /** The struct itself, for libpcap. */

@@ -33,7 +33,7 @@ export class FileSource implements Source {
   readonly name: string;
   readonly interfaceName = "";
   readonly live = false;
-  readonly linkType = undefined;
+  readonly linkType: undefined = undefined;
 
   readonly #path: string;
   #bytesRead = 0;

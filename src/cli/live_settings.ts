@@ -4,8 +4,6 @@ import type { Settings } from "../config/settings.ts";
 export interface LivePart {
   /** The settings that it takes. */
   readonly settings: readonly (keyof Settings)[];
-  /** False when these values take a restart; all values are taken when left out. */
-  readonly takes?: (next: Settings) => boolean;
   /** Throws OperatorError when it cannot take them. Must change nothing. */
   readonly check?: (next: Settings) => void;
   /** Puts them in force; called when one of them changed, after all checks passed. */
@@ -56,7 +54,7 @@ export class LiveSettings {
     const changed = (Object.keys(next) as (keyof Settings)[]).filter((name) =>
       !isSame(this.#now[name], next[name])
     );
-    const concerned = this.#parts.filter((part) => part.takes?.(next) ?? true).map((part) => ({
+    const concerned = this.#parts.map((part) => ({
       part,
       settings: part.settings.filter((name) => changed.includes(name)),
     })).filter(({ settings }) => settings.length > 0);

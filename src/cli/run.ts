@@ -1,6 +1,7 @@
 import type { Settings } from "../config/settings.ts";
 import { apiKeysKey } from "../config/api_keys.ts";
 import { flags } from "../config/flags.ts";
+import { isSpoolFile } from "../delivery/spool/state_file.ts";
 import { messageOf } from "../runtime/operator_error.ts";
 import { releasePermissions } from "../runtime/permission_release.ts";
 import { becomeUser, findUser, giveFolder, type SwitchUser } from "../runtime/user_switch.ts";
@@ -12,9 +13,6 @@ import type { LoadedSettings, RunInvocation } from "./program.ts";
 import { remainingNeeds, usedPaths } from "./remaining_needs.ts";
 
 const log = logger("service");
-
-/** The names in a spool's folder. */
-const spoolFile = /^(\d{20}\.segment|spool|cursor|lock)(\.tmp|\.damaged)?$/;
 
 /**
  * One run of a command as a service: its settings, which SIGHUP reads again, and the rights that it gives up once
@@ -78,7 +76,7 @@ export class Run {
     if (this.#user !== undefined) {
       const { command, processor, diskBuffer, diskBufferDir } = this.settings;
       if (command === "hunt" && processor !== undefined && diskBuffer) {
-        giveFolder(this.#user, diskBufferDir, (name) => spoolFile.test(name));
+        giveFolder(this.#user, diskBufferDir, isSpoolFile);
       }
       becomeUser(this.#user);
       log.info(

@@ -7,22 +7,15 @@ const signals: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"]
  */
 export class StopSignals {
   readonly #listener: () => void;
-  #received = false;
   #closed = false;
 
   /** Listens from now on, until {@link close}. */
   constructor(stop: () => void) {
     this.#listener = () => {
-      this.#received = true;
       this.close();
       stop();
     };
     for (const signal of signals) Deno.addSignalListener(signal, this.#listener);
-  }
-
-  /** Whether one came. */
-  get received(): boolean {
-    return this.#received;
   }
 
   /** Listens no longer; a signal then ends the process. */

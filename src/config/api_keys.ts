@@ -19,9 +19,12 @@ export interface ApiKeyEntry {
   readonly description: string;
 }
 
+/** What a key is made of: what an HTTP/2 header field carries as it is (RFC 9110, section 5.5), without blanks. */
+export const apiKeyPattern = /^[\x21-\x7e]{1,4096}$/;
+
 /** One entry of the list, as JSON Schema has it, too. */
 export const apiKeyItem: z.ZodType<ApiKeyEntry> = z.strictObject({
-  key: z.string({ error: "must be text: put quotes around it" }).regex(/^[\x21-\x7e]{1,4096}$/, {
+  key: z.string({ error: "must be text: put quotes around it" }).regex(apiKeyPattern, {
     error: "must be 1 to 4096 printable ASCII characters, without blanks",
   }),
   role: z.enum(roles, { error: `must be one of ${roles.join(", ")}` }),

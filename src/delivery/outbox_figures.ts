@@ -36,8 +36,10 @@ export interface SpoolFigures {
   readonly diskBytes: number;
   /** What it may take on disk, bytes. */
   readonly limitBytes: number;
-  /** True from a refused write, read or sync until a write succeeds. */
+  /** True from a refused write or sync until a write succeeds, and while what is in it cannot be read. */
   readonly faulty: boolean;
+  /** True from the first batch that the size limit cost until something in it is acknowledged. */
+  readonly full: boolean;
   /** Batches that write-ahead let go on in memory, refused by the disk or too large: not lost, but not kept either. */
   readonly notKept: Amount;
 }

@@ -40,7 +40,10 @@ export class SpooledBacklog {
   #syncing = false;
   /** Up to here nobody waits for a sync that failed. */
   #unsynced = 0n;
-  #faulty = false;
+  /** A write or sync was refused, and none has gone well since. */
+  #refusing = false;
+  #unreadable = false;
+  #metLimit = false;
   /** What the size limit took, and is in memory no more, or never was. */
   #full: Amount = noAmount;
   /** What the disk took and did not keep, likewise. */
@@ -119,7 +122,8 @@ export class SpooledBacklog {
       unread: this.unreadAmount,
       diskBytes: this.#spool.diskBytes,
       limitBytes: this.#limitBytes,
-      faulty: this.#faulty,
+      faulty: this.#refusing || this.#unreadable,
+      full: this.#metLimit,
       notKept,
     };
   }
@@ -141,15 +145,17 @@ export class SpooledBacklog {
     let refusal: Refusal | undefined;
     if (kept) {
       this.#appended = entry.sequence;
-      this.#faulty = false;
+      this.#refusing = false;
     } else if (this.#lost("write_failed").batches > this.#failed.batches) {
       refusal = "spool_write_failed";
       this.#failed = this.#lost("write_failed");
-      this.#faulty = true;
+      this.#refusing = true;
     } else {
       refusal = "spool_full";
       displaced = minus(displaced, entry.batch);
+      this.#metLimit = true;
     }
+    if (displaced.batches > 0) this.#metLimit = true;
     this.#full = plus(this.#full, this.#displace(displaced));
     return refusal;
   }
@@ -159,12 +165,9 @@ export class SpooledBacklog {
     if (performance.now() < this.#askAgainAt) return [];
     const found = this.#spool.read(this.#loaded, bytes);
     const last = found.at(-1);
-    if (last !== undefined) this.#loaded = last.sequence;
-    else if (this.unreadAmount.batches === 0) this.#loaded = this.#appended;
-    else {
-      this.#faulty = true;
-      this.#askAgainAt = performance.now() + askAgainMs;
-    }
+    this.#unreadable = last === undefined && this.unreadAmount.batches > 0;
+    if (this.#unreadable) this.#askAgainAt = performance.now() + askAgainMs;
+    else this.#loaded = last?.sequence ?? this.#appended;
     return found;
   }
 
@@ -178,6 +181,7 @@ export class SpooledBacklog {
   acknowledge(sequence: bigint): void {
     // An empty spool would only write down how far it is.
     if (this.#spool.held.batches > 0) this.#spool.acknowledge(sequence);
+    this.#metLimit = false;
   }
 
   /** Whether a batch in memory may be sent now; if it has to wait for a sync, that has begun. */
@@ -197,7 +201,7 @@ export class SpooledBacklog {
     this.#syncing = false;
     if (this.#spool.synced < upTo) {
       this.#unsynced = upTo;
-      this.#faulty = true;
+      this.#refusing = true;
     }
     this.#synced();
   }

@@ -1,10 +1,8 @@
+import { apiKeyPattern } from "../config/api_keys.ts";
 import type { Settings } from "../config/settings.ts";
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
 import { requirePermission } from "../runtime/permissions.ts";
 import { logger } from "../telemetry/log.ts";
-
-/** What a key may be made of: what an HTTP/2 header field carries as it is. */
-const keyPattern = /^[\x21-\x7e]{1,4096}$/;
 
 /** Gives the API key of the hunter; a key in a file may change while the program runs. */
 export class ApiKeySource {
@@ -16,7 +14,7 @@ export class ApiKeySource {
   constructor(settings: Pick<Settings, "apiKey" | "apiKeyFile">) {
     this.#file = settings.apiKey === undefined ? settings.apiKeyFile : undefined;
     this.#key = this.#file === undefined ? settings.apiKey : readKey(this.#file);
-    if (this.#file === undefined && this.#key !== undefined && !keyPattern.test(this.#key)) {
+    if (this.#file === undefined && this.#key !== undefined && !apiKeyPattern.test(this.#key)) {
       throw new OperatorError(
         "--api-key: a key is made of 1 to 4096 printable ASCII characters, without blanks",
         2,
@@ -53,7 +51,7 @@ function readKey(path: string): string {
   const [line = ""] = text.replace(/^\uFEFF/, "").split("\n", 1);
   const key = line.trim();
   if (key === "") throw new OperatorError(`--api-key-file: the first line of ${path} is empty`, 2);
-  if (!keyPattern.test(key)) {
+  if (!apiKeyPattern.test(key)) {
     throw new OperatorError(
       `--api-key-file: the first line of ${path} is no key of 1 to 4096 printable ASCII characters without blanks`,
       2,

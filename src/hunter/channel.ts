@@ -8,8 +8,8 @@ import {
   type MethodDefinition,
   status,
 } from "@grpc/grpc-js";
-import { maxMessageBytes } from "../proto/contract.ts";
-import { apiKeyMetadata, type ChannelSecurity } from "./credentials.ts";
+import { apiKeyMetadata, maxMessageBytes } from "../proto/contract.ts";
+import type { ChannelSecurity } from "./credentials.ts";
 import { failureOf, RpcFailure } from "./rpc_failure.ts";
 
 /** Time without traffic after which HTTP/2 is asked whether it is alive, ms; processors allow 10 s and more. */

@@ -14,8 +14,8 @@ export interface ConnectionFigures {
   readonly processorId: string;
   /** Where it stands now. */
   readonly state: HunterState;
-  /** When that state began, ms since the epoch. */
-  readonly sinceMs: number;
+  /** For how long it has been so, ms. */
+  readonly forMs: number;
   /** Attempts to connect. */
   readonly attempts: number;
   /** Attempts that led to a registration. */
@@ -28,8 +28,8 @@ export interface ConnectionFigures {
   readonly breaker: BreakerState;
   /** Times that the circuit breaker opened. */
   readonly breakerOpenings: number;
-  /** When the next attempt begins, ms since the epoch; undefined except while waiting. */
-  readonly nextAttemptAtMs: number | undefined;
+  /** Time until the next attempt begins, ms; undefined except while waiting. */
+  readonly nextAttemptInMs: number | undefined;
   /** Certificates in use; those of the other side once there was a connection. Empty in plain text. */
   readonly certificates: readonly CertificateFigures[];
 }
@@ -40,11 +40,12 @@ export class ConnectionRecord {
   readonly #failures = new Map<string, number>();
   #processorId = "";
   #state: HunterState = "waiting";
-  #sinceMs = Date.now();
+  /** When the state began; of a clock that nobody sets, as the next. */
+  #since = performance.now();
   #attempts = 0;
   #connections = 0;
   #lastError = "";
-  #nextAttemptAtMs: number | undefined;
+  #nextAttemptAt: number | undefined;
 
   /** Nothing has happened yet. */
   constructor(processor: string) {
@@ -54,10 +55,10 @@ export class ConnectionRecord {
   /** A state begins; `nextAttemptInMs` where it is waiting. */
   enter(state: HunterState, nextAttemptInMs?: number): void {
     this.#state = state;
-    this.#sinceMs = Date.now();
+    this.#since = performance.now();
     if (state === "connecting") this.#attempts += 1;
     if (state === "connected") this.#connections += 1;
-    this.#nextAttemptAtMs = nextAttemptInMs === undefined ? undefined : this.#sinceMs + nextAttemptInMs;
+    this.#nextAttemptAt = nextAttemptInMs === undefined ? undefined : this.#since + nextAttemptInMs;
   }
 
   /** The processor said its name. */
@@ -75,16 +76,18 @@ export class ConnectionRecord {
   figures(
     others: Pick<ConnectionFigures, "breaker" | "breakerOpenings" | "certificates">,
   ): ConnectionFigures {
+    const now = performance.now();
+    const next = this.#nextAttemptAt;
     return {
       processor: this.#processor,
       processorId: this.#processorId,
       state: this.#state,
-      sinceMs: this.#sinceMs,
+      forMs: now - this.#since,
       attempts: this.#attempts,
       connections: this.#connections,
       failures: new Map(this.#failures),
       lastError: this.#lastError,
-      nextAttemptAtMs: this.#nextAttemptAtMs,
+      nextAttemptInMs: next === undefined ? undefined : Math.max(0, next - now),
       ...others,
     };
   }

@@ -32,9 +32,6 @@ export interface ChannelSecurity {
 /** SNI must not carry an address (RFC 6066, section 3), and Deno refuses it; a name must be given all the same. */
 const nameForAddresses = "address.invalid";
 
-/** Request metadata that carries the API key. */
-export const apiKeyMetadata = "x-api-key";
-
 /**
  * Reads certificates and API key, and makes the credentials for `processor` (`host:port`). Trust is in the CA file
  * alone, never in the system's store. Throws OperatorError, exit code 2, for what cannot work.

@@ -9,6 +9,11 @@ import { failureFrom, failureOf } from "./rpc_failure.ts";
 
 const log = logger("hunter");
 
+/** What a stream has named since it began; undefined once nobody asks any more. */
+interface Touched {
+  ids: Set<string> | undefined;
+}
+
 /** Keeps the filter table in step with the processor, over one connection; subscribes again when a stream ends. */
 export class FilterSubscription {
   readonly #channel: Channel;
@@ -41,8 +46,8 @@ export class FilterSubscription {
   }
 
   #subscribe(): void {
-    this.#openedAt = Date.now();
-    const touched = new Set<string>();
+    this.#openedAt = performance.now();
+    const touched: Touched = { ids: new Set() };
     const call = this.#channel.serverStream(managementService.SubscribeFilters, {
       hunter_id: this.#hunterId,
     });
@@ -50,7 +55,7 @@ export class FilterSubscription {
     call.on("data", (update: FilterUpdate) => {
       // An update without a filter says nothing.
       if (update.filter === null) return;
-      touched.add(update.filter.id);
+      touched.ids?.add(update.filter.id);
       this.#apply(update);
     });
     call.on("error", () => {});
@@ -58,7 +63,7 @@ export class FilterSubscription {
       if (this.#closed) return;
       clearTimeout(this.#retry);
       const failure = failureOf(end);
-      const wait = this.#backoff.next(Date.now() - this.#openedAt, failure.permanent);
+      const wait = this.#backoff.next(performance.now() - this.#openedAt, failure.permanent);
       log.debug(`filter subscription ended (${failure.message}); subscribing again in ${wait} ms`);
       this.#timer = setTimeout(() => this.#subscribe(), wait);
     });
@@ -69,14 +74,15 @@ export class FilterSubscription {
    * The stream never says what is no longer in force, nor where its first part ends: asks for the list once, and
    * trusts the stream for every filter that it has named since.
    */
-  async #reconcile(call: ClientReadableStream<FilterUpdate>, touched: ReadonlySet<string>): Promise<void> {
+  async #reconcile(call: ClientReadableStream<FilterUpdate>, touched: Touched): Promise<void> {
     try {
       const { filters } = await this.#channel.unary(
         managementService.GetFilters,
         { hunter_id: this.#hunterId },
         this.#deadlineMs,
       );
-      if (!this.#closed && call === this.#call) this.#table.replaceAll(filters, touched);
+      if (!this.#closed && call === this.#call) this.#table.replaceAll(filters, touched.ids);
+      touched.ids = undefined;
     } catch (error) {
       const failure = failureFrom(error);
       log.debug(`the list of filters could not be fetched: ${failure.message}`);

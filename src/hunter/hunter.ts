@@ -128,7 +128,7 @@ export class Hunter {
     this.#reporter = new Reporter(
       options.figures,
       this.outbox,
-      () => this.#filters.unknown,
+      () => this.#filters.refused,
       this.#timings.longPauseMs,
     );
     this.#backoff = new Backoff(this.#timings.backoff);

@@ -5,7 +5,8 @@ import type { FlowState } from "../delivery/outbox_figures.ts";
 import { Wake } from "../delivery/wake.ts";
 import type { SentBatch } from "../delivery/window.ts";
 import { type BatchStats, FlowControl, type StreamControl } from "../proto/data_messages.ts";
-import { encodeBatch, runIdKey } from "../proto/packet_batch.ts";
+import type { BatchMessage } from "../proto/batch_message.ts";
+import { batchOf, runIdKey } from "../proto/packet_batch.ts";
 import { dataService } from "../proto/services.ts";
 import { logger } from "../telemetry/log.ts";
 import type { Channel } from "./channel.ts";
@@ -63,7 +64,7 @@ export interface PacketStreamOptions {
  */
 export class PacketStream {
   readonly #options: PacketStreamOptions;
-  readonly #call: ClientDuplexStream<Uint8Array, StreamControl>;
+  readonly #call: ClientDuplexStream<Uint8Array | BatchMessage, StreamControl>;
   readonly #again: SentBatch[];
   readonly #wake = new Wake();
   #probe: ReturnType<typeof setTimeout> | undefined;
@@ -139,11 +140,11 @@ export class PacketStream {
     }
   }
 
-  #encode({ sequence, batch }: SentBatch): Uint8Array {
+  #encode({ sequence, batch }: SentBatch): BatchMessage {
     const now = nowNs();
     const ageNs = now - batch.closedNs;
     const timestampNs = ageNs > staleNs || ageNs < -staleNs ? now : batch.closedNs;
-    return encodeBatch(
+    return batchOf(
       { hunterId: this.#options.hunterId, sequence, timestampNs, stats: batch.stats },
       batch.pieces,
     );
@@ -203,7 +204,7 @@ export class PacketStream {
     }
     if (this.#call.writableNeedDrain) return;
     const header = { hunterId: this.#options.hunterId, sequence: 0n, timestampNs: nowNs() };
-    this.#call.write(encodeBatch({ ...header, stats: this.#options.stats() }, []));
+    this.#call.write(batchOf({ ...header, stats: this.#options.stats() }, []));
   }
 
   /** Connections may be half open, and acknowledgements lost: nothing else would ever end the wait. */

@@ -1,6 +1,7 @@
 import type { CaptureFigures } from "../delivery/capture_figures.ts";
 import type { Outbox } from "../delivery/outbox.ts";
 import type { BatchStats } from "../proto/data_messages.ts";
+import { hunterStatusNames } from "../proto/hunter_status.ts";
 import { HunterStatus } from "../proto/management_messages.ts";
 import type { HunterReport } from "./heartbeat.ts";
 import { logger } from "../telemetry/log.ts";
@@ -14,9 +15,6 @@ const warningDropPart = 0.1;
 /** Above this part of the disk buffer's limit a hunter warns. */
 const warningDiskPart = 0.9;
 
-/** The statuses of a hunter as words, at their numbers. */
-export const statusNames = ["HEALTHY", "WARNING", "ERROR", "STOPPING"] as const;
-
 /**
  * Turns counters into what heartbeats and batches say.
  *
@@ -28,6 +26,7 @@ export const statusNames = ["HEALTHY", "WARNING", "ERROR", "STOPPING"] as const;
  * | ERROR | nothing is captured, though it should be |
  * | WARNING | the queue in memory is more than 80 % full, by the bound that is nearest |
  * | WARNING | since the last heartbeat, packets dropped (by the kernel, or later, for any reason) were more than 10 % of those captured |
+ * | WARNING | filters of the processor cannot be used |
  * | WARNING | the disk buffer is faulty, or more than 90 % full |
  * | WARNING | the processor has paused the hunter for longer than `longPauseMs` |
  * | HEALTHY | otherwise |
@@ -35,24 +34,24 @@ export const statusNames = ["HEALTHY", "WARNING", "ERROR", "STOPPING"] as const;
 export class Reporter {
   readonly #figures: () => CaptureFigures;
   readonly #outbox: Outbox;
-  readonly #unknownFilters: () => number;
+  readonly #refusedFilters: () => number;
   readonly #longPauseMs: number;
   readonly #system = new SystemSampler();
-  readonly #log = new StatusLog(logger("hunter"), statusNames[HunterStatus.STATUS_HEALTHY]);
+  readonly #log = new StatusLog(logger("hunter"), hunterStatusNames[HunterStatus.STATUS_HEALTHY]);
   #last = { captured: 0, dropped: 0 };
   #status: HunterStatus = HunterStatus.STATUS_HEALTHY;
   #reports = 0;
 
-  /** Reads the counters when it reports; `unknownFilters` gives the number of filters of a type not known here. */
+  /** Reads the counters when it reports; `refusedFilters` gives the number of filters that never came to the capture. */
   constructor(
     figures: () => CaptureFigures,
     outbox: Outbox,
-    unknownFilters: () => number,
+    refusedFilters: () => number,
     longPauseMs: number,
   ) {
     this.#figures = figures;
     this.#outbox = outbox;
-    this.#unknownFilters = unknownFilters;
+    this.#refusedFilters = refusedFilters;
     this.#longPauseMs = longPauseMs;
   }
 
@@ -84,14 +83,13 @@ export class Reporter {
     const recent = { captured: captured - this.#last.captured, dropped: dropped - this.#last.dropped };
     this.#last = { captured, dropped };
     const system = this.#system.sample();
-    const refused = (filters?.refused ?? 0) + this.#unknownFilters();
-    const warning = this.#warning(recent, refused);
+    const warning = this.#warning(recent, (filters?.refused ?? 0) + this.#refusedFilters());
     this.#status = failed
       ? HunterStatus.STATUS_ERROR
       : warning === undefined
       ? HunterStatus.STATUS_HEALTHY
       : HunterStatus.STATUS_WARNING;
-    this.#log.note(statusNames[this.#status] ?? "", failed ? "nothing is captured" : warning);
+    this.#log.note(hunterStatusNames[this.#status] ?? "", failed ? "nothing is captured" : warning);
     this.#reports += 1;
     return {
       status: this.#status,

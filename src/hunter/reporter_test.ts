@@ -14,12 +14,12 @@ Deno.test("the status follows the queue's fill, recent losses, refused filters, 
     ...{ captured: 0, matched: 0, dropped: 0, failed: false },
     filters: { active: 0, refused: 0 },
   };
-  let unknownFilters = 0;
+  let refusedFilters = 0;
   const outbox = new Outbox({
     queue: { batches: 10, packets: 1_000, bytes: 1_000 },
     window: { batches: 1, bytes: 1 },
   });
-  const reporter = new Reporter(() => figures, outbox, () => unknownFilters, 60_000);
+  const reporter = new Reporter(() => figures, outbox, () => refusedFilters, 60_000);
   const { STATUS_HEALTHY, STATUS_WARNING, STATUS_ERROR } = HunterStatus;
   const statusAfter = (change: () => void) => {
     change();
@@ -31,8 +31,8 @@ Deno.test("the status follows the queue's fill, recent losses, refused filters, 
   assert.equal(statusAfter(() => figures.captured = 3_000), STATUS_HEALTHY, "an old loss is no warning");
   assert.equal(statusAfter(() => figures.filters.refused = 1), STATUS_WARNING);
   assert.equal(statusAfter(() => Object.assign(figures.filters, { active: 1, refused: 0 })), STATUS_HEALTHY);
-  assert.equal(statusAfter(() => unknownFilters = 1), STATUS_WARNING);
-  assert.equal(statusAfter(() => unknownFilters = 0), STATUS_HEALTHY);
+  assert.equal(statusAfter(() => refusedFilters = 1), STATUS_WARNING);
+  assert.equal(statusAfter(() => refusedFilters = 0), STATUS_HEALTHY);
   assert.equal(
     statusAfter(() => [..."12345678"].forEach(() => outbox.offer(batch(1)))),
     STATUS_HEALTHY,
@@ -54,6 +54,7 @@ Deno.test("the status follows the disk buffer and the processor's pause", () => 
       diskBytes: 90,
       limitBytes: 100,
       faulty: false,
+      full: false,
       notKept: noAmount,
       ...change,
     };

@@ -4,12 +4,9 @@ import {
   type KernelFilterParts,
   matchesNothing,
 } from "../capture/bpf.ts";
-import { compileForFiles, compileProblem, fileLinkTypes } from "../capture/bpf_program.ts";
+import { compileForFiles, compileProblem, fileLinkTypes, maxSnapLength } from "../capture/bpf_program.ts";
 import type { FilterSettings, RefusedFilter } from "../engine/engine.ts";
 import type { Filter } from "../engine/filter.ts";
-
-/** Largest snapshot length of libpcap, bytes; programs for files accept whole packets. */
-const MAXIMUM_SNAPLEN = 262_144;
 
 /** All that decides which packets a capture keeps. Plain data: it is posted to the worker. */
 export interface CaptureFilters extends FilterSettings {
@@ -121,7 +118,7 @@ export class FilterJudge {
   ): ReadonlyMap<number, Uint8Array> {
     const asks = kernel.base !== "" || filters.some(({ type, enabled }) => type === "bpf" && enabled);
     if (!asks) return new Map();
-    return compileForFiles((linkType) => this.expressionFor(linkType, kernel, filters), MAXIMUM_SNAPLEN);
+    return compileForFiles((linkType) => this.expressionFor(linkType, kernel, filters), maxSnapLength);
   }
 
   #misfit(filter: Filter, linkTypes: readonly number[]): readonly RefusedFilter[] {

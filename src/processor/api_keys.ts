@@ -4,13 +4,12 @@ import { ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/gr
 import { parse } from "yaml";
 import { type ApiKeyEntry, type ApiKeyRole, parseApiKeys } from "../config/api_keys.ts";
 import type { Settings } from "../config/settings.ts";
+import { apiKeyMetadata } from "../proto/contract.ts";
 import { dataService, managementService } from "../proto/services.ts";
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
 import { requirePermission } from "../runtime/permissions.ts";
 import { logger } from "../telemetry/log.ts";
 
-/** Request metadata that carries the key. */
-const metadataKey = "x-api-key";
 /** Refused calls are logged at most this often, ms. */
 const logEveryMs = 10_000;
 
@@ -121,8 +120,8 @@ export class ApiKeys {
       start: (next) =>
         next({
           onReceiveMetadata: (metadata, forward) => {
-            const [key] = metadata.get(metadataKey);
-            metadata.remove(metadataKey);
+            const [key] = metadata.get(apiKeyMetadata);
+            metadata.remove(apiKeyMetadata);
             const problem = this.problemOf(key === undefined ? undefined : String(key), path);
             if (problem === undefined) return forward(metadata);
             this.#refuse(`the call of ${path} by ${call.getPeer()} was refused: ${problem}`);

@@ -2,6 +2,7 @@ import { status } from "@grpc/grpc-js";
 import { nowNs } from "../delivery/batch.ts";
 import type { Filter } from "../engine/filter.ts";
 import { filterMessage } from "../proto/filter_message.ts";
+import { type HunterStatusName, hunterStatusNames } from "../proto/hunter_status.ts";
 import {
   type ConnectedHunter,
   type HunterCapabilities,
@@ -16,12 +17,6 @@ import { StatusError } from "./status_error.ts";
 const silentMs = 30_000;
 /** A hunter that has not been heard of for this long is forgotten, ms. */
 const forgottenMs = 300_000;
-
-/** The states of hunters as words, at their numbers. */
-const hunterStatusNames = ["healthy", "warning", "error", "stopping"] as const;
-
-/** The state of a hunter as a word. */
-export type HunterStatusName = typeof hunterStatusNames[number];
 
 /** What is known of a registered hunter. */
 interface HunterRecord {

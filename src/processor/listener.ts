@@ -8,16 +8,12 @@ import { requirePermission } from "../runtime/permissions.ts";
 /** Unfinished calls have this long when the server stops, ms. */
 const graceMs = 2_000;
 
-/** Bytes that a connection, and each stream on it, may send ahead of being read: enough for a fast, distant hunter. */
-const receiveWindowBytes = 4 * 1_048_576;
-
 /** A gRPC server with the contract's limits; each call goes through the interceptors first. */
 export function newServer(interceptors: readonly ServerInterceptor[] = []): Server {
   return new Server({
     interceptors: [...interceptors],
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_send_message_length": -1,
-    "grpc-node.flow_control_window": receiveWindowBytes,
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 20_000,
     "grpc.keepalive_permit_without_calls": 1,

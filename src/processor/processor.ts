@@ -1,6 +1,7 @@
 import { type Server, status } from "@grpc/grpc-js";
 import type { Chunk } from "../engine/chunk.ts";
 import type { Filter } from "../engine/filter.ts";
+import type { HunterStatusName } from "../proto/hunter_status.ts";
 import { dataService, managementService } from "../proto/services.ts";
 import type { Sink } from "../pipeline/sink.ts";
 import type { CertificateFigures } from "../proto/certificate_validity.ts";
@@ -11,7 +12,7 @@ import { DataService } from "./data_service.ts";
 import { writeFilter } from "./filter_file.ts";
 import { FilterStore } from "./filter_store.ts";
 import { FilterWatcher } from "./filter_watcher.ts";
-import { HunterRegistry, type HunterStatusName } from "./hunter_registry.ts";
+import { HunterRegistry } from "./hunter_registry.ts";
 import { listen, newServer, shutDown } from "./listener.ts";
 import { ManagementService } from "./management_service.ts";
 import { type LocalCapture, NodeStatus } from "./node_status.ts";

@@ -1,9 +1,13 @@
 import { Buffer } from "node:buffer";
 import protobuf from "protobufjs";
+import { BatchMessage } from "./batch_message.ts";
 import contract from "../../proto/contract.json" with { type: "json" };
 
 /** Longest message that either side of the contract receives, bytes. */
 export const maxMessageBytes = 10_485_760;
+
+/** Request metadata that carries an API key. */
+export const apiKeyMetadata = "x-api-key";
 
 /** Writes and reads one message type. */
 export interface Codec<T> {
@@ -35,6 +39,12 @@ export function codecOf<T>(name: string): Codec<T> {
 
 /** `PacketBatch` stays what it is, bytes: the engine writes and reads it. Nothing is copied. */
 export const encodedBatch: Codec<Uint8Array> = { encode: viewOf, decode: (bytes) => bytes };
+
+/** The same for a sender that has it in parts. */
+export const batchMessage: Codec<Uint8Array | BatchMessage> = {
+  encode: (message) => message instanceof BatchMessage ? message as unknown as Buffer : viewOf(message),
+  decode: (bytes) => bytes,
+};
 
 /** The same bytes as a Buffer, which grpc-js insists on. */
 function viewOf(bytes: Uint8Array): Buffer {

@@ -1,6 +1,6 @@
-import { Buffer } from "node:buffer";
 import protobuf from "protobufjs";
 import type { WirePiece } from "../engine/chunk.ts";
+import { BatchMessage } from "./batch_message.ts";
 import { codecOf } from "./contract.ts";
 import type { BatchStats, PacketBatch } from "./data_messages.ts";
 
@@ -33,8 +33,16 @@ const sequenceTag = 0x10;
 
 const packetBatch = codecOf<PacketBatch>("lippycat.data.PacketBatch");
 
-/** A whole `PacketBatch`: protobuf messages merge when they are put one after the other. */
+/** A whole `PacketBatch`. */
 export function encodeBatch(header: BatchHeader, pieces: readonly WirePiece[]): Uint8Array {
+  const message = batchOf(header, pieces);
+  const bytes = new Uint8Array(message.length);
+  message.copy(bytes);
+  return bytes;
+}
+
+/** A `PacketBatch` to be sent. */
+export function batchOf(header: BatchHeader, pieces: readonly WirePiece[]): BatchMessage {
   const head = packetBatch.encode({
     hunter_id: header.hunterId,
     sequence: header.sequence,
@@ -42,7 +50,7 @@ export function encodeBatch(header: BatchHeader, pieces: readonly WirePiece[]): 
     packets: [],
     stats: header.stats,
   });
-  return Buffer.concat([head, ...pieces.map((piece) => piece.bytes)]);
+  return new BatchMessage([head, ...pieces.map((piece) => piece.bytes)]);
 }
 
 /** Cuts a piece into pieces of at most `packets` packets, in order. Throws when it is no list of packets. */

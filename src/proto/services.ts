@@ -1,5 +1,5 @@
 import { logVerbosity, type MethodDefinition, setLogVerbosity } from "@grpc/grpc-js";
-import { type Codec, codecOf, encodedBatch, root } from "./contract.ts";
+import { batchMessage, type Codec, codecOf, encodedBatch, root } from "./contract.ts";
 import type * as data from "./data_messages.ts";
 import type * as management from "./management_messages.ts";
 
@@ -15,7 +15,7 @@ export const dataService = {
   StreamPackets: method(
     "data",
     "StreamPackets",
-    encodedBatch,
+    batchMessage,
     codecOf<data.StreamControl>("lippycat.data.StreamControl"),
   ),
   SubscribePackets: method("data", "SubscribePackets", subscribeRequest, encodedBatch),

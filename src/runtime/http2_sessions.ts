@@ -1,5 +1,6 @@
 /**
- * Works around a fault of Deno's node:http2 (seen with 2.9.6): a session that is destroyed while the bytes that it
+ * Mends node:http2 for gRPC: the receive window of servers, and servers that complain of pings, are out of grpc-js's
+ * reach. And works around a fault of Deno's (seen with 2.9.6): a session that is destroyed while the bytes that it
  * received are being worked through is freed under the feet of the native code, and the process aborts. It happens
  * whenever a peer closes an idle connection properly, with GOAWAY. Here such a session is destroyed right after.
  *
@@ -11,7 +12,10 @@ import http2 from "node:http2";
 
 type Session = http2.Http2Session;
 
-/** Bytes that a connection to a server here, and each stream on it, may send ahead of being read. */
+/**
+ * Bytes that a connection to a server here, and each stream on it, may send ahead of being read: enough for a fast,
+ * distant sender. grpc-js has an option for it that only its clients heed.
+ */
 const receiveWindowBytes = 4 * 1_048_576;
 
 /** Makes `session` wait with its destruction until its socket's data event is over. */

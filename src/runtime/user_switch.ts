@@ -113,14 +113,18 @@ export function becomeUser(user: SwitchUser): void {
 
 /**
  * Gives a folder, and the files in it that `isOwn` knows by their names, to `user`, while this process is still root.
- * A folder that holds anything else is not given away: it may be a mistake. Links are not followed.
+ * A folder that holds anything else is not given away: it may be a mistake. Links are not followed, and of files
+ * with several names, which may be anybody's, none is given away.
  */
 export function giveFolder(user: SwitchUser, folder: string, isOwn: (name: string) => boolean): void {
   if (user.current) return;
   const c = library();
   const names = [...Deno.readDirSync(folder)].map(({ name }) => name);
   const own = names.filter(isOwn);
-  for (const name of own) c.lchown(cString(`${folder}/${name}`), user.uid, user.gid);
+  for (const name of own) {
+    const { isFile, nlink } = Deno.lstatSync(`${folder}/${name}`);
+    if (isFile && nlink === 1) c.lchown(cString(`${folder}/${name}`), user.uid, user.gid);
+  }
   if (own.length === names.length) c.lchown(cString(folder), user.uid, user.gid);
 }
 

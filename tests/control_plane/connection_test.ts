@@ -48,8 +48,8 @@ const registering = (
 
 /** How long the hunter waits now, ms. */
 function waitOf(hunter: Hunter): number {
-  const { nextAttemptAtMs, sinceMs } = hunter.connection;
-  return (nextAttemptAtMs ?? NaN) - sinceMs;
+  const { nextAttemptInMs, forMs } = hunter.connection;
+  return (nextAttemptInMs ?? NaN) + forMs;
 }
 
 Deno.test("a hunter registers with what it is, and is known by the name that it is assigned", async () => {

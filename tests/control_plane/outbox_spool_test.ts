@@ -110,6 +110,9 @@ Deno.test("a full disk: the newest, or the oldest that are on disk alone, are dr
     assert.deepEqual(sent, expected);
     const arrived = sent.reduce((sum, packets) => sum + packets, 0);
     assert.equal(outbox.dropped.spool_full.packets, 55 - arrived);
+    assert.equal(outbox.figures.spool?.full, true);
+    outbox.acknowledge(1n);
+    assert.equal(outbox.figures.spool?.full, false, "there is room again");
   }
 });
 
@@ -124,6 +127,24 @@ Deno.test("what cannot be read back is counted, and the rest goes on", () => {
   assert.deepEqual(outbox.dropped.spool_corrupt, { batches: 1, packets: 6, bytes: 6 });
   outbox.acknowledge(5n);
   assert.ok(outbox.empty);
+});
+
+Deno.test("a disk that cannot be read for a while holds up what is on it, and is faulty for as long", async () => {
+  const spool = new MemorySpool(emptyDisk());
+  const outbox = outboxOn(spool, "write-ahead");
+  spool.unreadable = true;
+  for (let packets = 1; packets <= 6; packets += 1) outbox.offer(batch(packets));
+  const sent: (number | undefined)[] = [];
+  for (let next = outbox.next(); next !== undefined; next = outbox.next()) sent.push(next.batch.packets);
+  assert.deepEqual(sent, [1, 2, 3, 4]);
+  assert.equal(outbox.figures.spool?.faulty, true);
+  spool.unreadable = false;
+  for (let next = outbox.next(); sent.length < 6; next = outbox.next()) {
+    if (next !== undefined) sent.push(next.batch.packets);
+    else await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.deepEqual(sent, [1, 2, 3, 4, 5, 6]);
+  assert.equal(outbox.figures.spool?.faulty, false);
 });
 
 Deno.test("batches of an earlier run are never joined, those of this run are", () => {

@@ -6,6 +6,7 @@ import type { Summary } from "../../src/cli/summary.ts";
 import { Link } from "../control_plane/loopback.ts";
 import { type Child, Folder, pause } from "../end_to_end/program.ts";
 import { Feeder } from "./feeder.ts";
+import { growthOf, type Sample, WARM_UP } from "./memory_growth.ts";
 import { packetSockets, startHunt, startProcess } from "./hunt_and_process.ts";
 import { Random } from "./random.ts";
 
@@ -14,12 +15,12 @@ const PORT = 55_555;
 const LOOK_MS = 1_000;
 /** Lines of the table. */
 const LINES = 30;
-/** The first part of a run in which memory may find its level. */
-const WARM_UP = 0.25;
 /** Memory may grow so fast, MiB per minute... */
 const BOUND_PER_MINUTE = 1;
 /** ...or by so much in a run that is too short to tell growth from noise, MiB. */
 const NOISE = 24;
+/** No process may hold more: the bounds of what a hunter keeps in memory, and what V8 makes of them. */
+const CEILING = 1_024;
 
 const { values } = parseArgs({
   options: {
@@ -29,25 +30,6 @@ const { values } = parseArgs({
   },
 });
 const minutes = Number(values.minutes);
-
-/** What was seen of a process at one time. */
-interface Sample {
-  readonly minute: number;
-  readonly mebibytes: number;
-}
-
-/** Growth of the line that fits the samples best (least squares), MiB per minute. */
-function slopeOf(samples: readonly Sample[]): number {
-  const mean = (pick: (sample: Sample) => number) =>
-    samples.reduce((sum, sample) => sum + pick(sample), 0) / samples.length;
-  const [minute, mebibytes] = [mean((sample) => sample.minute), mean((sample) => sample.mebibytes)];
-  let [covariance, variance] = [0, 0];
-  for (const sample of samples) {
-    covariance += (sample.minute - minute) * (sample.mebibytes - mebibytes);
-    variance += (sample.minute - minute) ** 2;
-  }
-  return covariance / variance;
-}
 
 async function breakProcessor(
   processor: Child,
@@ -130,22 +112,21 @@ async function main(): Promise<boolean> {
   await link.close();
   const lost = sent - taken.packets;
   const bound = Math.max(BOUND_PER_MINUTE, NOISE / (minutes * (1 - WARM_UP)));
-  const slopes = (["hunter", "processor"] as const).map((name) => {
-    const slope = slopeOf(samples[name].filter((sample) => sample.minute >= minutes * WARM_UP));
+  const flat = (["hunter", "processor"] as const).map((name) => {
+    const growth = growthOf(samples[name]);
+    const highest = Math.max(...samples[name].map(({ mebibytes }) => mebibytes));
     console.log(
-      `${name}: ${slope.toFixed(2)} MiB per minute after the first ${
-        (minutes * WARM_UP).toFixed(1)
-      } minutes ` +
-        `(bound ${bound.toFixed(2)})`,
+      `${name}: grows by ${growth.toFixed(2)} MiB per minute (bound ${bound.toFixed(2)}), ` +
+        `highest ${highest.toFixed(0)} MiB (bound ${CEILING})`,
     );
-    return slope;
+    return growth < bound && highest < CEILING;
   });
   console.log(`lost on the way, by the hunter's own count: ${JSON.stringify(lossesIn(hunted))}`);
   console.log(
     `soak: ${minutes} minutes, ${broken} outages, ${sent} packets sent, ${taken.packets} arrived, ${lost} lost, ` +
       `${taken.repeats} batches repeated`,
   );
-  return lost === 0 && slopes.every((slope) => slope < bound);
+  return lost === 0 && !flat.includes(false);
 }
 
 function lossesIn({ drops }: Summary): Record<string, number> {

@@ -1,11 +1,11 @@
 /**
  * A hunter whose network swallows everything for a while; prints what it sent, and what it said of the connection.
- * Usage: half_open_scenario.ts PROCESSOR ROUTER_NAMESPACE, in the namespace of the hunter.
+ * Usage: half_open_scenario.ts PROCESSOR ROUTER_NAMESPACE busy|idle, in the namespace of the hunter.
  */
 import { eventually, numbered, quick, startHunter } from "../control_plane/loopback.ts";
 import { command } from "../end_to_end/program.ts";
 
-const [processor = "", router = ""] = Deno.args;
+const [processor = "", router = "", kind = ""] = Deno.args;
 const [host = "", port = ""] = processor.split(":");
 
 async function forward(packets: boolean): Promise<void> {
@@ -14,7 +14,12 @@ async function forward(packets: boolean): Promise<void> {
 
 const { hunter, lines, send } = startHunter(Number(port), {
   host,
-  timings: { ...quick, ackTimeoutMs: 1_000, deadlineMs: 1_000 },
+  // Who has something on its way misses acknowledgements, who has not misses answers to heartbeats.
+  timings: {
+    ...quick,
+    deadlineMs: 1_000,
+    ...kind === "busy" ? { ackTimeoutMs: 1_000 } : { silenceMs: 1_000 },
+  },
 });
 const texts = numbered("packet", 300);
 const sendNext = (count: number, from: number) =>
@@ -23,9 +28,9 @@ sendNext(100, 0);
 await eventually("the first are acknowledged", () => hunter.outbox.acknowledged.packets === 100);
 await forward(false);
 const before = lines.length;
-sendNext(100, 100);
+if (kind === "busy") sendNext(100, 100);
 await eventually("the loss is noticed", () => lines.slice(before).some((line) => /trying again/.test(line)));
-sendNext(100, 200);
+sendNext(kind === "busy" ? 100 : 200, kind === "busy" ? 200 : 100);
 await forward(true);
 await eventually("all are acknowledged", () => hunter.outbox.acknowledged.packets === 300);
 await hunter.stop();

@@ -46,30 +46,32 @@ class RoutedNamespaces implements AsyncDisposable {
   }
 }
 
-Deno.test({
-  name: "a hunter notices that its packets go nowhere, and delivers everything once when they do again",
-  ignore: obstacle !== undefined,
-  fn: async () => {
-    await using namespaces = await RoutedNamespaces.create();
-    using folder = new Folder();
-    const file = folder.file("out.pcap");
-    await using processor = start(
-      ["process", "--insecure", "--id", "central", "--listen", processorAddress, "--quiet", "-w", file],
-      {
-        permissions: ["--allow-net", "--allow-read", "--allow-write"],
-        limitMs: 60_000,
-        through: ["ip", "netns", "exec", namespaces.far.name],
-      },
-    );
-    await processor.said(/listening on/);
-    const scenario = fileURLToPath(new URL("half_open_scenario.ts", import.meta.url));
-    const { stdout } = await command(
-      [Deno.execPath(), "run", "--allow-all", scenario, processorAddress, namespaces.router.name],
-      { limitMs: 60_000, through: ["ip", "netns", "exec", namespaces.near.name] },
-    );
-    const { sent, losses } = JSON.parse(stdout) as { sent: string[]; losses: string[] };
-    assert.equal((await processor.interrupt()).code, 0);
-    assert.match(losses.join("\n"), /acknowledge/, "the silence is named");
-    assert.deepEqual(readCapture(file).records.map(({ frame }) => textOf(frame)), sent);
-  },
-});
+for (const [kind, silence] of [["busy", /none of \d+ batches/], ["idle", /heartbeat/]] as const) {
+  Deno.test({
+    name: `half-open connection, ${kind}: the hunter notices, and delivers everything once when it can`,
+    ignore: obstacle !== undefined,
+    fn: async () => {
+      await using namespaces = await RoutedNamespaces.create();
+      using folder = new Folder();
+      const file = folder.file("out.pcap");
+      await using processor = start(
+        ["process", "--insecure", "--id", "central", "--listen", processorAddress, "--quiet", "-w", file],
+        {
+          permissions: ["--allow-net", "--allow-read", "--allow-write"],
+          limitMs: 60_000,
+          through: ["ip", "netns", "exec", namespaces.far.name],
+        },
+      );
+      await processor.said(/listening on/);
+      const scenario = fileURLToPath(new URL("half_open_scenario.ts", import.meta.url));
+      const { stdout } = await command(
+        [Deno.execPath(), "run", "--allow-all", scenario, processorAddress, namespaces.router.name, kind],
+        { limitMs: 60_000, through: ["ip", "netns", "exec", namespaces.near.name] },
+      );
+      const { sent, losses } = JSON.parse(stdout) as { sent: string[]; losses: string[] };
+      assert.equal((await processor.interrupt()).code, 0);
+      assert.match(losses.join("\n"), silence);
+      assert.deepEqual(readCapture(file).records.map(({ frame }) => textOf(frame)), sent);
+    },
+  });
+}

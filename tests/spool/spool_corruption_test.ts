@@ -196,6 +196,8 @@ Deno.test("disk spool: files of others are left alone, and told", async () => {
     [segmentName(700n), crypto.getRandomValues(new Uint8Array(1_000))],
     [segmentName((1n << 64n) - 1n), new Uint8Array(1_000)],
     ["123.segment", new Uint8Array(1_000)],
+    ["notes.tmp", new Uint8Array(10)],
+    ["notes.damaged", new Uint8Array(10)],
   ]);
   const ours = new Map<string, Uint8Array>([
     ["cursor.tmp", new Uint8Array(10)],

@@ -1,5 +1,5 @@
 import { dnsExpression } from "../../capture/bpf.ts";
-import { compileForFiles } from "../../capture/bpf_program.ts";
+import { compileForFiles, maxSnapLength } from "../../capture/bpf_program.ts";
 import type { Settings } from "../../config/settings.ts";
 import type { Filter, NoFilterPolicy } from "../../engine/filter.ts";
 import type { CaptureFilters, FilterRefusal, FilterReport } from "../../pipeline/capture_filters.ts";
@@ -8,9 +8,6 @@ import { sameFilter } from "../../proto/filter_message.ts";
 import { logger } from "../../telemetry/log.ts";
 
 const log = logger("filters");
-
-/** Largest snapshot length of libpcap, bytes. */
-const MAXIMUM_SNAPLEN = 262_144;
 
 /**
  * Brings what the operator, the processor and the node itself want to filter together, hands it to the capture, and
@@ -38,7 +35,7 @@ export class FilterControl {
 
   /** Throws OperatorError when the operator's expression in `settings` does not compile. */
   check({ filter }: Settings): void {
-    if (filter !== "") compileForFiles(filter, MAXIMUM_SNAPLEN);
+    if (filter !== "") compileForFiles(filter, maxSnapLength);
   }
 
   /** Puts other wishes of the operator in force, which {@link check} has passed. */

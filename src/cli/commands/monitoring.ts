@@ -114,8 +114,8 @@ export function deliveryReadiness(
       const unregistered = `not registered with the processor (${state})${lastError && `: ${lastError}`}`;
       const { spool } = outbox();
       if (spool === undefined) return unregistered;
-      if (spool.faulty) return `${unregistered}; and the disk buffer cannot be written`;
-      return spool.diskBytes < spool.limitBytes ? undefined : `${unregistered}; and the disk buffer is full`;
+      if (spool.faulty) return `${unregistered}; and the disk buffer cannot be written or read`;
+      return spool.full ? `${unregistered}; and the disk buffer is full` : undefined;
     },
   };
 }

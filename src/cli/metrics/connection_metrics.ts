@@ -1,10 +1,8 @@
 import type { ConnectionFigures } from "../../hunter/connection_figures.ts";
-import { statusNames } from "../../hunter/reporter.ts";
+import { hunterStatusNames } from "../../proto/hunter_status.ts";
 import type { HunterStatus } from "../../proto/management_messages.ts";
 import { counter, gauge, type Metric, oneHot } from "../../telemetry/metric.ts";
 
-/** At the numbers that the wire contract has for them. */
-const statuses = statusNames.map((name) => name.toLowerCase());
 const states: readonly ConnectionFigures["state"][] = ["connecting", "connected", "waiting", "stopped"];
 const breakerStates: readonly ConnectionFigures["breaker"][] = ["closed", "open", "half-open"];
 const roles: readonly ConnectionFigures["certificates"][number]["role"][] = ["own", "peer", "ca"];
@@ -20,8 +18,8 @@ export function connectionMetrics(
     gauge({
       name: "caracal_hunter_status",
       help: "1 for the status in the last heartbeat, 0 for the others",
-      label: { name: "status", values: statuses },
-      read: () => oneHot(statuses, statuses[heartbeats().status] ?? ""),
+      label: { name: "status", values: hunterStatusNames },
+      read: () => oneHot(hunterStatusNames, hunterStatusNames[heartbeats().status] ?? ""),
     }),
     counter({
       name: "caracal_heartbeats_total",
@@ -38,7 +36,13 @@ export function connectionMetrics(
       name: "caracal_connection_state_seconds",
       help: "For how long the connection has been in this state",
       unit: "seconds",
-      read: () => Math.max(0, Date.now() - figures().sinceMs) / 1000,
+      read: () => figures().forMs / 1000,
+    }),
+    gauge({
+      name: "caracal_connection_next_attempt_seconds",
+      help: "Time until the next attempt to connect; none unless one is waited for",
+      unit: "seconds",
+      read: () => secondsOf(figures().nextAttemptInMs),
     }),
     counter({
       name: "caracal_connection_attempts_total",
@@ -75,6 +79,10 @@ export function connectionMetrics(
       read: () => firstExpiries(figures()),
     }),
   ];
+}
+
+function secondsOf(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : ms / 1000;
 }
 
 /** Seconds since 1970, by role; roles without a certificate are left out. */

@@ -93,7 +93,8 @@ export function deliveryMetrics(figures: () => OutboxFigures): Metric[] {
     }),
     gauge({
       name: "caracal_spool_faulty",
-      help: "1 from a refused write, read or sync of the disk buffer until a write succeeds",
+      help:
+        "1 from a refused write or sync of the disk buffer until a write succeeds, and while it cannot be read",
       read: () => figures().spool === undefined ? undefined : Number(figures().spool?.faulty),
     }),
     counter({

@@ -1,4 +1,5 @@
 import type { ProcessorCounters } from "../../processor/processor.ts";
+import { hunterStatusNames } from "../../proto/hunter_status.ts";
 import { counter, gauge, type Metric } from "../../telemetry/metric.ts";
 
 /** What a processor takes in and hands out. */
@@ -7,7 +8,7 @@ export function processorMetrics(counters: () => ProcessorCounters): Metric[] {
     gauge({
       name: "caracal_processor_hunters",
       help: "Hunters registered, by what they said last; error also for those that have fallen silent",
-      label: { name: "status", values: ["healthy", "warning", "error", "stopping"] },
+      label: { name: "status", values: hunterStatusNames },
       read: () => counters().huntersByStatus,
     }),
     counter({

@@ -4,7 +4,7 @@ import type { FaultState } from "./fault_state.ts";
 import type { SpoolFileSystem } from "./spool_file_system.ts";
 
 /** Acknowledgements of this time go into one write, ms. What a crash forgets of them is sent again. */
-const DELAY_MS = 100;
+const delayMs = 100;
 
 /** The last acknowledged sequence, kept in a file. */
 export class Cursor {
@@ -31,7 +31,7 @@ export class Cursor {
   /** Moves on; the file follows soon. */
   advance(sequence: bigint): void {
     this.#sequence = sequence;
-    this.#cancel ??= this.clock.after(DELAY_MS, () => {
+    this.#cancel ??= this.clock.after(delayMs, () => {
       this.#cancel = undefined;
       this.write();
     });

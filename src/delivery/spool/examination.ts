@@ -12,10 +12,10 @@ import { readFully, type SpoolFile, type SpoolFileSystem } from "./spool_file_sy
 import {
   damagedSuffix,
   decodeState,
+  isSpoolFile,
   type State,
   type StateFile,
   stateFiles,
-  temporarySuffix,
 } from "./state_file.ts";
 
 /** Something in a spool's folder that is not as it was written. */
@@ -59,7 +59,7 @@ export interface Examination {
 }
 
 /** So much is checked at once, bytes. */
-const CHECK_BYTES = 8 * 1_048_576;
+const checkBytes = 8 * 1_048_576;
 
 /**
  * Looks at all of a folder, and changes nothing. Undefined when it holds no spool. Throws what the system says.
@@ -93,12 +93,7 @@ export function examine(fileSystem: SpoolFileSystem, checksBodies: boolean): Exa
   };
   const identity = state("identity");
   const cursor = state("cursor");
-  const known: readonly string[] = Object.values(stateFiles);
-  const foreign = files.map(({ name }) => name).filter((name) =>
-    !known.includes(name) && !name.endsWith(temporarySuffix) &&
-    !name.endsWith(damagedSuffix) &&
-    firstOfName(name) === undefined
-  );
+  const foreign = files.map(({ name }) => name).filter((name) => !isSpoolFile(name));
   const opened = candidates.flatMap(({ name, bytes }) => {
     try {
       return [{ name, bytes, header: headerOf(fileSystem, name) }];
@@ -126,7 +121,9 @@ export function examine(fileSystem: SpoolFileSystem, checksBodies: boolean): Exa
     segments,
     stateDamages,
     foreign,
-    setAside: files.map(({ name }) => name).filter((name) => name.endsWith(damagedSuffix)),
+    setAside: files.map(({ name }) => name).filter((name) =>
+      isSpoolFile(name) && name.endsWith(damagedSuffix)
+    ),
   };
 }
 
@@ -190,7 +187,7 @@ function examineSegment(
 function unreadable(file: SpoolFile, places: RecordPlace[], seed: number): readonly RecordPlace[] {
   const bad: RecordPlace[] = [];
   for (let after = -1n;;) {
-    const run = readRecords({ file, places }, seed, after, CHECK_BYTES, true);
+    const run = readRecords({ file, places }, seed, after, checkBytes, true);
     bad.push(...run.unreadable);
     if (!run.isFull) return bad;
     after = [run.batches.at(-1)?.sequence ?? after, run.unreadable.at(-1)?.sequence ?? after]

@@ -1,7 +1,7 @@
 import { messageOf } from "../../runtime/operator_error.ts";
 
 /** A disk is taken for well again when it has not failed for this long, ms: one that is nearly full fails now and then. */
-const CALM_MS = 10_000;
+const calmMs = 10_000;
 
 /** Tells the operator once when the disk begins to fail, and once when it is well again. */
 export class FaultState {
@@ -17,11 +17,6 @@ export class FaultState {
     this.#now = now;
   }
 
-  /** Whether the disk has failed lately. */
-  get isFaulty(): boolean {
-    return this.#lastFault !== undefined;
-  }
-
   /**
    * The disk failed.
    * @param what what could not be done: `a batch could not be written`
@@ -34,7 +29,7 @@ export class FaultState {
 
   /** A write or sync went well. */
   worked(): void {
-    if (this.#lastFault === undefined || this.#now() - this.#lastFault < CALM_MS) return;
+    if (this.#lastFault === undefined || this.#now() - this.#lastFault < calmMs) return;
     this.#lastFault = undefined;
     this.#tell(`disk buffer ${this.#folder}: the disk works again`);
   }

@@ -6,8 +6,8 @@ import { firstOfName, readSegmentHeader, segmentHeaderBytes, segmentVersion } fr
 import { recordHeaderBytes } from "./record.ts";
 import { readFully, type SpoolFileSystem } from "./spool_file_system.ts";
 import {
-  damagedSuffix,
   decodeState,
+  isSpoolFile,
   type State,
   type StateFile,
   stateFiles,
@@ -52,7 +52,7 @@ export const sequencesPerRun = 1n << 40n;
 /** A file that is shorter holds no batch, whatever it was. */
 const smallestBytes = segmentHeaderBytes + recordHeaderBytes;
 /** Runs that may be unknown when the identity file is lost. */
-const RUNS_SKIPPED = 1_024n;
+const runsSkipped = 1_024n;
 
 /**
  * Reads a spool's folder, and cleans it up: what is acknowledged is removed, what a crash cut short is cut off. Never
@@ -127,9 +127,8 @@ export function recover(fileSystem: SpoolFileSystem): Recovered {
     segments.push(segment);
   }
   for (const name of names) {
-    if (firstOfName(name) !== undefined || (Object.values(stateFiles) as string[]).includes(name)) continue;
-    if (name.endsWith(temporarySuffix)) fileSystem.remove(name);
-    else if (!name.endsWith(damagedSuffix)) foreign.push(name);
+    if (!isSpoolFile(name)) foreign.push(name);
+    else if (name.endsWith(temporarySuffix)) fileSystem.remove(name);
   }
   return {
     id,
@@ -145,7 +144,7 @@ function firstOfRun(identity: State | undefined, highest: bigint, isUsed: boolea
   const runOf = (sequence: bigint) => (sequence - 1n) / sequencesPerRun;
   let run = identity === undefined ? 0n : runOf(identity.sequence);
   if (isUsed) {
-    const above = runOf(highest < 1n ? 1n : highest) + (identity === undefined ? RUNS_SKIPPED : 1n);
+    const above = runOf(highest < 1n ? 1n : highest) + (identity === undefined ? runsSkipped : 1n);
     if (above > run) run = above;
   }
   return run * sequencesPerRun + 1n;

@@ -36,9 +36,9 @@ export interface SegmentScan {
 }
 
 /** Headers are looked for in pieces of this length. */
-const SEARCH_BYTES = 1 << 20;
+const searchBytes = 1 << 20;
 /** Batches may be short: one read then brings several headers. */
-const WINDOW_BYTES = 1 << 13;
+const windowBytes = 1 << 13;
 
 /** Where a record ends, bytes from the file's beginning. */
 export function endOf({ offset, bodyBytes }: RecordPlace): number {
@@ -86,9 +86,9 @@ export function scanSegment(
 }
 
 function findHeader(window: Window, from: number, headerAt: (offset: number) => unknown): number | undefined {
-  for (let start = from; start + recordHeaderBytes <= window.size; start += SEARCH_BYTES) {
+  for (let start = from; start + recordHeaderBytes <= window.size; start += searchBytes) {
     // A marker may lie across the end of a piece.
-    const piece = Buffer.from(window.copy(start, SEARCH_BYTES + recordMarker.length - 1));
+    const piece = Buffer.from(window.copy(start, searchBytes + recordMarker.length - 1));
     for (
       let found = piece.indexOf(recordMarker);
       found >= 0;
@@ -102,7 +102,7 @@ function findHeader(window: Window, from: number, headerAt: (offset: number) => 
 
 /** A file behind a small buffer. */
 class Window {
-  readonly #buffer = new Uint8Array(WINDOW_BYTES);
+  readonly #buffer = new Uint8Array(windowBytes);
   #start = 0;
   #end = 0;
 
@@ -113,7 +113,7 @@ class Window {
     const end = Math.min(offset + length, this.size);
     if (offset < this.#start || end > this.#end) {
       // Far from what was read last, little of what comes next would be of use.
-      const ahead = offset > this.#end + WINDOW_BYTES ? length : WINDOW_BYTES;
+      const ahead = offset > this.#end + windowBytes ? length : windowBytes;
       this.#start = offset;
       this.#end = Math.min(offset + ahead, this.size);
       this.#fill(this.#buffer.subarray(0, this.#end - offset), offset);
