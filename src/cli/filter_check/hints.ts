@@ -26,7 +26,8 @@ export function hintsFor(filters: readonly FileFilter[]): Hint[] {
     const others = sameAs.get(key) ?? [];
     const twin = others.find((other) => sharesHunters(one.filter, other.filter));
     if (twin !== undefined) hints.set(one, `looks for the same as ${nameOf(twin)}`);
-    sameAs.set(key, [...others, one]);
+    others.push(one);
+    sameAs.set(key, others);
   }
   for (const group of Map.groupBy(enabled, ({ filter }) => filter.type).values()) {
     if (group.length > MAX_COMPARED) continue;

@@ -62,6 +62,8 @@ function filterText({ filter }: FileFilter): string {
 
 function trialLines({ filters, textPackets }: CheckReport, trial: Trial): string[] {
   const lines: string[] = [];
+  const captures =
+    new Set([...trial.tallies.values()].flatMap(({ first }) => first.map(({ capture }) => capture))).size;
   for (const { filter: { id } } of filters) {
     const tally = trial.tallies.get(id);
     if (tally === undefined) continue;
@@ -72,7 +74,7 @@ function trialLines({ filters, textPackets }: CheckReport, trial: Trial): string
         : elsewhere > 0
         ? `${id}: no packet; its text is in ${count(elsewhere, "packet")}, where this type does not look`
         : `${id}: no packet`,
-      ...tally.first.map(sightingText),
+      ...tally.first.map((sighting) => sightingText(sighting, captures > 1)),
     );
   }
   const { packets, matched, kept, notices, failures } = trial;
@@ -87,9 +89,11 @@ function trialLines({ filters, textPackets }: CheckReport, trial: Trial): string
   return [...lines, ...notices, ...failures.map((line) => `error: ${line}`)];
 }
 
-function sightingText({ packet, timestamp, source, destination, protocol, info }: Sighting): string {
+function sightingText(sighting: Sighting, namesCapture: boolean): string {
+  const { capture, packet, timestamp, source, destination, protocol, info } = sighting;
+  const number = `${packet ?? "?"}${namesCapture ? ` of ${capture}` : ""}`;
   const way = source === "" && destination === "" ? "" : `${source} > ${destination}`;
-  return ["  packet", packet ?? "?", timestamp, way, protocol, info].filter((part) => part !== "").join(" ");
+  return ["  packet", number, timestamp, way, protocol, info].filter((part) => part !== "").join(" ");
 }
 
 function count(number: number, thing: string): string {

@@ -33,6 +33,7 @@ export interface Sighting {
 
 /** What a filter matched. */
 export interface Tally {
+  /** Packets that it matched. */
   packets: number;
   /** Captured bytes of these packets. */
   bytes: number;
