@@ -47,9 +47,8 @@ export const matchingFlags: readonly AnyFlag[] = [
     keys: backendKeys("gpu_backend"),
     help: "what filters check searches packets with: cpu-simd, webgpu, or auto",
     details:
-      "auto is a graphics processor where there is one, else the engine's SIMD search (cpu-simd). A capture " +
-      "is always searched by the engine, whose packets would wait for a device longer than the search takes. " +
-      "cuda and opencl are other words for auto, disabled for cpu-simd.",
+      "auto is a graphics processor where there is one, else the engine's SIMD search (cpu-simd). A capture is " +
+      "always searched by the engine. cuda and opencl are other words for auto, disabled for cpu-simd.",
   },
   {
     setting: "gpuBatchSize",
