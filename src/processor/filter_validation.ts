@@ -16,6 +16,10 @@ export function filterProblem(filter: Filter): string | undefined {
     return `filter ${filter.id.slice(0, 64)} is too long: at most ${maxLength} characters per field`;
   }
   if (filter.type === "bpf") return undefined;
+  // Hunters of lippycat take such a pattern, and match nothing with it.
+  if (filter.type === "ip_address" && filter.pattern.includes("*")) {
+    return `filter ${filter.id}: "${filter.pattern}" is not an address or a prefix such as 192.0.2.0/24`;
+  }
   Engine.load(engineModule);
   const problem = Engine.patternProblem(filter.type, filter.pattern);
   return problem === undefined ? undefined : `filter ${filter.id}: ${problem}`;
