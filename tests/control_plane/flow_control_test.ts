@@ -131,8 +131,13 @@ function answering(answer: () => number, taken: string[] = []): Parameters<typeo
 
 Deno.test("a value that the contract does not have changes nothing", async () => {
   let answer: number = 77;
+  let answers = 0;
   const taken: string[] = [];
-  const { server, port } = await startScript(answering(() => answer, taken));
+  const counting = () => {
+    answers += 1;
+    return answer;
+  };
+  const { server, port } = await startScript(answering(counting, taken));
   const { hunter, send } = startHunter(port);
   for (const text of numbered("a", 20)) send(text);
   await eventually("all taken", () => hunter.outbox.acknowledged.batches === 20);
@@ -142,7 +147,10 @@ Deno.test("a value that the contract does not have changes nothing", async () =>
   await eventually("the pause", () => hunter.outbox.figures.flow.state === "paused");
   answer = 77;
   send("c");
+  const before = answers;
+  await eventually("answers to several probes", () => answers >= before + 4);
   assert.equal(hunter.outbox.figures.flow.state, "paused");
+  assert.deepEqual(taken.at(-1), "b");
   answer = FlowControl.FLOW_RESUME;
   await eventually("the rest", () => hunter.outbox.acknowledged.batches === 22);
   assert.deepEqual(taken, [...numbered("a", 20), "b", "c"]);

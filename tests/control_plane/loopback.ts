@@ -35,6 +35,8 @@ import type {
 import { dataService, managementService } from "../../src/proto/services.ts";
 import type { Sink } from "../../src/pipeline/sink.ts";
 
+export { eventually } from "../end_to_end/program.ts";
+
 /** The batch message, packets included. */
 export const packetBatch = codecOf<PacketBatch>("lippycat.data.PacketBatch");
 
@@ -326,15 +328,6 @@ export class Link {
 export function channelTo(port: number): Channel {
   const address = `127.0.0.1:${port}`;
   return new Channel(address, channelSecurity(plainText, address));
-}
-
-/** Resolves when `condition` holds; fails with `what` when it does not for a long time. */
-export async function eventually(what: string, condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 15_000;
-  while (!condition()) {
-    assert.ok(Date.now() < deadline, `never happened: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 /** `count` texts that tell where they come from. */

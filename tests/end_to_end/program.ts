@@ -265,9 +265,9 @@ export function linesOf(text: Uint8Array | string): string[] {
 
 /** Resolves when `condition` holds; fails with `what` when it does not for a long time. */
 export async function eventually(what: string, condition: () => boolean, limitMs = 15_000): Promise<void> {
-  const deadline = Date.now() + limitMs;
+  const deadline = performance.now() + limitMs;
   while (!condition()) {
-    assert.ok(Date.now() < deadline, `never happened: ${what}`);
+    assert.ok(performance.now() < deadline, `never happened: ${what}`);
     await pause(10);
   }
 }

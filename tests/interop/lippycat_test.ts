@@ -1,5 +1,6 @@
 /** Our hunter with lippycat's processor, and lippycat's hunter and command line with our processor. */
 import assert from "node:assert/strict";
+import { authority, certificate, file } from "../control_plane/certificates.ts";
 import {
   type CaptureRecord,
   dnsRecords,
@@ -12,7 +13,6 @@ import { Child, files, Folder, missingCommand, pause, start } from "../end_to_en
 import { libpcapObstacle } from "../live/libpcap_library.ts";
 import { inside, namespaceWithLoopback, numberedRecords, numberOf, send } from "../live/live_node.ts";
 import { namespaceObstacle, type NetworkNamespace } from "../live/namespace.ts";
-import { makeCertificates } from "./certificates.ts";
 import { address, Lippycat, lippycatObstacle, type ShownHunter } from "./lippycat.ts";
 
 const missing = missingCommand("openssl", "tcpdump");
@@ -295,21 +295,19 @@ test("its processor is stopped and started again under load: nothing is missing"
   assert.equal(missing, 0, `missing; ${arrived.map(({ length }) => length).join(" + ")} arrived`);
 });
 
-/** Flags for TLS, with certificates made for the test. */
-async function tlsFlags(folder: Folder) {
-  await makeCertificates(folder);
-  const own = (
-    name: string,
-  ) => ["--tls-cert", folder.file(`${name}.pem`), "--tls-key", folder.file(`${name}.key`)];
-  const trust = ["--tls-ca", folder.file("ca.pem")];
-  return { trust, server: own("server"), client: own("client") };
+if (obstacle === undefined) {
+  await authority("ca");
+  for (const name of ["server", "client"]) await certificate(name, "ca", "DNS:localhost,IP:127.0.0.1");
 }
+const flagsOf = (name: string) => ["--tls-cert", file(`${name}.pem`), "--tls-key", file(`${name}.key`)];
+/** Flags for TLS. */
+const tls = { trust: ["--tls-ca", file("ca.pem")], server: flagsOf("server"), client: flagsOf("client") };
 
 for (const mutual of [false, true]) {
   const over = mutual ? "mutual TLS" : "TLS";
   test(`our hunter and its processor over ${over}`, async (place) => {
     const { folder, namespace } = place;
-    const { trust, server, client: own } = await tlsFlags(folder);
+    const { trust, server, client: own } = tls;
     const client = mutual ? [...trust, ...own] : trust;
     const lippycat = new Lippycat(namespace, folder, client);
     const demand = mutual ? ["--tls-client-auth", ...trust] : [];
@@ -330,7 +328,7 @@ for (const mutual of [false, true]) {
 
   test(`its hunter and our processor over ${over}`, async (place) => {
     const { folder, namespace } = place;
-    const { trust, server, client } = await tlsFlags(folder);
+    const { trust, server, client } = tls;
     const lippycat = new Lippycat(namespace, folder, mutual ? [...trust, ...client] : trust);
     const demand = mutual ? ["--tls-client-auth", ...trust] : [];
     await using processor = await process(place, "out.pcap", [...server, ...demand]);
@@ -345,7 +343,7 @@ for (const mutual of [false, true]) {
 
 test("its processor knows our hunter by its API key", async (place) => {
   const { folder, lippycat } = place;
-  const { trust, server } = await tlsFlags(folder);
+  const { trust, server } = tls;
   const keys =
     "    keys:\n      - { key: right-key, role: hunter }\n      - { key: other-role, role: subscriber }\n";
   const configuration = folder.file("lc.yaml", `security:\n  api_keys:\n    enabled: true\n${keys}`);
@@ -445,7 +443,7 @@ for (const security of ["plain text", "TLS"]) {
   test(`its command line with our processor, over ${security}`, async (place) => {
     const { folder, namespace } = place;
     let flags = ["--insecure"], client = flags;
-    if (security === "TLS") ({ server: flags, trust: client } = await tlsFlags(folder));
+    if (security === "TLS") ({ server: flags, trust: client } = tls);
     const lippycat = new Lippycat(namespace, folder, client);
     await using processor = await process(place, "out.pcap", flags);
     await using hunter = hunt(place, ["dns", "-i", "vb"], client);
