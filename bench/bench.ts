@@ -19,6 +19,7 @@ import { type CaptureUnderTest, givenCapture, madeCapture } from "./capture_unde
 import { runForward } from "./forward.ts";
 import { huntProcessObstacle, runHuntProcess } from "./hunt_process.ts";
 import { measureMatch } from "./match_patterns.ts";
+import { measureMatchWebGpu } from "./match_webgpu.ts";
 import { installedPeers, secondsOf } from "./peers.ts";
 import { measureSpoolSpeed } from "./spool_speed.ts";
 import { runSniff, type SniffRun } from "./sniff_process.ts";
@@ -42,7 +43,8 @@ interface Measurement {
 interface Case {
   readonly name: string;
   readonly what: string;
-  run(capture: CaptureUnderTest): Measurement | Promise<Measurement>;
+  /** Undefined where it was left out, and the reason said. */
+  run(capture: CaptureUnderTest): Measurement | undefined | Promise<Measurement | undefined>;
 }
 
 const BLOCK = 1 << 20;
@@ -120,6 +122,12 @@ const cases: readonly Case[] = [
     what: "tcpreplay at its highest rate > veth > hunt > process, in a network namespace; nothing lost",
     run: (capture) => measureHuntProcess(capture),
   },
+  {
+    name: "match-webgpu",
+    what:
+      "patterns in payloads on a graphics processor, transfers included, against the engine; the fastest shape",
+    run: measureWebGpu,
+  },
 ];
 
 Engine.load(engineModule);
@@ -147,7 +155,10 @@ async function main(): Promise<void> {
     ? madeCapture(new URL("../fixtures/dns.pcap", import.meta.url))
     : givenCapture(values.capture);
   try {
-    for (const one of chosen) report(one, await one.run(capture), values.json === true);
+    for (const one of chosen) {
+      const measurement = await one.run(capture);
+      if (measurement !== undefined) report(one, measurement, values.json === true);
+    }
   } finally {
     capture.remove();
   }
@@ -177,7 +188,8 @@ function report(one: Case, measurement: Measurement, json: boolean): void {
     `${name} ${rate} Mpackets/s ${gigabits} Gbit/s ${each} ns/packet ${rssMib} MiB  (${one.what})`,
   );
   for (const [peer, ratio] of Object.entries(ratios ?? {})) {
-    console.log(`${"".padEnd(17)} ${ratio.toFixed(2).padStart(7)} times as fast as ${peer}`);
+    const text = ratio < 0.1 ? ratio.toPrecision(2) : ratio.toFixed(2);
+    console.log(`${"".padEnd(17)} ${text.padStart(7)} times as fast as ${peer}`);
   }
   if (buildSeconds !== undefined) {
     console.log(`${"".padEnd(17)} ${buildSeconds.toFixed(2).padStart(7)} s to build the filters`);
@@ -375,6 +387,26 @@ async function measureHuntProcess(capture: CaptureUnderTest): Promise<Measuremen
   const { packets, bytes, sendSeconds, hunter, processor } = await runHuntProcess(capture.path);
   const cpuSeconds = { hunter: hunter.cpuSeconds, processor: processor.cpuSeconds };
   return { packets, bytes, seconds: sendSeconds, rssBytes: hunter.rssBytes, cpuSeconds };
+}
+
+/** Each shape of the work by the engine's time for it. */
+async function measureWebGpu(): Promise<Measurement | undefined> {
+  const speeds = await measureMatchWebGpu();
+  if (typeof speeds === "string") {
+    console.error(`bench: match-webgpu is left out: ${speeds}`);
+    return undefined;
+  }
+  const ratios = speeds.map(({ what, seconds }) =>
+    [`the engine: ${what}`, seconds["cpu-simd"] / seconds.webgpu] as const
+  );
+  const rate = ({ payloads, seconds }: typeof speeds[number]) => payloads / seconds.webgpu;
+  const fastest = speeds.reduce((best, one) => rate(one) > rate(best) ? one : best);
+  return {
+    packets: fastest.payloads,
+    bytes: fastest.bytes,
+    seconds: fastest.seconds.webgpu,
+    ratios: Object.fromEntries(ratios),
+  };
 }
 
 /** Idle machines drop cached pages. */

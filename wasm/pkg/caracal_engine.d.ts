@@ -129,6 +129,22 @@ export class EngineHandle {
 }
 
 /**
+ * A pattern set for batches of payloads: see [`PayloadSearch`].
+ */
+export class PayloadSearchHandle {
+    free(): void;
+    [Symbol.dispose](): void;
+    /**
+     * For each payload how many patterns it holds, and their numbers.
+     */
+    find(payloads: Uint8Array, ends: Uint32Array): Uint32Array;
+    /**
+     * Makes the set; throws a text that says what is wrong.
+     */
+    constructor(texts: Uint8Array, ends: Uint32Array, kinds: Uint8Array, memory_limit: number);
+}
+
+/**
  * Settings that have a name.
  */
 export class SettingsHandle {

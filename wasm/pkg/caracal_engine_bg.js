@@ -359,6 +359,61 @@ export class EngineHandle {
 if (Symbol.dispose) EngineHandle.prototype[Symbol.dispose] = EngineHandle.prototype.free;
 
 /**
+ * A pattern set for batches of payloads: see [`PayloadSearch`].
+ */
+export class PayloadSearchHandle {
+    __destroy_into_raw() {
+        const ptr = this.__wbg_ptr;
+        this.__wbg_ptr = 0;
+        PayloadSearchHandleFinalization.unregister(this);
+        return ptr;
+    }
+    free() {
+        const ptr = this.__destroy_into_raw();
+        wasm.__wbg_payloadsearchhandle_free(ptr, 0);
+    }
+    /**
+     * For each payload how many patterns it holds, and their numbers.
+     * @param {Uint8Array} payloads
+     * @param {Uint32Array} ends
+     * @returns {Uint32Array}
+     */
+    find(payloads, ends) {
+        const ptr0 = passArray8ToWasm0(payloads, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ptr1 = passArray32ToWasm0(ends, wasm.__wbindgen_malloc);
+        const len1 = WASM_VECTOR_LEN;
+        const ret = wasm.payloadsearchhandle_find(this.__wbg_ptr, ptr0, len0, ptr1, len1);
+        var v3 = getArrayU32FromWasm0(ret[0], ret[1]).slice();
+        wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
+        return v3;
+    }
+    /**
+     * Makes the set; throws a text that says what is wrong.
+     * @param {Uint8Array} texts
+     * @param {Uint32Array} ends
+     * @param {Uint8Array} kinds
+     * @param {number} memory_limit
+     */
+    constructor(texts, ends, kinds, memory_limit) {
+        const ptr0 = passArray8ToWasm0(texts, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ptr1 = passArray32ToWasm0(ends, wasm.__wbindgen_malloc);
+        const len1 = WASM_VECTOR_LEN;
+        const ptr2 = passArray8ToWasm0(kinds, wasm.__wbindgen_malloc);
+        const len2 = WASM_VECTOR_LEN;
+        const ret = wasm.payloadsearchhandle_new(ptr0, len0, ptr1, len1, ptr2, len2, memory_limit);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        this.__wbg_ptr = ret[0];
+        PayloadSearchHandleFinalization.register(this, this.__wbg_ptr, this);
+        return this;
+    }
+}
+if (Symbol.dispose) PayloadSearchHandle.prototype[Symbol.dispose] = PayloadSearchHandle.prototype.free;
+
+/**
  * Settings that have a name.
  */
 export class SettingsHandle {
@@ -417,6 +472,9 @@ export function __wbindgen_init_externref_table() {
 const EngineHandleFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_enginehandle_free(ptr, 1));
+const PayloadSearchHandleFinalization = (typeof FinalizationRegistry === 'undefined')
+    ? { register: () => {}, unregister: () => {} }
+    : new FinalizationRegistry(ptr => wasm.__wbg_payloadsearchhandle_free(ptr, 1));
 const SettingsHandleFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_settingshandle_free(ptr, 1));
@@ -489,6 +547,13 @@ function getUint8ArrayMemory0() {
 function passArray16ToWasm0(arg, malloc) {
     const ptr = malloc(arg.length * 2, 2) >>> 0;
     getUint16ArrayMemory0().set(arg, ptr / 2);
+    WASM_VECTOR_LEN = arg.length;
+    return ptr;
+}
+
+function passArray32ToWasm0(arg, malloc) {
+    const ptr = malloc(arg.length * 4, 4) >>> 0;
+    getUint32ArrayMemory0().set(arg, ptr / 4);
     WASM_VECTOR_LEN = arg.length;
     return ptr;
 }

@@ -23,6 +23,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use engine::{Counters, Engine, Options, Protocol, Settings};
 use matching::filter_set::{FilterSet, NoFilterPolicy};
 use matching::filter_type::{Condition, FilterType};
+use matching::payload_search::PayloadSearch;
 use net::bpf::Program;
 
 /// Settings that have a name.
@@ -264,6 +265,29 @@ impl EngineHandle {
             }
             Err(error) => error,
         }
+    }
+}
+
+/// A pattern set for batches of payloads: see [`PayloadSearch`].
+#[wasm_bindgen]
+pub struct PayloadSearchHandle(PayloadSearch);
+
+#[wasm_bindgen]
+impl PayloadSearchHandle {
+    /// Makes the set; throws a text that says what is wrong.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        texts: &[u8],
+        ends: &[u32],
+        kinds: &[u8],
+        memory_limit: usize,
+    ) -> Result<PayloadSearchHandle, String> {
+        PayloadSearch::new(texts, ends, kinds, memory_limit).map(PayloadSearchHandle)
+    }
+
+    /// For each payload how many patterns it holds, and their numbers.
+    pub fn find(&mut self, payloads: &[u8], ends: &[u32]) -> Vec<u32> {
+        self.0.find(payloads, ends)
     }
 }
 

@@ -7,6 +7,7 @@ pub mod filter_type;
 pub mod matched;
 pub mod number;
 pub mod pattern;
+pub mod payload_search;
 pub mod search;
 pub mod text_set;
 #[cfg(test)]
