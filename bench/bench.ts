@@ -1,7 +1,7 @@
 /**
  * `deno task bench [--json] [--capture FILE] [CASE...]`: measures, and asserts the answers of what it measures.
  * With `--json` one object per case: `case`, `packets`, `bytes`, `seconds`, `rss_mib`, `times_as_fast_as` where it
- * is compared with other programs, and `cpu_seconds` where processes work together.
+ * is compared with other programs, `cpu_seconds` where processes work together, and `build_seconds` of filters.
  *
  * @module
  */
@@ -18,6 +18,8 @@ import { OperatorError } from "../src/runtime/operator_error.ts";
 import { type CaptureUnderTest, givenCapture, madeCapture } from "./capture_under_test.ts";
 import { runForward } from "./forward.ts";
 import { huntProcessObstacle, runHuntProcess } from "./hunt_process.ts";
+import { measureMatch } from "./match_patterns.ts";
+import { measureMatchWebGpu } from "./match_webgpu.ts";
 import { installedPeers, secondsOf } from "./peers.ts";
 import { measureSpoolSpeed } from "./spool_speed.ts";
 import { runSniff, type SniffRun } from "./sniff_process.ts";
@@ -34,12 +36,15 @@ interface Measurement {
   readonly ratios?: Readonly<Record<string, number>>;
   /** CPU time of the processes that were measured, s. */
   readonly cpuSeconds?: Readonly<Record<string, number>>;
+  /** What it took to build the filters. */
+  readonly buildSeconds?: number;
 }
 
 interface Case {
   readonly name: string;
   readonly what: string;
-  run(capture: CaptureUnderTest): Measurement | Promise<Measurement>;
+  /** Undefined where it was left out, and the reason said. */
+  run(capture: CaptureUnderTest): Measurement | undefined | Promise<Measurement | undefined>;
 }
 
 const BLOCK = 1 << 20;
@@ -91,6 +96,7 @@ const cases: readonly Case[] = [
     what: "PacketBatch messages > engine > JSON lines, as a processor does it",
     run: measureBatches,
   },
+  ...[10, 1_000, 10_000, 100_000].map(matchCase),
   {
     name: "spool",
     what: "batches > disk spool with interval sync, all forced to disk at the end",
@@ -115,6 +121,12 @@ const cases: readonly Case[] = [
     name: "hunt-process",
     what: "tcpreplay at its highest rate > veth > hunt > process, in a network namespace; nothing lost",
     run: (capture) => measureHuntProcess(capture),
+  },
+  {
+    name: "match-webgpu",
+    what:
+      "patterns in payloads on a graphics processor, transfers included, against the engine; the fastest shape",
+    run: measureWebGpu,
   },
 ];
 
@@ -143,17 +155,28 @@ async function main(): Promise<void> {
     ? madeCapture(new URL("../fixtures/dns.pcap", import.meta.url))
     : givenCapture(values.capture);
   try {
-    for (const one of chosen) report(one, await one.run(capture), values.json === true);
+    for (const one of chosen) {
+      const measurement = await one.run(capture);
+      if (measurement !== undefined) report(one, measurement, values.json === true);
+    }
   } finally {
     capture.remove();
   }
 }
 
 function report(one: Case, measurement: Measurement, json: boolean): void {
-  const { packets, bytes, seconds, ratios, cpuSeconds } = measurement;
+  const { packets, bytes, seconds, ratios, cpuSeconds, buildSeconds } = measurement;
   const rssMib = Math.round((measurement.rssBytes ?? Deno.memoryUsage().rss) / 2 ** 20);
   if (json) {
-    const figures = { case: one.name, packets, bytes, seconds, rss_mib: rssMib, cpu_seconds: cpuSeconds };
+    const figures = {
+      case: one.name,
+      packets,
+      bytes,
+      seconds,
+      rss_mib: rssMib,
+      cpu_seconds: cpuSeconds,
+      build_seconds: buildSeconds,
+    };
     console.log(JSON.stringify({ ...figures, ...ratios === undefined ? {} : { times_as_fast_as: ratios } }));
     return;
   }
@@ -165,7 +188,11 @@ function report(one: Case, measurement: Measurement, json: boolean): void {
     `${name} ${rate} Mpackets/s ${gigabits} Gbit/s ${each} ns/packet ${rssMib} MiB  (${one.what})`,
   );
   for (const [peer, ratio] of Object.entries(ratios ?? {})) {
-    console.log(`${"".padEnd(17)} ${ratio.toFixed(2).padStart(7)} times as fast as ${peer}`);
+    const text = ratio < 0.1 ? ratio.toPrecision(2) : ratio.toFixed(2);
+    console.log(`${"".padEnd(17)} ${text.padStart(7)} times as fast as ${peer}`);
+  }
+  if (buildSeconds !== undefined) {
+    console.log(`${"".padEnd(17)} ${buildSeconds.toFixed(2).padStart(7)} s to build the filters`);
   }
   for (const [process, spent] of Object.entries(cpuSeconds ?? {})) {
     console.log(`${"".padEnd(17)} ${spent.toFixed(2).padStart(7)} s of CPU time in the ${process}`);
@@ -183,6 +210,19 @@ function engineCase(name: string, what: string, how: EngineSetup): Case {
       if (how.outputs.length > 0) assert.equal(measured.rendered, kept);
       if (how.policy === "deny") assert.equal(kept, 0);
       return { packets, bytes, seconds: measured.seconds };
+    },
+  };
+}
+
+/** SIP requests made for it, whatever the capture; `seconds` are those of the fastest round. */
+function matchCase(patterns: number): Case {
+  return {
+    name: `match-${patterns}`,
+    what: `SIP requests > engine with ${patterns} filters for users`,
+    run() {
+      const { packets, bytes, seconds, secondsWithFew, buildSeconds } = measureMatch(patterns);
+      const ratios = { "with 10 filters": secondsWithFew / seconds };
+      return { packets, bytes, seconds, ratios, buildSeconds };
     },
   };
 }
@@ -347,6 +387,26 @@ async function measureHuntProcess(capture: CaptureUnderTest): Promise<Measuremen
   const { packets, bytes, sendSeconds, hunter, processor } = await runHuntProcess(capture.path);
   const cpuSeconds = { hunter: hunter.cpuSeconds, processor: processor.cpuSeconds };
   return { packets, bytes, seconds: sendSeconds, rssBytes: hunter.rssBytes, cpuSeconds };
+}
+
+/** Each shape of the work by the engine's time for it. */
+async function measureWebGpu(): Promise<Measurement | undefined> {
+  const speeds = await measureMatchWebGpu();
+  if (typeof speeds === "string") {
+    console.error(`bench: match-webgpu is left out: ${speeds}`);
+    return undefined;
+  }
+  const ratios = speeds.map(({ what, seconds }) =>
+    [`the engine: ${what}`, seconds["cpu-simd"] / seconds.webgpu] as const
+  );
+  const rate = ({ payloads, seconds }: typeof speeds[number]) => payloads / seconds.webgpu;
+  const fastest = speeds.reduce((best, one) => rate(one) > rate(best) ? one : best);
+  return {
+    packets: fastest.payloads,
+    bytes: fastest.bytes,
+    seconds: fastest.seconds.webgpu,
+    ratios: Object.fromEntries(ratios),
+  };
 }
 
 /** Idle machines drop cached pages. */

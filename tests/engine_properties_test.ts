@@ -304,7 +304,7 @@ Deno.test("filters: what passes, and the ids of those that let it", () => {
 Deno.test("filters that the engine cannot match are refused, and the others hold", () => {
   const made = engine();
   const filters = [
-    filter("user", "sip_user", "alice"),
+    filter("user", "sip_user", "alice@example.com"),
     filter("bad", "ip_address", "1.2.3"),
     filter("ok", "dns_domain", "a"),
   ];

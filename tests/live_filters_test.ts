@@ -171,3 +171,33 @@ liveTest(
     });
   },
 );
+
+liveTest("100,000 are replaced by others under load, and the kernel drops nothing", async () => {
+  await using namespace = await namespaceWithLoopback();
+  const packets = 200_000;
+  const scenario = [`--allow-read=${root}`, `${root}tests/live/swap_scenario.ts`, String(packets)];
+  const child = new Deno.Command("ip", {
+    args: [
+      ...["netns", "exec", namespace.name, Deno.execPath(), "run", "--quiet", "--no-prompt", "--allow-ffi"],
+      ...scenario,
+    ],
+    stdout: "piped",
+  }).spawn();
+  const limit = setTimeout(() => child.kill("SIGKILL"), 90_000);
+  let said = "";
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    if (said === "") await send(namespace, numberedRecords(0, packets), 20_000);
+    said += text;
+  }
+  clearTimeout(limit);
+  const { swaps, ...counts } = JSON.parse(said.slice(said.indexOf("{")));
+  assert.deepEqual(counts, {
+    packets,
+    kept: packets,
+    dropped: 0,
+    droppedBySinks: 0,
+    refused: [],
+    notices: [],
+  });
+  assert.ok(swaps > 1, `${swaps} swaps only`);
+});

@@ -96,6 +96,20 @@ export const commandTexts: Readonly<
     summary: "take what is damaged out of a disk buffer, and keep it beside",
     examples: [["buffer repair /var/tmp/caracal-buffer", "the hunter that uses it must have ended"]],
   },
+  "filters check": {
+    summary: "explain a filter file, and try it on captures; exit code 1 when anything is wrong with it",
+    examples: [
+      ["filters check filters.yaml", "what each filter looks for, and what is wrong, by line"],
+      [
+        "filters check filters.yaml -r capture.pcap",
+        "how many packets each one matches, and the first of them",
+      ],
+      [
+        "filters check filters.yaml --hunter edge-1 -r a.pcap -r b.pcap --json",
+        "for one hunter, and for programs",
+      ],
+    ],
+  },
   "config explain": {
     summary: "show each setting, its value and where that comes from",
     examples: [

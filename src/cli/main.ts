@@ -45,6 +45,8 @@ async function run(invocation: RunInvocation): Promise<ExitCode> {
       return (await import("./commands/buffer.ts")).verifyBuffer(settings);
     case "buffer repair":
       return (await import("./commands/buffer.ts")).repairBuffer(settings);
+    case "filters check":
+      return (await import("./commands/filters_check.ts")).checkFilters(settings);
     case "config explain":
     case "completion":
       throw new Error(`${settings.command} prints, and does not run`);

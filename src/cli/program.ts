@@ -147,6 +147,15 @@ function addCommands(program: Command, context: Context): void {
   const buffer = program.command("buffer").description("look after disk buffers").helpCommand(false);
   addBufferCommands(buffer, run, done);
 
+  const filters = program.command("filters").description("look after filter files").helpCommand(false);
+  const check = addCommand(filters, "check", commandTexts["filters check"]);
+  addOptions(check, "filters check", "all");
+  check.argument("<file>", "filter file, YAML").action(async (file: string) => {
+    const invocation = await run("filters check", "all", givenFlags(check));
+    if (invocation.kind !== "run") return done(invocation);
+    done({ ...invocation, settings: { ...invocation.settings, filterFile: file } });
+  });
+
   const config = program.command("config").description("explain the configuration").helpCommand(false);
   addExplain(config, context);
   const schema = addCommand(config, "schema", commandTexts["config schema"]);

@@ -48,6 +48,21 @@ const runs: readonly [line: string, expected: Partial<Settings>][] = [
   ["buffer inspect /a/b --json", { command: "buffer inspect", diskBufferDir: "/a/b", json: true }],
   ["buffer verify b", { command: "buffer verify", diskBufferDir: "b" }],
   ["buffer repair -- -b", { command: "buffer repair", diskBufferDir: "-b" }],
+  ["filters check f.yaml", {
+    command: "filters check",
+    filterFile: "f.yaml",
+    gpuBackend: "cpu-simd",
+    readFiles: [],
+  }],
+  ["filters check f.yaml -r a.pcap -r - --hunter edge --gpu-backend webgpu --gpu-batch-size 7 --json", {
+    filterFile: "f.yaml",
+    trialFiles: ["a.pcap", "-"],
+    hunter: "edge",
+    gpuBackend: "webgpu",
+    gpuBatchSize: 7,
+    json: true,
+  }],
+  ["hunt -g cuda", { gpuBackend: "auto" }],
   ["hunt -i eth0 dns", { protocol: "dns", interfaces: ["eth0"] }],
   ["hunt dns -i eth0", { protocol: "dns", interfaces: ["eth0"] }],
   ["hunt -i eth0 dns -i eth1", { protocol: "dns", interfaces: ["eth0", "eth1"] }],
@@ -170,6 +185,11 @@ const refused: readonly [line: string, message: string][] = [
   [
     "config explain hunt --dns-port 5",
     "--dns-port belongs to hunt dns; see caracal config explain hunt --help",
+  ],
+  ["filters check", "missing required argument 'file'; see caracal filters check --help"],
+  [
+    "filters check f.yaml --gpu-backend vulkan",
+    '--gpu-backend: "vulkan" is not auto, webgpu, cpu-simd, cuda, opencl or disabled; see caracal filters check --help',
   ],
   ["buffer inspect", "missing required argument 'folder'; see caracal buffer inspect --help"],
   ["buffer inspct b", "unknown command 'inspct' (Did you mean inspect?); see caracal buffer --help"],

@@ -215,7 +215,7 @@ Deno.test("config file: lippycat's is accepted, with one line about what has no 
   assert.deepEqual(entries.get("tap.tap_id"), { key: "tap.tap_id", texts: ["tap-1"], line: 41 });
   assert.deepEqual(warnings, [
     "lippycat.yaml: these keys have no effect yet: hunter.tls.enabled (line 18), " +
-    "hunter.voip_filter (line 21), hunter.http (line 26), " +
+    "hunter.voip_filter.enabled (line 22), hunter.http (line 26), " +
     "processor.enable_detection (line 33), processor.per_call_pcap (line 37), " +
     "processor.tunneling_threshold (line 38), processor.tls.enabled (line 39), " +
     "dns.track_queries (line 47), sniff.vif_name (line 52), voip.max_goroutines (line 54), watch (line 57)",

@@ -58,7 +58,7 @@ Deno.test("explain: the text names value, origin, key and variable", async () =>
       "      hunter.id or hunter.hunter_id, CARACAL_HUNTER_ID",
       "  --batch-size = 64  (default)",
       "      CARACAL_CONFIG",
-      `warning: ${path}: these keys have no effect yet: hunter.voip_filter (line 3)`,
+      `warning: ${path}: these keys have no effect yet: hunter.voip_filter.enabled (line 3)`,
       "this would not start: nothing verifies the processor p:1: add --tls-ca FILE, or --insecure for plain text",
     ]
   ) assert.ok(text.split("\n").includes(line), line);

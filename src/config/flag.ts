@@ -19,7 +19,7 @@ export const sectionOf: Readonly<Record<RunCommand, string>> = {
 export const runCommands = ["hunt", "sniff", "tap", "process"] as const satisfies readonly RunCommand[];
 
 /** The commands that have flags. */
-export type FlagCommand = RunCommand | Extract<Command, "list interfaces"> | BufferCommand;
+export type FlagCommand = RunCommand | Extract<Command, "list interfaces" | "filters check"> | BufferCommand;
 
 /** The commands that look at the folder of a disk buffer. */
 export type BufferCommand = Extract<Command, `buffer ${string}`>;
@@ -39,6 +39,7 @@ export interface FlagValues
 export const flagGroups = [
   "Capture",
   "Flows and tunnels",
+  "Filters",
   "DNS",
   "Output",
   "Processor connection",

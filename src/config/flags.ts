@@ -5,12 +5,14 @@ import { flowFlags } from "./flow_flags.ts";
 import { nodeFlags, tlsFlags } from "./node_flags.ts";
 import { generalFlags, outputFlags } from "./output_flags.ts";
 import { serviceFlags } from "./service_flags.ts";
+import { matchingFlags } from "./matching_flags.ts";
 import type { Protocol } from "./settings.ts";
 
 /** Every flag, in the order of the help. */
 export const flags: readonly AnyFlag[] = [
   ...captureFlags,
   ...flowFlags,
+  ...matchingFlags,
   ...dnsFlags,
   ...outputFlags,
   ...nodeFlags,

@@ -16,7 +16,7 @@ const profiles = {
 
 const longestMs = 168 * 3_600_000;
 
-/** Flags about flows, what is put together of them, and ESP that is not encrypted. */
+/** Flags about flows, what is put together of them, ESP that is not encrypted, and filter patterns. */
 export const flowFlags: readonly AnyFlag[] = [
   {
     setting: "espNull",
@@ -159,5 +159,27 @@ export const flowFlags: readonly AnyFlag[] = [
     keys: shared(capturing, "voip.tcp_closing_timeout"),
     help: "for TCP streams that one side has closed",
     details: "Needs --tcp-state-timeouts.",
+  },
+  {
+    setting: "patternAlgorithm",
+    long: "pattern-algorithm",
+    group: "Filters",
+    kind: choice("auto", "linear", "aho-corasick"),
+    placeholder: "name",
+    default: "auto",
+    keys: shared(capturing, "pattern_algorithm"),
+    help: "how filter patterns that may stand anywhere are searched for: auto, linear or aho-corasick",
+    details: "The answers are the same. auto chooses by the number of patterns; linear is for comparison.",
+  },
+  {
+    setting: "patternBufferMb",
+    long: "pattern-buffer-mb",
+    group: "Filters",
+    kind: integer(1, 1024),
+    placeholder: "MiB",
+    default: 64,
+    keys: shared(capturing, "pattern_buffer_mb"),
+    help: "memory for the filter patterns of one kind, such as SIP users",
+    details: "Filters that do not fit are refused by name; the others are in force.",
   },
 ];

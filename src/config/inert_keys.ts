@@ -30,8 +30,6 @@ const processorKeys = [
 const modeKeys = [
   "email.*",
   "http.*",
-  "pattern_algorithm",
-  "pattern_buffer_mb",
   "tls.ports",
   "tls.sni_file",
   "tls.sni_pattern",

@@ -22,7 +22,12 @@ export const outputFlags: readonly AnyFlag[] = [
     group: "Output",
     kind: boolean(),
     default: false,
-    keys: { ...inSections(runCommands, "json"), "list interfaces": [], "buffer inspect": [] },
+    keys: {
+      ...inSections(runCommands, "json"),
+      "list interfaces": [],
+      "buffer inspect": [],
+      "filters check": [],
+    },
     help: "the same as --format json",
     details: "For programs that read the output.",
   },

@@ -134,6 +134,10 @@ function warnWithoutEffect(resolution: Resolution, warnings: string[]): void {
     if (origin.kind === "default") return;
     warnings.push(`--${flagFor(setting).long} has no effect ${reason} (${describeOrigin(origin)})`);
   };
+  if (resolution.command !== "filters check") {
+    const { gpuBackend } = resolution.values;
+    if (gpuBackend === "webgpu") warn("gpuBackend", "on a capture, which the engine searches (cpu-simd)");
+  } else if (resolution.values.trialFiles.length === 0) warn("gpuBackend", "without --read-file");
   if (!espNull && !espHeuristic) warn("espIcvSize", "without --esp-null or --esp-heuristic");
   if (tcpStateTimeouts) return warn("tcpIdleTimeoutMs", "with --tcp-state-timeouts");
   for (const setting of ["tcpOpeningTimeoutMs", "tcpEstablishedTimeoutMs", "tcpClosingTimeoutMs"] as const) {

@@ -258,6 +258,10 @@ const accepted: readonly [
   ["sniff", { espIcvSize: "12" }, {}, { espIcvSize: 12 }, [
     "--esp-icv-size has no effect without --esp-null or --esp-heuristic (flag --esp-icv-size)",
   ]],
+  ["hunt", { gpuBackend: "webgpu", insecure: "true" }, {}, { gpuBackend: "webgpu" }, [
+    "--gpu-backend has no effect on a capture, which the engine searches (cpu-simd) (flag --gpu-backend)",
+  ]],
+  ["tap", { insecure: "true" }, { "TAP.VOIP_FILTER.GPU_BACKEND": "opencl" }, { gpuBackend: "auto" }],
   ["sniff", { tcpProfile: "latency" }, {}, { tcpProfile: "low_latency" }],
   ["tap", { insecure: "true" }, { CARACAL_VOIP_TCP_PERFORMANCE_MODE: "memory" }, { tcpProfile: "minimal" }],
   ["hunt", { tcpOpeningTimeoutMs: "10s" }, {}, { tcpOpeningTimeoutMs: 10_000 }, [

@@ -1,6 +1,7 @@
 import type { ApiKeyEntry } from "./api_keys.ts";
 import type { SpoolFullPolicy, SpoolMode, SyncPolicy } from "../delivery/spool.ts";
 import type { NoFilterPolicy } from "../engine/filter.ts";
+import type { BackendChoice } from "../matching/choose_backend.ts";
 import type { StreamOptions } from "../engine/stream_options.ts";
 
 /** The commands that run. `hunt`, `sniff` and `tap` take an optional protocol. */
@@ -13,6 +14,7 @@ export type Command =
   | "buffer inspect"
   | "buffer verify"
   | "buffer repair"
+  | "filters check"
   | "config explain"
   | "completion";
 
@@ -122,7 +124,7 @@ export interface Settings extends StreamOptions {
   readonly maxHunters: number;
   /** Monitoring clients that may be connected at once; 0 for no limit, default 100. */
   readonly maxSubscribers: number;
-  /** Filter store; undefined for none. */
+  /** Filter store; undefined for none. The argument of `filters check`. */
   readonly filterFile: string | undefined;
   /** Log statistics now and then. */
   readonly stats: boolean;
@@ -149,7 +151,17 @@ export interface Settings extends StreamOptions {
   /** Admit only hunters and clients with a certificate that `tlsCa` verifies; default false. */
   readonly tlsClientAuth: boolean;
 
-  // list interfaces, buffer inspect
+  // filters check
+  /** Capture files to try filters on, in order; `-` is standard input. */
+  readonly trialFiles: readonly string[];
+  /** Look only at filters that this hunter gets; undefined for all. */
+  readonly hunter: string | undefined;
+  /** What searches packets for texts; default `cpu-simd`. */
+  readonly gpuBackend: BackendChoice;
+  /** Payloads per launch of a graphics processor; 1 to 1048576, default 4096. */
+  readonly gpuBatchSize: number;
+
+  // list interfaces, buffer inspect, filters check
   /** One JSON document instead of a table; default false. */
   readonly json: boolean;
 }

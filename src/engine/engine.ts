@@ -3,7 +3,7 @@ import * as bindings from "../../wasm/pkg/caracal_engine_bg.js";
 import { OperatorError } from "../runtime/operator_error.ts";
 import type { Protocol } from "../config/settings.ts";
 import type { Chunk, OutputKind, WirePiece } from "./chunk.ts";
-import { type Filter, filterTypeNames, type NoFilterPolicy } from "./filter.ts";
+import { type Filter, type FilterTypeName, filterTypeNames, type NoFilterPolicy } from "./filter.ts";
 import type { StreamOptions } from "./stream_options.ts";
 import type { Traffic } from "./traffic.ts";
 
@@ -69,6 +69,13 @@ export interface BatchInfo {
 export type EngineCounters = Readonly<Record<string, number>>;
 
 const outputBits: Readonly<Record<OutputKind, number>> = { wire: 1, json: 2, text: 4, pcap: 8 };
+
+/** Time without a yield while filters are built, ms. Blocks wait so long. */
+const SLICE_MS = 2;
+/** Filters that are added between two looks at the clock. */
+const FILTERS_PER_LOOK = 32;
+/** Patterns that are worked on between two looks at the clock, about. */
+const PATTERNS_PER_STEP = 1_000;
 
 let memory: WebAssembly.Memory | undefined;
 let counterNames: readonly string[] = [];
@@ -223,7 +230,20 @@ export class Engine {
 
   /** Swaps the filters between two blocks. A refused filter is left out; the others are in force. */
   setFilters(settings: FilterSettings): RefusedFilter[] {
+    const refused = drained(this.buildFilters(settings));
+    this.swapFilters();
+    return refused;
+  }
+
+  /**
+   * Builds a filter set beside the one in force, for {@link swapFilters}. Yields now and then, after a few milliseconds:
+   * blocks may be processed meanwhile. A set that is begun takes the place of one that was not put in force.
+   *
+   * @returns the filters that are refused, which are left out
+   */
+  *buildFilters(settings: FilterSettings): Generator<void, RefusedFilter[]> {
     const refused: RefusedFilter[] = [];
+    let begun = performance.now(), sinceLook = 0;
     this.#handle.filters_begin(settings.noFilterPolicy === "deny");
     for (const filter of settings.filters) {
       if (!filter.enabled) continue;
@@ -234,10 +254,42 @@ export class Engine {
         filter.type === "bpf" ? "" : filter.pattern,
       );
       if (reason !== "") refused.push({ filter, reason });
+      if (++sinceLook < FILTERS_PER_LOOK) continue;
+      sinceLook = 0;
+      if (performance.now() - begun < SLICE_MS) continue;
+      yield;
+      begun = performance.now();
     }
     for (const pattern of settings.localDomains) this.#handle.filters_add_local_domain(pattern);
-    this.#handle.filters_swap();
+    try {
+      while (this.#handle.filters_build(PATTERNS_PER_STEP)) {
+        if (performance.now() - begun < SLICE_MS) continue;
+        yield;
+        begun = performance.now();
+      }
+    } catch (reason) {
+      // A set without these is built instead, by whoever asked for them.
+      return settings.filters.filter(({ enabled, type }) =>
+        enabled && type !== "bpf" && type !== "ip_address"
+      )
+        .map((filter) => ({ filter, reason: String(reason) }));
+    }
     return refused;
+  }
+
+  /** Puts the set in force that {@link buildFilters} has built to its end. */
+  swapFilters(): void {
+    this.#handle.filters_swap();
+  }
+
+  /** What is wrong with a filter's pattern; undefined when it can be used. BPF is libpcap's business. */
+  static patternProblem(type: FilterTypeName, pattern: string): string | undefined {
+    return bindings.EngineHandle.pattern_problem(filterTypeNames.indexOf(type), pattern) || undefined;
+  }
+
+  /** What a filter's pattern asks for, for people; empty when it is refused. */
+  static patternMeaning(type: FilterTypeName, pattern: string): string {
+    return bindings.EngineHandle.pattern_meaning(filterTypeNames.indexOf(type), pattern);
   }
 
   /** BPF programs by link type for the records of files; an empty map lets everything pass. */
@@ -252,6 +304,14 @@ export class Engine {
   }
 }
 
+/** What a generator returns, its yields left out. */
+export function drained<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
 /** The settings that have a name in the engine. */
 function settingsOf(options: EngineOptions): bindings.SettingsHandle {
   const values: Readonly<Record<string, string | number | boolean | undefined>> = {
@@ -261,6 +321,8 @@ function settingsOf(options: EngineOptions): bindings.SettingsHandle {
     esp_null: options.espNull,
     esp_heuristic: options.espHeuristic,
     esp_icv_size: options.espIcvSize,
+    pattern_algorithm: options.patternAlgorithm,
+    pattern_buffer_mb: options.patternBufferMb,
     max_flows: options.maxFlows,
     tcp_strategy: options.tcpStrategy,
     tcp_state_timeouts: options.tcpStateTimeouts,

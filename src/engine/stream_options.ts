@@ -7,7 +7,10 @@ export type TcpProfile = "minimal" | "balanced" | "high_performance" | "low_late
  */
 export type TcpStrategy = "fixed" | "ring" | "adaptive";
 
-/** How ESP, flows and TCP streams are treated. Times are packet time. */
+/** How many patterns are searched for at once; `auto` chooses by their number. */
+export type PatternAlgorithm = "auto" | "linear" | "aho-corasick";
+
+/** How ESP, flows and TCP streams are treated, and patterns searched for. Times are packet time. */
 export interface StreamOptions {
   /** Read all ESP as not encrypted (RFC 2410). */
   readonly espNull: boolean;
@@ -17,6 +20,10 @@ export interface StreamOptions {
   readonly espIcvSize: number | undefined;
   /** Flows in the table, at most; 1 to 4194304. */
   readonly maxFlows: number;
+  /** How patterns are searched for that may stand anywhere. */
+  readonly patternAlgorithm: PatternAlgorithm;
+  /** Memory for the patterns of one kind of text (users, domains, ...), MiB. */
+  readonly patternBufferMb: number;
   /** Bounds of TCP reassembly. */
   readonly tcpProfile: TcpProfile;
   /** Undefined for the profile's own. */
@@ -38,6 +45,8 @@ export const defaultStreamOptions: StreamOptions = {
   espNull: false,
   espHeuristic: false,
   espIcvSize: undefined,
+  patternAlgorithm: "auto",
+  patternBufferMb: 64,
   maxFlows: 1_000_000,
   tcpProfile: "balanced",
   tcpStrategy: undefined,

@@ -61,12 +61,14 @@ export class FilterJudge {
    * @param apply puts a set in force and tells which of it cannot be; called again without those, or with the versions
    *   of them that were in force
    * @returns the set, and what became of the wanted ones
+   *
+   * Yields where `apply` does, and between its own steps.
    */
-  settle(
+  *settle(
     wanted: readonly Filter[],
     linkTypes: readonly number[],
-    apply: (filters: readonly Filter[]) => readonly RefusedFilter[],
-  ): { filters: readonly Filter[]; report: Omit<FilterReport, "version"> } {
+    apply: (filters: readonly Filter[]) => Generator<void, readonly RefusedFilter[]>,
+  ): Generator<void, { filters: readonly Filter[]; report: Omit<FilterReport, "version"> }> {
     const refusals = new Map<string, FilterRefusal>();
     let filters = wanted;
     for (;;) {
@@ -74,9 +76,10 @@ export class FilterJudge {
       const excess = tooMuch(filters);
       const misfits = excess.length > 0
         ? excess
-        : filters.flatMap((filter) => this.#misfit(filter, linkTypes));
+        : filters.filter(({ type }) => type === "bpf").flatMap((filter) => this.#misfit(filter, linkTypes));
+      yield;
       // One that does not compile must not reach the kernel, where all expressions are one.
-      const bad = misfits.length > 0 ? misfits : apply(filters);
+      const bad = misfits.length > 0 ? misfits : yield* apply(filters);
       if (bad.length === 0) break;
       const standIns = new Map<Filter, Filter | undefined>();
       for (const { filter, reason } of bad) {
@@ -91,8 +94,12 @@ export class FilterJudge {
         return standIn === undefined ? [] : [standIn];
       });
     }
+    yield;
     this.#inForce = byId(filters);
-    const needed = new Set([...wanted, ...filters].map(({ pattern }) => pattern));
+    yield;
+    const needed = new Set(
+      [...wanted, ...filters].flatMap(({ type, pattern }) => type === "bpf" ? [pattern] : []),
+    );
     for (const key of this.#problems.keys()) {
       if (!needed.has(key.slice(key.indexOf(" ") + 1))) this.#problems.delete(key);
     }
@@ -125,7 +132,7 @@ export class FilterJudge {
   }
 
   #misfit(filter: Filter, linkTypes: readonly number[]): readonly RefusedFilter[] {
-    if (filter.type !== "bpf" || !filter.enabled) return [];
+    if (!filter.enabled) return [];
     if (filter.pattern.trim() === "") return [{ filter, reason: "the expression is empty" }];
     let reason: string | undefined;
     for (const linkType of linkTypes) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { matchesNothing } from "../capture/bpf.ts";
 import { compileForFiles } from "../capture/bpf_program.ts";
-import type { RefusedFilter } from "../engine/engine.ts";
+import { drained, type RefusedFilter } from "../engine/engine.ts";
 import type { Filter } from "../engine/filter.ts";
 import { libpcapObstacle } from "../../tests/live/libpcap_library.ts";
 import { FilterJudge } from "./capture_filters.ts";
@@ -28,15 +28,22 @@ function refuseBad(filters: readonly Filter[]): RefusedFilter[] {
     .map((filter) => ({ filter, reason: "is bad" }));
 }
 
+/** An engine that takes its time, and then refuses as {@link refuseBad} does. */
+function* applying(filters: readonly Filter[]): Generator<void, readonly RefusedFilter[]> {
+  yield;
+  return refuseBad(filters);
+}
+
 /** What a judge settles on for one set after the other: `id=pattern` of those in force, `!id` of those refused. */
 function settled(sets: readonly (readonly Filter[])[], linkTypes: readonly number[] = [ethernet]): string[] {
   const judge = new FilterJudge([]);
   return sets.map((set) => {
     let applied: readonly Filter[] = [];
-    const { filters, report } = judge.settle(set, linkTypes, (filters) => {
+    const { filters, report } = drained(judge.settle(set, linkTypes, function* (filters) {
       applied = filters;
+      yield;
       return refuseBad(filters);
-    });
+    }));
     assert.deepEqual(filters, applied, "what is settled on is what was applied last");
     assert.equal(report.active, filters.filter(({ enabled }) => enabled).length);
     assert.ok(report.refused.every(({ reason }) => reason !== ""));
@@ -86,7 +93,12 @@ for (const [what, sets, inForce] of cases) test(what, () => assert.deepEqual(set
 
 test("a version that was in force in an earlier thread stands in", () => {
   const [good, broken] = [filter("a", "udp"), filter("a", "udp and and")];
-  const { filters, report } = new FilterJudge([good]).settle([broken], [ethernet], refuseBad);
+  const { filters, report } = drained(
+    new FilterJudge([good]).settle([broken], [ethernet], function* (filters) {
+      yield;
+      return refuseBad(filters);
+    }),
+  );
   assert.deepEqual(filters, [good]);
   assert.deepEqual(report.refused.map(({ filter, standIn }) => [filter, standIn]), [[broken, good]]);
 });
@@ -131,8 +143,8 @@ test("no more BPF filters than the bound, and their versions before them stand i
   const many = Array.from({ length: 6_000 }, (_, number) => filter(`f${number}`, `port ${number}`));
   const judge = new FilterJudge([]);
   const address = filter("f5999", "192.0.2.1", "ip_address");
-  judge.settle([address], [ethernet], refuseBad);
-  const { filters, report } = judge.settle(many, [ethernet], refuseBad);
+  drained(judge.settle([address], [ethernet], applying));
+  const { filters, report } = drained(judge.settle(many, [ethernet], applying));
   assert.deepEqual(filters, [...many.slice(0, 64), address]);
   assert.equal(report.active, 65);
   assert.deepEqual(
@@ -153,7 +165,7 @@ test("no longer BPF filters than the bound; shorter ones behind a long one hold"
     filter("off", long(9_000), "bpf", false),
     filter("d", "tcp"),
   ];
-  const { filters, report } = new FilterJudge([]).settle(sets, [ethernet], refuseBad);
+  const { filters, report } = drained(new FilterJudge([]).settle(sets, [ethernet], applying));
   assert.deepEqual(filters.map(({ id }) => id), ["a", "c", "off"]);
   const reason = "the BPF filters are longer than 16384 bytes together";
   assert.deepEqual(report.refused.map(({ filter, reason }) => [filter.id, reason]), [["b", reason], [

@@ -3,7 +3,7 @@ import { compileProblem } from "../capture/bpf_program.ts";
 import { setImmediate } from "node:timers";
 import type { KernelCounters, Source } from "../capture/source.ts";
 import type { Chunk } from "../engine/chunk.ts";
-import { Engine } from "../engine/engine.ts";
+import { drained, Engine } from "../engine/engine.ts";
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
 import { type CaptureFilters, FilterJudge, type FilterReport, linkTypesOfFiles } from "./capture_filters.ts";
 import type { CapturePlan } from "./capture_plan.ts";
@@ -55,6 +55,10 @@ export class CaptureLoop {
   readonly #judge: FilterJudge;
   readonly #live: boolean;
   #filters: CaptureFilters;
+  /** The change of filters that is under way, or was the last. */
+  #change: Generator<void, void> | undefined;
+  /** Packets are taken. */
+  #running = false;
   /** Filters can be judged: it is known what kinds of packets come. */
   #opened = false;
   #failures = 0;
@@ -103,18 +107,44 @@ export class CaptureLoop {
     this.#stopping.resolve();
   }
 
-  /** Swaps the filters between two blocks, those of the kernel too. */
+  /**
+   * Swaps the filters between two blocks, those of the kernel too. A capture that is under way goes on with the old ones
+   * while the new ones are made.
+   */
   setFilters(wanted: CaptureFilters): void {
     this.#filters = wanted;
     if (!this.#opened) return;
+    const change = this.#changeFilters(wanted);
+    this.#change = change;
+    if (this.#running) this.#continueChange(change);
+    else drained(change);
+  }
+
+  /** Makes the filters between blocks. Later ones take the place of those that are not done yet. */
+  async #continueChange(change: Generator<void, void>): Promise<void> {
+    while (this.#change === change && !this.#stopped) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.#change !== change) return;
+      try {
+        if (change.next().done) return;
+      } catch (error) {
+        this.#host.notice(`the filters stay as they were: ${messageOf(error)}`);
+        return;
+      }
+    }
+  }
+
+  *#changeFilters(wanted: CaptureFilters): Generator<void, void> {
     const linkTypes = this.#live
       ? [...new Set(this.#sources.flatMap(({ linkType }) => linkType ?? []))]
       : linkTypesOfFiles;
-    const { filters, report } = this.#judge.settle(
+    const engine = this.#engine;
+    const { filters, report } = yield* this.#judge.settle(
       wanted.filters,
       linkTypes,
-      (filters) => this.#engine.setFilters({ ...wanted, filters }),
+      (filters) => engine.buildFilters({ ...wanted, filters }),
     );
+    engine.swapFilters();
     const change = (name: string, set: () => void) => {
       try {
         set();
@@ -194,6 +224,7 @@ export class CaptureLoop {
     if (opened.length < this.#plan.inputs.length) return;
     this.#opened = true;
     this.setFilters(this.#filters);
+    this.#running = true;
     this.#host.opened();
     this.#report();
     await Promise.all(opened.map((source) => this.#captureInterface(source)));

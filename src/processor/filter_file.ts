@@ -8,14 +8,12 @@ import { filterProblem } from "./filter_validation.ts";
 /** Every scalar is read as the text that stands in the file: `0049...` is a number of digits, not an integer. */
 const yamlOptions = { schema: "failsafe" as const, lineCounter: undefined as LineCounter | undefined };
 
+const missing = "is missing";
+
 /** Says what a value must be, where zod would speak of types of TypeScript. */
 const wanted = (what: string) => ({
   error: (issue: z.core.$ZodRawIssue) =>
-    issue.code === "unrecognized_keys"
-      ? undefined
-      : issue.input === undefined
-      ? "is missing"
-      : `must be ${what}`,
+    issue.code === "unrecognized_keys" ? undefined : issue.input === undefined ? missing : `must be ${what}`,
 });
 
 const flag = z.string(wanted("true or false")).regex(/^(true|false)$/i, "must be true or false")
@@ -31,77 +29,124 @@ const type = text.transform((name, context): FilterTypeName => {
   return z.NEVER;
 });
 
+const filterSchema = z.strictObject({
+  id: text,
+  type,
+  pattern: text,
+  target_hunters: z.union([z.literal("").transform(() => []), z.array(text, wanted("a list"))]).default([]),
+  enabled: flag.default(true),
+  description: text.default(""),
+}, wanted("a filter: id, type, pattern"));
+
 const fileSchema = z.strictObject({
   filters: z.union([
     z.literal("").transform(() => []),
-    z.array(
-      z.strictObject({
-        id: text,
-        type,
-        pattern: text,
-        target_hunters: z.union([z.literal("").transform(() => []), z.array(text, wanted("a list"))]).default(
-          [],
-        ),
-        enabled: flag.default(true),
-        description: text.default(""),
-      }, wanted("a filter: id, type, pattern")),
-      wanted("a list of filters"),
-    ),
+    z.array(z.unknown(), wanted("a list of filters")),
   ]).default([]),
 }, wanted("a mapping with the key filters"));
+
+/** A filter of a file. */
+export interface FileFilter {
+  /** As it is written there. */
+  readonly filter: Filter;
+  /** Where it begins, from 1. */
+  readonly line: number;
+}
+
+/** Why a filter file, or one of its filters, cannot be used. */
+export interface FileProblem {
+  /** Where it is, from 1. */
+  readonly line: number;
+  /** What is wrong. */
+  readonly reason: string;
+}
 
 /**
  * Reads filters from YAML: a list under `filters`, each with `id`, `type`, `pattern`, and if wanted `target_hunters`,
  * `enabled` (true when left out) and `description`. Throws OperatorError naming file and line.
  */
 export function parseFilters(source: string, path: string): Filter[] {
+  const { filters, problems: [problem] } = examineFilters(source);
+  if (problem !== undefined) throw new OperatorError(`${path}:${problem.line}: ${problem.reason}`);
+  return filters.map(({ filter }) => filter);
+}
+
+/** The filters of {@link parseFilters} that can be used, and everything that is wrong with the others. */
+export function examineFilters(source: string): { filters: FileFilter[]; problems: FileProblem[] } {
   const lineCounter = new LineCounter();
   const document = parseDocument(source, { ...yamlOptions, lineCounter });
-  const fail = (offset: number, problem: string): never => {
-    throw new OperatorError(`${path}:${lineCounter.linePos(offset).line}: ${problem}`);
-  };
-  const [error] = document.errors;
-  if (error !== undefined) fail(error.pos[0], error.message.split(" at line ")[0] ?? error.message);
+  const lineOf = (offset: number) => lineCounter.linePos(offset).line;
+  if (document.errors.length > 0) {
+    const problems = document.errors.map(({ pos, message }) => ({
+      line: lineOf(pos[0]),
+      reason: message.split(" at line ")[0] ?? message,
+    }));
+    return { filters: [], problems };
+  }
   /** Where the innermost part of `way` that is there begins. */
-  const offsetOf = (way: readonly PropertyKey[]): number => {
+  const lineAt = (way: readonly PropertyKey[]): number => {
     for (let length = way.length; length > 0; length--) {
       const node = document.getIn(way.slice(0, length), true) as
         | { range?: [number, number, number] }
         | undefined;
-      if (node?.range) return node.range[0];
+      if (node?.range) return lineOf(node.range[0]);
     }
-    return 0;
+    return lineOf(0);
+  };
+  /** What `error` says about the part of the file at `way`. */
+  const problemsOf = (error: z.core.$ZodError, way: readonly PropertyKey[]): FileProblem[] => {
+    const issues = error.issues.flatMap(innermost);
+    // A key that is not known often is the one that is missing.
+    const unknown = issues.flatMap((issue) =>
+      issue.code === "unrecognized_keys"
+        ? issue.keys.map((key) => ({
+          line: lineAt([...way, ...issue.path, key]),
+          reason: `unknown key "${key}"`,
+        }))
+        : []
+    );
+    const others = issues.flatMap((issue) => {
+      if (issue.code === "unrecognized_keys") return [];
+      const place = [...way, ...issue.path];
+      const isMissing = issue.message === missing;
+      return isMissing && unknown.length > 0
+        ? []
+        : [{ line: lineAt(place), reason: sentence(place.at(-1), issue.message) }];
+    });
+    return [...unknown, ...others];
   };
   const content: unknown = document.toJS();
-  const result = fileSchema.safeParse(content === null || content === "" ? {} : content);
-  if (!result.success) {
-    // A key that is not known often is the one that is missing.
-    const issues = result.error.issues.flatMap(innermost);
-    const issue = issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0];
-    const keys = issue?.code === "unrecognized_keys" ? issue.keys : [];
-    const problem = keys.length > 0
-      ? `unknown key "${keys[0]}"`
-      : sentence(issue?.path.at(-1), issue?.message);
-    return fail(offsetOf([...issue?.path ?? [], ...keys.slice(0, 1)]), problem);
-  }
+  const file = fileSchema.safeParse(content === null || content === "" ? {} : content);
+  if (!file.success) return { filters: [], problems: problemsOf(file.error, []) };
+  const filters: FileFilter[] = [];
+  const problems: FileProblem[] = [];
   const seen = new Set<string>();
-  return result.data.filters.map(({ target_hunters, ...rest }, at) => {
+  file.data.filters.forEach((entry, at) => {
+    const way = ["filters", at];
+    const result = filterSchema.safeParse(entry);
+    if (!result.success) return problems.push(...problemsOf(result.error, way));
+    const { target_hunters, ...rest } = result.data;
     const filter: Filter = { ...rest, targetHunters: target_hunters };
-    const problem = seen.has(filter.id) ? `filter ${filter.id} is there twice` : filterProblem(filter);
-    if (problem !== undefined) fail(offsetOf(["filters", at]), problem);
+    const line = lineAt(way);
+    const reason = seen.has(filter.id) ? `filter ${filter.id} is there twice` : filterProblem(filter);
+    if (reason !== undefined) return problems.push({ line, reason });
     seen.add(filter.id);
-    return filter;
+    filters.push({ filter, line });
   });
+  return { filters, problems };
 }
 
-/** The text of a filter file. Undefined when there is no such file. Throws OperatorError when it cannot be read. */
-export function readFilterFile(path: string): string | undefined {
-  requirePermission({ name: "read", path }, `reading ${path} (--filter-file)`);
+/**
+ * The text of a filter file. Undefined when there is no such file. Throws OperatorError when it cannot be read.
+ * @param reader who wants it, for messages
+ */
+export function readFilterFile(path: string, reader = "--filter-file"): string | undefined {
+  requirePermission({ name: "read", path }, `reading ${path} (${reader})`);
   try {
     return Deno.readTextFileSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
-    throw new OperatorError(`--filter-file: cannot read ${path}: ${messageOf(error)}`);
+    throw new OperatorError(`${reader}: cannot read ${path}: ${messageOf(error)}`);
   }
 }
 

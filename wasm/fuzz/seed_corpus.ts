@@ -223,4 +223,18 @@ for (const target of ["fragments", "reassembly", "flows"]) {
     put(target, Uint8Array.from({ length: size }, () => (state = state * 48271 % 0x7fffffff) >> 8 & 255));
   }
 }
+// Patterns, then a text that some of them fit.
+const SEARCHES: readonly [patterns: readonly string[], text: string][] = [
+  [["alice", "+49123456789", "bob@example.com"], "INVITE sip:Bob@Example.com SIP/2.0 From: <sip:malice@x>"],
+  [["110", "11", "1", "49151000001"], "sip:+49151000001@gateway.test"],
+  [["aaaaaaab", "aaab", "baaa", "aaaa"], "aaaaaaaaaaaabaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"],
+  [["www.example.org", "example", ".org", "mail.example.org"], "WWW.EXAMPLE.ORG"],
+];
+const text = new TextEncoder();
+SEARCHES.forEach(([patterns, haystack], number) => {
+  for (let copies = 0; copies < 4; copies++) {
+    const parts = patterns.flatMap((one, at) => [(at + number) % 7, one.length, text.encode(one)]);
+    put("patterns", number * 9, copies, patterns.length, ...parts, text.encode(haystack));
+  }
+});
 console.log(`${count} inputs`);

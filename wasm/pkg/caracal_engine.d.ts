@@ -41,7 +41,12 @@ export class EngineHandle {
      */
     filters_begin(deny_without_filters: boolean): void;
     /**
-     * Puts the new filter set in force.
+     * Does a part of what is left to do for the new set, about so many patterns' worth. False when it is ready; an error
+     * says why it cannot be.
+     */
+    filters_build(patterns: number): boolean;
+    /**
+     * Puts the new filter set in force, which must be ready.
      */
     filters_swap(): void;
     /**
@@ -71,6 +76,14 @@ export class EngineHandle {
      * Its length in bytes.
      */
     output_length(kind: number): number;
+    /**
+     * What the pattern of a filter asks for, for people; empty where it is refused.
+     */
+    static pattern_meaning(filter_type: number, pattern: string): string;
+    /**
+     * What is wrong with the pattern of a filter, or an empty string.
+     */
+    static pattern_problem(filter_type: number, pattern: string): string;
     /**
      * Link type of the records in the capture file output.
      */
@@ -113,6 +126,22 @@ export class EngineHandle {
      * Flows, and packets and bytes by protocol and by address (the `top` ones), as a JSON object.
      */
     traffic(top: number): string;
+}
+
+/**
+ * A pattern set for batches of payloads: see [`PayloadSearch`].
+ */
+export class PayloadSearchHandle {
+    free(): void;
+    [Symbol.dispose](): void;
+    /**
+     * For each payload how many patterns it holds, and their numbers.
+     */
+    find(payloads: Uint8Array, ends: Uint32Array): Uint32Array;
+    /**
+     * Makes the set; throws a text that says what is wrong.
+     */
+    constructor(texts: Uint8Array, ends: Uint32Array, kinds: Uint8Array, memory_limit: number);
 }
 
 /**

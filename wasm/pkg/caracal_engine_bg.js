@@ -111,7 +111,20 @@ export class EngineHandle {
         wasm.enginehandle_filters_begin(this.__wbg_ptr, deny_without_filters);
     }
     /**
-     * Puts the new filter set in force.
+     * Does a part of what is left to do for the new set, about so many patterns' worth. False when it is ready; an error
+     * says why it cannot be.
+     * @param {number} patterns
+     * @returns {boolean}
+     */
+    filters_build(patterns) {
+        const ret = wasm.enginehandle_filters_build(this.__wbg_ptr, patterns);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        return ret[0] !== 0;
+    }
+    /**
+     * Puts the new filter set in force, which must be ready.
      */
     filters_swap() {
         wasm.enginehandle_filters_swap(this.__wbg_ptr);
@@ -186,6 +199,46 @@ export class EngineHandle {
     output_length(kind) {
         const ret = wasm.enginehandle_output_length(this.__wbg_ptr, kind);
         return ret >>> 0;
+    }
+    /**
+     * What the pattern of a filter asks for, for people; empty where it is refused.
+     * @param {number} filter_type
+     * @param {string} pattern
+     * @returns {string}
+     */
+    static pattern_meaning(filter_type, pattern) {
+        let deferred2_0;
+        let deferred2_1;
+        try {
+            const ptr0 = passStringToWasm0(pattern, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+            const len0 = WASM_VECTOR_LEN;
+            const ret = wasm.enginehandle_pattern_meaning(filter_type, ptr0, len0);
+            deferred2_0 = ret[0];
+            deferred2_1 = ret[1];
+            return getStringFromWasm0(ret[0], ret[1]);
+        } finally {
+            wasm.__wbindgen_free(deferred2_0, deferred2_1, 1);
+        }
+    }
+    /**
+     * What is wrong with the pattern of a filter, or an empty string.
+     * @param {number} filter_type
+     * @param {string} pattern
+     * @returns {string}
+     */
+    static pattern_problem(filter_type, pattern) {
+        let deferred2_0;
+        let deferred2_1;
+        try {
+            const ptr0 = passStringToWasm0(pattern, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+            const len0 = WASM_VECTOR_LEN;
+            const ret = wasm.enginehandle_pattern_problem(filter_type, ptr0, len0);
+            deferred2_0 = ret[0];
+            deferred2_1 = ret[1];
+            return getStringFromWasm0(ret[0], ret[1]);
+        } finally {
+            wasm.__wbindgen_free(deferred2_0, deferred2_1, 1);
+        }
     }
     /**
      * Link type of the records in the capture file output.
@@ -306,6 +359,61 @@ export class EngineHandle {
 if (Symbol.dispose) EngineHandle.prototype[Symbol.dispose] = EngineHandle.prototype.free;
 
 /**
+ * A pattern set for batches of payloads: see [`PayloadSearch`].
+ */
+export class PayloadSearchHandle {
+    __destroy_into_raw() {
+        const ptr = this.__wbg_ptr;
+        this.__wbg_ptr = 0;
+        PayloadSearchHandleFinalization.unregister(this);
+        return ptr;
+    }
+    free() {
+        const ptr = this.__destroy_into_raw();
+        wasm.__wbg_payloadsearchhandle_free(ptr, 0);
+    }
+    /**
+     * For each payload how many patterns it holds, and their numbers.
+     * @param {Uint8Array} payloads
+     * @param {Uint32Array} ends
+     * @returns {Uint32Array}
+     */
+    find(payloads, ends) {
+        const ptr0 = passArray8ToWasm0(payloads, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ptr1 = passArray32ToWasm0(ends, wasm.__wbindgen_malloc);
+        const len1 = WASM_VECTOR_LEN;
+        const ret = wasm.payloadsearchhandle_find(this.__wbg_ptr, ptr0, len0, ptr1, len1);
+        var v3 = getArrayU32FromWasm0(ret[0], ret[1]).slice();
+        wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
+        return v3;
+    }
+    /**
+     * Makes the set; throws a text that says what is wrong.
+     * @param {Uint8Array} texts
+     * @param {Uint32Array} ends
+     * @param {Uint8Array} kinds
+     * @param {number} memory_limit
+     */
+    constructor(texts, ends, kinds, memory_limit) {
+        const ptr0 = passArray8ToWasm0(texts, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ptr1 = passArray32ToWasm0(ends, wasm.__wbindgen_malloc);
+        const len1 = WASM_VECTOR_LEN;
+        const ptr2 = passArray8ToWasm0(kinds, wasm.__wbindgen_malloc);
+        const len2 = WASM_VECTOR_LEN;
+        const ret = wasm.payloadsearchhandle_new(ptr0, len0, ptr1, len1, ptr2, len2, memory_limit);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        this.__wbg_ptr = ret[0];
+        PayloadSearchHandleFinalization.register(this, this.__wbg_ptr, this);
+        return this;
+    }
+}
+if (Symbol.dispose) PayloadSearchHandle.prototype[Symbol.dispose] = PayloadSearchHandle.prototype.free;
+
+/**
  * Settings that have a name.
  */
 export class SettingsHandle {
@@ -347,6 +455,11 @@ if (Symbol.dispose) SettingsHandle.prototype[Symbol.dispose] = SettingsHandle.pr
 export function __wbg___wbindgen_throw_344f42d3211c4765(arg0, arg1) {
     throw new Error(getStringFromWasm0(arg0, arg1));
 }
+export function __wbindgen_cast_0000000000000001(arg0, arg1) {
+    // Cast intrinsic for `Ref(String) -> Externref`.
+    const ret = getStringFromWasm0(arg0, arg1);
+    return ret;
+}
 export function __wbindgen_init_externref_table() {
     const table = wasm.__wbindgen_externrefs;
     const offset = table.grow(4);
@@ -359,6 +472,9 @@ export function __wbindgen_init_externref_table() {
 const EngineHandleFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_enginehandle_free(ptr, 1));
+const PayloadSearchHandleFinalization = (typeof FinalizationRegistry === 'undefined')
+    ? { register: () => {}, unregister: () => {} }
+    : new FinalizationRegistry(ptr => wasm.__wbg_payloadsearchhandle_free(ptr, 1));
 const SettingsHandleFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_settingshandle_free(ptr, 1));
@@ -435,6 +551,13 @@ function passArray16ToWasm0(arg, malloc) {
     return ptr;
 }
 
+function passArray32ToWasm0(arg, malloc) {
+    const ptr = malloc(arg.length * 4, 4) >>> 0;
+    getUint32ArrayMemory0().set(arg, ptr / 4);
+    WASM_VECTOR_LEN = arg.length;
+    return ptr;
+}
+
 function passArray8ToWasm0(arg, malloc) {
     const ptr = malloc(arg.length * 1, 1) >>> 0;
     getUint8ArrayMemory0().set(arg, ptr / 1);
@@ -477,6 +600,12 @@ function passStringToWasm0(arg, malloc, realloc) {
 
     WASM_VECTOR_LEN = offset;
     return ptr;
+}
+
+function takeFromExternrefTable0(idx) {
+    const value = wasm.__wbindgen_externrefs.get(idx);
+    wasm.__externref_table_dealloc(idx);
+    return value;
 }
 
 let cachedTextDecoder = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });

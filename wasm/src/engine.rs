@@ -16,7 +16,8 @@ use crate::bounded::{BoundedMap, MixHasher};
 pub use crate::counters::Counters;
 use crate::detect::Facts;
 use crate::matching::address::bits_of;
-use crate::matching::filter_set::{FilterSet, Subject};
+use crate::matching::filter_set::{FilterSet, NoFilterPolicy, Subject, Workspace};
+use crate::matching::text_set::SearchOptions;
 use crate::net::bpf::Program;
 use crate::net::esp::EspNull;
 use crate::net::fragments::Defragmenter;
@@ -25,7 +26,7 @@ use crate::record::{Reader, Record, Step};
 use crate::wire::packet_batch;
 use crate::wire::time::Clock;
 use dns_reading::{DnsReader, LLMNR_PORT, MDNS_PORT};
-use recognition::Recognizer;
+use recognition::{Inspected, Recognizer};
 use rendering::Rendered;
 use selection::{FragmentFate, FragmentKey, PortSet};
 pub use settings::Settings;
@@ -133,13 +134,15 @@ struct Scratch {
     frame: Vec<u8>,
     rebuilt: Vec<u8>,
     decapsulated: Vec<u8>,
-    matched: Vec<u32>,
+    workspace: Workspace,
 }
 
 /// The engine.
 pub struct Engine {
     options: Options,
     filters: FilterSet,
+    /// What of packets the filters look at.
+    inspected: Inspected,
     programs: Vec<(u32, Program)>,
     inputs: Vec<Input>,
     dns: DnsReader,
@@ -149,6 +152,7 @@ pub struct Engine {
     /// No fragment is held for too long before this packet time.
     next_fragment_expiry_ns: i64,
     esp: Option<EspNull>,
+    search: SearchOptions,
     fragments: BoundedMap<FragmentKey, FragmentFate>,
     rendered: Rendered,
     scratch: Scratch,
@@ -185,8 +189,10 @@ impl Engine {
             defragmenter: None,
             next_fragment_expiry_ns: i64::MAX,
             esp: settings.esp(),
+            search: settings.search(),
             options,
             filters: FilterSet::default(),
+            inspected: Inspected::default(),
             programs: Vec::new(),
             inputs: Vec::new(),
             fragments: BoundedMap::new(FRAGMENT_LIMIT),
@@ -380,8 +386,14 @@ impl Engine {
         std::mem::take(&mut self.notices)
     }
 
-    /// Puts a filter set in force.
+    /// An empty filter set that fits the mode.
+    pub fn new_filters(&self, policy: NoFilterPolicy) -> FilterSet {
+        FilterSet::for_mode(policy, self.search, self.options.protocol == Protocol::Dns)
+    }
+
+    /// Puts a filter set in force, which is built.
     pub fn set_filters(&mut self, filters: FilterSet) {
+        self.inspected = Inspected::by(&filters);
         self.filters = filters;
     }
 
@@ -461,7 +473,7 @@ impl Engine {
     #[inline]
     fn passes_filters(&mut self, packet: &Packet) -> bool {
         if let Some(passes) = self.filters.decides_all() {
-            self.scratch.matched.clear();
+            self.scratch.workspace.matched.clear();
             return passes;
         }
         self.match_filters(packet)
@@ -469,14 +481,15 @@ impl Engine {
 
     #[inline(never)]
     fn match_filters(&mut self, packet: &Packet) -> bool {
-        let Self { filters, scratch, dns, .. } = self;
+        let Self { filters, scratch, dns, recognizer, .. } = self;
         let addresses = |ip: &net::IpHeader| (bits_of(&ip.source), bits_of(&ip.destination));
         let subject = Subject {
             addresses: packet.ip.as_ref().map(addresses),
             outer_addresses: packet.outer_ip.as_ref().map(addresses),
             domains: &|each| dns.for_each_name(each),
+            content: recognizer.sighting.of(packet),
         };
-        filters.decide(&subject, &mut scratch.matched)
+        filters.decide(&subject, &mut scratch.workspace)
     }
 
     fn close_piece(&mut self) {

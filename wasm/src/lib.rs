@@ -15,12 +15,15 @@ pub mod flow;
 pub mod matching;
 pub mod net;
 pub mod record;
+pub mod sip;
 pub mod wire;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use engine::{Counters, Engine, Options, Protocol, Settings};
 use matching::filter_set::{FilterSet, NoFilterPolicy};
+use matching::filter_type::{Condition, FilterType};
+use matching::payload_search::PayloadSearch;
 use net::bpf::Program;
 
 /// Settings that have a name.
@@ -212,7 +215,7 @@ impl EngineHandle {
     /// Begins a new filter set.
     pub fn filters_begin(&mut self, deny_without_filters: bool) {
         let policy = if deny_without_filters { NoFilterPolicy::Deny } else { NoFilterPolicy::Allow };
-        self.next_filters = FilterSet::new(policy);
+        self.next_filters = self.engine.new_filters(policy);
     }
 
     /// Adds an enabled filter to it; `filter_type` is a `FilterType` of the wire contract. Returns why it was
@@ -226,7 +229,23 @@ impl EngineHandle {
         self.next_filters.add_local_domain(pattern);
     }
 
-    /// Puts the new filter set in force.
+    /// Does a part of what is left to do for the new set, about so many patterns' worth. False when it is ready; an error
+    /// says why it cannot be.
+    pub fn filters_build(&mut self, patterns: usize) -> Result<bool, String> {
+        self.next_filters.build_step(patterns)
+    }
+
+    /// What is wrong with the pattern of a filter, or an empty string.
+    pub fn pattern_problem(filter_type: u32, pattern: &str) -> String {
+        condition(filter_type, pattern).err().unwrap_or_default()
+    }
+
+    /// What the pattern of a filter asks for, for people; empty where it is refused.
+    pub fn pattern_meaning(filter_type: u32, pattern: &str) -> String {
+        condition(filter_type, pattern).map(|condition| condition.text()).unwrap_or_default()
+    }
+
+    /// Puts the new filter set in force, which must be ready.
     pub fn filters_swap(&mut self) {
         self.engine.set_filters(std::mem::take(&mut self.next_filters));
     }
@@ -247,4 +266,33 @@ impl EngineHandle {
             Err(error) => error,
         }
     }
+}
+
+/// A pattern set for batches of payloads: see [`PayloadSearch`].
+#[wasm_bindgen]
+pub struct PayloadSearchHandle(PayloadSearch);
+
+#[wasm_bindgen]
+impl PayloadSearchHandle {
+    /// Makes the set; throws a text that says what is wrong.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        texts: &[u8],
+        ends: &[u32],
+        kinds: &[u8],
+        memory_limit: usize,
+    ) -> Result<PayloadSearchHandle, String> {
+        PayloadSearch::new(texts, ends, kinds, memory_limit).map(PayloadSearchHandle)
+    }
+
+    /// For each payload how many patterns it holds, and their numbers.
+    pub fn find(&mut self, payloads: &[u8], ends: &[u32]) -> Vec<u32> {
+        self.0.find(payloads, ends)
+    }
+}
+
+fn condition(filter_type: u32, pattern: &str) -> Result<Condition, String> {
+    let known =
+        FilterType::of(filter_type).ok_or_else(|| format!("there is no filter type {filter_type}"))?;
+    Condition::parse(known, pattern)
 }

@@ -1,7 +1,7 @@
 import type { Settings } from "../../config/settings.ts";
 import type { OutputKind } from "../../engine/chunk.ts";
 import type { CaptureFigures } from "../../delivery/capture_figures.ts";
-import type { FilterTypeName } from "../../engine/filter.ts";
+import { type FilterTypeName, filterTypeNames } from "../../engine/filter.ts";
 import type { StreamOptions } from "../../engine/stream_options.ts";
 import type { CapturePlan, FilePlan, InterfacePlan } from "../../pipeline/capture_plan.ts";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
@@ -62,9 +62,11 @@ export function capturePlan(
 /** Nothing else goes to the capture thread. */
 function streamOptions(settings: StreamOptions): StreamOptions {
   const { espNull, espHeuristic, espIcvSize, maxFlows, tcpProfile, tcpStrategy, tcpStateTimeouts } = settings;
+  const { patternAlgorithm, patternBufferMb } = settings;
   const { tcpOpeningTimeoutMs, tcpEstablishedTimeoutMs, tcpClosingTimeoutMs, tcpIdleTimeoutMs } = settings;
   return {
     ...{ espNull, espHeuristic, espIcvSize, maxFlows, tcpProfile, tcpStrategy, tcpStateTimeouts },
+    ...{ patternAlgorithm, patternBufferMb },
     ...{ tcpOpeningTimeoutMs, tcpEstablishedTimeoutMs, tcpClosingTimeoutMs, tcpIdleTimeoutMs },
   };
 }
@@ -87,7 +89,7 @@ export function outputsOf(sinks: readonly Sink[]): OutputKind[] {
 
 /** The filter types that this hunter applies, by their names on the wire. */
 export function filterTypesOf(settings: Settings): FilterTypeName[] {
-  return settings.protocol === "dns" ? ["bpf", "ip_address", "dns_domain"] : ["bpf", "ip_address"];
+  return settings.protocol === "dns" ? ["bpf", "ip_address", "dns_domain"] : [...filterTypeNames];
 }
 
 /**

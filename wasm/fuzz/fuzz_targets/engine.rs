@@ -8,6 +8,7 @@ mod outputs;
 
 use caracal_engine::engine::{Counters, Engine, JSON, Options, Protocol, Settings, WIRE};
 use caracal_engine::matching::filter_set::{FilterSet, NoFilterPolicy};
+use caracal_engine::matching::filter_type::FilterType;
 use caracal_engine::wire::protobuf::{Fields, Value};
 use caracal_engine::wire::schema::{Field, Kind, captured_packet};
 use libfuzzer_sys::fuzz_target;
@@ -257,6 +258,21 @@ fn filter_set(choice: u8) -> FilterSet {
     if choice & 64 != 0 {
         set.add_local_domain("*e*");
     }
+    if choice & 128 != 0 {
+        for filter_type in FilterType::ALL {
+            // Of each type what hits often, or nothing but what it could.
+            let pattern = match filter_type {
+                FilterType::Bpf | FilterType::IpAddress | FilterType::DnsDomain => continue,
+                FilterType::TlsJa3 | FilterType::TlsJa3s => "6ec7ec4e17bd45598c0055d05f975374",
+                FilterType::TlsJa4 => "t12d0205h2_04659ec43a24_94ae408008e8",
+                FilterType::Imsi => "310260123456789",
+                FilterType::Imei => "90420156025763",
+                _ => "*",
+            };
+            set.add(filter_type as u32, pattern, pattern).expect("a good filter");
+        }
+    }
+    set.build().expect("room for a few filters");
     set
 }
 

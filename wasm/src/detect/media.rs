@@ -254,7 +254,7 @@ pub(super) fn put_call(index: &MediaIndex, payload: &Payload, facts: &mut Facts)
 }
 
 /// The session description in a message body, alone or as a part of several (RFC 5621).
-pub(super) fn find_sdp(body: &[u8]) -> Option<&[u8]> {
+pub(crate) fn find_sdp(body: &[u8]) -> Option<&[u8]> {
     if body.starts_with(b"v=0") {
         return Some(body);
     }

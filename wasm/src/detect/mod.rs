@@ -76,10 +76,11 @@ pub mod tds;
 pub mod telnet;
 #[cfg(test)]
 mod tests;
-mod text_message;
+pub(crate) mod text_message;
 pub mod tftp;
 pub mod tls;
-mod tls_hello;
+pub mod tls_fingerprint;
+pub mod tls_hello;
 pub mod websocket;
 pub mod windows;
 pub mod wireguard;

@@ -372,6 +372,11 @@ impl Hellos {
         Some(false)
     }
 
+    /// The ClientHello that was completed by a packet between these ends at that time, nanoseconds: the handshake message.
+    pub fn completed_at(&self, client: (Address, u16), server: (Address, u16), now: i64) -> Option<&[u8]> {
+        (self.last_of? == (Ends { client, server }, now)).then(|| self.last.in_order())
+    }
+
     /// The hello that the packet at hand has completed.
     fn completed_by(&self, payload: &Payload) -> Option<Hello<'_>> {
         let (ends, when) = self.last_of?;

@@ -1,13 +1,13 @@
 //! Start lines and header fields of SIP and RTSP messages (RFC 3261 section 7, RFC 7826 section 5).
 
 /// Longest start line in bytes that is looked at.
-pub(super) const MOST_START_LINE: usize = 4096;
+pub(crate) const MOST_START_LINE: usize = 4096;
 /// Longest method that is taken for one.
 const MOST_METHOD: usize = 32;
 
 /// The first line of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum StartLine<'a> {
+pub(crate) enum StartLine<'a> {
     /// `method SP target SP version`.
     Request { method: &'a [u8], target: &'a [u8] },
     /// `version SP code SP reason`.
@@ -15,7 +15,7 @@ pub(super) enum StartLine<'a> {
 }
 
 /// The start line that `line` (without its line end) is, if its version is one of `versions`.
-pub(super) fn start_line<'a>(line: &'a [u8], versions: &[&[u8]]) -> Option<StartLine<'a>> {
+pub(crate) fn start_line<'a>(line: &'a [u8], versions: &[&[u8]]) -> Option<StartLine<'a>> {
     if let Some(rest) = versions.iter().find_map(|version| line.strip_prefix(*version)) {
         return status(rest);
     }
@@ -35,7 +35,7 @@ fn status(rest: &[u8]) -> Option<StartLine<'_>> {
 
 /// Whether a start line that is not complete can become one: a method and the beginning of a target of `schemes`, or
 /// the beginning of a status line.
-pub(super) fn may_become_start_line(
+pub(crate) fn may_become_start_line(
     bytes: &[u8],
     methods: &[&[u8]],
     schemes: &[&[u8]],
@@ -65,7 +65,7 @@ pub(super) fn may_become_start_line(
 }
 
 /// A decimal number of one to nine digits, and nothing else.
-pub(super) fn number(digits: &[u8]) -> Option<u32> {
+pub(crate) fn number(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() || digits.len() > 9 {
         return None;
     }
@@ -75,12 +75,12 @@ pub(super) fn number(digits: &[u8]) -> Option<u32> {
 }
 
 /// What is before and after the first blank.
-pub(super) fn split_at_blank(text: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(crate) fn split_at_blank(text: &[u8]) -> Option<(&[u8], &[u8])> {
     split_at(text, b' ')
 }
 
 /// What is before and after the first `separator`.
-pub(super) fn split_at(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+pub(crate) fn split_at(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     let at = memchr::memchr(separator, text)?;
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
@@ -93,20 +93,25 @@ fn is_method(text: &[u8]) -> bool {
 
 /// The header fields of a message, first to last, up to the first empty line. A value that is folded over several
 /// lines keeps its line ends.
-pub(super) struct HeaderFields<'a> {
+pub(crate) struct HeaderFields<'a> {
     rest: &'a [u8],
     ended: bool,
 }
 
 impl<'a> HeaderFields<'a> {
     /// The fields of a message that begins with its start line; empty where that has no end.
-    pub(super) fn of(message: &'a [u8]) -> Self {
+    pub(crate) fn of(message: &'a [u8]) -> Self {
         let rest = memchr::memchr(b'\n', message).and_then(|end| message.get(end + 1..));
-        Self { rest: rest.unwrap_or_default(), ended: false }
+        Self::of_lines(rest.unwrap_or_default())
+    }
+
+    /// The fields of lines without a start line.
+    pub(crate) fn of_lines(lines: &'a [u8]) -> Self {
+        Self { rest: lines, ended: false }
     }
 
     /// What follows the empty line, once all fields were read; none where the empty line is missing.
-    pub(super) fn body(&self) -> Option<&'a [u8]> {
+    pub(crate) fn body(&self) -> Option<&'a [u8]> {
         self.ended.then_some(self.rest)
     }
 }

@@ -136,7 +136,7 @@ fn examine_hello(payload: &Payload, state: &mut FlowState, shared: &mut Shared) 
 }
 
 /// The handshake message at the front, put together in `buffer` where it is spread over records.
-fn handshake<'a>(bytes: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
+pub fn handshake<'a>(bytes: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
     let Some((first, mut rest)) = split_record(bytes) else { return &[] };
     let length = |message: &[u8]| match message {
         [_, a, b, c, ..] => 4 + u32::from_be_bytes([0, *a, *b, *c]) as usize,

@@ -12,9 +12,18 @@ const RETRY_RANDOM: [u8; 32] = [
 ];
 
 /// Extension types (IANA).
-mod extension {
+pub mod extension {
+    /// RFC 6066.
     pub const SERVER_NAME: u16 = 0;
+    /// RFC 8422.
+    pub const SUPPORTED_GROUPS: u16 = 10;
+    /// RFC 8422.
+    pub const EC_POINT_FORMATS: u16 = 11;
+    /// RFC 8446.
+    pub const SIGNATURE_ALGORITHMS: u16 = 13;
+    /// RFC 7301.
     pub const ALPN: u16 = 16;
+    /// RFC 8446.
     pub const SUPPORTED_VERSIONS: u16 = 43;
 }
 
@@ -26,6 +35,7 @@ pub struct Hello<'a> {
     is_retry: bool,
     legacy_version: u16,
     cipher_suite: Option<u16>,
+    cipher_suites: &'a [u8],
     extensions: &'a [u8],
 }
 
@@ -80,6 +90,7 @@ impl<'a> Hello<'a> {
             is_retry: false,
             legacy_version,
             cipher_suite: None,
+            cipher_suites: &[],
             extensions: &[],
         };
         match hello.read_body(&mut reader) {
@@ -104,9 +115,8 @@ impl<'a> Hello<'a> {
             if ciphers == 0 || ciphers % 2 != 0 {
                 return Body::Wrong;
             }
-            if reader.take(ciphers.into()).is_none() {
-                return Body::Short;
-            }
+            let Some(ciphers) = reader.take(ciphers.into()) else { return Body::Short };
+            self.cipher_suites = ciphers;
             let Some(compressions) = reader.u8() else { return Body::Short };
             if compressions == 0 {
                 return Body::Wrong;
@@ -152,6 +162,31 @@ impl<'a> Hello<'a> {
         self.cipher_suite
     }
 
+    /// The cipher suites that the client offers, GREASE included.
+    pub fn cipher_suites(&self) -> impl Iterator<Item = u16> + use<'a> {
+        self.cipher_suites.as_chunks().0.iter().map(|two| u16::from_be_bytes(*two))
+    }
+
+    /// The version in front, which later versions do not change (RFC 8446 section 4.1.2).
+    pub fn legacy_version(&self) -> u16 {
+        self.legacy_version
+    }
+
+    /// Type and body of each extension, in the order on the wire.
+    pub fn extensions(&self) -> impl Iterator<Item = (u16, &'a [u8])> + use<'a> {
+        let mut reader = Reader(self.extensions);
+        std::iter::from_fn(move || {
+            let (kind, length) = (reader.u16()?, reader.u16()?);
+            Some((kind, reader.take(length.into())?))
+        })
+    }
+
+    /// The numbers of 16 bits in an extension, behind a length of `prefix` bytes.
+    pub fn list(&self, kind: u16, prefix: usize) -> impl Iterator<Item = u16> + use<'a> {
+        let body = self.extension(kind).and_then(|body| body.get(prefix..)).unwrap_or_default();
+        body.as_chunks().0.iter().map(|two| u16::from_be_bytes(*two))
+    }
+
     /// The highest version that the client offers, or the one that the server chose (RFC 8446 section 4.2.1).
     pub fn version(&self) -> u16 {
         let Some(body) = self.extension(extension::SUPPORTED_VERSIONS) else { return self.legacy_version };
@@ -176,24 +211,26 @@ impl<'a> Hello<'a> {
 
     /// The application protocols in the order of preference, GREASE left out (RFC 7301 section 3.1, RFC 8701).
     pub fn application_protocols(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.all_application_protocols().filter(|name| !matches!(name, [a, b] if a == b && a & 0x0f == 0x0a))
+    }
+
+    /// The first application protocol, whatever it is.
+    pub fn first_application_protocol(&self) -> Option<&'a [u8]> {
+        self.all_application_protocols().next()
+    }
+
+    fn all_application_protocols(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut reader = Reader(self.extension(extension::ALPN).unwrap_or_default());
         reader.u16();
         std::iter::from_fn(move || {
             let length = reader.u8()?;
             reader.take(length.into())
         })
-        .filter(|name| !matches!(name, [a, b] if a == b && a & 0x0f == 0x0a))
     }
 
-    fn extension(&self, wanted: u16) -> Option<&'a [u8]> {
-        let mut reader = Reader(self.extensions);
-        loop {
-            let (kind, length) = (reader.u16()?, reader.u16()?);
-            let body = reader.take(length.into())?;
-            if kind == wanted {
-                return Some(body);
-            }
-        }
+    /// The body of an extension.
+    pub fn extension(&self, wanted: u16) -> Option<&'a [u8]> {
+        self.extensions().find_map(|(kind, body)| (kind == wanted).then_some(body))
     }
 }
 
@@ -204,7 +241,7 @@ enum Body {
 }
 
 /// Values reserved to keep peers tolerant (RFC 8701).
-fn is_grease(value: u16) -> bool {
+pub fn is_grease(value: u16) -> bool {
     value & 0x0f0f == 0x0a0a && value >> 8 == value & 0xff
 }
 

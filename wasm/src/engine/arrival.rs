@@ -229,6 +229,7 @@ impl Engine {
             // Nobody will see what is rejected in any case.
             described: is_shown && self.filters.decides_all() != Some(false),
             filtered: self.filters.wants_domains(),
+            inspected: self.inspected,
         };
         let protocol = self.recognizer.recognise(packet, &arrival, &mut self.dns, &mut self.scratch.facts);
         if self.dns.is_odd() {

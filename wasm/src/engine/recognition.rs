@@ -1,8 +1,10 @@
 //! The flow of each packet, and the protocol that it carries.
 
+mod heads;
 mod plain;
 mod streams;
 
+pub(super) use heads::{Inspected, Sighting};
 pub(super) use plain::Settled;
 
 use std::hash::Hasher;
@@ -19,6 +21,7 @@ use crate::flow::reassembly::{Options as ReassemblyOptions, Reassembler};
 use crate::flow::table::{Flow, FlowTable, Limits, Observed};
 use crate::flow::tcp_state::TcpState;
 use crate::matching::address::bits_of;
+use crate::matching::contents::Content;
 use crate::net::{Packet, Transport, TunnelKind};
 use crate::wire::metadata::{dns_protocol_name, ip_protocol_name, layer_name};
 use plain::Course;
@@ -33,6 +36,8 @@ pub(super) struct FlowData {
     stream: Stream,
     /// By direction: the DNS messages of the stream are read one by one, by their lengths.
     in_step: [bool; 2],
+    /// By direction: what is remembered of heads that filters look at.
+    phases: [u8; 2],
 }
 
 /// What becomes of the bytes of a TCP flow.
@@ -43,6 +48,8 @@ enum Stream {
     Detecting,
     /// Its DNS messages are read.
     Dns,
+    /// Filters look at the heads of its messages.
+    Heads,
     /// Nobody wants them in order.
     Unwanted,
 }
@@ -59,6 +66,8 @@ pub(super) struct Arrival {
     pub(super) described: bool,
     /// Whether filters look at names in it.
     pub(super) filtered: bool,
+    /// What else filters look at.
+    pub(super) inspected: Inspected,
 }
 
 /// Flows and what they carry.
@@ -74,6 +83,10 @@ pub(super) struct Recognizer {
     dns_labels: [Option<Label>; 3],
     /// By label.
     courses: Box<[Course; 256]>,
+    /// By label: what filters may look at.
+    contents: Box<[Option<Content>; 256]>,
+    /// What the packet at hand has of it.
+    pub(super) sighting: Sighting,
     /// Well-known ports and whose they are, sorted.
     port_hints: Vec<(u16, Label)>,
     /// Latest packet time so far.
@@ -98,6 +111,8 @@ impl Recognizer {
             dns_ports,
             detected: 0,
             courses: Box::new(Course::all(&dns_labels)),
+            contents: Box::new(heads::contents_by_label()),
+            sighting: Sighting::default(),
             dns_labels,
             port_hints,
             newest_ns: i64::MIN,
@@ -120,6 +135,7 @@ impl Recognizer {
     ) -> Option<&'static str> {
         dns.clear(arrival.described, arrival.filtered);
         facts.clear();
+        self.sighting.clear();
         let Self { flows, traffic, reassembler, detector, detected, newest_ns, .. } = self;
         // Time that goes back is not worth a look at the streams that wait.
         *newest_ns = (*newest_ns).max(arrival.timestamp_ns);
@@ -153,6 +169,9 @@ impl Recognizer {
         };
         if arrival.described {
             self.complete_facts(packet, label, Some(observed), dns, facts);
+        }
+        if arrival.inspected.any() {
+            self.sight(packet, arrival, label, observed);
         }
         self.expire_streams(dns);
         if dns.has_messages() {
@@ -410,7 +429,8 @@ fn payload_of<'a>(
         direction,
         at_start: false,
         timestamp_ns: arrival.timestamp_ns,
-        described: arrival.described,
+        // The hellos of QUIC are opened for somebody only.
+        described: arrival.described || arrival.inspected.any(),
     }
 }
 

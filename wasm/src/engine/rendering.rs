@@ -59,9 +59,9 @@ impl Engine {
         frame: &[u8],
     ) {
         let Self { scratch, filters, rendered, counters, options, clock, notices, dns, .. } = self;
-        let Scratch { facts, fields, frame: rewritten, matched, .. } = scratch;
+        let Scratch { facts, fields, frame: rewritten, workspace, .. } = scratch;
         let metadata = Metadata { packet, protocol, dns: dns.first(), facts };
-        let ids = || matched.iter().map(|number| filters.id(*number));
+        let ids = || workspace.matched.iter().map(|number| filters.id(number));
         if options.outputs & JSON != 0 {
             json::put_captured(&mut rendered.json, clock, header, &metadata, ids());
         }
@@ -139,6 +139,7 @@ impl Engine {
                 context: hash_of(hunter_id),
                 described: true,
                 filtered: false,
+                inspected: Default::default(),
             };
             let protocol =
                 self.recognizer.recognise(&packet, &arrival, &mut self.dns, &mut self.scratch.facts);

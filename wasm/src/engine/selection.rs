@@ -30,7 +30,9 @@ impl Engine {
     #[cold]
     pub(super) fn remember_first_fragment(&mut self, packet: &Packet, keep: bool, timestamp_ns: i64) {
         if let Fragment::First { .. } = packet.fragment
-            && (self.options.protocol == Protocol::Dns || self.filters.wants_domains())
+            && (self.options.protocol == Protocol::Dns
+                || self.filters.wants_domains()
+                || self.inspected.any())
             && let Some(key) = fragment_key(packet)
         {
             self.fragments.insert(key, FragmentFate { keep, seen_ns: timestamp_ns });

@@ -2,6 +2,8 @@
 
 use crate::flow::reassembly::{Options as ReassemblyOptions, Strategy};
 use crate::flow::table::{Limits, MOST_FLOWS};
+use crate::matching::search::Algorithm;
+use crate::matching::text_set::SearchOptions;
 use crate::net::esp::{EspNull, EspOptions};
 
 const MILLISECOND_NS: i64 = 1_000_000;
@@ -15,6 +17,7 @@ pub struct Settings {
     max_flows: Option<usize>,
     seed: u64,
     reassembly: Option<ReassemblyOptions>,
+    search: SearchOptions,
 }
 
 impl Settings {
@@ -29,6 +32,16 @@ impl Settings {
             "esp_icv_size" => self.esp_icv_size = number.map(|size| size as u8),
             "max_flows" => self.max_flows = number.map(|flows| (flows as usize).clamp(1, MOST_FLOWS)),
             "seed" => self.seed = number.map_or(0, f64::to_bits),
+            "pattern_algorithm" => match Algorithm::from_name(value) {
+                Some(algorithm) => self.search.algorithm = algorithm,
+                None => return false,
+            },
+            "pattern_buffer_mb" => match value.parse::<usize>() {
+                Ok(megabytes) if megabytes > 0 => {
+                    self.search.memory_limit = megabytes.saturating_mul(1 << 20)
+                }
+                _ => return false,
+            },
             "tcp_profile" => match ReassemblyOptions::profile(value) {
                 Some(profile) => self.reassembly = Some(profile),
                 None => return false,
@@ -57,6 +70,10 @@ impl Settings {
     pub(super) fn flow_limits(&self) -> Limits {
         let limits = Limits::default();
         Limits { flows: self.max_flows.unwrap_or(limits.flows), seed: self.seed, ..limits }
+    }
+
+    pub(super) fn search(&self) -> SearchOptions {
+        self.search
     }
 
     pub(super) fn reassembly(&self) -> ReassemblyOptions {

@@ -1,7 +1,12 @@
-//! The filters in force: built whole, then swapped in between two blocks.
+//! The filters in force: built aside, whole, then swapped in between two blocks.
 
 use super::address::{AddressBits, AddressFilters};
-use super::glob::Glob;
+use super::contents::{Content, Texts};
+use super::filter_type::{Condition, Field, FilterType};
+use super::matched::Matched;
+use super::pattern::{Glob, Pattern};
+use super::search::Matches;
+use super::text_set::{SearchOptions, TextSet};
 
 /// What passes while no filter is loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,28 +18,34 @@ pub enum NoFilterPolicy {
     Deny,
 }
 
-/// `FilterType` of the wire contract, as far as this engine matches it.
-const IP_ADDRESS: u32 = 2;
-const BPF: u32 = 5;
-const DNS_DOMAIN: u32 = 7;
-
 /// At most this many filters; design: every table has a bound.
-const FILTER_LIMIT: usize = 100_000;
+pub const MOST_FILTERS: usize = 100_000;
 
-/// Longest pattern, bytes.
-const PATTERN_LIMIT: usize = 1024;
+/// Bytes of all ids together, at most.
+const MOST_ID_BYTES: usize = 64 << 20;
 
 /// A set of filters with one decision per packet.
 #[derive(Default)]
 pub struct FilterSet {
     policy: NoFilterPolicy,
-    ids: Vec<String>,
+    options: SearchOptions,
+    /// Packets of other protocols than DNS are not looked at.
+    dns_only: bool,
+    /// Texts of the ids, one behind the other, and where each ends: nothing to free one by one.
+    id_text: String,
+    id_ends: Vec<u32>,
+    /// By filter: its [`Field`], from 1, or 0 for an address.
+    fields: Vec<u8>,
     addresses: AddressFilters,
-    domains: Vec<(Glob, u32)>,
+    texts: [TextSet; Field::ALL.len()],
+    /// Fields that filters ask for, as bits.
+    wanted: u32,
     /// Kernel filters count as filters for the policy, although they are applied before the engine.
     kernel_filters: bool,
     /// The operator's own domain patterns (`--domain`): a further condition, without an id.
     local_domains: Vec<Glob>,
+    /// Parts that are built: the addresses, then the texts.
+    built: usize,
 }
 
 /// Calls its argument with each name.
@@ -48,111 +59,193 @@ pub struct Subject<'a> {
     pub outer_addresses: Option<(AddressBits, AddressBits)>,
     /// Domain names of a DNS message: questions, owners of answers, CNAME targets.
     pub domains: &'a EachDomain<'a>,
+    /// What else it carries that filters may look at.
+    pub content: Option<(Content, &'a [u8])>,
+}
+
+/// Memory for decisions, used again for the next one.
+#[derive(Default)]
+pub struct Workspace {
+    /// The filters that matched.
+    pub matched: Matched,
+    texts: Texts,
+    matches: Matches,
 }
 
 impl FilterSet {
     /// An empty set.
     pub fn new(policy: NoFilterPolicy) -> Self {
-        Self { policy, ..Self::default() }
+        Self::with_options(policy, SearchOptions::default())
     }
 
-    /// Adds an enabled filter. The error says why it was refused; the set is then as before.
+    /// An empty set that will search as `options` say.
+    pub fn with_options(policy: NoFilterPolicy, options: SearchOptions) -> Self {
+        Self { policy, options, ..Self::default() }
+    }
+
+    /// The same, where packets of other protocols than DNS are not looked at if `dns_only` says so.
+    pub fn for_mode(policy: NoFilterPolicy, options: SearchOptions, dns_only: bool) -> Self {
+        Self { dns_only, ..Self::with_options(policy, options) }
+    }
+
+    /// Adds an enabled filter. The error says why it was refused; the set is then as before. It takes effect with
+    /// [`build`](Self::build), after which no other can be added.
     pub fn add(&mut self, filter_type: u32, id: &str, pattern: &str) -> Result<(), String> {
-        if self.ids.len() >= FILTER_LIMIT {
-            return Err(format!("more than {FILTER_LIMIT} filters"));
+        let filter_type =
+            FilterType::of(filter_type).ok_or_else(|| format!("there is no filter type {filter_type}"))?;
+        let is_dns = matches!(filter_type, FilterType::Bpf | FilterType::IpAddress | FilterType::DnsDomain);
+        if self.dns_only && !is_dns {
+            return Err(
+                "this node looks at DNS alone; filters of this type need a node for all traffic".to_owned()
+            );
         }
-        if pattern.len() > PATTERN_LIMIT {
-            return Err(format!("the pattern is longer than {PATTERN_LIMIT} bytes"));
+        let condition = Condition::parse(filter_type, pattern)?;
+        if self.len() >= MOST_FILTERS {
+            return Err(format!("there are more than {MOST_FILTERS} filters"));
         }
-        let number = self.ids.len() as u32;
-        match filter_type {
-            BPF => {
+        if self.id_text.len() + id.len() > MOST_ID_BYTES {
+            return Err(format!("the ids of all filters have more than {MOST_ID_BYTES} bytes"));
+        }
+        let number = self.len() as u32;
+        let mut of_field = 0;
+        match condition {
+            Condition::Kernel => {
                 self.kernel_filters = true;
                 return Ok(());
             }
-            IP_ADDRESS => self.addresses.add(pattern, number)?,
-            DNS_DOMAIN if pattern.trim().is_empty() => return Err("the domain pattern is empty".to_owned()),
-            DNS_DOMAIN => self.domains.push((Glob::new(pattern.trim()), number)),
-            _ => return Err("filters of this type are not matched in this mode".to_owned()),
+            Condition::Address(prefix) => self.addresses.add(prefix, number),
+            Condition::Text(field, pattern, bare) => {
+                if let Some(set) = self.texts.get_mut(field as usize) {
+                    set.add(&pattern, bare, number, self.options).map_err(|error| error.to_string())?;
+                }
+                self.wanted |= 1 << field as u32;
+                of_field = field as u8 + 1;
+            }
         }
-        self.ids.push(id.to_owned());
+        self.id_text.push_str(id);
+        self.id_ends.push(self.id_text.len() as u32);
+        self.fields.push(of_field);
         Ok(())
     }
 
     /// Adds a domain pattern of the operator's own.
     pub fn add_local_domain(&mut self, pattern: &str) {
-        self.local_domains.push(Glob::new(pattern));
+        let name = pattern.strip_suffix('.').unwrap_or(pattern);
+        self.local_domains.push(Glob::new(&Pattern::parse(name.as_bytes(), false)));
+    }
+
+    /// Does a part of what is left to do before the set can be used: works on about so many patterns at once. False when
+    /// nothing is left. The error says what the set would need.
+    pub fn build_step(&mut self, patterns: usize) -> Result<bool, String> {
+        match self.built.checked_sub(1) {
+            None => self.addresses.build(),
+            Some(part) => {
+                let Some(set) = self.texts.get_mut(part) else { return Ok(false) };
+                if set.build_step(patterns).map_err(|error| error.to_string())? {
+                    return Ok(true);
+                }
+            }
+        }
+        self.built += 1;
+        Ok(true)
+    }
+
+    /// Makes the set ready.
+    pub fn build(&mut self) -> Result<(), String> {
+        while self.build_step(usize::MAX)? {}
+        Ok(())
+    }
+
+    /// Filters in it, those of the kernel left out.
+    pub fn len(&self) -> usize {
+        self.id_ends.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.id_ends.is_empty()
     }
 
     /// True when the names of DNS messages matter.
+    #[inline]
     pub fn wants_domains(&self) -> bool {
-        !self.domains.is_empty() || !self.local_domains.is_empty()
+        self.wanted & 1 << Field::Domain as u32 != 0 || !self.local_domains.is_empty()
+    }
+
+    /// Whether filters look at such a content.
+    #[inline]
+    pub fn wants(&self, content: Content) -> bool {
+        self.wanted & content.fields() != 0
+    }
+
+    /// Whether filters look at what packets carry beyond names in DNS.
+    #[inline]
+    pub fn wants_contents(&self) -> bool {
+        self.wanted & !(1 << Field::Domain as u32) != 0
     }
 
     /// What becomes of every packet, where that does not depend on the packet.
     #[inline]
     pub fn decides_all(&self) -> Option<bool> {
-        let by_packet =
-            !self.local_domains.is_empty() || !self.addresses.is_empty() || !self.domains.is_empty();
+        let by_packet = !self.local_domains.is_empty() || !self.is_empty();
         (!by_packet).then_some(self.kernel_filters || self.policy == NoFilterPolicy::Allow)
     }
 
     /// Id of the filter `number`.
     pub fn id(&self, number: u32) -> &str {
-        self.ids.get(number as usize).map_or("", String::as_str)
+        let number = number as usize;
+        let start = number.checked_sub(1).and_then(|last| self.id_ends.get(last)).copied().unwrap_or(0);
+        let end = self.id_ends.get(number).copied().unwrap_or(start);
+        self.id_text.get(start as usize..end as usize).unwrap_or_default()
     }
 
-    /// Whether the packet passes. `matched` is cleared, and holds the numbers of the filters that matched, each
-    /// once: by address (source, then destination, most specific first), then by domain.
+    /// Whether the packet passes. The workspace then holds the filters that matched, all of them, each once: by address
+    /// (source, then destination, most specific first; then those of the outer header), then by text in the order of
+    /// [`Field`], and within a field in the order in which they were added.
     #[inline]
-    pub fn decide(&self, subject: &Subject, matched: &mut Vec<u32>) -> bool {
-        matched.clear();
+    pub fn decide(&self, subject: &Subject, workspace: &mut Workspace) -> bool {
+        let Workspace { matched, texts, matches } = workspace;
+        matched.begin(self.len());
         if !self.local_domains.is_empty() && !self.fits_local_domain(subject) {
             return false;
         }
-        if self.addresses.is_empty() && self.domains.is_empty() {
+        if self.is_empty() {
             return self.kernel_filters || self.policy == NoFilterPolicy::Allow;
         }
         if !self.addresses.is_empty() {
             for (source, destination) in subject.addresses.iter().chain(&subject.outer_addresses) {
-                for address in [source, destination] {
-                    let before = matched.len();
-                    self.addresses.find(*address, matched);
-                    remove_repeats(matched, before);
-                }
+                self.addresses.find(*source, matched);
+                self.addresses.find(*destination, matched);
             }
         }
-        if !self.domains.is_empty() {
-            (subject.domains)(&mut |name| {
-                for (glob, number) in &self.domains {
-                    if glob.matches(name) && !matched.contains(number) {
-                        matched.push(*number);
-                    }
-                }
+        let addressed = matched.len();
+        let mut look_up = |field: Field, text: &[u8]| {
+            if let Some(set) = self.texts.get(field as usize) {
+                set.find(text, matches, matched);
+            }
+        };
+        if self.wanted & 1 << Field::Domain as u32 != 0 {
+            (subject.domains)(&mut |domain| {
+                look_up(Field::Domain, domain.strip_suffix(b".").unwrap_or(domain));
             });
         }
+        if let Some((content, bytes)) = subject.content
+            && self.wants(content)
+        {
+            texts.for_each(content, bytes, self.wanted, &mut look_up);
+        }
+        matched.sort_from(addressed, |number| (self.fields.get(number as usize).copied(), number));
         !matched.is_empty()
     }
 
     fn fits_local_domain(&self, subject: &Subject) -> bool {
         let mut fits = false;
         (subject.domains)(&mut |name| {
+            let name = name.strip_suffix(b".").unwrap_or(name);
             fits = fits || self.local_domains.iter().any(|glob| glob.matches(name))
         });
         fits
     }
-}
-
-/// Drops from `numbers[from..]` what stands in `numbers[..from]`.
-fn remove_repeats(numbers: &mut Vec<u32>, from: usize) {
-    let mut kept = from;
-    for at in from..numbers.len() {
-        if !numbers[..from].contains(&numbers[at]) {
-            numbers[kept] = numbers[at];
-            kept += 1;
-        }
-    }
-    numbers.truncate(kept);
 }
 
 #[cfg(test)]
@@ -160,31 +253,40 @@ mod tests {
     use super::super::address::v4_bits;
     use super::*;
 
-    fn decide(set: &FilterSet, addresses: Option<([u8; 4], [u8; 4])>, names: &[&str]) -> (bool, Vec<String>) {
-        let mut matched = Vec::new();
+    const IP_ADDRESS: u32 = FilterType::IpAddress as u32;
+    const DNS_DOMAIN: u32 = FilterType::DnsDomain as u32;
+    const BPF: u32 = FilterType::Bpf as u32;
+
+    fn decide(
+        set: &mut FilterSet,
+        addresses: Option<([u8; 4], [u8; 4])>,
+        names: &[&str],
+    ) -> (bool, Vec<String>) {
+        set.build().unwrap();
+        let mut workspace = Workspace::default();
         let domains = |each: &mut dyn FnMut(&[u8])| names.iter().for_each(|name| each(name.as_bytes()));
         let addresses = addresses.map(|(source, destination)| (v4_bits(source), v4_bits(destination)));
-        let passes =
-            set.decide(&Subject { addresses, outer_addresses: None, domains: &domains }, &mut matched);
-        (passes, matched.iter().map(|number| set.id(*number).to_owned()).collect())
+        let subject = Subject { addresses, outer_addresses: None, domains: &domains, content: None };
+        let passes = set.decide(&subject, &mut workspace);
+        (passes, workspace.matched.iter().map(|number| set.id(number).to_owned()).collect())
     }
 
     const HOSTS: Option<([u8; 4], [u8; 4])> = Some(([10, 0, 0, 1], [10, 0, 0, 2]));
 
     #[test]
     fn the_policy_speaks_only_without_filters() {
-        assert_eq!(decide(&FilterSet::new(NoFilterPolicy::Allow), HOSTS, &[]), (true, vec![]));
-        assert_eq!(decide(&FilterSet::new(NoFilterPolicy::Deny), HOSTS, &[]), (false, vec![]));
+        assert_eq!(decide(&mut FilterSet::new(NoFilterPolicy::Allow), HOSTS, &[]), (true, vec![]));
+        assert_eq!(decide(&mut FilterSet::new(NoFilterPolicy::Deny), HOSTS, &[]), (false, vec![]));
         let mut set = FilterSet::new(NoFilterPolicy::Deny);
         set.add(BPF, "kernel", "udp").unwrap();
-        assert_eq!(decide(&set, HOSTS, &[]), (true, vec![]), "a BPF filter counts as a filter");
+        assert_eq!(decide(&mut set, HOSTS, &[]), (true, vec![]), "a BPF filter counts as a filter");
         set.add(IP_ADDRESS, "a", "10.0.0.9").unwrap();
-        assert_eq!(decide(&set, HOSTS, &[]), (false, vec![]));
+        assert_eq!(decide(&mut set, HOSTS, &[]), (false, vec![]));
         let mut set = FilterSet::new(NoFilterPolicy::Allow);
         assert!(set.add(IP_ADDRESS, "bad", "nonsense").is_err());
-        assert!(set.add(0, "user", "alice").is_err());
+        assert!(set.add(99, "type", "alice").is_err());
         assert!(set.add(DNS_DOMAIN, "empty", " ").is_err());
-        assert_eq!(decide(&set, HOSTS, &[]), (true, vec![]), "a refused filter does not count");
+        assert_eq!(decide(&mut set, HOSTS, &[]), (true, vec![]), "a refused filter does not count");
     }
 
     #[test]
@@ -194,20 +296,31 @@ mod tests {
         set.add(IP_ADDRESS, "net", "10.0.0.0/8").unwrap();
         set.add(IP_ADDRESS, "two", "10.0.0.2").unwrap();
         set.add(DNS_DOMAIN, "d2", "a.*").unwrap();
-        let (passes, ids) = decide(&set, HOSTS, &["a.EXAMPLE.com", "b.example.com."]);
+        let (passes, ids) = decide(&mut set, HOSTS, &["a.EXAMPLE.com", "b.example.com."]);
         assert!(passes);
         assert_eq!(ids, ["net", "two", "d1", "d2"]);
-        assert_eq!(decide(&set, None, &["example.com"]), (false, vec![]));
+        assert_eq!(decide(&mut set, None, &["example.com"]), (false, vec![]));
     }
 
     #[test]
     fn local_domains_are_a_further_condition() {
         let mut set = FilterSet::new(NoFilterPolicy::Allow);
+        set.add_local_domain("*.test.");
+        assert_eq!(decide(&mut set, HOSTS, &[]), (false, vec![]));
+        assert_eq!(decide(&mut set, HOSTS, &["x.test"]), (true, vec![]));
+        let mut set = FilterSet::new(NoFilterPolicy::Allow);
         set.add_local_domain("*.test");
-        assert_eq!(decide(&set, HOSTS, &[]), (false, vec![]));
-        assert_eq!(decide(&set, HOSTS, &["x.test"]), (true, vec![]));
         set.add(DNS_DOMAIN, "other", "y.test").unwrap();
-        assert_eq!(decide(&set, HOSTS, &["x.test"]), (false, vec![]));
-        assert_eq!(decide(&set, HOSTS, &["x.test", "y.test"]), (true, vec!["other".to_owned()]));
+        assert_eq!(decide(&mut set, HOSTS, &["x.test"]), (false, vec![]));
+        assert_eq!(decide(&mut set, HOSTS, &["x.test.", "y.test"]), (true, vec!["other".to_owned()]));
+    }
+
+    #[test]
+    fn too_little_memory_is_said() {
+        let options = SearchOptions { memory_limit: 1 << 16, ..SearchOptions::default() };
+        let mut set = FilterSet::with_options(NoFilterPolicy::Allow, options);
+        let refused = (0..10_000).find_map(|number| set.add(0, "", &format!("user{number}")).err());
+        assert!(refused.is_some_and(|reason| reason.contains("pattern-buffer-mb")));
+        assert!(!set.is_empty());
     }
 }

@@ -1,6 +1,6 @@
 //! Plain packets that nobody will see: what they change in their flow, without all that a description needs.
 
-use super::{Arrival, FlowData, Recognizer, Stream, end_flow};
+use super::{Arrival, FlowData, Inspected, Recognizer, Stream, end_flow};
 use crate::detect::registry::SIGNATURES;
 use crate::detect::{Carrier, Facts, Label, Payload, Recognised};
 use crate::dns::stream::begins_like_dns;
@@ -23,7 +23,14 @@ pub(in crate::engine) enum Settled {
 impl Arrival {
     /// That of a packet of this machine's own that nobody will see.
     pub(in crate::engine) fn unseen(timestamp_ns: i64, captured: u32) -> Self {
-        Self { timestamp_ns, captured, context: 0, described: false, filtered: false }
+        Self {
+            timestamp_ns,
+            captured,
+            context: 0,
+            described: false,
+            filtered: false,
+            inspected: Inspected::default(),
+        }
     }
 }
 

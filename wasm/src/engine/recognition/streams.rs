@@ -5,6 +5,7 @@
 //! turn, a stream that ends or is evicted) are read for what they say of their flow, and shown with no packet.
 
 use super::{Arrival, FlowData, Recognizer, Stream, adopt, payload_of};
+use crate::detect::tls;
 use crate::detect::{Carrier, Detector, Facts, Label, Payload, Recognised};
 use crate::dns::stream::messages;
 use crate::engine::dns_reading::{Between, DnsReader};
@@ -34,7 +35,11 @@ impl Recognizer {
         if packet.payload.is_empty() && !is_control && !data.tcp.is_held() {
             return None;
         }
-        if data.stream == Stream::Unwanted {
+        if data.stream == Stream::Heads {
+            self.read_heads(packet, arrival, observed, dns);
+        }
+        let data = &mut self.flows.get_mut(observed.id).state;
+        if matches!(data.stream, Stream::Heads | Stream::Unwanted) {
             if packet.payload.is_empty() {
                 return None;
             }
@@ -66,7 +71,7 @@ impl Recognizer {
     ) -> Option<Label> {
         let ip = packet.ip.as_ref()?;
         let on_dns_port = self.is_dns_port(packet);
-        let Self { flows, reassembler, detector, detected, dns_labels, .. } = self;
+        let Self { flows, reassembler, detector, detected, dns_labels, contents, sighting, .. } = self;
         let id = observed.id.slot() as u32;
         let data = &mut flows.get_mut(observed.id).state;
         data.owner = id;
@@ -110,13 +115,22 @@ impl Recognizer {
                             found = Some(label);
                             data.stream = match dns_labels.contains(&Some(label)) {
                                 true => Stream::Dns,
+                                false if Self::inspected(contents, arrival, Some(label)).is_some() => {
+                                    Stream::Heads
+                                }
                                 false => Stream::Unwanted,
                             };
-                            if arrival.described && data.stream == Stream::Unwanted {
+                            if arrival.described && data.stream != Stream::Dns {
                                 detector.describe(label, &payload, &mut data.detection, facts);
                             }
                         }
-                        Recognised::More => return Want::Consumed(0),
+                        Recognised::More => {
+                            // The name is worth to be known before the hello is complete.
+                            if arrival.inspected.any() && tls::begins_client_hello(bytes) {
+                                sighting.take_begun(arrival, bytes);
+                            }
+                            return Want::Consumed(0);
+                        }
                         // Hardly the beginning of anything.
                         Recognised::Nothing if at_start && bytes.len() < LEAST_BEGINNING => {
                             return Want::Consumed(0);
@@ -126,6 +140,12 @@ impl Recognizer {
                     }
                 }
             }
+            if data.stream == Stream::Heads
+                && let Some(content) = Self::inspected(contents, arrival, data.detection.label())
+                && let Some(phase) = data.phases.get_mut(direction as usize)
+            {
+                return Want::Consumed(sighting.take(content, bytes, phase));
+            }
             if data.stream != Stream::Dns {
                 return Want::Close;
             }
@@ -134,10 +154,7 @@ impl Recognizer {
             *in_step |= at_start;
             Want::Consumed(dns.read_stream(bytes, in_step, &between()))
         };
-        let segment = Segment {
-            acknowledgement: (packet.tcp_flags & tcp_flag::ACK != 0).then_some(packet.tcp_acknowledgment),
-            ..Segment::from(packet)
-        };
+        let segment = Segment::acknowledging(packet);
         reassembler.segment(&mut tcp, id, observed.direction, &segment, arrival.timestamp_ns, &mut consumer);
         let data = &mut self.flows.get_mut(observed.id).state;
         data.tcp = tcp;
@@ -156,7 +173,7 @@ impl Recognizer {
 
 /// An event of a flow that is not at hand.
 #[cold]
-fn take_apart(
+pub(super) fn take_apart(
     flows: &mut FlowTable<FlowData>,
     detector: &mut Detector,
     detected: &mut u64,
@@ -173,7 +190,7 @@ fn take_apart(
 /// An event that does not belong to the packet at hand: bytes are kept for one that they belong to; those that will
 /// not be shown again are read for what they say of their flow.
 #[cold]
-fn take_other(
+pub(super) fn take_other(
     flow: &mut Flow<FlowData>,
     detector: &mut Detector,
     detected: &mut u64,
@@ -225,8 +242,8 @@ pub(super) fn finish(
     dns: &mut DnsReader,
     flow: &Flow<FlowData>,
 ) -> Option<Label> {
-    let FlowData { mut detection, mut tcp, owner, stream, mut in_step } = flow.state;
-    if !tcp.is_held() || stream == Stream::Unwanted {
+    let FlowData { mut detection, mut tcp, owner, stream, mut in_step, .. } = flow.state;
+    if !tcp.is_held() || matches!(stream, Stream::Heads | Stream::Unwanted) {
         reassembler.release(&mut tcp, owner);
         return detection.label();
     }

@@ -31,6 +31,15 @@ impl<'a> From<&Packet<'a>> for Segment<'a> {
     }
 }
 
+impl<'a> Segment<'a> {
+    /// The segment that a packet is, with what it acknowledges.
+    #[inline]
+    pub fn acknowledging(packet: &Packet<'a>) -> Self {
+        let is_ack = packet.tcp_flags & tcp_flag::ACK != 0;
+        Self { acknowledgement: is_ack.then_some(packet.tcp_acknowledgment), ..Self::from(packet) }
+    }
+}
+
 impl Segment<'_> {
     #[inline]
     pub(super) fn has(&self, flag: u8) -> bool {

@@ -1,0 +1,268 @@
+//! The texts in a packet that filters compare, by what the packet carries.
+//!
+//! A packet is judged by what it says itself. Nothing is kept of a flow: what its first packets said does not make the
+//! later ones match.
+
+use super::filter_type::Field;
+use super::number::{Digits, without_international_prefix};
+use crate::detect::text_message::{HeaderFields, split_at};
+use crate::detect::tls;
+use crate::detect::tls_fingerprint::{Transport, ja3, ja3s, ja4};
+use crate::detect::tls_hello::Hello;
+use crate::sip::message::{self, Part};
+use crate::sip::session_description::{for_each_codec, static_codec};
+
+/// What the bytes at hand are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A SIP message.
+    Sip,
+    /// One or more SIP messages of a stream.
+    SipStream,
+    /// An RTP packet.
+    Rtp,
+    /// TLS records that begin with a hello.
+    Tls,
+    /// The handshake message in QUIC Initial packets.
+    QuicHello,
+    /// Heads of HTTP/1 requests.
+    Http,
+    /// Commands of an SMTP client, and header fields of mails, line by line.
+    Mail,
+}
+
+impl Content {
+    /// The texts that it may have, as bits by the number of the [`Field`].
+    pub fn fields(self) -> u32 {
+        let bits = |fields: &[Field]| fields.iter().fold(0, |bits, field| bits | 1 << *field as u32);
+        match self {
+            Self::Sip | Self::SipStream => bits(&[
+                Field::Imsi,
+                Field::Imei,
+                Field::User,
+                Field::Number,
+                Field::Uri,
+                Field::CallId,
+                Field::Codec,
+            ]),
+            Self::Rtp => bits(&[Field::Codec]),
+            Self::Tls | Self::QuicHello => bits(&[Field::ServerName, Field::Ja3, Field::Ja3s, Field::Ja4]),
+            Self::Http => bits(&[Field::Host, Field::Url]),
+            Self::Mail => bits(&[Field::MailAddress, Field::Subject]),
+        }
+    }
+}
+
+/// Buffers for texts, used again for the next packet.
+#[derive(Default)]
+pub struct Texts {
+    text: Vec<u8>,
+    second: Vec<u8>,
+}
+
+/// Gets each text.
+type Found<'f> = dyn FnMut(Field, &[u8]) + 'f;
+
+impl Texts {
+    /// Calls `found` with the texts of `bytes`. Those that are not among the `wanted` fields need not be among them.
+    pub fn for_each(&mut self, content: Content, bytes: &[u8], wanted: u32, found: &mut Found) {
+        match content {
+            Content::Sip => self.sip(bytes, wanted, found),
+            Content::SipStream => {
+                let mut rest = bytes;
+                while !rest.is_empty() {
+                    let (message, after) = match message::frame(rest) {
+                        message::Framed::Whole(length) => rest.split_at(length.clamp(1, rest.len())),
+                        _ => (rest, &[][..]),
+                    };
+                    self.sip(message, wanted, found);
+                    rest = after;
+                }
+            }
+            Content::Rtp => {
+                if let Some(second) = bytes.get(1) {
+                    found(Field::Codec, static_codec(second & 0x7f).as_bytes());
+                }
+            }
+            Content::Tls => {
+                let message = tls::handshake(bytes, &mut self.second);
+                hello(message, Transport::Tcp, wanted, found);
+            }
+            Content::QuicHello => hello(bytes, Transport::Quic, wanted, found),
+            Content::Http => self.http(bytes, wanted, found),
+            Content::Mail => self.mail(bytes, found),
+        }
+    }
+
+    fn sip(&mut self, bytes: &[u8], wanted: u32, found: &mut Found) {
+        let wants = |field: Field| wanted >> field as u32 & 1 != 0;
+        let text = &mut self.text;
+        message::for_each_part(bytes, &mut |part| match part {
+            Part::Identity(uri) => {
+                if (wants(Field::User) || wants(Field::Number)) && !uri.user.is_empty() {
+                    text.clear();
+                    uri.write_user(text);
+                    found(Field::User, text);
+                    if wants(Field::Number) {
+                        let digits = Digits::of(text);
+                        let digits = digits.as_bytes();
+                        let national = without_international_prefix(digits);
+                        if !digits.is_empty() {
+                            found(Field::Number, digits);
+                        }
+                        if national.len() < digits.len() {
+                            found(Field::Number, national);
+                        }
+                    }
+                }
+                if wants(Field::Uri) {
+                    text.clear();
+                    uri.write_address(text);
+                    found(Field::Uri, text);
+                }
+            }
+            Part::Imsi(digits) => found(Field::Imsi, &digits),
+            Part::Imei(digits) => found(Field::Imei, &digits),
+            Part::CallId(id) => found(Field::CallId, id),
+            Part::SessionDescription(description) if wants(Field::Codec) => {
+                for_each_codec(description, &mut |name| found(Field::Codec, name));
+            }
+            Part::SessionDescription(_) => {}
+        });
+    }
+
+    fn http(&mut self, bytes: &[u8], wanted: u32, found: &mut Found) {
+        let wants_url = wanted >> Field::Url as u32 & 1 != 0;
+        let mut rest = bytes;
+        while let Some((method, target)) = request_line(rest) {
+            let mut fields = HeaderFields::of(rest);
+            let (mut host, mut has_body) = (&b""[..], false);
+            for (name, value) in &mut fields {
+                let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
+                if is(b"Host") {
+                    host = value;
+                }
+                has_body |= is(b"Content-Length") || is(b"Transfer-Encoding");
+            }
+            // Behind a head without a body comes the next one.
+            rest = fields.body().filter(|_| !has_body).unwrap_or_default();
+            // A target in absolute form takes the place of Host (RFC 9112 section 3.2.2).
+            let mut path = target;
+            if let Some((scheme, after)) = split_absolute(target)
+                && !scheme.is_empty()
+            {
+                let end = after.iter().position(|octet| b"/?".contains(octet)).unwrap_or(after.len());
+                (host, path) = after.split_at_checked(end).unwrap_or((after, b""));
+            } else if method == b"CONNECT" {
+                (host, path) = (target, b"");
+            }
+            // User information is no part of the host (RFC 9110 section 4.2.4).
+            let host = host.rsplit(|octet| *octet == b'@').next().unwrap_or_default();
+            found(Field::Host, host);
+            let without_port = crate::sip::address::host_of(host);
+            if without_port.len() < host.len() {
+                found(Field::Host, without_port);
+            }
+            if wants_url && !path.is_empty() {
+                self.url(host, path, found);
+            }
+        }
+    }
+
+    fn url(&mut self, host: &[u8], path: &[u8], found: &mut Found) {
+        let without_query = split_at(path, b'?').map(|(path, _)| path);
+        for path in [Some(path), without_query].into_iter().flatten() {
+            let text = &mut self.text;
+            text.clear();
+            text.extend_from_slice(b"http://");
+            text.extend(host.iter().chain(path));
+            found(Field::Url, text);
+            for skipped in [b"http://".len(), b"http://".len() + host.len()] {
+                if !host.is_empty() || skipped == b"http://".len() {
+                    found(Field::Url, text.get(skipped..).unwrap_or_default());
+                }
+            }
+        }
+    }
+
+    fn mail(&mut self, bytes: &[u8], found: &mut Found) {
+        for (name, value) in HeaderFields::of_lines(bytes) {
+            let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
+            if is(b"MAIL FROM") || is(b"RCPT TO") {
+                let (_, rest) = split_at(value, b'<').unwrap_or((b"", value));
+                let address = rest.split(|octet| b"> \t".contains(octet)).next().unwrap_or_default();
+                // A source route may be in front (RFC 5321 section 4.1.2).
+                let address = match address.first() {
+                    Some(b'@') => split_at(address, b':').map_or(address, |(_, rest)| rest),
+                    _ => address,
+                };
+                put_address(address, found);
+            } else if is(b"Subject") {
+                put_unfolded(&mut self.text, value);
+                found(Field::Subject, &self.text);
+            } else if [&b"From"[..], b"To", b"Cc", b"Bcc", b"Sender", b"Reply-To"].iter().any(|one| is(one)) {
+                for element in crate::sip::address::list(value) {
+                    let address = match memchr::memrchr(b'<', element) {
+                        Some(at) => {
+                            element.get(at + 1..).and_then(|rest| rest.split(|octet| *octet == b'>').next())
+                        }
+                        None => Some(element),
+                    };
+                    put_address(address.unwrap_or_default().trim_ascii(), found);
+                }
+            }
+        }
+    }
+}
+
+fn put_address(address: &[u8], found: &mut Found) {
+    if address.contains(&b'@') {
+        found(Field::MailAddress, address);
+    }
+}
+
+/// Line ends left out (RFC 5322 section 2.2.3).
+fn put_unfolded(out: &mut Vec<u8>, text: &[u8]) {
+    out.clear();
+    out.extend(text.iter().filter(|octet| !b"\r\n".contains(octet)));
+}
+
+/// Method and target of a request of HTTP/1.
+fn request_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (line, _) = split_at(bytes, b'\n')?;
+    let (method, rest) = split_at(line.trim_ascii_end(), b' ')?;
+    let at = memchr::memrchr(b' ', rest)?;
+    let (target, version) = rest.split_at_checked(at)?;
+    (version.starts_with(b" HTTP/1.") && !target.is_empty()).then_some((method, target.trim_ascii()))
+}
+
+/// Scheme, and what follows `://`.
+fn split_absolute(target: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (scheme, rest) = split_at(target, b':')?;
+    let is_scheme = scheme.iter().all(|octet| octet.is_ascii_alphanumeric() || b"+-.".contains(octet));
+    Some((scheme, rest.strip_prefix(b"//").filter(|_| is_scheme)?))
+}
+
+fn hello(message: &[u8], transport: Transport, wanted: u32, found: &mut Found) {
+    let wants = |field: Field| wanted >> field as u32 & 1 != 0;
+    let Some(hello) = Hello::parse(message) else { return };
+    if let Some(name) = hello.server_name().filter(|_| wants(Field::ServerName)) {
+        found(Field::ServerName, name.strip_suffix(b".").unwrap_or(name));
+    }
+    // What is not all there has another fingerprint.
+    if !hello.is_whole() || hello.is_retry() {
+        return;
+    }
+    if !hello.is_client() {
+        if wants(Field::Ja3s) {
+            found(Field::Ja3s, &ja3s(&hello));
+        }
+        return;
+    }
+    if wants(Field::Ja3) {
+        found(Field::Ja3, &ja3(&hello));
+    }
+    if wants(Field::Ja4) {
+        found(Field::Ja4, &ja4(&hello, transport));
+    }
+}

@@ -1,0 +1,258 @@
+//! Making a pattern set: in one go, or a part at a time between other work, within a bound of memory.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use super::anchored::Anchored;
+use super::automaton::Automaton;
+use super::grams::{Grams, GramsBuild, Plan};
+use super::linear::Linear;
+use super::teddy::{MOST_PATTERNS, Teddy};
+use super::texts::{Texts, absorb, partial_word};
+use super::{Algorithm, Kind, PatternSet};
+
+/// Longest pattern, bytes.
+pub const PATTERN_BYTES: usize = 1024;
+
+/// Memory for a set if nothing else is said, bytes.
+const MEMORY_BYTES: usize = 64 << 20;
+
+/// Bytes that the making needs for each pattern, at most, beside the set.
+const INDEX_BYTES: usize = 40;
+
+/// Why a set could not be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BuildError {
+    /// The pattern is longer than [`PATTERN_BYTES`].
+    TooLong,
+    /// The set would take more memory than the builder may.
+    TooLarge,
+    /// There is not so much memory.
+    OutOfMemory,
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::TooLong => write!(formatter, "the pattern is longer than {PATTERN_BYTES} bytes"),
+            Self::TooLarge => {
+                formatter.write_str("the patterns need more memory than --pattern-buffer-mb allows")
+            }
+            Self::OutOfMemory => formatter.write_str("there is not enough memory for the patterns"),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+/// Collects patterns for a [`PatternSet`].
+pub struct PatternSetBuilder {
+    algorithm: Algorithm,
+    memory_limit: usize,
+    /// Up to so many contained patterns are left to the SIMD prefilter alone.
+    pub(super) simd_patterns: usize,
+    texts: Texts,
+    /// Group by hash of kind and text; the next free number where hashes are equal and texts are not.
+    index: HashMap<u64, u32>,
+    contained: Vec<u32>,
+    anchored: Vec<u32>,
+    small: Vec<u8>,
+}
+
+impl Default for PatternSetBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl PatternSetBuilder {
+    /// No patterns, [`Algorithm::Auto`], 64 MiB.
+    pub fn new() -> Self {
+        Self {
+            algorithm: Algorithm::Auto,
+            memory_limit: MEMORY_BYTES,
+            simd_patterns: MOST_PATTERNS,
+            texts: Texts::default(),
+            index: HashMap::new(),
+            contained: Vec::new(),
+            anchored: Vec::new(),
+            small: Vec::new(),
+        }
+    }
+
+    /// Chooses the algorithm.
+    #[must_use]
+    pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.algorithm = algorithm;
+        self
+    }
+
+    /// The making and the set may take so many bytes of memory, about.
+    #[must_use]
+    pub fn memory_limit(mut self, bytes: usize) -> Self {
+        self.memory_limit = bytes;
+        self
+    }
+
+    /// Adds a pattern and returns its number: they are counted from 0. After an error the builder is as before.
+    pub fn add(&mut self, kind: Kind, text: &[u8]) -> Result<u32, BuildError> {
+        if text.len() > PATTERN_BYTES {
+            return Err(BuildError::TooLong);
+        }
+        if self.memory_bytes().saturating_add(text.len() + INDEX_BYTES) > self.memory_limit {
+            return Err(BuildError::TooLarge);
+        }
+        let refused = |_| BuildError::OutOfMemory;
+        self.texts.reserve(text.len())?;
+        self.index.try_reserve(1).map_err(|_| BuildError::OutOfMemory)?;
+        self.contained.try_reserve(1).map_err(refused)?;
+        self.anchored.try_reserve(1).map_err(refused)?;
+        if text.is_empty() {
+            return Ok(self.texts.add_pattern(None));
+        }
+        self.small.clear();
+        self.small.extend(text.iter().map(u8::to_ascii_lowercase));
+        let group = self.group(kind);
+        Ok(self.texts.add_pattern(Some(group)))
+    }
+
+    /// The group of `small`.
+    fn group(&mut self, kind: Kind) -> u32 {
+        let (words, rest) = self.small.as_chunks::<8>();
+        let seed = absorb(kind as u64, self.small.len() as u64);
+        let state = words.iter().fold(seed, |state, word| absorb(state, u64::from_le_bytes(*word)));
+        let mut key = absorb(state, partial_word(rest));
+        while let Some(group) = self.index.get(&key) {
+            if self.texts.kind(*group) == kind && self.texts.text(*group) == self.small {
+                return *group;
+            }
+            key = key.wrapping_add(1);
+        }
+        let group = self.texts.add_group(kind, &self.small);
+        self.index.insert(key, group);
+        if kind == Kind::Contains { &mut self.contained } else { &mut self.anchored }.push(group);
+        group
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.texts.memory_bytes().saturating_add(self.texts.groups().saturating_mul(INDEX_BYTES))
+    }
+
+    /// Makes the set.
+    pub fn build(self) -> Result<PatternSet, BuildError> {
+        let mut build = self.start();
+        loop {
+            if let Some(set) = build.advance(usize::MAX)? {
+                return Ok(set);
+            }
+        }
+    }
+
+    /// Begins to make the set, for those who cannot wait for all of it at once.
+    pub fn start(self) -> Build {
+        Build {
+            builder: self,
+            set: PatternSet::default(),
+            stage: Stage::Anchored { done: 0 },
+            others: Vec::new(),
+        }
+    }
+}
+
+/// A set in the making. An automaton is made in one step; [`Algorithm::Auto`] needs one only for what is said in
+/// [`super::grams`].
+pub struct Build {
+    builder: PatternSetBuilder,
+    set: PatternSet,
+    stage: Stage,
+    /// Contained patterns that grams are no good for.
+    others: Vec<u32>,
+}
+
+enum Stage {
+    Anchored { done: usize },
+    Contained,
+    Grams { build: Box<GramsBuild> },
+    Rest,
+}
+
+impl Build {
+    /// Works on about so many patterns. The set when it is ready, once; do not go on after that or after an error.
+    pub fn advance(&mut self, patterns: usize) -> Result<Option<PatternSet>, BuildError> {
+        let patterns = patterns.max(1);
+        let stage = std::mem::replace(&mut self.stage, Stage::Rest);
+        self.stage = match stage {
+            Stage::Anchored { done } => self.advance_anchored(done, patterns)?,
+            Stage::Contained => self.choose()?,
+            Stage::Grams { mut build } => {
+                if build.advance(&self.builder.texts, patterns, &mut self.others)? {
+                    self.set.grams = Some(Grams::from(*build));
+                    Stage::Rest
+                } else {
+                    Stage::Grams { build }
+                }
+            }
+            Stage::Rest => return self.finish().map(Some),
+        };
+        Ok(None)
+    }
+
+    fn advance_anchored(&mut self, done: usize, patterns: usize) -> Result<Stage, BuildError> {
+        let groups = &self.builder.anchored;
+        if done == 0 {
+            self.allows(Anchored::bytes_for(groups.len()))?;
+            self.set.anchored = Anchored::new(groups.len())?;
+        }
+        let end = done.saturating_add(patterns).min(groups.len());
+        for group in groups.get(done..end).unwrap_or_default() {
+            self.set.anchored.add(&self.builder.texts, *group);
+        }
+        Ok(if end == groups.len() { Stage::Contained } else { Stage::Anchored { done: end } })
+    }
+
+    fn choose(&mut self) -> Result<Stage, BuildError> {
+        let groups = std::mem::take(&mut self.builder.contained);
+        if self.builder.algorithm != Algorithm::Auto || groups.len() <= self.builder.simd_patterns {
+            self.others = groups;
+            return Ok(Stage::Rest);
+        }
+        let texts = &self.builder.texts;
+        let plan = Plan::new(texts, &groups)?;
+        let long;
+        (long, self.others) = groups.into_iter().partition(|group| texts.text(*group).len() >= plan.shortest);
+        self.allows(plan.bytes_for(long.len()))?;
+        Ok(Stage::Grams { build: Box::new(GramsBuild::new(plan, long)?) })
+    }
+
+    fn finish(&mut self) -> Result<PatternSet, BuildError> {
+        let groups = std::mem::take(&mut self.others);
+        let texts = &self.builder.texts;
+        match self.builder.algorithm {
+            _ if groups.is_empty() => {}
+            Algorithm::Linear => self.set.linear = Linear::new(texts, &groups),
+            Algorithm::Auto if groups.len() <= self.builder.simd_patterns => {
+                self.set.teddy = Some(Teddy::new(texts, &groups))
+            }
+            Algorithm::Auto | Algorithm::AhoCorasick => {
+                let left = self.allows(0)?;
+                self.set.automaton = Some(Automaton::new(texts, groups, left)?);
+            }
+        }
+        self.set.texts = std::mem::take(&mut self.builder.texts);
+        Ok(std::mem::take(&mut self.set))
+    }
+
+    /// Bytes left after `bytes` more.
+    fn allows(&self, bytes: usize) -> Result<usize, BuildError> {
+        let taken = self.builder.memory_bytes() + self.set.memory_bytes();
+        self.builder.memory_limit.checked_sub(taken.saturating_add(bytes)).ok_or(BuildError::TooLarge)
+    }
+}
+
+/// A table of `length` times `value`.
+pub(super) fn filled<T: Clone>(length: usize, value: T) -> Result<Vec<T>, BuildError> {
+    let mut table = Vec::new();
+    table.try_reserve_exact(length).map_err(|_| BuildError::OutOfMemory)?;
+    table.resize(length, value);
+    Ok(table)
+}

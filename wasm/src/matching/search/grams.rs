@@ -1,0 +1,563 @@
+//! A sampled q-gram filter, for sets of any size. Of every pattern a run of bytes is known: `stride` windows, each
+//! one byte further than the last. So it is enough to look at every `stride`-th window of the text: a bit table
+//! refuses most by their hash. Where one passes, a second bit table is asked for the `stride` runs that it can be in;
+//! one that passes again is looked up, and the patterns listed there are compared.
+//!
+//! Which run of a pattern is known is chosen by rarity: in text, and among the patterns. Where even the best is shared
+//! by more than [`MOST_SHARING`] patterns, the pattern is given to the automaton instead; so are patterns that are
+//! too short.
+//!
+//! Worst case: at every `stride`-th byte of text, `stride` runs are looked up, and [`MOST_SHARING`] patterns compared
+//! for each.
+
+use super::builder::filled;
+use super::rarity::probability;
+use super::texts::{Texts, absorb, partial_word, spread};
+use super::{BuildError, Found};
+
+/// Most patterns listed for one run.
+const MOST_SHARING: u32 = 16;
+
+/// What bytes look like in lower case, roughly: the bit that sets small letters apart. Other bytes that differ
+/// in it alone are taken for the same.
+const FOLD: u64 = 0x2020_2020_2020_2020;
+
+/// Longest step through the text, bytes.
+const LONGEST_STRIDE: usize = 12;
+
+/// Words of 64 bits in the bit table of small sets: 32 KiB, which a processor's first cache holds.
+const SMALL_TABLE: usize = 1 << 12;
+
+/// And of all others: 512 KiB.
+const LARGE_TABLE: usize = 1 << 16;
+
+/// Most windows known in a small table.
+const SMALL_WINDOWS: usize = 12 << 10;
+
+/// Patterns that are looked at to make a plan: to know, and to try.
+const SAMPLE: (usize, usize) = (16 << 10, 2 << 10);
+
+/// How much of the traffic may look like patterns; the rest is text as usual.
+const LIKENESS: f32 = 0.3;
+
+/// What it costs to look up the runs around a window, in windows.
+const CANDIDATE: f32 = 25.0;
+
+/// Patterns that may be left to the SIMD prefilter because they are short.
+const MOST_SHORT: usize = 16;
+
+/// What the SIMD prefilter costs per byte of text, in look-ups.
+const SECOND_PASS: f32 = 0.25;
+
+/// Runs considered at each end of a pattern.
+const CONSIDERED: usize = 64;
+
+/// Sizes, chosen for a set.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan {
+    /// Bytes that a pattern must have.
+    pub shortest: usize,
+    /// Bytes of a window, 3 to 8.
+    window: usize,
+    /// Bytes from one window of the text to the next.
+    stride: usize,
+    /// Words of the bit table.
+    table: usize,
+}
+
+impl Plan {
+    /// The cheapest plan for these groups.
+    pub fn new(texts: &Texts, groups: &[u32]) -> Result<Plan, BuildError> {
+        let mut lengths: Vec<usize> = groups.iter().map(|group| texts.text(*group).len()).collect();
+        let few = MOST_SHORT.min(lengths.len().saturating_sub(1));
+        let with_few_short = (*lengths.select_nth_unstable(few).1).max(3);
+        let all = lengths.iter().copied().min().unwrap_or_default().max(3);
+        let mut best = (f32::MAX, Plan::of(3, 3, groups.len()));
+        for (shortest, passes) in [(all, 0.0), (with_few_short, SECOND_PASS)] {
+            for window in 3..=shortest.min(8) {
+                let plan = Plan::of(shortest, window, groups.len());
+                let cost = plan.cost(texts, groups)? + passes;
+                if cost < best.0 {
+                    best = (cost, plan);
+                }
+            }
+        }
+        Ok(best.1)
+    }
+
+    fn of(shortest: usize, window: usize, patterns: usize) -> Plan {
+        let stride = (shortest + 1 - window).min(LONGEST_STRIDE);
+        let small = patterns.saturating_mul(stride) <= SMALL_WINDOWS;
+        Plan { shortest, window, stride, table: if small { SMALL_TABLE } else { LARGE_TABLE } }
+    }
+
+    /// What a byte of text costs, in windows: of text as usual, and of patterns that are not known.
+    fn cost(&self, texts: &Texts, groups: &[u32]) -> Result<f32, BuildError> {
+        let (known, tried) = SAMPLE;
+        let sample = |count: usize, first: usize| {
+            groups
+                .iter()
+                .skip(first)
+                .step_by(groups.len().div_ceil(count).max(2))
+                .map(|group| texts.text(*group))
+        };
+        let mut table = filled(1 << 13, 0u64)?;
+        let place = |gram: &[u8]| {
+            let at = spread((partial_word(gram) | FOLD) & self.mask()) >> (64 - 19);
+            ((at >> 6) as usize, 1 << (at & 63))
+        };
+        let (mut usual, mut count) = (0.0, 0usize);
+        for (index, text) in sample(known, 0).enumerate() {
+            // Any run: which one is the rarest is not known yet.
+            let runs = (text.len() + 2).saturating_sub(self.window + self.stride);
+            let start = if runs == 0 { continue } else { index % runs };
+            let run = text.get(start..start + self.run()).unwrap_or_default();
+            for gram in run.windows(self.window) {
+                usual += probability(gram);
+                let (word, bit) = place(gram);
+                if let Some(word) = table.get_mut(word) {
+                    *word |= bit;
+                }
+            }
+            count += 1;
+        }
+        let (mut hits, mut windows) = (0u32, 0u32);
+        for gram in sample(tried, 1).flat_map(|text| text.windows(self.window)) {
+            let (word, bit) = place(gram);
+            hits += u32::from(table.get(word).is_some_and(|word| word & bit != 0));
+            windows += 1;
+        }
+        let usual = usual * groups.len() as f32 / count.max(1) as f32;
+        let like = LIKENESS * hits as f32 / windows.max(1) as f32;
+        // Two bits for each window.
+        let full = (2 * groups.len() * self.stride) as f32 / (64 * self.table) as f32;
+        Ok((1.0 + CANDIDATE * (usual + like + full * full).min(1.0)) / self.stride as f32)
+    }
+
+    /// Bytes of a run.
+    fn run(&self) -> usize {
+        self.window + self.stride - 1
+    }
+
+    /// Bytes that tables and making take for so many groups.
+    pub fn bytes_for(&self, groups: usize) -> usize {
+        let tables = 10 * self.table + 4 * (1 << self.bucket_bits(groups));
+        groups.saturating_mul(size_of::<Entry>() + 4).saturating_add(tables + SKETCH)
+    }
+
+    /// Of the table of runs.
+    fn bucket_bits(&self, groups: usize) -> u32 {
+        groups.saturating_mul(2).max(64).next_power_of_two().ilog2().min(24)
+    }
+
+    fn mask(&self) -> u64 {
+        u64::MAX >> (64 - 8 * self.window.clamp(1, 8))
+    }
+}
+
+/// The run of a pattern.
+#[derive(Clone, Copy, Default)]
+struct Entry {
+    /// Bits of the run's hash beside those that lead to it.
+    check: u32,
+    group: u32,
+    /// Of the run in the pattern's text.
+    offset: u32,
+}
+
+/// Bit table and runs.
+pub(super) struct Grams {
+    window: usize,
+    stride: u8,
+    run: usize,
+    mask: u64,
+    table: Table,
+    /// By the upper bits of a run's hash: where its entries begin; they end where the next begin.
+    starts: Vec<u32>,
+    starts_shift: u32,
+    entries: Vec<Entry>,
+}
+
+impl Grams {
+    /// Reports what the haystack contains. False when the receiver ended it.
+    pub fn search(&self, texts: &Texts, haystack: &[u8], found: &mut impl Found) -> bool {
+        match &self.table {
+            Table::Small(bits, runs) => self.search_with((bits, runs), texts, haystack, found),
+            Table::Large(bits, runs) => self.search_with((bits, runs), texts, haystack, found),
+        }
+    }
+
+    #[inline]
+    fn search_with<const WORDS: usize, const RUN_WORDS: usize>(
+        &self,
+        (bits, runs): (&Bits<WORDS>, &Bits<RUN_WORDS>),
+        texts: &Texts,
+        haystack: &[u8],
+        found: &mut impl Found,
+    ) -> bool {
+        let stride = usize::from(self.stride);
+        let mut at = 0;
+        while let Some(span) = haystack.get(at..).and_then(|rest| rest.get(..3 * stride + 8)) {
+            let word = |start: usize| span.get(start..).and_then(|rest| rest.first_chunk::<8>());
+            let [Some(a), Some(b), Some(c), Some(d)] =
+                [word(0), word(stride), word(2 * stride), word(3 * stride)]
+            else {
+                break;
+            };
+            let hashes = [a, b, c, d].map(|word| self.hash(u64::from_le_bytes(*word)));
+            let [a, b, c, d] = hashes.map(|hash| bits.may_know(hash));
+            if (a | b | c | d) & 1 != 0 && !self.verify_four(runs, texts, haystack, at, [a, b, c, d], found) {
+                return false;
+            }
+            at += 4 * stride;
+        }
+        while at + self.window <= haystack.len() {
+            let known = bits.may_know(self.hash(word_at(haystack, at))) & 1 != 0;
+            if known && !self.verify(runs, texts, haystack, at, found) {
+                return false;
+            }
+            at += stride;
+        }
+        true
+    }
+
+    /// Hash of the window that a word begins with.
+    #[inline]
+    fn hash(&self, word: u64) -> u64 {
+        spread((word | FOLD) & self.mask)
+    }
+
+    #[inline(never)]
+    fn verify_four<const WORDS: usize>(
+        &self,
+        runs: &Bits<WORDS>,
+        texts: &Texts,
+        haystack: &[u8],
+        at: usize,
+        passes: [u64; 4],
+        found: &mut impl Found,
+    ) -> bool {
+        passes.into_iter().zip(0..).all(|(pass, step)| {
+            pass & 1 == 0 || self.verify(runs, texts, haystack, at + step * usize::from(self.stride), found)
+        })
+    }
+
+    /// Reports the patterns whose run has the window at `at`.
+    #[inline]
+    fn verify<const WORDS: usize>(
+        &self,
+        runs: &Bits<WORDS>,
+        texts: &Texts,
+        haystack: &[u8],
+        at: usize,
+        found: &mut impl Found,
+    ) -> bool {
+        let mut passed = 0u32;
+        for back in 0..usize::from(self.stride).min(at + 1) {
+            if let Some(run) = haystack.get(at - back..at - back + self.run) {
+                passed |= ((runs.may_know(run_hash(run)) & 1) as u32) << back;
+            }
+        }
+        while passed != 0 {
+            let start = at - passed.trailing_zeros() as usize;
+            passed &= passed - 1;
+            let run = haystack.get(start..start + self.run).unwrap_or_default();
+            if !self.verify_run(texts, haystack, start, run_hash(run), found) {
+                return false;
+            }
+        }
+        true
+    }
+
+    #[inline]
+    fn verify_run(
+        &self,
+        texts: &Texts,
+        haystack: &[u8],
+        at: usize,
+        hash: u64,
+        found: &mut impl Found,
+    ) -> bool {
+        let bucket = (hash >> self.starts_shift) as usize;
+        let start = |bucket: usize| self.starts.get(bucket).copied().unwrap_or_default() as usize;
+        let entries = self.entries.get(start(bucket)..start(bucket + 1)).unwrap_or_default();
+        entries.iter().all(|entry| {
+            entry.check != hash as u32
+                || at.checked_sub(entry.offset as usize).is_none_or(|start| {
+                    found.has(entry.group)
+                        || !texts.stands_at(entry.group, haystack, start)
+                        || found.group(entry.group)
+                })
+        })
+    }
+
+    /// Bytes of memory held.
+    pub fn memory_bytes(&self) -> usize {
+        let table = match &self.table {
+            Table::Small(..) => 10 * SMALL_TABLE,
+            Table::Large(..) => 10 * LARGE_TABLE,
+        };
+        table + 4 * self.starts.capacity() + size_of::<Entry>() * self.entries.capacity()
+    }
+}
+
+/// Which windows or runs are known: two bits of one word for each.
+///
+/// The number of words is part of the type, so that no access needs a check.
+struct Bits<const WORDS: usize>(Box<[u64; WORDS]>);
+
+impl<const WORDS: usize> Bits<WORDS> {
+    fn new() -> Result<Self, BuildError> {
+        let words = filled(WORDS, 0)?.into_boxed_slice();
+        words.try_into().map(Bits).map_err(|_| BuildError::OutOfMemory)
+    }
+
+    /// In the lowest bit whether a window of that hash can be known.
+    #[inline]
+    fn may_know(&self, hash: u64) -> u64 {
+        let (word, [one, other]) = Self::places(hash);
+        let word = self.0.get(word).copied().unwrap_or_default();
+        word.wrapping_shr(one) & word.wrapping_shr(other)
+    }
+
+    fn note(&mut self, hash: u64) {
+        let (word, [one, other]) = Self::places(hash);
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= 1u64.wrapping_shl(one) | 1u64.wrapping_shl(other);
+        }
+    }
+
+    /// The word, and the bits in it, modulo 64.
+    #[inline]
+    fn places(hash: u64) -> (usize, [u32; 2]) {
+        ((hash >> (64 - WORDS.ilog2())) as usize, [(hash >> 16) as u32, (hash >> 24) as u32])
+    }
+}
+
+/// The windows and the runs that are known.
+enum Table {
+    Small(Bits<SMALL_TABLE>, Bits<{ SMALL_TABLE / 4 }>),
+    Large(Bits<LARGE_TABLE>, Bits<{ LARGE_TABLE / 4 }>),
+}
+
+/// Eight bytes from `at` on; zeros for those behind the end.
+#[inline]
+fn word_at(bytes: &[u8], at: usize) -> u64 {
+    let rest = bytes.get(at..).unwrap_or_default();
+    if let Some(word) = rest.first_chunk() {
+        return u64::from_le_bytes(*word);
+    }
+    match bytes.last_chunk() {
+        Some(word) => u64::from_le_bytes(*word).wrapping_shr(64 - 8 * rest.len() as u32),
+        None => partial_word(rest),
+    }
+}
+
+/// Hash of a run of 3 to 24 bytes.
+#[inline]
+fn run_hash(run: &[u8]) -> u64 {
+    let folded = |word: &[u8; 8]| u64::from_le_bytes(*word) | FOLD;
+    let (Some(first), Some(last)) = (run.first_chunk(), run.last_chunk()) else {
+        return absorb(0, partial_word(run) | FOLD);
+    };
+    let ends = absorb(absorb(0, folded(first)), folded(last));
+    match run.get(8..16).and_then(|middle| middle.first_chunk()) {
+        Some(middle) if run.len() > 16 => absorb(ends, folded(middle)),
+        _ => ends,
+    }
+}
+
+/// Counters of the runs of all patterns, by hash.
+const SKETCH: usize = 1 << 19;
+
+/// [`Grams`] in the making.
+pub(super) struct GramsBuild {
+    plan: Plan,
+    grams: Grams,
+    groups: Vec<u32>,
+    /// By group: offset of the run that is known, or [`REFUSED`].
+    chosen: Vec<u32>,
+    /// How many patterns have a run of that hash, 255 for more.
+    sketch: Vec<u8>,
+    pass: Pass,
+    done: usize,
+}
+
+const REFUSED: u32 = u32::MAX;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    Count,
+    Choose,
+    Fill,
+}
+
+impl GramsBuild {
+    /// Begins it for groups whose texts have at least `plan.shortest` bytes.
+    pub fn new(plan: Plan, groups: Vec<u32>) -> Result<GramsBuild, BuildError> {
+        let bucket_bits = plan.bucket_bits(groups.len());
+        Ok(GramsBuild {
+            grams: Grams {
+                window: plan.window,
+                stride: plan.stride as u8,
+                run: plan.run(),
+                mask: plan.mask(),
+                table: match plan.table {
+                    SMALL_TABLE => Table::Small(Bits::new()?, Bits::new()?),
+                    _ => Table::Large(Bits::new()?, Bits::new()?),
+                },
+                starts: filled((1 << bucket_bits) + 1, 0)?,
+                starts_shift: 64 - bucket_bits,
+                entries: Vec::new(),
+            },
+            chosen: filled(groups.len(), REFUSED)?,
+            sketch: filled(SKETCH, 0)?,
+            plan,
+            groups,
+            pass: Pass::Count,
+            done: 0,
+        })
+    }
+
+    /// Works on so many groups. True when it is done; `refused` then has the groups that it leaves to others.
+    pub fn advance(
+        &mut self,
+        texts: &Texts,
+        count: usize,
+        refused: &mut Vec<u32>,
+    ) -> Result<bool, BuildError> {
+        let end = self.done.saturating_add(count).min(self.groups.len());
+        for index in self.done..end {
+            let Some(group) = self.groups.get(index).copied() else { break };
+            let text = texts.text(group);
+            match self.pass {
+                Pass::Count => self.count(text),
+                Pass::Choose => {
+                    let choice = self.choose(text);
+                    if choice == REFUSED {
+                        refused.try_reserve(1).map_err(|_| BuildError::OutOfMemory)?;
+                        refused.push(group);
+                    }
+                    if let Some(slot) = self.chosen.get_mut(index) {
+                        *slot = choice;
+                    }
+                }
+                Pass::Fill => self.fill(index, group, text),
+            }
+        }
+        self.done = end;
+        if end < self.groups.len() {
+            return Ok(false);
+        }
+        self.done = 0;
+        match self.pass {
+            Pass::Count => self.pass = Pass::Choose,
+            Pass::Choose => {
+                // From counts to ends: filling goes down from there, and leaves the starts.
+                let mut sum = 0u32;
+                for start in &mut self.grams.starts {
+                    sum = sum.wrapping_add(*start);
+                    *start = sum;
+                }
+                self.grams.entries = filled(sum as usize, Entry::default())?;
+                self.pass = Pass::Fill;
+            }
+            Pass::Fill => return Ok(true),
+        }
+        Ok(false)
+    }
+
+    fn count(&mut self, text: &[u8]) {
+        for start in considered(self.runs(text)) {
+            let place = sketch_place(self.run_hash(text, start));
+            if let Some(counter) = self.sketch.get_mut(place) {
+                *counter = counter.saturating_add(1);
+            }
+        }
+    }
+
+    /// The run that costs least, noted; [`REFUSED`] where all are too crowded.
+    fn choose(&mut self, text: &[u8]) -> u32 {
+        let (window, stride) = (self.plan.window, self.plan.stride);
+        let patterns = self.groups.len() as f32;
+        let mut best = (f32::MAX, REFUSED);
+        for start in considered(self.runs(text)) {
+            let hash = self.run_hash(text, start);
+            let sharing = self.sketch.get(sketch_place(hash)).copied().unwrap_or_default();
+            // What many patterns have is often in the traffic that they are for.
+            let shared = 0.02 * f32::from(sharing) / patterns;
+            let crowded = if u32::from(sharing) > MOST_SHARING { 1.0 } else { 0.0 };
+            let run = text.get(start..start + self.plan.run()).unwrap_or_default();
+            let cost = crowded + shared + run.windows(window).map(probability).sum::<f32>();
+            if cost < best.0 && self.starts_of(hash) < MOST_SHARING {
+                best = (cost, start as u32);
+            }
+        }
+        let (_, chosen) = best;
+        if chosen == REFUSED {
+            return REFUSED;
+        }
+        let hash = self.run_hash(text, chosen as usize);
+        match &mut self.grams.table {
+            Table::Small(_, runs) => runs.note(hash),
+            Table::Large(_, runs) => runs.note(hash),
+        }
+        let bucket = (hash >> self.grams.starts_shift) as usize;
+        if let Some(count) = self.grams.starts.get_mut(bucket) {
+            *count += 1;
+        }
+        let run = text.get(chosen as usize..).unwrap_or_default();
+        for gram in run.windows(window).take(stride) {
+            let hash = self.grams.hash(partial_word(gram));
+            match &mut self.grams.table {
+                Table::Small(bits, _) => bits.note(hash),
+                Table::Large(bits, _) => bits.note(hash),
+            }
+        }
+        chosen
+    }
+
+    fn fill(&mut self, index: usize, group: u32, text: &[u8]) {
+        let offset = self.chosen.get(index).copied().unwrap_or(REFUSED);
+        if offset == REFUSED {
+            return;
+        }
+        let hash = self.run_hash(text, offset as usize);
+        if let Some(start) = self.grams.starts.get_mut((hash >> self.grams.starts_shift) as usize) {
+            *start = start.wrapping_sub(1);
+            if let Some(slot) = self.grams.entries.get_mut(*start as usize) {
+                *slot = Entry { check: hash as u32, group, offset };
+            }
+        }
+    }
+
+    /// Runs that a text has.
+    fn runs(&self, text: &[u8]) -> usize {
+        (text.len() + 1).saturating_sub(self.plan.run())
+    }
+
+    fn run_hash(&self, text: &[u8], start: usize) -> u64 {
+        run_hash(text.get(start..start + self.plan.run()).unwrap_or_default())
+    }
+
+    /// Patterns listed for runs of that hash so far.
+    fn starts_of(&self, hash: u64) -> u32 {
+        self.grams.starts.get((hash >> self.grams.starts_shift) as usize).copied().unwrap_or_default()
+    }
+}
+
+impl From<GramsBuild> for Grams {
+    fn from(build: GramsBuild) -> Grams {
+        build.grams
+    }
+}
+
+/// Of `starts` places, those near either end.
+fn considered(starts: usize) -> impl Iterator<Item = usize> {
+    let tail = starts.saturating_sub(CONSIDERED).max(CONSIDERED.min(starts));
+    (0..CONSIDERED.min(starts)).chain(tail..starts)
+}
+
+fn sketch_place(hash: u64) -> usize {
+    (hash >> 45) as usize
+}

@@ -1,0 +1,222 @@
+//! Addresses in header fields (RFC 3261 sections 20.10 and 25.1), and the URIs in them (sections 19.1, RFC 3966).
+
+use crate::detect::text_message::split_at;
+
+/// The parts of a list that commas separate, outside of quoted strings and angle brackets; white space around them is
+/// taken off.
+pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(value);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = end_of_element(text);
+        let (element, after) = text.split_at_checked(end)?;
+        rest = after.get(1..);
+        Some(element.trim_ascii())
+    })
+}
+
+/// Where the first comma is that ends an element, or the end.
+fn end_of_element(text: &[u8]) -> usize {
+    let (mut quoted, mut escaped, mut in_brackets) = (false, false, false);
+    for (at, octet) in text.iter().enumerate() {
+        match octet {
+            _ if quoted => {
+                quoted = escaped || *octet != b'"';
+                escaped = *octet == b'\\' && !escaped;
+            }
+            b'"' if !in_brackets => quoted = true,
+            b'<' => in_brackets = true,
+            b'>' => in_brackets = false,
+            b',' if !in_brackets => return at,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// URI and parameters of one address, with or without a display name. Without angle brackets the parameters are those
+/// of the header field (RFC 3261 section 20).
+pub fn name_address(value: &[u8]) -> (&[u8], &[u8]) {
+    let mut start = 0;
+    if value.first() == Some(&b'"') {
+        let mut escaped = false;
+        let closing = value.iter().skip(1).position(|octet| {
+            let closes = *octet == b'"' && !escaped;
+            escaped = *octet == b'\\' && !escaped;
+            closes
+        });
+        start = closing.map_or(0, |at| at + 2);
+    }
+    let value = value.get(start..).unwrap_or_default();
+    let (uri, parameters) = match split_at(value, b'<') {
+        Some((_, rest)) => split_at(rest, b'>').unwrap_or((rest, b"")),
+        None => split_at(value, b';').unwrap_or((value, b"")),
+    };
+    (uri.trim_ascii(), parameters)
+}
+
+/// The value of a parameter, without its quotes; empty where it has none.
+pub fn parameter<'a>(parameters: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let mut rest = parameters;
+    loop {
+        let (mut quoted, mut escaped) = (false, false);
+        let end = rest.iter().position(|octet| {
+            let ends = *octet == b';' && !quoted;
+            if *octet == b'"' && !escaped {
+                quoted = !quoted;
+            }
+            escaped = *octet == b'\\' && quoted && !escaped;
+            ends
+        });
+        let (one, after) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
+        let (key, value) = split_at(one, b'=').unwrap_or((one, b""));
+        if key.trim_ascii().eq_ignore_ascii_case(name) {
+            return Some(unquoted(value));
+        }
+        rest = after.get(1..)?;
+    }
+}
+
+/// Without quotes around it. Escapes in it stay as they are.
+pub fn unquoted(value: &[u8]) -> &[u8] {
+    let value = value.trim_ascii();
+    value.strip_prefix(b"\"").map_or(value, |inner| inner.strip_suffix(b"\"").unwrap_or(inner))
+}
+
+/// Whom a URI names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uri<'a> {
+    /// A tel URI: the user is a telephone number, and there is no host.
+    pub is_tel: bool,
+    /// The user without password and parameters, as written; empty where there is none.
+    pub user: &'a [u8],
+    /// Name or address of the host, without port and without parameters, as written.
+    pub host: &'a [u8],
+}
+
+impl<'a> Uri<'a> {
+    /// Reads a sip, sips or tel URI; none of another scheme.
+    pub fn parse(uri: &'a [u8]) -> Option<Self> {
+        let (scheme, rest) = split_at(uri.trim_ascii(), b':')?;
+        if scheme.eq_ignore_ascii_case(b"tel") {
+            return Some(Self { is_tel: true, user: until(rest, b";?"), host: b"" });
+        }
+        let is_sip = scheme.eq_ignore_ascii_case(b"sip") || scheme.eq_ignore_ascii_case(b"sips");
+        is_sip.then(|| {
+            // Whatever else may stand in a URI, an `@` is escaped there.
+            let (user_info, rest) = split_at(rest, b'@').unwrap_or((b"", rest));
+            Self { is_tel: false, user: until(user_info, b":;?"), host: host_of(rest) }
+        })
+    }
+
+    /// Appends the user: escapes decoded (RFC 3261 section 19.1.2), visual separators of a telephone number left out
+    /// (RFC 3966 section 5.1.1), letters of ASCII in lower case.
+    pub fn write_user(&self, out: &mut Vec<u8>) {
+        write_decoded(self.user, self.is_tel, out);
+    }
+
+    /// Appends `user@host`, or what there is of it, in lower case.
+    pub fn write_address(&self, out: &mut Vec<u8>) {
+        self.write_user(out);
+        if !self.user.is_empty() && !self.host.is_empty() {
+            out.push(b'@');
+        }
+        out.extend(self.host.iter().map(u8::to_ascii_lowercase));
+    }
+}
+
+/// The host of what follows the user: no port, no parameters, no header fields, no final dot.
+pub fn host_of(text: &[u8]) -> &[u8] {
+    if text.first() == Some(&b'[') {
+        // An IPv6 address keeps its brackets (RFC 3261 section 25.1, IPv6reference).
+        return memchr::memchr(b']', text).and_then(|end| text.get(..=end)).unwrap_or(text);
+    }
+    let host = until(text, b":;?>");
+    host.strip_suffix(b".").unwrap_or(host)
+}
+
+fn until<'a>(text: &'a [u8], ends: &[u8]) -> &'a [u8] {
+    let end = text.iter().position(|octet| ends.contains(octet));
+    text.get(..end.unwrap_or(text.len())).unwrap_or_default()
+}
+
+/// Appends `text` in lower case with its escapes decoded.
+pub fn write_decoded(text: &[u8], is_number: bool, out: &mut Vec<u8>) {
+    let mut rest = text;
+    while let Some((octet, after)) = rest.split_first() {
+        rest = after;
+        let mut octet = *octet;
+        if octet == b'%'
+            && let Some((&[high, low], after)) = rest.split_first_chunk()
+            && let (Some(high), Some(low)) = (hexadecimal(high), hexadecimal(low))
+        {
+            octet = high << 4 | low;
+            rest = after;
+        }
+        if !is_number || !matches!(octet, b'-' | b'.' | b'(' | b')') {
+            out.push(octet.to_ascii_lowercase());
+        }
+    }
+}
+
+fn hexadecimal(digit: u8) -> Option<u8> {
+    (digit as char).to_digit(16).map(|value| value as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// User and `user@host` of a header field's value.
+    fn texts(value: &str) -> Option<(String, String)> {
+        let uri = Uri::parse(name_address(value.as_bytes()).0)?;
+        let (mut user, mut address) = (Vec::new(), Vec::new());
+        uri.write_user(&mut user);
+        uri.write_address(&mut address);
+        Some((String::from_utf8(user).unwrap(), String::from_utf8(address).unwrap()))
+    }
+
+    #[test]
+    fn vectors() {
+        for (value, user, address) in [
+            ("Alicent <sip:alicent@domain.com>;tag=123", "alicent", "alicent@domain.com"),
+            ("sip:robb@example.org", "robb", "robb@example.org"),
+            ("<sips:+49123@x.net:5061;transport=tls>;tag=a;b=c", "+49123", "+49123@x.net"),
+            (r#""sip:fake@x" <sip:real@y>"#, "real", "real@y"),
+            ("<SIP:Alice@Example.com>;TAG=Zz", "alice", "alice@example.com"),
+            ("<tel:+4915112345678>;tag=9", "+4915112345678", "+4915112345678"),
+            ("<tel:+49-151-(234).5;ext=9>", "+491512345", "+491512345"),
+            ("<sip:example.com>;foo=a@b", "", "example.com"),
+            (r#""A <b" <sip:c@d>;tag=1"#, "c", "c@d"),
+            (r#""A \"<sip:x@y>\"" <sip:c@d>"#, "c", "c@d"),
+            ("<sip:a@b> ; tag=77", "a", "a@b"),
+            ("<sip:a@b?subject=x;tag=5>", "a", "a@b"),
+            ("<sip:%2B49123;phone-context=x@h>", "+49123", "+49123@h"),
+            ("sip:host.example", "", "host.example"),
+            ("<sip:a:secret@[2001:DB8::1]:5060;lr>", "a", "a@[2001:db8::1]"),
+            ("<sip:a%4@b.>", "a%4", "a@b".replace('a', "a%4").as_str()),
+            ("sip:bob@x;tag=1", "bob", "bob@x"),
+            ("<sip:*31#49@x>", "*31#49", "*31#49@x"),
+        ] {
+            assert_eq!(texts(value), Some((user.to_owned(), address.to_owned())), "{value}");
+        }
+        for value in ["", "<mailto:a@b>", "*", "<>", "nonsense"] {
+            assert_eq!(texts(value), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn lists() {
+        let parts: Vec<&[u8]> = list(br#""a, \"b" <sip:a,b@c>;x="1" , <tel:1>,"#).collect();
+        assert_eq!(parts, [&br#""a, \"b" <sip:a,b@c>;x="1""#[..], b"<tel:1>", b""]);
+    }
+
+    #[test]
+    fn parameters() {
+        let text = br#";q=1; +SIP.instance="<urn:x;y>" ;flag;last = z"#;
+        assert_eq!(parameter(text, b"+sip.instance"), Some(&b"<urn:x;y>"[..]));
+        assert_eq!(parameter(text, b"flag"), Some(&b""[..]));
+        assert_eq!(parameter(text, b"LAST"), Some(&b"z"[..]));
+        assert_eq!(parameter(text, b"y"), None);
+    }
+}
