@@ -10,7 +10,7 @@ import { batchOf, runIdKey } from "../proto/packet_batch.ts";
 import { dataService } from "../proto/services.ts";
 import { logger } from "../telemetry/log.ts";
 import type { Channel } from "./channel.ts";
-import { RareWarning } from "./rare_warning.ts";
+import { RareWarning } from "../telemetry/rare_warning.ts";
 import { failureOf, RpcFailure } from "./rpc_failure.ts";
 
 /**

@@ -16,6 +16,8 @@ import { StatusError } from "./status_error.ts";
 
 /** A hunter that has not been heard of for this long is shown with STATUS_ERROR, ms. */
 const silentMs = 30_000;
+/** A hunter that registered and was never heard of again makes room after this time, ms: heartbeats begin within 5 s. */
+const mutedMs = 15_000;
 /** A hunter that has not been heard of for this long is forgotten, ms. */
 const forgottenMs = 300_000;
 
@@ -48,13 +50,16 @@ export class HunterRegistry {
     return this.#records.size;
   }
 
-  /** Takes a registration; one with a known id replaces the earlier one. Throws StatusError at the limit, and when a field is too long. */
+  /**
+   * Takes a registration; one with a known id replaces the earlier one. Throws StatusError at the limit, and when a
+   * field is too long.
+   */
   register(registration: HunterRegistration, remoteAddress: string): void {
     const id = registration.hunter_id;
     const problem = registrationProblem(registration);
     if (problem !== undefined) throw new StatusError(status.INVALID_ARGUMENT, problem);
     this.#forget();
-    if (!this.#records.has(id) && this.#records.size >= this.#maxHunters && !this.#dismissStopped()) {
+    if (!this.#records.has(id) && this.#records.size >= this.#maxHunters && !this.#makeRoom()) {
       throw new StatusError(
         status.RESOURCE_EXHAUSTED,
         `this processor takes no more than ${this.#maxHunters} hunters`,
@@ -137,10 +142,12 @@ export class HunterRegistry {
     }
   }
 
-  /** Makes room by forgetting a hunter that has said goodbye. */
-  #dismissStopped(): boolean {
+  /** Forgets a hunter that has said goodbye, or has said nothing but its name; false when there is none. */
+  #makeRoom(): boolean {
+    const oldest = this.#now() - mutedMs;
     for (const [id, record] of this.#records) {
-      if (record.status === HunterStatus.STATUS_STOPPING) return this.#records.delete(id);
+      const muted = record.seenAt === record.registeredAt && record.registeredAt < oldest;
+      if (muted || record.status === HunterStatus.STATUS_STOPPING) return this.#records.delete(id);
     }
     return false;
   }

@@ -43,6 +43,17 @@ Deno.test("a hunter that said goodbye makes room", () => {
   assert.deepEqual(statuses(), { b: HunterStatus.STATUS_HEALTHY });
 });
 
+Deno.test("a hunter that has said nothing but its name makes room soon, one that reports does not", () => {
+  const { clock, hunters, statuses, beat } = registry(2);
+  for (const id of ["a", "b"]) hunters.register(registration(id), "x");
+  clock.now += 1_000;
+  beat("a", HunterStatus.STATUS_HEALTHY);
+  assert.throws(() => hunters.register(registration("c"), "x"), StatusError);
+  clock.now += 20_000;
+  hunters.register(registration("c"), "x");
+  assert.deepEqual(Object.keys(statuses()), ["a", "c"]);
+});
+
 Deno.test("silence is an error, then oblivion, by this machine's clock", () => {
   const { clock, hunters, statuses, beat } = registry(10);
   for (const id of ["silent", "beating", "sending", "stopped"]) hunters.register(registration(id), "x");

@@ -12,6 +12,7 @@ import type * as messages from "../proto/management_messages.ts";
 import { type Filter, filterTypeNames } from "../engine/filter.ts";
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
 import { logger } from "../telemetry/log.ts";
+import { RareWarning } from "../telemetry/rare_warning.ts";
 import { type FilterCall, FilterFeed } from "./filter_feed.ts";
 import type { FilterStore } from "./filter_store.ts";
 import { filterProblem } from "./filter_validation.ts";
@@ -37,6 +38,8 @@ export class ManagementService {
   /** Writes a change of filters where it survives a restart; throws OperatorError when it cannot. */
   readonly #persist: (id: string, filter: Filter | undefined) => void;
   readonly #feeds = new Set<FilterFeed>();
+  /** Anybody can cause refusals, at any rate. */
+  readonly #refused = new RareWarning(log);
   /** Hunters that the change under way was sent to. */
   readonly #told = new Set<string>();
   readonly #streams = new Set<{ emit(event: "error", error: StatusError): unknown }>();
@@ -100,7 +103,15 @@ export class ManagementService {
 
   #register(request: messages.HunterRegistration, call: RegistrationCall): messages.RegistrationResponse {
     const peer = call.getPeer();
-    this.#hunters.register(request, peer);
+    try {
+      this.#hunters.register(request, peer);
+    } catch (error) {
+      this.#refused.warn(
+        `hunter ${request.hunter_id.slice(0, 255)} at ${peer} is refused: ${messageOf(error)}`,
+        performance.now(),
+      );
+      throw error;
+    }
     log.info(`hunter ${request.hunter_id} at ${peer} registered (version ${request.version || "unknown"})`);
     warnOfCertificate(request.hunter_id, call);
     // It may apply other types than it did before.

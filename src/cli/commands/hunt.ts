@@ -181,7 +181,9 @@ function openStorage(settings: Settings, live: boolean): OutboxStorage {
   return { spool, mode: settings.diskBufferMode, sync: settings.diskBufferSync, limitBytes };
 }
 
-function deliveryCounts({ acknowledged, resent, spool }: OutboxFigures): Record<string, number> {
+function deliveryCounts({ acknowledged, resent, spool, dropped }: OutboxFigures): Record<string, number> {
+  // Of damaged records, the number of packets may be unknown.
+  const damaged = dropped.spool_corrupt.batches;
   return {
     acknowledged: acknowledged.packets,
     batches: acknowledged.batches,
@@ -190,6 +192,7 @@ function deliveryCounts({ acknowledged, resent, spool }: OutboxFigures): Record<
       on_disk: spool.held.packets,
       not_kept: spool.notKept.packets,
     }),
+    ...(damaged === 0 ? {} : { damaged_batches: damaged }),
   };
 }
 

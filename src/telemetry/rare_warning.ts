@@ -1,4 +1,4 @@
-import type { Log } from "../telemetry/log.ts";
+import type { Log } from "./log.ts";
 
 /** Time between two lines about the same thing, ms. */
 const everyMs = 10_000;
