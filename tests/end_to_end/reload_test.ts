@@ -54,7 +54,8 @@ Deno.test({
     assert.deepEqual(second, range(from, end + 1));
     assert.ok(from > 0 && end < rounds - 1, `${from} to ${end}`);
     assert.deepEqual(third, range(last, rounds));
-    assert.ok(last > end, `${last} after ${end}`);
+    // The swap may fall between two packets of one round.
+    assert.ok(last >= end, `${last} after ${end}`);
   },
 });
 
