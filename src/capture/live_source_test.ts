@@ -49,6 +49,10 @@ liveTest("every frame comes once, whole, in order, with its time in nanoseconds"
   });
 });
 
+liveTest("at the end, nothing more is let in, and what the kernel holds is read", async () => {
+  deepEqual(await scenario("finish"), { packets: 5_000, inOrder: true, endsWithNull: true });
+});
+
 liveTest("frames are cut to the snap length", async () => {
   deepEqual(await scenario("snapLength"), { packets: 300, snapLength: 96, lengths: ["96/1042"] });
 });
