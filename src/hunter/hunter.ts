@@ -108,6 +108,7 @@ export class Hunter {
   readonly #refusals: BatchRefusals;
   /** Since when there is nobody to send to, while somebody waits for that. */
   #idleSince: number | undefined;
+  #draining = false;
   /** What it holds for the processor. */
   readonly outbox: Outbox;
 
@@ -170,6 +171,12 @@ export class Hunter {
    * asked a few times a second; or when everything is on disk and the processor takes nothing.
    */
   async drain(remainingMs: () => number): Promise<void> {
+    if (!this.#draining) {
+      this.#draining = true;
+      // The processor may have come back since the last attempt: one more, and a moment for it.
+      this.#idleSince = undefined;
+      this.retry();
+    }
     while (this.#running !== undefined && !this.outbox.empty && !this.#pointless()) {
       const ms = Math.min(drainTurnMs, remainingMs());
       if (ms <= 0) return;
@@ -190,7 +197,6 @@ export class Hunter {
     const deadline = performance.now() + timeoutMs;
     const remaining = () => Math.max(0, deadline - performance.now());
     const goodbyeMs = Math.min(this.#timings.closingMs, timeoutMs * goodbyePart);
-    this.#retry.wake();
     await this.drain(() => remaining() - goodbyeMs);
     this.#stopping.abort();
     this.#retry.wake();

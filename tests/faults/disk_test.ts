@@ -72,6 +72,8 @@ diskTest("a disk that turns read-only, and back, costs no packet", 256, async (d
   await using processor = await scene.processor(scene.folder.file("out.pcap"));
   await feeding;
   await disk.makeWritable();
+  // Without a processor all of it would stay in the buffer.
+  await hunter.said(/registered/);
   await scene.feed(hunter, 1_000);
   await hunter.closeInput();
   const { code, stderr } = await hunter.ended();

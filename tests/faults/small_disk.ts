@@ -1,5 +1,5 @@
 /** A disk of its own for a test: small, and made full or read-only at will. Needs root. */
-import { command, Folder, missingCommand } from "../end_to_end/program.ts";
+import { command, Folder, missingCommand, pause } from "../end_to_end/program.ts";
 
 /** Why disks cannot be mounted here, or undefined. */
 export async function mountObstacle(): Promise<string | undefined> {
@@ -38,7 +38,16 @@ export class SmallDisk implements AsyncDisposable {
   async makeReadOnly(): Promise<void> {
     await command(["mount", "--bind", this.#folder.path, this.#folder.path]);
     this.#mounts++;
-    await command(["mount", "-o", "remount,bind,ro", this.#folder.path]);
+    // Busy for as long as somebody is about to make a file.
+    for (let attempt = 1;; attempt++) {
+      try {
+        await command(["mount", "-o", "remount,bind,ro", this.#folder.path]);
+        return;
+      } catch (error) {
+        if (attempt === 50 || !/busy/.test(String(error))) throw error;
+        await pause(20);
+      }
+    }
   }
 
   /** Files can be made again. */
