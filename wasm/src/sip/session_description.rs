@@ -22,9 +22,9 @@ use section::Common;
 pub const MOST_SECTIONS: u8 = 64;
 /// Most endpoints of a description that are told.
 pub const MOST_ENDPOINTS: u32 = 256;
-/// Most BUNDLE groups that are looked at, and most members of each.
+/// Most BUNDLE groups that are looked at, and most bytes of each.
 const MOST_GROUPS: usize = 4;
-const MOST_MEMBERS: usize = 64;
+const MOST_GROUP: usize = 1024;
 
 /// A session description, or the beginning of one.
 #[derive(Clone, Copy, Debug)]
@@ -73,11 +73,14 @@ impl<'a> Description<'a> {
             media: &[],
         };
         let mut rest = text;
+        let mut has_version = false;
         loop {
             let here = rest;
             match next_line(&mut rest) {
                 Some((b'm', _)) => description.media = here,
+                Some((b'v', _)) if has_version => {}
                 Some((letter, value)) => {
+                    has_version |= letter == b'v';
                     description.read_line(letter, value);
                     continue;
                 }
@@ -109,7 +112,7 @@ impl<'a> Description<'a> {
         if semantics.eq_ignore_ascii_case(b"BUNDLE")
             && let Some(group) = self.groups.iter_mut().find(|group| group.is_empty())
         {
-            *group = tags;
+            *group = tags.get(..MOST_GROUP).unwrap_or(tags);
         }
     }
 
@@ -143,6 +146,7 @@ impl<'a> Description<'a> {
     pub fn for_each_endpoint(&self, found: &mut dyn FnMut(Endpoint)) -> u32 {
         let mut told = 0u32;
         let mut omitted = 0u32;
+        let mut tagged = None;
         let mut tell = |endpoint| {
             told += 1;
             if told <= MOST_ENDPOINTS {
@@ -152,7 +156,11 @@ impl<'a> Description<'a> {
         let (mut rest, mut number) = (self.media, 0);
         while let Some(section) = Section::read(&mut rest, number, self.common) {
             if section.is_bundle_only && section.port == 0 {
-                if let Some(tagged) = self.tagged(&section) {
+                let tagged = tagged.get_or_insert_with(|| self.tagged());
+                let mut groups = self.groups.iter().zip(tagged);
+                if let Some((_, Some(tagged))) =
+                    groups.find(|(group, _)| words(group).any(|member| member == section.mid))
+                {
                     tagged.for_each_port(&section, &mut tell);
                 }
             } else {
@@ -167,18 +175,20 @@ impl<'a> Description<'a> {
         omitted.saturating_add(told.saturating_sub(MOST_ENDPOINTS))
     }
 
-    /// The section whose transport the whole group of `bundled` shares: the first member that has a port.
+    /// The section of each group whose transport all of it share: the first member that has a port.
     #[cold]
-    fn tagged(&self, bundled: &Section<'a>) -> Option<Section<'a>> {
-        let members = |group: &'a [u8]| words(group).take(MOST_MEMBERS);
-        let group =
-            self.groups.into_iter().find(|group| members(group).any(|member| member == bundled.mid))?;
-        let place = |section: &Section<'a>| members(group).position(|member| member == section.mid);
-        let with_port = self.sections().filter(|section| section.port != 0);
-        let (_, tagged) = with_port
-            .filter_map(|section| Some((place(&section)?, section)))
-            .min_by_key(|(place, _)| *place)?;
-        Some(tagged)
+    fn tagged(&self) -> [Option<Section<'a>>; MOST_GROUPS] {
+        let mut tagged = [(usize::MAX, None); MOST_GROUPS];
+        for section in self.sections().filter(|section| section.port != 0) {
+            for (group, first) in self.groups.iter().zip(&mut tagged) {
+                if let Some(place) = words(group).position(|member| member == section.mid)
+                    && place < first.0
+                {
+                    *first = (place, Some(section));
+                }
+            }
+        }
+        tagged.map(|(_, section)| section)
     }
 }
 
