@@ -270,7 +270,11 @@ impl Endpoints {
         if let Some(place) = place {
             let mut known = NONE;
             self.for_each_of(announced, |endpoints, at| {
-                if endpoints.announcements.get(at as usize).is_some_and(|announcement| announcement.place == place) {
+                if endpoints
+                    .announcements
+                    .get(at as usize)
+                    .is_some_and(|announcement| announcement.place == place)
+                {
                     known = at;
                 }
             });
@@ -290,8 +294,9 @@ impl Endpoints {
                 return AnnouncementResult::Known;
             }
         }
-        let is_shared =
-            place.and_then(|place| self.places.get(place as usize)).is_some_and(|place| place.active_length != 0);
+        let is_shared = place
+            .and_then(|place| self.places.get(place as usize))
+            .is_some_and(|place| place.active_length != 0);
         if is_guess && is_shared {
             return AnnouncementResult::Refused;
         }
@@ -327,7 +332,12 @@ impl Endpoints {
 
     /// Ends the description of a side: what it has announced before on the same way, and does not name now, is replaced; but
     /// by an offer only once that is accepted.
-    pub(super) fn end_description(&mut self, announced: &Announced, announcing: &Announcing, expires_ns: i64) {
+    pub(super) fn end_description(
+        &mut self,
+        announced: &Announced,
+        announcing: &Announcing,
+        expires_ns: i64,
+    ) {
         self.for_each_of(announced, |endpoints, at| {
             let Some(announcement) = endpoints.announcements.get_mut(at as usize) else { return };
             if announcement.side == announcing.side && announcement.flags & NAMED == 0 {
@@ -369,7 +379,11 @@ impl Endpoints {
     /// The call was not over after all.
     pub(super) fn resume_call(&mut self, announced: &Announced) {
         self.for_each_of(announced, |endpoints, at| {
-            if endpoints.announcements.get(at as usize).is_some_and(|one| one.flags & (CURRENT | OFFERED) != 0) {
+            if endpoints
+                .announcements
+                .get(at as usize)
+                .is_some_and(|one| one.flags & (CURRENT | OFFERED) != 0)
+            {
                 endpoints.activate(at);
             }
         });

@@ -64,11 +64,6 @@ impl Ladder {
         self.omitted
     }
 
-    /// Messages in it.
-    pub(super) fn length(&self) -> u32 {
-        self.messages
-    }
-
     /// Adds a message, if there is room.
     pub(super) fn push(
         &mut self,

@@ -381,7 +381,9 @@ impl Progress {
         match status {
             ..200 => self.provisional(status, event),
             200..300 => {
-                if self.state.is_early() || matches!(self.state, State::Failed | State::Cancelled | State::Busy) {
+                if self.state.is_early()
+                    || matches!(self.state, State::Failed | State::Cancelled | State::Busy)
+                {
                     self.response_code = status;
                     self.answer(event);
                 } else if self.state == State::Active {

@@ -193,7 +193,8 @@ impl<T: Default> Call<T> {
     /// Makes it ready for the next call in the same place.
     fn clear(&mut self, room: &mut Room) {
         let generation = self.generation.wrapping_add(1);
-        let (mut streams, mut formats) = (std::mem::take(&mut self.streams), std::mem::take(&mut self.formats));
+        let (mut streams, mut formats) =
+            (std::mem::take(&mut self.streams), std::mem::take(&mut self.formats));
         let (mut texts, mut ladder) = (std::mem::take(&mut self.texts), std::mem::take(&mut self.ladder));
         streams.clear();
         streams.shrink_to(KEPT_STREAMS);
@@ -501,8 +502,7 @@ impl<T: Default> Calls<T> {
     }
 
     pub(super) fn slot_of(&self, call_id: &[u8], hash: u32) -> Option<u32> {
-        self.index
-            .find(hash, |slot| self.calls.get(slot as usize).is_some_and(|call| call.id() == call_id))
+        self.index.find(hash, |slot| self.calls.get(slot as usize).is_some_and(|call| call.id() == call_id))
     }
 
     #[inline]
@@ -555,7 +555,8 @@ impl<T: Default> Calls<T> {
             .find(|(class, most)| self.order.length(*class) > *most)
             .and_then(|(class, _)| self.order.oldest(class));
         let last_ns = |slot: &u32| self.calls.get(*slot as usize).map_or(i64::MAX, |call| call.last_ns);
-        let oldest = || Class::ALL.into_iter().filter_map(|class| self.order.oldest(class)).min_by_key(last_ns);
+        let oldest =
+            || Class::ALL.into_iter().filter_map(|class| self.order.oldest(class)).min_by_key(last_ns);
         if let Some(slot) = first.or_else(oldest) {
             self.displace(slot, ended);
         }

@@ -45,7 +45,8 @@ impl Texts {
     pub(super) fn set_with(&mut self, text: Text, write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.bytes.len();
         write(&mut self.bytes);
-        let most = if matches!(text, Text::CallId | Text::CorrelationId) { MOST_BYTES / 2 } else { MOST_TEXT };
+        let most =
+            if matches!(text, Text::CallId | Text::CorrelationId) { MOST_BYTES / 2 } else { MOST_TEXT };
         self.bytes.truncate((start + most).min(MOST_BYTES));
         if self.bytes.len() > start {
             // At most MOST_BYTES.
