@@ -1,4 +1,4 @@
-import type { Settings } from "../../config/settings.ts";
+import type { Protocol, Settings } from "../../config/settings.ts";
 import type { OutputKind } from "../../engine/chunk.ts";
 import type { CaptureFigures } from "../../delivery/capture_figures.ts";
 import { type FilterTypeName, filterTypeNames } from "../../engine/filter.ts";
@@ -48,7 +48,7 @@ export function capturePlan(
       outputs,
       protocol: settings.protocol,
       dnsPorts: settings.dnsPorts,
-      udpOnly: settings.udpOnly,
+      udpOnly: settings.protocol === "voip" ? settings.sipUdpOnly : settings.udpOnly,
       detectTunneling: settings.detectTunneling,
       batchPackets: settings.batchSize,
       batchBytes: PIECE_BYTES,
@@ -64,10 +64,12 @@ function streamOptions(settings: StreamOptions): StreamOptions {
   const { espNull, espHeuristic, espIcvSize, maxFlows, tcpProfile, tcpStrategy, tcpStateTimeouts } = settings;
   const { patternAlgorithm, patternBufferMb } = settings;
   const { tcpOpeningTimeoutMs, tcpEstablishedTimeoutMs, tcpClosingTimeoutMs, tcpIdleTimeoutMs } = settings;
+  const { tcpCallAwareTimeout, maxCalls, rtpLines } = settings;
   return {
     ...{ espNull, espHeuristic, espIcvSize, maxFlows, tcpProfile, tcpStrategy, tcpStateTimeouts },
     ...{ patternAlgorithm, patternBufferMb },
     ...{ tcpOpeningTimeoutMs, tcpEstablishedTimeoutMs, tcpClosingTimeoutMs, tcpIdleTimeoutMs },
+    ...{ tcpCallAwareTimeout, maxCalls, rtpLines },
   };
 }
 
@@ -87,9 +89,15 @@ export function outputsOf(sinks: readonly Sink[]): OutputKind[] {
   return [...new Set(sinks.flatMap((sink) => sink.needs))];
 }
 
+const filterTypesOfProtocol: Readonly<Record<Protocol, readonly FilterTypeName[]>> = {
+  all: filterTypeNames,
+  dns: ["bpf", "ip_address", "dns_domain"],
+  voip: ["bpf", "ip_address", "sip_user", "phone_number", "call_id", "codec", "sip_uri", "imsi", "imei"],
+};
+
 /** The filter types that this hunter applies, by their names on the wire. */
 export function filterTypesOf(settings: Settings): FilterTypeName[] {
-  return settings.protocol === "dns" ? ["bpf", "ip_address", "dns_domain"] : [...filterTypeNames];
+  return [...filterTypesOfProtocol[settings.protocol]];
 }
 
 /**
