@@ -171,7 +171,7 @@ async function chooseWritten(
 ): Promise<Pick<Settings, "writeFile" | "perCallPcap" | "perCallPcapDir">> {
   const { protocol, values } = resolution;
   const { writeFile, perCallPcapDir, perCallPcapPattern } = values;
-  if (protocol !== "voip") return values;
+  if (protocol !== "voip") return { writeFile, perCallPcap: values.perCallPcap, perCallPcapDir };
   const unknown = /\{(?!timestamp\}|callid\})[^}]*\}?/.exec(perCallPcapPattern)?.[0];
   if (unknown !== undefined || perCallPcapPattern.includes("/")) {
     throw wrong(
