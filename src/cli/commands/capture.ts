@@ -7,10 +7,13 @@ import type { CapturePlan, FilePlan, InterfacePlan } from "../../pipeline/captur
 import type { Pipeline } from "../../pipeline/pipeline.ts";
 import { hostName } from "../../runtime/host_name.ts";
 import { OperatorError } from "../../runtime/operator_error.ts";
+import { CallPcapSink } from "../../sinks/call_pcap_sink.ts";
 import { ConsoleSink } from "../../sinks/console_sink.ts";
 import { PcapFileSink } from "../../sinks/pcap_file_sink.ts";
 import type { Sink } from "../../pipeline/sink.ts";
+import { CallTextSink } from "../calls/call_text_sink.ts";
 import { lostBeforeSinks } from "../drop_reasons.ts";
+import { terminalColumns } from "../terminal_width.ts";
 import { isMonitored } from "./monitoring.ts";
 import type { FilterControl } from "./filter_control.ts";
 
@@ -79,9 +82,29 @@ export async function localSinks(settings: Settings): Promise<Sink[]> {
   if (settings.writeFile !== undefined) {
     sinks.push(await PcapFileSink.open(settings.writeFile, settings.readFiles));
   }
+  if (settings.perCallPcap) {
+    const { perCallPcapDir: folder, perCallPcapPattern: pattern, pcapGracePeriodMs: graceMs } = settings;
+    sinks.push(CallPcapSink.open({ folder, pattern, graceMs }));
+  }
   // Packets of two kinds would be mixed on one stream.
-  if (!settings.quiet && settings.writeFile !== "-") sinks.push(new ConsoleSink(settings.format));
+  if (!settings.quiet && settings.writeFile !== "-") sinks.push(...consoleSinks(settings));
   return sinks;
+}
+
+/** What is printed: packets, and of VoIP the calls after them or in their place. */
+function consoleSinks({ protocol, calls, format }: Settings): Sink[] {
+  if (calls) return [format === "json" ? new ConsoleSink("calls") : new CallTextSink("each", outputColumns)];
+  const packets = new ConsoleSink(format);
+  return protocol === "voip" && format === "text"
+    ? [packets, new CallTextSink("at the end", outputColumns)]
+    : [packets];
+}
+
+/** Width of a table for whom the output is no terminal's. */
+const FILE_COLUMNS = 132;
+
+function outputColumns(): number {
+  return Deno.stdout.isTerminal() ? terminalColumns() : FILE_COLUMNS;
 }
 
 /** Each output once. */
