@@ -78,7 +78,7 @@ function rung({ source, destination, text }: CallMessage, { endpoints, places }:
     number,
     number,
   ];
-  if (from === to) return `${line.slice(0, from + 1)} ${text} (to itself)`;
+  if (from === to) return besideItsLine(line, from, `${text} (to itself)`, places);
   const [left, right] = [Math.min(from, to), Math.max(from, to)];
   const shaft = right - left - 2;
   const words = shortened(` ${text} `, shaft);
@@ -86,4 +86,11 @@ function rung({ source, destination, text }: CallMessage, { endpoints, places }:
   const middle = "-".repeat(before) + words + "-".repeat(shaft - before - words.length);
   const arrow = from < to ? `${middle}>` : `<${middle}`;
   return line.slice(0, left + 1) + arrow + line.slice(right);
+}
+
+/** What an endpoint sent to itself, between its line and the next one, or the one before where it is the last. */
+function besideItsLine(line: string, place: number, text: string, places: readonly number[]): string {
+  const words = shortened(text, (places[1] ?? 0) - (places[0] ?? 0) - 3);
+  const start = place === places.at(-1) ? place - 1 - words.length : place + 2;
+  return line.slice(0, start).padEnd(start) + words + line.slice(start + words.length);
 }
