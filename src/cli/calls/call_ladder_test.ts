@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { callLadder } from "./call_ladder.ts";
-import { call, message } from "./made_up_calls.ts";
+import { call, message } from "../../../tests/made_up_calls.ts";
 
 Deno.test("call ladder: arrows between endpoints, with times since the first message", () =>
   assert.deepEqual(callLadder(call(), 80), [

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { CallReport } from "../../engine/call_report.ts";
 import { callTable } from "./call_table.ts";
-import { call, stream } from "./made_up_calls.ts";
+import { call, stream } from "../../../tests/made_up_calls.ts";
 
 Deno.test("call table: a row for each call", () => {
   const failed = call({

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { CallReport } from "../../engine/call_report.ts";
 import { CallTextSink } from "./call_text_sink.ts";
-import { call } from "./made_up_calls.ts";
+import { call } from "../../../tests/made_up_calls.ts";
 
 /** What a sink prints while `work` is done with it. */
 async function printedBy(

@@ -1,5 +1,5 @@
 /** Calls for tests. */
-import type { CallMessage, CallReport, CallStream } from "../../engine/call_report.ts";
+import type { CallMessage, CallReport, CallStream } from "../src/engine/call_report.ts";
 
 /** A stream with little loss, changed by `fields`. */
 export function stream(fields: Partial<CallStream> = {}): CallStream {
