@@ -35,6 +35,8 @@ export function remainingNeeds(settings: Settings, reread: readonly string[]): R
       ...apiKeys,
       ...filters,
       ...spool,
+      // A file that is opened again is looked at, whether it is still the same.
+      ...calls,
     ]),
     write: present([...filters, ...spool, ...calls]),
     // Who is connected to stays connected, and a bound socket goes on to accept.

@@ -168,7 +168,7 @@ export class CallPcapSink implements Sink {
       if (target === undefined) continue;
       if (this.#numbers.size >= MOST_NAMES) this.#numbers.clear();
       this.#numbers.set(name, number + 1);
-      file.identity = identityOf(target);
+      file.identity = this.#attempt(file.path, () => identityOf(target));
       this.#keepOpen(file, target);
       this.#append(file, pcapFileHeader(linkType));
       return target;
