@@ -4,6 +4,7 @@
 //! They are read as they come: with any line ends, with lines missing, in any order within their level, and with what is
 //! not understood left out. Nothing is copied; sections are read one after the other whenever they are asked for.
 
+mod attribute;
 mod candidate;
 mod connection;
 mod endpoint;
@@ -16,26 +17,29 @@ pub use format::{Format, for_each_codec, static_codec, static_format};
 pub use section::{Direction, Media, Protocol, Section};
 
 use crate::detect::text_message::split_at;
+use attribute::{Attribute, attribute};
 use section::Common;
 
 /// Most media sections of a description that are read.
 pub const MOST_SECTIONS: u8 = 64;
 /// Most endpoints of a description that are told.
 pub const MOST_ENDPOINTS: u32 = 256;
-/// Most BUNDLE groups that are looked at, and most members of each.
+/// Most BUNDLE groups that are looked at, and most bytes of each.
 const MOST_GROUPS: usize = 4;
-const MOST_MEMBERS: usize = 64;
+const MOST_GROUP: usize = 1024;
 
 /// A session description, or the beginning of one.
 #[derive(Clone, Copy, Debug)]
 pub struct Description<'a> {
-    /// Its `o=` line.
-    pub origin: Origin<'a>,
+    /// Value of its `o=` line.
+    origin: &'a [u8],
     /// What it says for all sections that do not say otherwise.
     common: Common<'a>,
     /// Identification tags of BUNDLE groups (RFC 9143, before that RFC 8843); empty where there is none.
     groups: [&'a [u8]; MOST_GROUPS],
-    /// From the first `m=` line on.
+    /// The first media section: most descriptions have no other, and each of the calls below needs it.
+    first: Option<Section<'a>>,
+    /// From the second `m=` line on.
     media: &'a [u8],
 }
 
@@ -67,17 +71,25 @@ impl<'a> Description<'a> {
     /// Reads what is before the media sections. The description ends with the text, or where the next one begins.
     pub fn parse(text: &'a [u8]) -> Self {
         let mut description = Self {
-            origin: Origin::default(),
+            origin: &[],
             common: Common::default(),
             groups: [&[]; MOST_GROUPS],
+            first: None,
             media: &[],
         };
         let mut rest = text;
+        let mut has_version = false;
         loop {
             let here = rest;
             match next_line(&mut rest) {
-                Some((b'm', _)) => description.media = here,
+                Some((b'm', _)) => {
+                    rest = here;
+                    description.first = Section::read(&mut rest, 0, description.common);
+                    description.media = rest;
+                }
+                Some((b'v', _)) if has_version => {}
                 Some((letter, value)) => {
+                    has_version |= letter == b'v';
                     description.read_line(letter, value);
                     continue;
                 }
@@ -87,14 +99,20 @@ impl<'a> Description<'a> {
         }
     }
 
+    /// Who made it.
+    pub fn origin(&self) -> Origin<'a> {
+        Origin::parse(self.origin)
+    }
+
     #[inline]
     fn read_line(&mut self, letter: u8, value: &'a [u8]) {
         match letter {
-            b'o' => self.origin = Origin::parse(value),
+            b'o' => self.origin = value,
             b'c' => self.common.connection = Connection::parse(value),
             b'a' => {
-                let (name, value) = attribute(value);
-                if !self.common.read_attribute(name, value) && name.eq_ignore_ascii_case(b"group") {
+                let (attribute, value) = attribute(value);
+                self.common.read_attribute(attribute);
+                if attribute == Attribute::Group {
                     self.read_group(value);
                 }
             }
@@ -109,7 +127,7 @@ impl<'a> Description<'a> {
         if semantics.eq_ignore_ascii_case(b"BUNDLE")
             && let Some(group) = self.groups.iter_mut().find(|group| group.is_empty())
         {
-            *group = tags;
+            *group = tags.get(..MOST_GROUP).unwrap_or(tags);
         }
     }
 
@@ -117,7 +135,8 @@ impl<'a> Description<'a> {
     #[inline]
     pub fn sections(&self) -> impl Iterator<Item = Section<'a>> + use<'a> {
         let (mut rest, common) = (self.media, self.common);
-        (0..MOST_SECTIONS).map_while(move |number| Section::read(&mut rest, number, common))
+        let others = (1..MOST_SECTIONS).map_while(move |number| Section::read(&mut rest, number, common));
+        self.first.into_iter().chain(others)
     }
 
     /// Whether the party takes no media, or gives no answer to them, for the time being: every section that is not
@@ -143,6 +162,7 @@ impl<'a> Description<'a> {
     pub fn for_each_endpoint(&self, found: &mut dyn FnMut(Endpoint)) -> u32 {
         let mut told = 0u32;
         let mut omitted = 0u32;
+        let mut tagged = None;
         let mut tell = |endpoint| {
             told += 1;
             if told <= MOST_ENDPOINTS {
@@ -150,10 +170,15 @@ impl<'a> Description<'a> {
             }
         };
         let (mut rest, mut number) = (self.media, 0);
-        while let Some(section) = Section::read(&mut rest, number, self.common) {
+        let mut next = self.first;
+        while let Some(section) = &next {
             if section.is_bundle_only && section.port == 0 {
-                if let Some(tagged) = self.tagged(&section) {
-                    tagged.for_each_port(&section, &mut tell);
+                let tagged = tagged.get_or_insert_with(|| self.tagged());
+                let mut groups = self.groups.iter().zip(tagged);
+                if let Some((_, Some(tagged))) =
+                    groups.find(|(group, _)| words(group).any(|member| member == section.mid))
+                {
+                    tagged.for_each_port(section, &mut tell);
                 }
             } else {
                 omitted = omitted.saturating_add(section.for_each_endpoint(&mut tell));
@@ -163,22 +188,25 @@ impl<'a> Description<'a> {
                 omitted = omitted.saturating_add(sections_in(rest));
                 break;
             }
+            next = Section::read(&mut rest, number, self.common);
         }
         omitted.saturating_add(told.saturating_sub(MOST_ENDPOINTS))
     }
 
-    /// The section whose transport the whole group of `bundled` shares: the first member that has a port.
+    /// The section of each group whose transport all of it share: the first member that has a port.
     #[cold]
-    fn tagged(&self, bundled: &Section<'a>) -> Option<Section<'a>> {
-        let members = |group: &'a [u8]| words(group).take(MOST_MEMBERS);
-        let group =
-            self.groups.into_iter().find(|group| members(group).any(|member| member == bundled.mid))?;
-        let place = |section: &Section<'a>| members(group).position(|member| member == section.mid);
-        let with_port = self.sections().filter(|section| section.port != 0);
-        let (_, tagged) = with_port
-            .filter_map(|section| Some((place(&section)?, section)))
-            .min_by_key(|(place, _)| *place)?;
-        Some(tagged)
+    fn tagged(&self) -> [Option<Section<'a>>; MOST_GROUPS] {
+        let mut tagged = [(usize::MAX, None); MOST_GROUPS];
+        for section in self.sections().filter(|section| section.port != 0) {
+            for (group, first) in self.groups.iter().zip(&mut tagged) {
+                if let Some(place) = words(group).position(|member| member == section.mid)
+                    && place < first.0
+                {
+                    *first = (place, Some(section));
+                }
+            }
+        }
+        tagged.map(|(_, section)| section)
     }
 }
 
@@ -209,16 +237,6 @@ fn next_line<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
         }
     }
     None
-}
-
-/// Name and value of an attribute; the value of a property is empty.
-#[inline]
-fn attribute(text: &[u8]) -> (&[u8], &[u8]) {
-    let colon = text.iter().position(|octet| *octet == b':');
-    match colon.and_then(|at| Some((text.get(..at)?, text.get(at + 1..)?))) {
-        Some((name, value)) => (name, value.trim_ascii_start()),
-        None => (text, b""),
-    }
 }
 
 /// What blanks separate.
