@@ -177,7 +177,7 @@ impl Message<'_> {
             let field = head.get(at..end).unwrap_or_default();
             let is_field = name_and_value(field).is_some_and(|(name, _)| !name.is_empty() && is_token(name));
             // The last line may be cut.
-            faults.note(Fault::Line, !is_field && !(self.is_cut() && end == head.len()));
+            faults.note(Fault::Line, !(is_field || self.is_cut() && end == head.len()));
             at = end;
         }
         let missing = [Header::From, Header::To, Header::CSeq, Header::Via];

@@ -63,7 +63,7 @@ impl<'a> StartLine<'a> {
 #[inline]
 fn version(word: &[u8]) -> Option<bool> {
     let (name, number) = word.split_at_checked(4)?;
-    name.eq_ignore_ascii_case(b"SIP/").then(|| matches!(number, b"2.0" | b"2.0 "))
+    name.eq_ignore_ascii_case(b"SIP/").then_some(matches!(number, b"2.0" | b"2.0 "))
 }
 
 /// `SIP/2.0 200 OK`.
