@@ -29,6 +29,8 @@ export const summaryCounters = [
   "fragments_given_up",
   "fragment_overlaps",
   "fragment_duplicates",
+  "stream_segments",
+  "stream_messages",
   "tunnelled_packets",
   "vxlan_decapsulated",
   "esp_null_decapsulated",
@@ -47,3 +49,18 @@ export const summaryCounters = [
 
 /** The name of one of them. */
 export type SummaryCounter = typeof summaryCounters[number];
+
+/** Counters of VoIP mode, by the names that they have in the engine, and by those in the summary. */
+export const callCounters = {
+  sip_messages: "sip_messages",
+  sip_refused: "sip_refused",
+  calls_begun: "begun",
+  calls_ended: "ended",
+  calls_unmatched: "unmatched",
+  calls_evicted: "evicted",
+  calls_merged: "merged",
+  calls_sharing_endpoints: "sharing_endpoints",
+} as const;
+
+/** The name of one of them in the engine. */
+export type CallCounter = keyof typeof callCounters;
