@@ -232,7 +232,12 @@ fn next_line<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
         let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
         let (line, after) = rest.split_at_checked(end)?;
         *rest = after.get(1..).unwrap_or_default();
-        if let [letter, b'=', value @ ..] = line.trim_ascii() {
+        // Most lines begin with their letter and end with one carriage return.
+        let line = match line {
+            [b'a'..=b'z', .., last, b'\r'] if last.is_ascii_graphic() => line.get(..end.wrapping_sub(1))?,
+            _ => line.trim_ascii(),
+        };
+        if let [letter, b'=', value @ ..] = line {
             return Some((letter.to_ascii_lowercase(), value.trim_ascii_start()));
         }
     }
@@ -242,7 +247,19 @@ fn next_line<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
 /// What blanks separate.
 #[inline]
 fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|octet| matches!(octet, b' ' | b'\t')).filter(|word| !word.is_empty())
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (word, after) = word(rest.trim_ascii_start())?;
+        rest = after;
+        Some(word)
+    })
+}
+
+/// The word that `text` begins with, and what follows it; none at the end.
+#[inline]
+fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = text.iter().position(|octet| matches!(octet, b' ' | b'\t')).unwrap_or(text.len());
+    text.split_at_checked(end).filter(|_| end != 0)
 }
 
 #[cfg(test)]
