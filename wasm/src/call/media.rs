@@ -7,10 +7,11 @@ use crate::sip::session_description::Carries;
 
 use super::Passage;
 use super::endpoints::{Announcing, Cached, Socket};
+use super::entry::Call;
 use super::order::NONE;
 use super::state::{EndReason, State};
 use super::stream::Stream;
-use super::table::{Call, CallKey, Calls};
+use super::table::{CallKey, Calls};
 
 /// Most calls without signalling that one description makes known.
 const MOST_MERGED: usize = 4;
