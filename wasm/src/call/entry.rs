@@ -11,18 +11,19 @@ use super::texts::{Text, Texts};
 /// Fingerprints of messages by which retransmissions are known.
 pub(super) const FINGERPRINTS: usize = 16;
 /// Streams whose memory is kept for the next call in the same place.
-const KEPT_STREAMS: usize = 2;
+pub(super) const KEPT_STREAMS: usize = 2;
 
-/// A call, with data of the engine's.
+/// A call, with data of the engine's. In front is what every packet looks at: one cache line.
+#[repr(C, align(64))]
 pub struct Call<T> {
-    /// The engine's own.
-    pub data: T,
     pub(super) generation: u32,
     pub(super) is_held: bool,
     pub(super) class: Class,
     pub(super) tick: i32,
     pub(super) last_ns: i64,
     pub(super) streams: Vec<Stream>,
+    /// The engine's own.
+    pub data: T,
     pub(super) formats: Formats,
     pub(super) announced: Announced,
     pub(super) hash: u32,
