@@ -21,12 +21,12 @@ pub(super) struct Name {
 
 impl Name {
     fn new(text: &[u8]) -> Self {
-        let mut name = Self::default();
-        for (place, octet) in name.bytes.iter_mut().zip(text) {
-            *place = *octet;
-            name.length += 1;
+        let text = text.get(..MOST_NAME).unwrap_or(text);
+        let mut bytes = [0; MOST_NAME];
+        if let Some(place) = bytes.get_mut(..text.len()) {
+            place.copy_from_slice(text);
         }
-        name
+        Self { length: text.len() as u8, bytes }
     }
 
     pub(super) fn text(&self) -> &[u8] {
