@@ -23,6 +23,8 @@ use super::texts::Text;
 const NEXT_LEG_NS: i64 = 5_000_000_000;
 /// Digits at the end of a telephone number that are compared: prefixes differ from network to network.
 const COMPARED_DIGITS: usize = 9;
+/// Bytes of a user that are compared.
+const MOST_USER: usize = 64;
 
 /// Header fields that hold a Call-ID, or another name for all legs.
 const NAMES: [&[u8]; 8] = [
@@ -129,10 +131,11 @@ impl<T: Default> Calls<T> {
         if let Some(value) = message.first(Header::Replaces) {
             self.correlate_name(slot, value, now_ns);
         }
+        if !may_be_named(message.head()) {
+            return;
+        }
         for (name, value) in message.fields() {
-            if matches!(name.first(), Some(b'X' | b'x' | b'J' | b'j' | b'T' | b't'))
-                && NAMES.iter().any(|one| name.eq_ignore_ascii_case(one))
-            {
+            if NAMES.iter().any(|one| name.eq_ignore_ascii_case(one)) {
                 self.correlate_name(slot, value, now_ns);
             }
         }
@@ -216,10 +219,10 @@ impl<T: Default> Calls<T> {
 
     /// None where one of them is not known.
     fn users_key(&self, message: &Message<'_>) -> Option<u64> {
-        let (mut from, mut to) = (Vec::new(), Vec::new());
-        put_compared(Uri::parse(message.from().uri)?.user, &mut from);
-        put_compared(Uri::parse(message.to().uri)?.user, &mut to);
-        (!from.is_empty() && !to.is_empty()).then(|| self.correlation.key(Kind::Users, &[&from, b"\0", &to]))
+        let (mut from, mut to) = ([0; MOST_USER], [0; MOST_USER]);
+        let from = compared(Uri::parse(message.from().uri)?.user, &mut from);
+        let to = compared(Uri::parse(message.to().uri)?.user, &mut to);
+        (!from.is_empty() && !to.is_empty()).then(|| self.correlation.key(Kind::Users, &[from, to]))
     }
 
     /// Two calls that begin at the same time and announce the same endpoint.
@@ -251,12 +254,24 @@ impl<T: Default> Calls<T> {
     }
 }
 
-/// The user as it is compared: the end of a telephone number, or the whole in lower case.
-fn put_compared(user: &[u8], out: &mut Vec<u8>) {
-    out.extend(decoded(user).take(256).map(|octet| octet.to_ascii_lowercase()));
+/// Whether a header field may be one of [`NAMES`], by the letters that they begin with.
+fn may_be_named(head: &[u8]) -> bool {
+    memchr::memchr_iter(b'\n', head).any(|end| match head.get(end + 1..end + 3) {
+        Some([b'X' | b'x', b'-'] | [b'J' | b'j', b'o' | b'O'] | [b'T' | b't', b'a' | b'A']) => true,
+        _ => false,
+    })
+}
+
+/// The user as it is compared: the end of a telephone number, or all of it in lower case.
+fn compared<'a>(user: &[u8], buffer: &'a mut [u8; MOST_USER]) -> &'a [u8] {
     let is_mark = |octet: &u8| matches!(octet, b'+' | b'-' | b'.' | b'(' | b')');
-    if out.iter().all(|octet| octet.is_ascii_digit() || is_mark(octet)) {
-        out.retain(|octet| !is_mark(octet));
-        out.drain(..out.len().saturating_sub(COMPARED_DIGITS));
+    let is_number = decoded(user).all(|octet| octet.is_ascii_digit() || is_mark(&octet));
+    let mut length = 0;
+    let octets = decoded(user).filter(|octet| !is_number || !is_mark(octet));
+    for (place, octet) in buffer.iter_mut().zip(octets) {
+        *place = octet.to_ascii_lowercase();
+        length += 1;
     }
+    let start = if is_number { length.saturating_sub(COMPARED_DIGITS) } else { 0 };
+    buffer.get(start..length).unwrap_or_default()
 }

@@ -7,10 +7,11 @@ use crate::sip::session_description::Carries;
 
 use super::Passage;
 use super::endpoints::{Announcing, Cached, Socket};
+use super::entry::{Call, KEPT_STREAMS};
 use super::order::NONE;
 use super::state::{EndReason, State};
 use super::stream::Stream;
-use super::table::{Call, CallKey, Calls};
+use super::table::{CallKey, Calls};
 
 /// Most calls without signalling that one description makes known.
 const MOST_MERGED: usize = 4;
@@ -175,6 +176,10 @@ impl<T: Default> Calls<T> {
                 announcement.map_or((0, 0), |one| (if comes_to { one.party } else { 0 }, one.section));
             let codec = call.formats.codec(party, section, header.payload_type);
             number = Some(call.streams.len());
+            if call.streams.capacity() == 0 {
+                // Most calls have no more.
+                call.streams.reserve_exact(KEPT_STREAMS);
+            }
             call.streams.push(Stream::new(header, passage, (party, section), codec));
             self.figures.streams += 1;
         }

@@ -9,6 +9,7 @@
 
 mod correlation;
 mod endpoints;
+mod entry;
 mod ladder;
 mod media;
 mod order;
@@ -22,9 +23,10 @@ mod texts;
 #[cfg(test)]
 mod tests;
 
+pub use entry::Call;
 pub use ladder::write_text;
 pub use media::{Media, MediaKind};
-pub use table::{Call, CallKey, Calls, Figures, Limits};
+pub use table::{CallKey, Calls, Figures, Limits};
 
 use crate::net::Address;
 

@@ -3,10 +3,10 @@
 use crate::wire::json::{put_decimal, put_double, put_text};
 use crate::wire::time::Clock;
 
+use super::entry::Call;
 use super::ladder::put_socket;
 use super::state::EndReason;
 use super::stream::Stream;
-use super::table::Call;
 use super::texts::Text;
 
 impl<T> Call<T> {

@@ -3,6 +3,7 @@
 use std::hash::Hasher;
 
 use crate::bounded::MixHasher;
+use crate::net::Address;
 use crate::sip::address::{Uri, decoded};
 use crate::sip::header::unfolded;
 use crate::sip::message::Message;
@@ -10,12 +11,12 @@ use crate::sip::session_description::Description;
 
 use super::Passage;
 use super::endpoints::{AnnouncementResult, Announcing, Socket};
+use super::entry::{Call, FINGERPRINTS};
 use super::media::NO_RTP_ONLY;
 use super::order::NONE;
 use super::state::{Event, Method, State};
-use super::table::{Call, CallKey, Calls, FINGERPRINTS};
+use super::table::{CallKey, Calls};
 use super::texts::{Text, Texts};
-use crate::net::Address;
 
 /// Most session descriptions of one message that are read.
 const MOST_DESCRIPTIONS: usize = 4;

@@ -21,12 +21,12 @@ pub(super) struct Name {
 
 impl Name {
     fn new(text: &[u8]) -> Self {
-        let mut name = Self::default();
-        for (place, octet) in name.bytes.iter_mut().zip(text) {
-            *place = *octet;
-            name.length += 1;
+        let text = text.get(..MOST_NAME).unwrap_or(text);
+        let mut bytes = [0; MOST_NAME];
+        if let Some(place) = bytes.get_mut(..text.len()) {
+            place.copy_from_slice(text);
         }
-        name
+        Self { length: text.len() as u8, bytes }
     }
 
     pub(super) fn text(&self) -> &[u8] {
@@ -99,8 +99,10 @@ impl Formats {
     }
 }
 
-/// A stream: what one source sends from one address and port to another.
+/// A stream: what one source sends from one address and port to another. Whole cache lines, with what is compared in
+/// front and what is rarely read at the end.
 #[derive(Clone)]
+#[repr(C, align(64))]
 pub struct Stream {
     ssrc: u32,
     source_port: u16,
@@ -110,11 +112,12 @@ pub struct Stream {
     /// That of the codec, not of events and comfort noise.
     payload_type: u8,
     pub(super) section: u8,
+    clock_rate: u32,
     pub(super) party: u32,
     /// Bytes of all its packets, RTP headers included.
     octets: u64,
     quality: StreamQuality,
-    codec: Codec,
+    name: Name,
 }
 
 impl Stream {
@@ -127,10 +130,11 @@ impl Stream {
             destination: passage.destination,
             payload_type: header.payload_type,
             section,
+            clock_rate: codec.clock_rate,
             party,
             octets: 0,
             quality: StreamQuality::default(),
-            codec,
+            name: codec.name,
         }
     }
 
@@ -160,7 +164,7 @@ impl Stream {
     pub(super) fn update(&mut self, header: &Header, length: usize, now_ns: i64, formats: &Formats) {
         self.octets += length as u64;
         let clock_rate = if header.payload_type == self.payload_type {
-            self.codec.clock_rate
+            self.clock_rate
         } else {
             self.change_format(header.payload_type, formats)
         };
@@ -172,14 +176,16 @@ impl Stream {
     fn change_format(&mut self, payload_type: u8, formats: &Formats) -> u32 {
         let codec = formats.codec(self.party, self.section, payload_type);
         if !codec.name.is_between_speech() {
-            (self.payload_type, self.codec) = (payload_type, codec);
+            self.payload_type = payload_type;
+            (self.clock_rate, self.name) = (codec.clock_rate, codec.name);
         }
         codec.clock_rate
     }
 
     /// Looks its payload type up again, when more was said.
     pub(super) fn renew_codec(&mut self, formats: &Formats) {
-        self.codec = formats.codec(self.party, self.section, self.payload_type);
+        let codec = formats.codec(self.party, self.section, self.payload_type);
+        (self.clock_rate, self.name) = (codec.clock_rate, codec.name);
     }
 
     /// Synchronisation source.
@@ -204,12 +210,12 @@ impl Stream {
 
     /// Encoding name of the codec; empty where nobody said.
     pub fn codec(&self) -> &[u8] {
-        self.codec.name.text()
+        self.name.text()
     }
 
     /// Ticks of the codec's clock per second, 0 where nobody said.
     pub fn clock_rate(&self) -> u32 {
-        self.codec.clock_rate
+        self.clock_rate
     }
 
     /// Bytes of its packets with their RTP headers.

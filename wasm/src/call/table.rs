@@ -6,22 +6,18 @@ use crate::bounded::MixHasher;
 use crate::flow::table::index::Index;
 
 use super::correlation::Correlation;
-use super::endpoints::{Announced, Endpoints};
-use super::ladder::{Bounds, Ladder, Room};
+use super::endpoints::Endpoints;
+use super::entry::Call;
+use super::ladder::{Bounds, Room};
 use super::order::{Class, Order};
-use super::state::{EndReason, Progress, State};
-use super::stream::{Formats, Stream};
-use super::texts::{Text, Texts};
+use super::state::{EndReason, State};
+use super::texts::Text;
 
 const SECOND_NS: i64 = 1_000_000_000;
 /// Most calls that a table can be given room for.
 pub const MOST_CALLS: usize = 1 << 22;
 /// The order of use is kept to 2^33 ns, some nine seconds: most packets touch nothing but their stream.
 const TICK_BITS: u32 = 33;
-/// Fingerprints of messages by which retransmissions are known.
-pub(super) const FINGERPRINTS: usize = 16;
-/// Streams whose memory is kept for the next call in the same place.
-const KEPT_STREAMS: usize = 2;
 
 /// How many of what, for how long. Times are nanoseconds of packet time, at least 1.
 #[derive(Clone, Debug)]
@@ -119,222 +115,6 @@ pub struct Figures {
     pub retransmissions: u64,
     /// Messages not in ladders for want of room.
     pub messages_omitted: u64,
-}
-
-/// A call, with data of the engine's.
-pub struct Call<T> {
-    /// The engine's own.
-    pub data: T,
-    pub(super) generation: u32,
-    pub(super) is_held: bool,
-    pub(super) class: Class,
-    pub(super) tick: i32,
-    pub(super) last_ns: i64,
-    pub(super) streams: Vec<Stream>,
-    pub(super) formats: Formats,
-    pub(super) announced: Announced,
-    pub(super) hash: u32,
-    /// Beginning of the grace time.
-    pub(super) over_ns: i64,
-    pub(super) start_ns: i64,
-    pub(super) progress: Progress,
-    pub(super) merged_into: Option<CallKey>,
-    /// Tag of From of the message that the call began with.
-    pub(super) caller: u32,
-    /// Side and CSeq of a description that awaits an answer.
-    pub(super) offer: Option<(u32, u32)>,
-    /// Session-ID that was looked at last.
-    pub(super) session: u64,
-    pub(super) fingerprints: [u32; FINGERPRINTS],
-    pub(super) next_fingerprint: u8,
-    pub(super) sip_messages: u32,
-    pub(super) retransmissions: u32,
-    pub(super) rtcp_packets: u64,
-    pub(super) other_packets: u64,
-    /// RTP packets without a stream.
-    pub(super) streamless_packets: u64,
-    /// Bytes of all but the packets of streams.
-    pub(super) other_bytes: u64,
-    pub(super) texts: Texts,
-    pub(super) ladder: Ladder,
-}
-
-impl<T: Default> Call<T> {
-    fn new() -> Self {
-        Self {
-            data: T::default(),
-            generation: 0,
-            is_held: false,
-            class: Class::Early,
-            tick: 0,
-            last_ns: 0,
-            streams: Vec::new(),
-            formats: Formats::default(),
-            announced: Announced::default(),
-            hash: 0,
-            over_ns: 0,
-            start_ns: 0,
-            progress: Progress::default(),
-            merged_into: None,
-            caller: 0,
-            offer: None,
-            session: 0,
-            fingerprints: [0; FINGERPRINTS],
-            next_fingerprint: 0,
-            sip_messages: 0,
-            retransmissions: 0,
-            rtcp_packets: 0,
-            other_packets: 0,
-            streamless_packets: 0,
-            other_bytes: 0,
-            texts: Texts::default(),
-            ladder: Ladder::default(),
-        }
-    }
-
-    /// Makes it ready for the next call in the same place.
-    fn clear(&mut self, room: &mut Room) {
-        let generation = self.generation.wrapping_add(1);
-        let (mut streams, mut formats) =
-            (std::mem::take(&mut self.streams), std::mem::take(&mut self.formats));
-        let (mut texts, mut ladder) = (std::mem::take(&mut self.texts), std::mem::take(&mut self.ladder));
-        streams.clear();
-        streams.shrink_to(KEPT_STREAMS);
-        formats.clear();
-        texts.clear();
-        ladder.clear(room);
-        *self = Self { generation, streams, formats, texts, ladder, ..Self::new() };
-    }
-}
-
-impl<T> Call<T> {
-    /// Call-ID; `rtp-` and the SSRC in hexadecimal where there is no signalling.
-    pub fn id(&self) -> &[u8] {
-        self.texts.get(Text::CallId)
-    }
-
-    /// Call-ID of the first leg, as far as it is known; the same for all legs.
-    pub fn correlation_id(&self) -> &[u8] {
-        match self.texts.get(Text::CorrelationId) {
-            b"" => self.id(),
-            id => id,
-        }
-    }
-
-    /// Where it stands.
-    pub fn state(&self) -> State {
-        self.progress.state
-    }
-
-    /// Why it is over.
-    pub fn end_reason(&self) -> Option<EndReason> {
-        self.progress.end_reason
-    }
-
-    /// The call that this one, which had no signalling, turned out to be.
-    pub fn merged_into(&self) -> Option<CallKey> {
-        self.merged_into
-    }
-
-    /// URI of the caller; empty where it is not known.
-    pub fn from_uri(&self) -> &[u8] {
-        self.texts.get(Text::FromUri)
-    }
-
-    /// User in that URI.
-    pub fn from_user(&self) -> &[u8] {
-        self.texts.get(Text::FromUser)
-    }
-
-    /// URI of the called side.
-    pub fn to_uri(&self) -> &[u8] {
-        self.texts.get(Text::ToUri)
-    }
-
-    /// User in that URI.
-    pub fn to_user(&self) -> &[u8] {
-        self.texts.get(Text::ToUser)
-    }
-
-    /// Its first message or packet, nanoseconds since 1970.
-    pub fn start_ns(&self) -> i64 {
-        self.start_ns
-    }
-
-    /// The first 180 or 183.
-    pub fn ringing_ns(&self) -> Option<i64> {
-        self.progress.ringing_ns
-    }
-
-    /// The answer.
-    pub fn answer_ns(&self) -> Option<i64> {
-        self.progress.answer_ns
-    }
-
-    /// The end.
-    pub fn end_ns(&self) -> Option<i64> {
-        self.progress.end_ns
-    }
-
-    /// Its latest message or packet, nanoseconds since 1970.
-    pub fn last_ns(&self) -> i64 {
-        self.streams.iter().map(|stream| stream.quality().last_ns()).fold(self.last_ns, i64::max)
-    }
-
-    /// Last final status code of the INVITE, 0 without one.
-    pub fn response_code(&self) -> u16 {
-        self.progress.response_code
-    }
-
-    /// Its streams.
-    pub fn streams(&self) -> &[Stream] {
-        &self.streams
-    }
-
-    /// SIP messages, with retransmissions.
-    pub fn sip_messages(&self) -> u64 {
-        self.sip_messages.into()
-    }
-
-    /// SIP messages that were seen before.
-    pub fn retransmissions(&self) -> u64 {
-        self.retransmissions.into()
-    }
-
-    /// RTP packets.
-    pub fn rtp_packets(&self) -> u64 {
-        self.streams.iter().map(|stream| stream.quality().packets()).sum::<u64>() + self.streamless_packets
-    }
-
-    /// RTCP packets.
-    pub fn rtcp_packets(&self) -> u64 {
-        self.rtcp_packets
-    }
-
-    /// SIP messages and packets at its endpoints of any kind.
-    pub fn packets(&self) -> u64 {
-        self.sip_messages() + self.rtp_packets() + self.rtcp_packets + self.other_packets
-    }
-
-    /// Bytes of them: of SIP messages, and of UDP payloads.
-    pub fn bytes(&self) -> u64 {
-        self.streams.iter().map(Stream::octets).sum::<u64>() + self.other_bytes
-    }
-
-    fn class_now(&self) -> Class {
-        match self.progress.state {
-            state if state.is_over() => Class::Over,
-            _ if self.progress.is_challenged() => Class::Over,
-            State::RtpOnly => Class::RtpOnly,
-            State::Active => Class::Established,
-            _ => Class::Early,
-        }
-    }
-
-    /// Whether it is the call of that key.
-    fn has(&self, key: CallKey) -> bool {
-        self.is_held && self.generation == key.generation
-    }
 }
 
 /// Table of the calls.
