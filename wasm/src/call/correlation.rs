@@ -192,7 +192,7 @@ impl<T: Default> Calls<T> {
             return;
         }
         let users = self.users_key(message);
-        let origin = description.map(|text| Description::parse(text).origin());
+        let origin = description.map(|text| Description::parse(text).origin);
         // Many makers number all their sessions 0 or 1.
         let origin = origin
             .filter(|made| made.session_id.len() > 2)
@@ -266,7 +266,7 @@ fn may_be_named(head: &[u8]) -> bool {
 fn compared<'a>(user: &[u8], buffer: &'a mut [u8; MOST_USER]) -> &'a [u8] {
     let is_mark = |octet: &u8| matches!(octet, b'+' | b'-' | b'.' | b'(' | b')');
     let is_number = decoded(user).all(|octet| octet.is_ascii_digit() || is_mark(&octet));
-    let mut length = 0;
+    let mut length: usize = 0;
     let octets = decoded(user).filter(|octet| !is_number || !is_mark(octet));
     for (place, octet) in buffer.iter_mut().zip(octets) {
         *place = octet.to_ascii_lowercase();
