@@ -15,6 +15,7 @@ pub mod flow;
 pub mod matching;
 pub mod net;
 pub mod record;
+pub mod rtp;
 pub mod sip;
 pub mod wire;
 

@@ -9,7 +9,8 @@ use crate::detect::text_message::{HeaderFields, split_at};
 use crate::detect::tls;
 use crate::detect::tls_fingerprint::{Transport, ja3, ja3s, ja4};
 use crate::detect::tls_hello::Hello;
-use crate::sip::message::{self, Part};
+use crate::sip::framing::{Framed, frame};
+use crate::sip::parts::{self, Part};
 use crate::sip::session_description::{for_each_codec, static_codec};
 
 /// What the bytes at hand are.
@@ -71,9 +72,13 @@ impl Texts {
             Content::SipStream => {
                 let mut rest = bytes;
                 while !rest.is_empty() {
-                    let (message, after) = match message::frame(rest) {
-                        message::Framed::Whole(length) => rest.split_at(length.clamp(1, rest.len())),
-                        _ => (rest, &[][..]),
+                    let (message, after) = match frame(rest) {
+                        Framed::Whole(length) => rest.split_at(length.min(rest.len())),
+                        Framed::KeepAlive(length) | Framed::Not(length) => {
+                            rest = rest.get(length..).unwrap_or_default();
+                            continue;
+                        }
+                        Framed::Begun | Framed::Tls => (rest, &[][..]),
                     };
                     self.sip(message, wanted, found);
                     rest = after;
@@ -97,7 +102,7 @@ impl Texts {
     fn sip(&mut self, bytes: &[u8], wanted: u32, found: &mut Found) {
         let wants = |field: Field| wanted >> field as u32 & 1 != 0;
         let text = &mut self.text;
-        message::for_each_part(bytes, &mut |part| match part {
+        parts::for_each_part(bytes, &mut |part| match part {
             Part::Identity(uri) => {
                 if (wants(Field::User) || wants(Field::Number)) && !uri.user.is_empty() {
                     text.clear();

@@ -1,6 +1,7 @@
 //! IP addresses of both versions in one small value, and their text form.
 
 use std::fmt;
+use std::net::IpAddr;
 
 /// An IPv4 or IPv6 address.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +25,14 @@ impl Address {
     #[inline]
     pub const fn v6(octets: [u8; 16]) -> Self {
         Self { version: 6, octets }
+    }
+
+    /// The address that a text form stands for: dotted decimal, or any form of RFC 4291 section 2.2 without a zone.
+    pub fn from_text(text: &[u8]) -> Option<Self> {
+        match str::from_utf8(text).ok()?.parse().ok()? {
+            IpAddr::V4(address) => Some(Self::v4(address.octets())),
+            IpAddr::V6(address) => Some(Self::v6(address.octets())),
+        }
     }
 
     /// 4 or 6.

@@ -14,7 +14,7 @@ use crate::flow::table::Observed;
 use crate::matching::contents::Content;
 use crate::matching::filter_set::FilterSet;
 use crate::net::{Packet, Transport};
-use crate::sip::message::{self, Framed};
+use crate::sip::framing::{Framed, frame};
 
 /// Longest head, or message, in bytes that is waited for.
 const MOST_HEAD: usize = 32 << 10;
@@ -106,15 +106,17 @@ impl Sighting {
     fn take_sip(&mut self, bytes: &[u8]) -> usize {
         let mut rest = bytes;
         loop {
-            match message::frame(rest) {
-                Framed::Whole(length) if length > 0 => {
+            match frame(rest) {
+                Framed::Whole(length) => {
                     let (message, after) = rest.split_at(length.min(rest.len()));
                     self.add(Content::SipStream, message);
                     rest = after;
                 }
+                Framed::KeepAlive(length) | Framed::Not(length) => {
+                    rest = rest.get(length..).unwrap_or_default();
+                }
                 Framed::Begun => return bytes.len() - rest.len(),
-                // Where the next message begins is not known: it is looked for in the next segment.
-                Framed::Whole(_) | Framed::Not => return bytes.len(),
+                Framed::Tls => return bytes.len(),
             }
         }
     }
@@ -357,7 +359,7 @@ mod tests {
         let http = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nHEAD / HTTP/1.1\r\n\r\n";
         for (content, stream, expected) in [
             (Content::Mail, &mail[..], &expected[..]),
-            (Content::SipStream, sip, sip),
+            (Content::SipStream, sip, &sip[2..]),
             (Content::Http, http, http),
         ] {
             for size in 1..=stream.len() {
