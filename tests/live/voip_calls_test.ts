@@ -43,6 +43,14 @@ callTest("over TCP, on one connection, and one connection each", 100, async (net
   await network.calls("basic", { calls: 200, rate: 80, users, transport: "tn", name: "each" });
 });
 
+callTest("over TCP, in segments that cut messages, and that carry several", 215, async (network) => {
+  await network.pipeline(wantedUser, 30);
+  await network.makeSegmentsSmall();
+  await network.calls("large", { calls: 100, users, transport: "tn" });
+  await network.calls("basic", { calls: 40, users, transport: "t1" });
+  await network.calls("brief", { calls: 600, rate: 300, users, transport: "t1" });
+});
+
 callTest("over IPv6, UDP and TCP, and in fragments", 60, async (network) => {
   await network.calls("basic", { calls: 80, users, ipVersion: 6, name: "udp6" });
   await network.calls("large", { calls: 80, users, ipVersion: 6, name: "large6" });

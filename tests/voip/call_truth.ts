@@ -33,7 +33,7 @@ const LIMIT_MS = 120_000;
 // deno-fmt-ignore
 const FIELDS = [
   "frame.time_epoch", "ip.src", "ipv6.src", "ip.dst", "ipv6.dst", "udp.srcport", "udp.dstport", "udp.payload",
-  "tcp.srcport", "tcp.dstport", "tcp.seq_raw", "tcp.payload", "sip.Call-ID",
+  "tcp.srcport", "tcp.dstport", "tcp.stream", "tcp.seq_raw", "tcp.payload", "sip.Call-ID",
 ] as const;
 type Packet = Readonly<Record<typeof FIELDS[number], string>>;
 
@@ -148,8 +148,10 @@ export async function callsIn(path: string): Promise<Map<string, Call>> {
     const payload = charactersOf(packet[isTcp ? "tcp.payload" : "udp.payload"]);
     let messages: string[] = [];
     if (isTcp) {
-      const stream = streams.get(way) ?? new Stream();
-      streams.set(way, stream);
+      // Connections follow each other between the same ports.
+      const direction = `${packet["tcp.stream"]} ${way}`;
+      const stream = streams.get(direction) ?? new Stream();
+      streams.set(direction, stream);
       messages = stream.take(Number(packet["tcp.seq_raw"]), payload);
     } else if (packet["sip.Call-ID"] !== "") messages = [payload];
     for (const message of messages) {

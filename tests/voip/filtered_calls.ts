@@ -9,7 +9,7 @@ import { packetsIn, packetsSoFar, summaryIn, sumOf } from "../end_to_end/output.
 import { type Child, eventually, Folder, start } from "../end_to_end/program.ts";
 import { inside } from "../live/live_node.ts";
 import type { NetworkNamespace } from "../live/namespace.ts";
-import { type Call, callsIn, countsOf, type Sent, sentIn } from "./call_truth.ts";
+import { type Call, countsOf, type Sent, sentIn } from "./call_truth.ts";
 
 /** Whose calls the filter asks for. */
 export const wantedUser = "carol";

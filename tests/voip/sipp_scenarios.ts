@@ -148,7 +148,7 @@ function pair(name: string, caller: readonly string[], callee: readonly string[]
   return { caller: scenario(name, caller), callee: scenario(name, [...callee, linger]) };
 }
 
-const losing = (xml: string) => xml.replaceAll("<send", '<send lost="8"');
+const losing = (xml: string) => xml.replaceAll("<send retrans", '<send lost="15" retrans');
 
 const invite = (message: Partial<Request> = {}) =>
   request("INVITE", { cseq: 1, first: true, sdp: {}, ...message });
@@ -163,17 +163,15 @@ const answer = (message: Response = {}) =>
   response("200 OK", { tag: "b", repeats: true, sdp: {}, ...message });
 const accepted = [mayCome(100), mayCome(180), expect(200)];
 
-/** All of them by name. */
-export function scenarios(
-  { caller, callee, milliseconds }: MediaFiles,
-): Readonly<Record<string, ScenarioPair>> {
+/** All of them by name, each a {@link ScenarioPair}. */
+export function scenarios({ caller, callee, milliseconds }: MediaFiles) {
   const talk = [play(caller), pause(milliseconds)];
   const listen = [play(callee)];
   const called = [awaitRequest("INVITE"), trying, ringing, answer(), awaitRequest("ACK"), ...listen];
   const basic = pair("basic", [invite(), ...accepted, ack(), ...talk, ...bye(2)], [...called, ...answerBye]);
   return {
     basic,
-    // Both sides lose messages before they send them, and repeat them.
+    // Both sides lose some of the messages that they repeat, before they send them.
     lossy: { caller: losing(basic.caller), callee: losing(basic.callee) },
     // SIP only: as many calls as possible.
     brief: pair("brief", [invite(), ...accepted, ack(), ...bye(2)], [

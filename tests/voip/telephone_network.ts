@@ -24,6 +24,9 @@ const MEDIA_PORTS = { caller: 10_000, callee: 24_000 } as const;
 const MEDIA_PACKETS = 8;
 const LIMIT_MS = 50_000;
 
+/** Names of the scenarios. */
+export type ScenarioName = keyof ReturnType<typeof scenarios>;
+
 /** How calls are made. */
 export interface CallOptions {
   readonly calls: number;
@@ -57,6 +60,25 @@ export async function badLineObstacle(): Promise<string | undefined> {
   return await made.then(() => undefined, () => "the kernel has no netem");
 }
 
+function bracketed(address: string): string {
+  return address.includes(":") ? `[${address}]` : address;
+}
+
+/** A MESSAGE of a user's. */
+function message(callId: string, user: string, transport: "UDP" | "TCP"): string {
+  return [
+    `MESSAGE sip:anyone@${addresses[4].callee} SIP/2.0`,
+    `Via: SIP/2.0/${transport} ${addresses[4].caller}:5070;branch=z9hG4bK-${callId}`,
+    `From: <sip:${user}@example.com>;tag=${callId}`,
+    "To: <sip:anyone@example.com>",
+    `Call-ID: ${callId}`,
+    "CSeq: 1 MESSAGE",
+    "Max-Forwards: 70",
+    "Content-Length: 0",
+    "\r\n",
+  ].join("\r\n");
+}
+
 /** Two namespaces of our own; deleted at the end of its scope. */
 export class TelephoneNetwork implements AsyncDisposable {
   readonly #folder = new Folder();
@@ -64,7 +86,6 @@ export class TelephoneNetwork implements AsyncDisposable {
   readonly caller: NetworkNamespace;
   /** Where calls go to, and `vb` is. */
   readonly callee: NetworkNamespace;
-  #runs = 0;
 
   private constructor(caller: NetworkNamespace, callee: NetworkNamespace) {
     this.caller = caller;
@@ -119,59 +140,89 @@ export class TelephoneNetwork implements AsyncDisposable {
     await this.callee.run("tc", "qdisc", "add", "dev", "vb", "root", ...NETEM);
   }
 
+  /** From now on, TCP connections carry no more than 300 bytes per segment, so that messages are cut. */
+  async makeSegmentsSmall(): Promise<void> {
+    const ends = [[this.caller, "va", "caller"], [this.callee, "vb", "callee"]] as const;
+    for (const [namespace, name, side] of ends) {
+      // Segments are not left to the interface to make.
+      await namespace.run("ip", "link", "set", name, "gso_max_segs", "1");
+      const route = ["192.0.2.0/24", "dev", name, "src", addresses[4][side], "advmss", "300"];
+      await namespace.run("ip", "route", "replace", ...route);
+    }
+  }
+
   /** Makes calls, and resolves when all of them are over; fails when one of them did. */
-  async calls(scenario: keyof ReturnType<typeof scenarios>, options: CallOptions): Promise<void> {
+  async calls(scenario: ScenarioName, options: CallOptions): Promise<void> {
     const { calls, rate = 50, ipVersion = 4, transport = "u1", users } = options;
-    const run = this.#runs++;
-    const ends = addresses[ipVersion];
-    const bracketed = (address: string) => ipVersion === 6 ? `[${address}]` : address;
-    const common = (side: "caller" | "callee") => [
-      ...["sipp", "-sf", this.#folder.file(`${scenario}_${side}.xml`), "-nostdin"],
-      ...["-i", bracketed(ends[side]), "-p", String(SIP_PORT), "-mi", bracketed(ends[side])],
-      ...["-mp", String(MEDIA_PORTS[side])],
-      // Who is called takes as many connections as come.
-      ...["-t", side === "callee" && transport === "tn" ? "t1" : transport],
-      ...["-max_socket", "2000", "-trace_err", "-error_file", this.#folder.file(`${side}-${run}.errors`)],
-    ];
     const injected = this.#folder.file(
-      `users-${run}.csv`,
+      "users.csv",
       `SEQUENTIAL\n${users.map((line) => `${line.join(";")}\n`).join("")}`,
     );
-    const limits = { limitMs: LIMIT_MS };
-    await using callee = new Child(common("callee"), inside(this.callee, limits));
-    await this.#isBound(transport === "u1" ? "udp" : "tcp", callee);
+    // Who is called takes as many connections as come.
+    await using callee = await this.#callee(scenario, transport === "tn" ? "t1" : transport, ipVersion);
     await using caller = new Child([
-      ...common("caller"),
+      ...this.#sipp(scenario, "caller", transport, ipVersion),
       ...["-inf", injected, "-m", String(calls), "-r", String(rate), "-l", String(4 * rate)],
-      ...["-cid_str", `${options.name ?? scenario}-%u@%s`, `${bracketed(ends.callee)}:${SIP_PORT}`],
-    ], inside(this.caller, limits));
+      ...["-cid_str", `${options.name ?? scenario}-%u@%s`],
+      `${bracketed(addresses[ipVersion].callee)}:${SIP_PORT}`,
+    ], inside(this.caller, { limitMs: LIMIT_MS }));
     const { code } = await caller.ended();
-    assert.equal(code, 0, `SIPp: ${this.#errors(run)}`);
+    assert.equal(code, 0, `SIPp: ${this.#errors()}`);
     // It waits for calls to end, for repeated messages.
     callee.signal("SIGUSR1");
     await callee.ended();
   }
 
-  #errors(run: number): string {
-    return ["caller", "callee"].map((side) => {
-      try {
-        return `${side}: ${
-          Deno.readTextFileSync(this.#folder.file(`${side}-${run}.errors`)).slice(0, 2_000)
-        }`;
-      } catch {
-        return `${side}: no errors`;
-      }
-    }).join("\n");
+  /** Sends `count` messages of a user's on one connection, at once, and resolves when all are answered. */
+  async pipeline(user: string, count: number): Promise<void> {
+    await using callee = await this.#callee("message", "t1", 4);
+    const messages = Array.from({ length: count }, (_, at) => message(`pipeline-${at}`, user, "TCP")).join(
+      "",
+    );
+    const last = `grep -m 1 -a "^Call-ID: pipeline-${count - 1}" <&3`;
+    await command(
+      ["bash", "-c", `exec 3<>/dev/tcp/${addresses[4].callee}/${SIP_PORT}; cat >&3; ${last}`],
+      { ...inside(this.caller, {}), input: new TextEncoder().encode(messages) },
+    );
+    callee.signal("SIGUSR1");
+    await callee.ended();
   }
 
-  /** Resolves when the callee's port is open. */
-  async #isBound(kind: "udp" | "tcp", callee: Child): Promise<void> {
-    const port = `:${SIP_PORT.toString(16).toUpperCase()} `;
-    let sockets = "";
-    while (!sockets.includes(port)) {
-      assert.ok(callee.running, `SIPp ended before it was called: ${this.#errors(this.#runs - 1)}`);
-      sockets = await this.callee.run("cat", `/proc/net/${kind}`, `/proc/net/${kind}6`);
+  #sipp(scenario: ScenarioName, side: "caller" | "callee", transport: string, ipVersion: 4 | 6): string[] {
+    const own = bracketed(addresses[ipVersion][side]);
+    return [
+      ...["sipp", "-sf", this.#folder.file(`${scenario}_${side}.xml`), "-nostdin", "-t", transport],
+      ...["-i", own, "-p", String(SIP_PORT), "-mi", own, "-mp", String(MEDIA_PORTS[side])],
+      ...["-max_socket", "2000", "-trace_err", "-error_file", this.#folder.file(`${side}.errors`)],
+    ];
+  }
+
+  /** Starts who is called; resolves when its port is open. */
+  async #callee(scenario: ScenarioName, transport: string, ipVersion: 4 | 6): Promise<Child> {
+    for (const side of ["caller", "callee"]) this.#folder.file(`${side}.errors`, "");
+    const callee = new Child(
+      this.#sipp(scenario, "callee", transport, ipVersion),
+      inside(this.callee, { limitMs: LIMIT_MS }),
+    );
+    const [files, state] = transport === "u1" ? ["udp", "07"] : ["tcp", "0A"];
+    const open = new RegExp(`:${SIP_PORT.toString(16).toUpperCase()} \\S+ ${state} `);
+    const sockets = () => this.callee.run("cat", `/proc/net/${files}`, `/proc/net/${files}6`);
+    try {
+      while (!open.test(await sockets())) {
+        assert.ok(callee.running, `SIPp ended before it was called: ${this.#errors()}`);
+      }
+      return callee;
+    } catch (error) {
+      await callee[Symbol.asyncDispose]();
+      throw error;
     }
+  }
+
+  #errors(): string {
+    const texts = ["caller", "callee"].map((side) =>
+      `${side}: ${Deno.readTextFileSync(this.#folder.file(`${side}.errors`)).slice(0, 2_000)}`
+    );
+    return texts.join("\n");
   }
 
   /** Starts tcpdump on `vb`; it writes to a file, in nanoseconds, until it is stopped. */
@@ -184,24 +235,11 @@ export class TelephoneNetwork implements AsyncDisposable {
     return new Recording(child);
   }
 
-  /** Sends a MESSAGE from `user` to a port without a telephone. */
+  /** Sends a MESSAGE of a user's to a port without a telephone. */
   async canary(user: string): Promise<void> {
-    const branch = crypto.randomUUID();
-    const message = [
-      `MESSAGE sip:canary@${addresses[4].callee} SIP/2.0`,
-      `Via: SIP/2.0/UDP ${addresses[4].caller}:5070;branch=z9hG4bK${branch}`,
-      `From: <sip:${user}@example.com>;tag=${branch}`,
-      `To: <sip:canary@example.com>`,
-      `Call-ID: canary-${branch}`,
-      "CSeq: 1 MESSAGE",
-      "Max-Forwards: 70",
-      "Content-Length: 0",
-      "",
-      "",
-    ].join("\r\n");
     await command(["bash", "-c", `cat >/dev/udp/${addresses[4].callee}/5070`], {
       ...inside(this.caller, {}),
-      input: new TextEncoder().encode(message),
+      input: new TextEncoder().encode(message(`canary-${crypto.randomUUID()}`, user, "UDP")),
     });
   }
 
