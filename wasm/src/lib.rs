@@ -7,6 +7,7 @@
 //! No function here panics on any input: bytes that make no sense are counted, and reported once.
 
 pub mod bounded;
+pub mod call;
 pub mod counters;
 pub mod detect;
 pub mod dns;

@@ -53,6 +53,14 @@ impl Address {
         u128::from_be_bytes(self.octets)
     }
 
+    /// The octets as two numbers in the machine's byte order, those of IPv4 in the first: equal for equal addresses of
+    /// one version, and cheaper to get than [`bits`](Self::bits).
+    #[inline]
+    pub const fn words(&self) -> [u64; 2] {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = self.octets;
+        [u64::from_ne_bytes([a, b, c, d, e, f, g, h]), u64::from_ne_bytes([i, j, k, l, m, n, o, p])]
+    }
+
     /// Appends the text form: dotted decimal, or that of RFC 5952 (an IPv4-mapped address ends in dotted decimal).
     pub fn write_text(&self, out: &mut Vec<u8>) {
         if self.version == 4 {
