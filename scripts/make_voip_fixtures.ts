@@ -19,7 +19,7 @@ const kinds: readonly ScenarioName[] = [
 
 const captures: Readonly<Record<string, (network: TelephoneNetwork) => Promise<void>>> = {
   "voip-udp.pcap": async (network) => {
-    for (const kind of kinds) await network.calls(kind, { calls: 1, users });
+    for (const kind of kinds) await network.calls(kind, { calls: 2, users });
   },
   "voip-tcp.pcap": async (network) => {
     await network.calls("basic", { calls: 4, users, transport: "t1", name: "one" });
@@ -29,8 +29,8 @@ const captures: Readonly<Record<string, (network: TelephoneNetwork) => Promise<v
     await network.calls("large", { calls: 2, users, transport: "t1" });
   },
   "voip-ipv6.pcap": async (network) => {
-    await network.calls("basic", { calls: 1, users, ipVersion: 6 });
-    await network.calls("large", { calls: 1, users, ipVersion: 6 });
+    await network.calls("basic", { calls: 2, users, ipVersion: 6 });
+    await network.calls("large", { calls: 2, users, ipVersion: 6 });
     await network.calls("basic", { calls: 1, users, ipVersion: 6, transport: "t1", name: "tcp" });
   },
 };

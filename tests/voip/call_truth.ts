@@ -39,7 +39,18 @@ type Packet = Readonly<Record<typeof FIELDS[number], string>>;
 
 async function packetsOf(path: string): Promise<Packet[]> {
   const { stdout } = await command([
-    ...["tshark", "-n", "-r", path, "-Y", "(udp || tcp.len > 0) && !icmp && !icmpv6", "-T", "fields"],
+    ...[
+      "tshark",
+      "-n",
+      "-r",
+      path,
+      "-o",
+      "tcp.reassemble_out_of_order:TRUE",
+      "-Y",
+      "(udp || tcp.len > 0) && !icmp && !icmpv6",
+      "-T",
+      "fields",
+    ],
     ...["-E", "occurrence=a", "-E", "aggregator=|", ...FIELDS.flatMap((field) => ["-e", field])],
   ], { limitMs: LIMIT_MS });
   return stdout.split("\n").filter((line) => line !== "").map((line) => {

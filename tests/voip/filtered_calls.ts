@@ -10,6 +10,7 @@ import { type Child, eventually, Folder, start } from "../end_to_end/program.ts"
 import { inside } from "../live/live_node.ts";
 import type { NetworkNamespace } from "../live/namespace.ts";
 import { type Call, countsOf, type Sent, sentIn } from "./call_truth.ts";
+import { CANARY } from "./telephone_network.ts";
 
 /** Whose calls the filter asks for. */
 export const wantedUser = "carol";
@@ -27,8 +28,6 @@ export const users = [
   ["peggy", "rupert"],
 ] as const;
 const LIMIT_MS = 100_000;
-/** Begins the Call-IDs of canaries. */
-const CANARY = "canary-";
 
 /** Both programs in a namespace, the hunter on `vb`. */
 export class FilteredCalls implements AsyncDisposable {

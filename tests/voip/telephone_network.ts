@@ -60,12 +60,20 @@ export async function badLineObstacle(): Promise<string | undefined> {
   return await made.then(() => undefined, () => "the kernel has no netem");
 }
 
+/** Begins the Call-IDs of messages that are no part of a test. */
+export const CANARY = "canary-";
+
+/** A Call-ID for such a message. */
+export function canaryId(): string {
+  return `${CANARY}${crypto.randomUUID()}`;
+}
+
 function bracketed(address: string): string {
   return address.includes(":") ? `[${address}]` : address;
 }
 
 /** A MESSAGE of a user's. */
-function message(callId: string, user: string, transport: "UDP" | "TCP"): string {
+export function messageOf(callId: string, user: string, transport: "UDP" | "TCP"): string {
   return [
     `MESSAGE sip:anyone@${addresses[4].callee} SIP/2.0`,
     `Via: SIP/2.0/${transport} ${addresses[4].caller}:5070;branch=z9hG4bK-${callId}`,
@@ -176,7 +184,7 @@ export class TelephoneNetwork implements AsyncDisposable {
   /** Sends `count` messages of a user's on one connection, at once, and resolves when all are answered. */
   async pipeline(user: string, count: number): Promise<void> {
     await using callee = await this.#callee("message", "t1", 4);
-    const messages = Array.from({ length: count }, (_, at) => message(`pipeline-${at}`, user, "TCP")).join(
+    const messages = Array.from({ length: count }, (_, at) => messageOf(`pipeline-${at}`, user, "TCP")).join(
       "",
     );
     const last = `grep -m 1 -a "^Call-ID: pipeline-${count - 1}" <&3`;
@@ -239,7 +247,7 @@ export class TelephoneNetwork implements AsyncDisposable {
   async canary(user: string): Promise<void> {
     await command(["bash", "-c", `cat >/dev/udp/${addresses[4].callee}/5070`], {
       ...inside(this.caller, {}),
-      input: new TextEncoder().encode(message(`canary-${crypto.randomUUID()}`, user, "UDP")),
+      input: new TextEncoder().encode(messageOf(canaryId(), user, "UDP")),
     });
   }
 

@@ -1,0 +1,35 @@
+/** The engine's memory over many calls. */
+import assert from "node:assert/strict";
+import { feed, voipEngine } from "../bench/measure_voip.ts";
+import { signallingOf } from "../bench/voip_capture.ts";
+import "./engine_run.ts";
+
+const CALLS = 100_000;
+const AT_ONCE = 2_000;
+/** What it takes to find its level. */
+const WARM_UP = 20_000;
+
+Deno.test("calls: memory stays where it is over 100,000 of them", () => {
+  const engine = voipEngine();
+  const input = engine.openInput("made", "");
+  /** WebAssembly's memory never shrinks: its size is the most that was ever held. */
+  const held = () => engine.inbox(1).buffer.byteLength;
+  let [wanted, level] = [0, 0];
+  for (let first = 0; first < CALLS; first += AT_ONCE) {
+    const records = signallingOf(first, AT_ONCE);
+    feed(engine, input, records, first + AT_ONCE === CALLS);
+    wanted += records.wanted;
+    if (first + AT_ONCE === WARM_UP) level = held();
+  }
+  const { kept, calls_begun, calls_ended = 0, calls_unmatched = 0, calls_evicted } = engine.counters();
+  assert.deepEqual({ kept, calls_begun, calls_evicted }, {
+    kept: wanted,
+    calls_begun: CALLS,
+    calls_evicted: 0,
+  });
+  assert.ok(
+    calls_ended + calls_unmatched > 0.9 * CALLS,
+    `${calls_ended} ended, ${calls_unmatched} unmatched`,
+  );
+  assert.ok(held() - level < 1 << 20, `${level} bytes became ${held()}`);
+});
