@@ -22,6 +22,8 @@ pub enum Content {
     SipStream,
     /// An RTP packet.
     Rtp,
+    /// Media that is no RTP, and reports on media.
+    Media,
     /// TLS records that begin with a hello.
     Tls,
     /// The handshake message in QUIC Initial packets.
@@ -47,6 +49,7 @@ impl Content {
                 Field::Codec,
             ]),
             Self::Rtp => bits(&[Field::Codec]),
+            Self::Media => 0,
             Self::Tls | Self::QuicHello => bits(&[Field::ServerName, Field::Ja3, Field::Ja3s, Field::Ja4]),
             Self::Http => bits(&[Field::Host, Field::Url]),
             Self::Mail => bits(&[Field::MailAddress, Field::Subject]),
@@ -89,6 +92,7 @@ impl Texts {
                     found(Field::Codec, static_codec(second & 0x7f).as_bytes());
                 }
             }
+            Content::Media => {}
             Content::Tls => {
                 let message = tls::handshake(bytes, &mut self.second);
                 hello(message, Transport::Tcp, wanted, found);

@@ -1,5 +1,8 @@
 //! The filters in force: built aside, whole, then swapped in between two blocks.
 
+use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
+
 use super::address::{AddressBits, AddressFilters};
 use super::contents::{Content, Texts};
 use super::filter_type::{Condition, Field, FilterType};
@@ -7,6 +10,7 @@ use super::matched::Matched;
 use super::pattern::{Glob, Pattern};
 use super::search::Matches;
 use super::text_set::{SearchOptions, TextSet};
+use crate::bounded::MixHasher;
 
 /// What passes while no filter is loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +48,10 @@ pub struct FilterSet {
     kernel_filters: bool,
     /// The operator's own domain patterns (`--domain`): a further condition, without an id.
     local_domains: Vec<Glob>,
+    /// Users of SIP that the operator named (`--sip-user`): a further condition, without ids.
+    local_users: Option<Box<FilterSet>>,
+    /// Hashes of the ids.
+    ids: HashSet<u64, BuildHasherDefault<MixHasher>>,
     /// Parts that are built: the addresses, then the texts.
     built: usize,
 }
@@ -70,6 +78,8 @@ pub struct Workspace {
     pub matched: Matched,
     texts: Texts,
     matches: Matches,
+    /// For the users that the operator named.
+    local: Option<Box<Workspace>>,
 }
 
 impl FilterSet {
@@ -122,6 +132,7 @@ impl FilterSet {
                 of_field = field as u8 + 1;
             }
         }
+        self.ids.insert(hash_of_id(id));
         self.id_text.push_str(id);
         self.id_ends.push(self.id_text.len() as u32);
         self.fields.push(of_field);
@@ -134,9 +145,22 @@ impl FilterSet {
         self.local_domains.push(Glob::new(&Pattern::parse(name.as_bytes(), false)));
     }
 
+    /// Adds a user of SIP that the operator named, as the pattern of a `sip_user` filter. The error says why it is refused.
+    pub fn add_local_user(&mut self, pattern: &str) -> Result<(), String> {
+        let options = self.options;
+        self.local_users
+            .get_or_insert_with(|| Box::new(Self::with_options(NoFilterPolicy::Deny, options)))
+            .add(FilterType::SipUser as u32, "", pattern)
+    }
+
     /// Does a part of what is left to do before the set can be used: works on about so many patterns at once. False when
     /// nothing is left. The error says what the set would need.
     pub fn build_step(&mut self, patterns: usize) -> Result<bool, String> {
+        if let Some(local) = &mut self.local_users
+            && local.build_step(patterns)?
+        {
+            return Ok(true);
+        }
         match self.built.checked_sub(1) {
             None => self.addresses.build(),
             Some(part) => {
@@ -187,8 +211,23 @@ impl FilterSet {
     /// What becomes of every packet, where that does not depend on the packet.
     #[inline]
     pub fn decides_all(&self) -> Option<bool> {
-        let by_packet = !self.local_domains.is_empty() || !self.is_empty();
+        let by_packet = !self.local_domains.is_empty() || self.local_users.is_some() || !self.is_empty();
         (!by_packet).then_some(self.kernel_filters || self.policy == NoFilterPolicy::Allow)
+    }
+
+    /// Whether filters look at the addresses of packets.
+    pub fn wants_addresses(&self) -> bool {
+        !self.addresses.is_empty()
+    }
+
+    /// Whether packets pass because there are no filters that look at them.
+    pub fn passes_without_filters(&self) -> bool {
+        self.is_empty() && (self.kernel_filters || self.policy == NoFilterPolicy::Allow)
+    }
+
+    /// Whether there is a filter with this id.
+    pub fn has_id(&self, id: &str) -> bool {
+        self.ids.contains(&hash_of_id(id))
     }
 
     /// Id of the filter `number`.
@@ -204,13 +243,18 @@ impl FilterSet {
     /// [`Field`], and within a field in the order in which they were added.
     #[inline]
     pub fn decide(&self, subject: &Subject, workspace: &mut Workspace) -> bool {
-        let Workspace { matched, texts, matches } = workspace;
+        let Workspace { matched, texts, matches, local } = workspace;
         matched.begin(self.len());
         if !self.local_domains.is_empty() && !self.fits_local_domain(subject) {
             return false;
         }
+        if let Some(users) = &self.local_users
+            && !users.decide(subject, local.get_or_insert_default())
+        {
+            return false;
+        }
         if self.is_empty() {
-            return self.kernel_filters || self.policy == NoFilterPolicy::Allow;
+            return self.passes_without_filters();
         }
         if !self.addresses.is_empty() {
             for (source, destination) in subject.addresses.iter().chain(&subject.outer_addresses) {
@@ -246,6 +290,12 @@ impl FilterSet {
         });
         fits
     }
+}
+
+fn hash_of_id(id: &str) -> u64 {
+    let mut hasher = MixHasher::default();
+    hasher.write(id.as_bytes());
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! They are read as they come: with any line ends, with lines missing, in any order within their level, and with what is
 //! not understood left out. Nothing is copied; sections are read one after the other whenever they are asked for.
 
+mod attribute;
 mod candidate;
 mod connection;
 mod endpoint;
@@ -16,6 +17,7 @@ pub use format::{Format, for_each_codec, static_codec, static_format};
 pub use section::{Direction, Media, Protocol, Section};
 
 use crate::detect::text_message::split_at;
+use attribute::{Attribute, attribute};
 use section::Common;
 
 /// Most media sections of a description that are read.
@@ -29,13 +31,15 @@ const MOST_GROUP: usize = 1024;
 /// A session description, or the beginning of one.
 #[derive(Clone, Copy, Debug)]
 pub struct Description<'a> {
-    /// Its `o=` line.
-    pub origin: Origin<'a>,
+    /// Value of its `o=` line.
+    origin: &'a [u8],
     /// What it says for all sections that do not say otherwise.
     common: Common<'a>,
     /// Identification tags of BUNDLE groups (RFC 9143, before that RFC 8843); empty where there is none.
     groups: [&'a [u8]; MOST_GROUPS],
-    /// From the first `m=` line on.
+    /// The first media section: most descriptions have no other, and each of the calls below needs it.
+    first: Option<Section<'a>>,
+    /// From the second `m=` line on.
     media: &'a [u8],
 }
 
@@ -67,9 +71,10 @@ impl<'a> Description<'a> {
     /// Reads what is before the media sections. The description ends with the text, or where the next one begins.
     pub fn parse(text: &'a [u8]) -> Self {
         let mut description = Self {
-            origin: Origin::default(),
+            origin: &[],
             common: Common::default(),
             groups: [&[]; MOST_GROUPS],
+            first: None,
             media: &[],
         };
         let mut rest = text;
@@ -77,7 +82,11 @@ impl<'a> Description<'a> {
         loop {
             let here = rest;
             match next_line(&mut rest) {
-                Some((b'm', _)) => description.media = here,
+                Some((b'm', _)) => {
+                    rest = here;
+                    description.first = Section::read(&mut rest, 0, description.common);
+                    description.media = rest;
+                }
                 Some((b'v', _)) if has_version => {}
                 Some((letter, value)) => {
                     has_version |= letter == b'v';
@@ -90,14 +99,20 @@ impl<'a> Description<'a> {
         }
     }
 
+    /// Who made it.
+    pub fn origin(&self) -> Origin<'a> {
+        Origin::parse(self.origin)
+    }
+
     #[inline]
     fn read_line(&mut self, letter: u8, value: &'a [u8]) {
         match letter {
-            b'o' => self.origin = Origin::parse(value),
+            b'o' => self.origin = value,
             b'c' => self.common.connection = Connection::parse(value),
             b'a' => {
-                let (name, value) = attribute(value);
-                if !self.common.read_attribute(name, value) && name.eq_ignore_ascii_case(b"group") {
+                let (attribute, value) = attribute(value);
+                self.common.read_attribute(attribute);
+                if attribute == Attribute::Group {
                     self.read_group(value);
                 }
             }
@@ -120,7 +135,8 @@ impl<'a> Description<'a> {
     #[inline]
     pub fn sections(&self) -> impl Iterator<Item = Section<'a>> + use<'a> {
         let (mut rest, common) = (self.media, self.common);
-        (0..MOST_SECTIONS).map_while(move |number| Section::read(&mut rest, number, common))
+        let others = (1..MOST_SECTIONS).map_while(move |number| Section::read(&mut rest, number, common));
+        self.first.into_iter().chain(others)
     }
 
     /// Whether the party takes no media, or gives no answer to them, for the time being: every section that is not
@@ -154,14 +170,15 @@ impl<'a> Description<'a> {
             }
         };
         let (mut rest, mut number) = (self.media, 0);
-        while let Some(section) = Section::read(&mut rest, number, self.common) {
+        let mut next = self.first;
+        while let Some(section) = &next {
             if section.is_bundle_only && section.port == 0 {
                 let tagged = tagged.get_or_insert_with(|| self.tagged());
                 let mut groups = self.groups.iter().zip(tagged);
                 if let Some((_, Some(tagged))) =
                     groups.find(|(group, _)| words(group).any(|member| member == section.mid))
                 {
-                    tagged.for_each_port(&section, &mut tell);
+                    tagged.for_each_port(section, &mut tell);
                 }
             } else {
                 omitted = omitted.saturating_add(section.for_each_endpoint(&mut tell));
@@ -171,6 +188,7 @@ impl<'a> Description<'a> {
                 omitted = omitted.saturating_add(sections_in(rest));
                 break;
             }
+            next = Section::read(&mut rest, number, self.common);
         }
         omitted.saturating_add(told.saturating_sub(MOST_ENDPOINTS))
     }
@@ -219,16 +237,6 @@ fn next_line<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
         }
     }
     None
-}
-
-/// Name and value of an attribute; the value of a property is empty.
-#[inline]
-fn attribute(text: &[u8]) -> (&[u8], &[u8]) {
-    let colon = text.iter().position(|octet| *octet == b':');
-    match colon.and_then(|at| Some((text.get(..at)?, text.get(at + 1..)?))) {
-        Some((name, value)) => (name, value.trim_ascii_start()),
-        None => (text, b""),
-    }
 }
 
 /// What blanks separate.

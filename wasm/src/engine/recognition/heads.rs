@@ -98,7 +98,7 @@ impl Sighting {
             Content::Http => self.take_http(bytes),
             Content::Mail => self.take_mail(bytes, phase),
             Content::Tls => self.take_tls(bytes, phase),
-            Content::Rtp | Content::QuicHello => bytes.len(),
+            Content::Rtp | Content::Media | Content::QuicHello => bytes.len(),
         };
         if bytes.len() - taken.min(bytes.len()) > MOST_HEAD { bytes.len() } else { taken }
     }

@@ -1,5 +1,6 @@
 //! ICE candidates (RFC 8839 section 5.1): further endpoints of a section, one of which will be used.
 
+use super::attribute::Attribute;
 use super::connection::Connection;
 use super::endpoint::{Carries, DISCARD, Endpoint};
 use super::section::Section;
@@ -12,7 +13,7 @@ const MOST_CANDIDATES: u16 = 32;
 /// Tells the candidates of a section. Returns how many were left out.
 #[cold]
 pub(super) fn for_each(section: &Section, tell: &mut impl FnMut(Endpoint)) -> u32 {
-    section.candidates.for_each(b"candidate", MOST_CANDIDATES, |value| {
+    section.candidates.for_each(Attribute::Candidate, MOST_CANDIDATES, |value| {
         if let Some(endpoint) = parse(value, section) {
             tell(endpoint);
         }

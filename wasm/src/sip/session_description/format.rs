@@ -1,9 +1,9 @@
 //! Formats of RTP media: payload types, encoding names and clock rates (RFC 8866 section 6.6, RFC 3551 section 6).
 
+use super::attribute::Attribute;
 use super::section::Section;
-use super::{Carries, Description, words};
+use super::{Carries, Description};
 use crate::detect::rtp;
-use crate::detect::text_message::{number, split_at};
 
 /// What an RTP payload type stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,16 +20,25 @@ pub struct Format<'a> {
 
 impl<'a> Format<'a> {
     /// `96 opus/48000/2`.
+    #[inline]
     fn parse(value: &'a [u8]) -> Option<Self> {
-        let mut words = words(value);
-        let payload_type = payload_type(words.next()?)?;
-        let mut parts = words.next()?.split(|octet| *octet == b'/');
-        let name = parts.next().filter(|name| !name.is_empty() && name.iter().all(u8::is_ascii_graphic))?;
-        let clock_rate = parts.next().and_then(number).unwrap_or_default();
-        let channels = parts.next().and_then(number).map_or(1, |channels| channels.clamp(1, 255) as u8);
+        let (payload_type, rest) = leading_number(value);
+        let rest = rest.trim_ascii_start();
+        let end = rest.iter().position(|octet| *octet == b'/' || !octet.is_ascii_graphic());
+        let (name, rest) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
+        let (mut clock_rate, mut channels) = (0, 1);
+        if let Some(rate) = rest.strip_prefix(b"/") {
+            let (rate, rest) = leading_number(rate);
+            clock_rate = rate.unwrap_or_default();
+            channels =
+                rest.strip_prefix(b"/").and_then(|rest| leading_number(rest).0).unwrap_or(1).clamp(1, 255);
+        }
         // It samples at 16 kHz, but its clock runs at 8 (RFC 3551 section 4.5.2), which not every maker knows.
-        let clock_rate = if name.eq_ignore_ascii_case(b"G722") { 8000 } else { clock_rate };
-        Some(Self { payload_type, name, clock_rate, channels })
+        if name.eq_ignore_ascii_case(b"G722") {
+            clock_rate = 8000;
+        }
+        let payload_type = payload_type.filter(|number| *number < 128)? as u8;
+        (!name.is_empty()).then_some(Self { payload_type, name, clock_rate, channels: channels as u8 })
     }
 
     /// Dialled digits and other events (RFC 4733), not sound.
@@ -79,37 +88,65 @@ impl<'a> Section<'a> {
             return;
         }
         let mut told = 0u128;
-        let mut tell = |format: Format<'a>| {
-            let bit = 1 << (format.payload_type & 127);
-            if told & bit == 0 {
-                told |= bit;
+        let mut is_new = |payload_type: u8| {
+            let bit = 1 << (payload_type & 127);
+            let is_new = told & bit == 0;
+            told |= bit;
+            is_new
+        };
+        self.maps.for_each(Attribute::RtpMap, u16::MAX, |value| {
+            if let Some(format) = Format::parse(value).filter(|format| is_new(format.payload_type)) {
                 found(format);
             }
-        };
-        self.maps.for_each(b"rtpmap", u16::MAX, |value| {
-            if let Some(format) = Format::parse(value) {
-                tell(format);
-            }
         });
-        for format in words(self.formats).filter_map(payload_type).filter_map(static_format) {
-            tell(format);
+        let mut rest = self.formats;
+        while let Some((payload_type, after)) = next_payload_type(rest) {
+            rest = after;
+            if is_new(payload_type)
+                && let Some(format) = static_format(payload_type)
+            {
+                found(format);
+            }
         }
     }
 
     /// What `a=fmtp` says about a payload type, as written; empty where it says nothing.
     pub fn format_parameters(&self, payload_type: u8) -> &'a [u8] {
         let mut parameters: &[u8] = &[];
-        self.parameters.for_each(b"fmtp", u16::MAX, |value| {
-            let (format, value) = split_at(value, b' ').unwrap_or((value, b""));
-            if parameters.is_empty() && self::payload_type(format) == Some(payload_type) {
-                parameters = value.trim_ascii();
+        self.parameters.for_each(Attribute::FormatParameters, u16::MAX, |value| {
+            let (format, value) = leading_number(value);
+            if parameters.is_empty() && format == Some(payload_type.into()) {
+                parameters = value.trim_ascii_start();
             }
         });
         parameters
     }
 }
 
+/// The next payload type of a list that blanks separate, and what follows it; other words are passed over.
 #[inline]
-fn payload_type(digits: &[u8]) -> Option<u8> {
-    number(digits).filter(|number| *number < 128).map(|number| number as u8)
+fn next_payload_type(mut rest: &[u8]) -> Option<(u8, &[u8])> {
+    while !rest.is_empty() {
+        let (number, after) = leading_number(rest.trim_ascii_start());
+        let end = after.iter().position(|octet| matches!(octet, b' ' | b'\t')).unwrap_or(after.len());
+        rest = after.get(end..).unwrap_or_default();
+        if let Some(number) = number.filter(|number| *number < 128 && end == 0) {
+            return Some((number as u8, rest));
+        }
+    }
+    None
+}
+
+/// The decimal number that `text` begins with, if it begins with one of at most nine digits; and what follows the digits.
+#[inline]
+fn leading_number(text: &[u8]) -> (Option<u32>, &[u8]) {
+    let mut value = 0u32;
+    for (at, octet) in text.iter().enumerate() {
+        let digit = octet.wrapping_sub(b'0');
+        if digit > 9 {
+            return ((1..=9).contains(&at).then_some(value), text.get(at..).unwrap_or_default());
+        }
+        value = value.wrapping_mul(10).wrapping_add(digit.into());
+    }
+    ((1..=9).contains(&text.len()).then_some(value), &[])
 }

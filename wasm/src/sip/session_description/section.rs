@@ -1,8 +1,9 @@
 //! Media sections: an `m=` line and the lines behind it that are about it (RFC 8866 section 5.14).
 
+use super::attribute::{Attribute, attribute};
 use super::connection::Connection;
 use super::endpoint::{Carries, DISCARD};
-use super::{attribute, next_line};
+use super::next_line;
 use crate::detect::text_message::{number, split_at};
 
 /// Kind of media (RFC 8866 section 8.2.1).
@@ -95,23 +96,15 @@ pub(super) struct Common<'a> {
 }
 
 impl Common<'_> {
-    /// False where it is none of these.
     #[inline]
-    pub(super) fn read_attribute(&mut self, name: &[u8], _: &[u8]) -> bool {
-        let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
-        match (name.len(), name.first().map(u8::to_ascii_lowercase)) {
-            (8, Some(b's')) if is(b"sendrecv") => self.direction = Direction::SendReceive,
-            (8, Some(b's')) if is(b"sendonly") => self.direction = Direction::SendOnly,
-            (8, Some(b'r')) if is(b"recvonly") => self.direction = Direction::ReceiveOnly,
-            (8, Some(b'i')) if is(b"inactive") => self.direction = Direction::Inactive,
-            (11, Some(b'f')) if is(b"fingerprint") => self.has_keys = true,
-            (6, Some(b'c')) if is(b"crypto") => self.has_keys = true,
-            (8, Some(b'k')) if is(b"key-mgmt") => self.has_keys = true,
-            (5, Some(b's')) if is(b"setup") => self.has_setup = true,
-            (9, Some(b'i')) if is(b"ice-ufrag") => self.has_ice = true,
-            _ => return false,
+    pub(super) fn read_attribute(&mut self, attribute: Attribute) {
+        match attribute {
+            Attribute::Direction(direction) => self.direction = direction,
+            Attribute::Keys => self.has_keys = true,
+            Attribute::Setup => self.has_setup = true,
+            Attribute::Ice => self.has_ice = true,
+            _ => {}
         }
-        true
     }
 }
 
@@ -138,7 +131,7 @@ impl<'a> Attributes<'a> {
 
     /// The values of the first ones, `most` of them.
     #[inline]
-    pub(super) fn for_each(&self, name: &[u8], most: u16, mut found: impl FnMut(&'a [u8])) {
+    pub(super) fn for_each(&self, kind: Attribute, most: u16, mut found: impl FnMut(&'a [u8])) {
         let mut rest = self.text;
         let mut left = self.count.min(most);
         while left != 0
@@ -146,7 +139,7 @@ impl<'a> Attributes<'a> {
         {
             if letter == b'a'
                 && let (one, value) = attribute(text)
-                && one.eq_ignore_ascii_case(name)
+                && one == kind
             {
                 left -= 1;
                 found(value);
@@ -206,10 +199,9 @@ impl<'a> Section<'a> {
             let here = *rest;
             match next_line(rest) {
                 Some((b'a', text)) => {
-                    let (name, value) = attribute(text);
-                    if !section.read_attribute(name, value, here) {
-                        own.read_attribute(name, value);
-                    }
+                    let (attribute, value) = attribute(text);
+                    own.read_attribute(attribute);
+                    section.read_attribute(attribute, value, here);
                 }
                 Some((b'c', value)) if own.connection == Connection::Missing => {
                     own.connection = Connection::parse(value);
@@ -266,28 +258,24 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// False where the attribute is none that only a section has. `here` begins with its line.
+    /// `here` begins with the line of the attribute.
     #[inline]
-    fn read_attribute(&mut self, name: &'a [u8], value: &'a [u8], here: &'a [u8]) -> bool {
-        let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
-        match (name.len(), name.first().map(u8::to_ascii_lowercase)) {
-            (6, Some(b'r')) if is(b"rtpmap") => self.maps.add(here),
-            (4, Some(b'f')) if is(b"fmtp") => self.parameters.add(here),
-            (9, Some(b'c')) if is(b"candidate") => self.candidates.add(here),
-            (5, Some(b'p')) if is(b"ptime") => {
+    fn read_attribute(&mut self, attribute: Attribute, value: &'a [u8], here: &'a [u8]) {
+        match attribute {
+            Attribute::RtpMap => self.maps.add(here),
+            Attribute::FormatParameters => self.parameters.add(here),
+            Attribute::Candidate => self.candidates.add(here),
+            Attribute::PacketTime => {
                 self.packet_time_ms = number(value).map_or(0, |time| time.min(u16::MAX.into()) as u16);
             }
-            (4, Some(b'r')) if is(b"rtcp") => self.read_rtcp(value),
-            (8, Some(b'r')) if is(b"rtcp-mux") => self.is_rtcp_mux = true,
-            (13, Some(b'r')) if is(b"rtcp-mux-only") => {
-                (self.is_rtcp_mux, self.is_rtcp_mux_only) = (true, true);
-            }
-            (11, Some(b'b')) if is(b"bundle-only") => self.is_bundle_only = true,
-            (3, Some(b'm')) if is(b"mid") => self.mid = value,
-            (4, Some(b'p')) if is(b"path") => self.path = value,
-            _ => return false,
+            Attribute::Rtcp => self.read_rtcp(value),
+            Attribute::RtcpMux => self.is_rtcp_mux = true,
+            Attribute::RtcpMuxOnly => (self.is_rtcp_mux, self.is_rtcp_mux_only) = (true, true),
+            Attribute::BundleOnly => self.is_bundle_only = true,
+            Attribute::Identification => self.mid = value,
+            Attribute::Path => self.path = value,
+            _ => {}
         }
-        true
     }
 
     /// `53020 IN IP4 126.16.64.4`.
