@@ -201,7 +201,7 @@ impl Engine {
             next_fragment_expiry_ns: i64::MAX,
             esp: settings.esp(),
             voip: (options.protocol == Protocol::Voip || options.outputs & CALLS != 0)
-                .then(|| Voip::new(options.outputs)),
+                .then(|| Voip::new(options.outputs, settings)),
             search: settings.search(),
             options,
             filters: FilterSet::default(),

@@ -153,7 +153,7 @@ impl<T: Default> Calls<T> {
         let users = self.users_key(message);
         let mut origin = None;
         message.session_descriptions(&mut |text| {
-            let made = Description::parse(text).origin;
+            let made = Description::parse(text).origin();
             // Many makers number all their sessions 0 or 1.
             if made.session_id.len() > 2 {
                 origin = Some(self.correlation.key(Kind::Origin, &[made.user, made.session_id, made.host]));

@@ -14,8 +14,9 @@ mod tests;
 use super::arrival::Frame;
 use super::recognition::{Arrival, Inspected, SipStreams};
 use super::rendering::Said;
-use super::{CALLS, Engine, Input, Oddity, Protocol};
-use crate::call::{Call, CallKey, Calls, Limits, Media, MediaKind, Passage};
+use super::{CALLS, Engine, Input, Oddity, Protocol, Settings};
+use crate::bounded::BoundedMap;
+use crate::call::{Call, CallKey, Calls, Media, MediaKind, Passage};
 use crate::detect::Label;
 use crate::detect::registry::label_of;
 use crate::flow::table::Observed;
@@ -39,6 +40,8 @@ const MEDIA_BYTES: usize = 32 << 20;
 const MOST_HELD: usize = 200;
 /// Sources of media without signalling that are on probation.
 const MOST_CANDIDATES: usize = 8192;
+/// TCP streams whose last call is remembered.
+const MOST_STREAMS: usize = 1 << 16;
 /// Packet time between two looks at calls that are over.
 const TICK_NS: i64 = 1_000_000_000;
 
@@ -70,6 +73,11 @@ pub(super) struct Voip {
     next_expiry_ns: i64,
     /// Number of the filter set in force.
     filters: u32,
+    /// The call that a TCP stream carried last, where that keeps the stream.
+    stream_calls: Option<BoundedMap<u32, CallKey>>,
+    /// That of the last message.
+    last_call: Option<CallKey>,
+    rtp_lines: bool,
     sip: Option<Label>,
     rtp: Option<Label>,
     rtcp: Option<Label>,
@@ -139,9 +147,9 @@ impl Judgement {
 }
 
 impl Voip {
-    pub(super) fn new(outputs: u8) -> Box<Self> {
+    pub(super) fn new(outputs: u8, settings: &Settings) -> Box<Self> {
         Box::new(Self {
-            calls: Calls::new(Limits::default()),
+            calls: Calls::new(settings.calls()),
             endings: Endings { wants_reports: outputs & CALLS != 0, ..Endings::default() },
             signalling: Ring::new(SIGNALLING_BYTES),
             media: Ring::new(MEDIA_BYTES),
@@ -150,10 +158,22 @@ impl Voip {
             probation: Probation::new(MOST_CANDIDATES),
             next_expiry_ns: i64::MIN,
             filters: 0,
+            stream_calls: settings.call_aware_timeout().then(|| BoundedMap::new(MOST_STREAMS)),
+            last_call: None,
+            rtp_lines: settings.rtp_lines(),
             sip: label_of("SIP"),
             rtp: label_of("RTP"),
             rtcp: label_of("RTCP"),
         })
+    }
+
+    /// Notes which call a stream carries.
+    fn remember_stream(&mut self, observed: Observed) {
+        if let Some(known) = &mut self.stream_calls
+            && let Some(key) = self.last_call.take()
+        {
+            known.insert(observed.id.slot() as u32, key);
+        }
     }
 
     /// Ends calls that are over, or idle.
@@ -201,8 +221,13 @@ impl Engine {
             (Transport::Udp, Some(observed)) => self.take_datagram(&mut voip, frame, packet, observed),
             (Transport::Tcp, Some(observed)) => {
                 self.recognizer.read_sip(packet, &arrival, observed, &mut voip.streams);
-                self.recognizer.expire_sip_streams(&mut voip.streams);
+                let Voip { streams, stream_calls, calls, .. } = &mut *voip;
+                self.recognizer.expire_sip_streams(streams, &mut |owner| {
+                    let call = stream_calls.as_ref().and_then(|known| calls.get(*known.get(&owner)?));
+                    call.is_some_and(|call| !call.state().is_over())
+                });
                 self.take_stream_messages(&mut voip, frame, packet);
+                voip.remember_stream(observed);
             }
             _ => self.counters.rejected_by_mode += 1,
         }
@@ -375,6 +400,7 @@ impl Engine {
                 call.data.media.extend(left.media);
             }
         }
+        voip.last_call = key;
         let said = Said { message: Some(message), ..Said::default() };
         let Some(key) = key else {
             // It stands for itself.
