@@ -51,6 +51,12 @@ interface Truth {
   readonly entries: readonly TrueMessage[];
 }
 
+/** What tshark does not see, by file and SSRC. */
+const corrections: readonly { readonly file: string; readonly ssrc: string; readonly packets: number }[] = [
+  // It takes the last 27 packets of G.711 (version 2, the sequence goes on) for T.38, which was only offered by then.
+  { file: "sip-rtp-t38-fax.pcap", ssrc: "0x0eaf0eaf", packets: 159 },
+];
+
 function readTruth(): Truth {
   const bytes = sharedFile("truth/sip.json");
   assert.ok(bytes, "../shared/captures has no truth/sip.json");
@@ -121,9 +127,10 @@ for (const { file, sip_frames, rtp_frames, rtcp_frames, rtp_found_by, rtp_stream
       assert.equal(sip.call_id.startsWith("rtp-"), !isSignalled, sip.call_id);
     }
     const wanted = new Map(
-      rtp_streams.map(({ src, sport, dst, dport, ssrc, packets }) =>
-        [key(src, sport, dst, dport, Number(ssrc)), packets] as const
-      ),
+      rtp_streams.map(({ src, sport, dst, dport, ssrc, packets }) => {
+        const corrected = corrections.find((one) => one.file === file && one.ssrc === ssrc);
+        return [key(src, sport, dst, dport, Number(ssrc)), corrected?.packets ?? packets] as const;
+      }),
     );
     for (const [stream, packets] of wanted) assert.equal(counts.get(stream), packets, stream);
     if (!isSignalled) return;
