@@ -218,7 +218,7 @@ vectors.forEach((vector, number) => {
 
 // These make their packets of the bytes: any will do.
 let state = 1;
-for (const target of ["fragments", "reassembly", "flows"]) {
+for (const target of ["fragments", "reassembly", "flows", "rtp"]) {
   for (let size = 32; size <= 1024; size *= 2) {
     put(target, Uint8Array.from({ length: size }, () => (state = state * 48271 % 0x7fffffff) >> 8 & 255));
   }
