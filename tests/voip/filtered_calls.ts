@@ -28,6 +28,8 @@ export const users = [
   ["peggy", "rupert"],
 ] as const;
 const LIMIT_MS = 100_000;
+/** The kernel stamps packets of both directions on two processors, and they get past each other on their way, s. */
+const KERNEL_DISORDER = 0.05;
 
 /** Both programs in a namespace, the hunter on `vb`. */
 export class FilteredCalls implements AsyncDisposable {
@@ -154,8 +156,9 @@ function assertSame(arrived: readonly Omit<Sent, "callId" | "isSip">[], calls: r
   const latest = new Map<string, number>();
   for (const { way, octets, time } of arrived) {
     const callId = byKey.get(`${way} ${octets}`)?.callId ?? "";
-    assert.ok(time >= (latest.get(callId) ?? 0), `${callId} is out of order at ${time}`);
-    latest.set(callId, time);
+    const before = latest.get(callId) ?? 0;
+    assert.ok(time > before - KERNEL_DISORDER, `${callId} is out of order at ${time}`);
+    latest.set(callId, Math.max(time, before));
   }
 }
 
