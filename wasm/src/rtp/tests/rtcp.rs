@@ -141,7 +141,7 @@ fn of_encrypted_packets_only_the_header() {
 fn told_from_rtp_by_the_second_byte() {
     for second in 0..=255 {
         assert_eq!(looks_like_rtcp(&[0x80, second, 0, 1]), (192..=223).contains(&second), "{second}");
-        assert_eq!(looks_like_rtcp(&[0x40, second, 0, 1]), false);
+        assert!(!looks_like_rtcp(&[0x40, second, 0, 1]));
     }
     assert!(!looks_like_rtcp(&[0x80]));
     // 28 bytes with the length of 6 words behind the first, and of 7.
