@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { Child, root } from "./end_to_end/program.ts";
+import { Child, Folder, root } from "./end_to_end/program.ts";
 
 const readme = Deno.readTextFileSync(`${root}README.md`);
 const blocks = [...readme.matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, block = ""]) => block);
@@ -17,7 +17,11 @@ Deno.test("README: there are commands for calls", () => {
 
 for (const line of commands) {
   Deno.test(`README: ${line}`, async () => {
-    await using child = new Child(["bash", "-o", "pipefail", "-c", line]);
+    // What they write stays out of the repository.
+    using folder = new Folder();
+    const here = line.replace("--allow-write=calls", `--allow-write=${folder.path}`)
+      .replace("-w calls/", `-w ${folder.path}/`);
+    await using child = new Child(["bash", "-o", "pipefail", "-c", here]);
     const { code, stdout, stderr } = await child.ended();
     assert.equal(code, 0, stderr);
     assert.ok(stdout.length > 0, "it prints nothing");
