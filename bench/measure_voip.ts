@@ -80,11 +80,12 @@ export function measureVoipMedia(): VoipMeasurement {
     feed(engine, input, signalling, false);
     const seconds = feed(engine, input, media, true);
     engine.finish();
-    const { kept, unmatched_calls, call_evictions } = engine.counters();
-    assert.deepEqual({ kept, unmatched_calls, call_evictions }, {
+    const { kept, calls_begun, calls_unmatched, calls_evicted } = engine.counters();
+    assert.deepEqual({ kept, calls_begun, calls_unmatched, calls_evicted }, {
       kept: signalling.wanted + media.wanted,
-      unmatched_calls: MEDIA_CALLS / 2,
-      call_evictions: 0,
+      calls_begun: MEDIA_CALLS,
+      calls_unmatched: MEDIA_CALLS / 2,
+      calls_evicted: 0,
     });
     return seconds;
   });
@@ -98,12 +99,13 @@ export function measureVoipSignalling(): VoipMeasurement {
     const engine = voipEngine();
     const seconds = feed(engine, engine.openInput("made", ""), records, true);
     engine.finish();
-    const { kept, unmatched_calls, call_evictions, bad_sip_messages } = engine.counters();
-    assert.deepEqual({ kept, unmatched_calls, call_evictions, bad_sip_messages }, {
+    const { kept, sip_messages, calls_begun, calls_unmatched, calls_evicted } = engine.counters();
+    assert.deepEqual({ kept, sip_messages, calls_begun, calls_unmatched, calls_evicted }, {
       kept: records.wanted,
-      unmatched_calls: CALLS / 2,
-      call_evictions: 0,
-      bad_sip_messages: 0,
+      sip_messages: records.packets,
+      calls_begun: CALLS,
+      calls_unmatched: CALLS / 2,
+      calls_evicted: 0,
     });
     return seconds;
   });
