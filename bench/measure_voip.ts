@@ -27,9 +27,11 @@ const BLOCK = 256 << 10;
 
 /** What came of it. */
 export interface VoipMeasurement {
+  /** Packets that were measured. */
   readonly packets: number;
   /** Bytes of frames. */
   readonly bytes: number;
+  /** For all of them, in the fastest round. */
   readonly seconds: number;
 }
 

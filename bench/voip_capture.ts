@@ -5,6 +5,8 @@
  * @module
  */
 
+import { datagram, DATAGRAM_HEADERS } from "./datagram.ts";
+
 /** What a filter of type `sip_user` asks for, to have the wanted calls and no others. */
 export const WANTED = "wanted";
 const OTHER = "person";
@@ -13,6 +15,7 @@ const OTHER = "person";
 export interface CallRecords {
   /** pcap, Ethernet, microseconds. */
   readonly bytes: Uint8Array;
+  /** Packets in them. */
   readonly packets: number;
   /** Bytes of frames in them. */
   readonly frameBytes: number;
@@ -31,8 +34,6 @@ export interface MediaTraffic {
 /** Where pcap records begin, seconds since 1970. */
 const START = 1_700_000_000;
 const RECORD_HEADER = 16;
-/** Ethernet, IPv4 without options, and UDP. */
-const HEADERS = 42;
 /** PCMU, 20 ms: RTP's header, and samples. */
 const RTP_LENGTH = 12 + 160;
 const SIP_PORT = 5060;
@@ -166,25 +167,11 @@ function templates(side: Side, start: string, cseq: string, hasTag: boolean, bod
 
 function template(side: Side, text: string): Template {
   const placesOf = (marker: string) =>
-    [...text.matchAll(new RegExp(marker, "g"))].map(({ index }) => HEADERS + index);
+    [...text.matchAll(new RegExp(marker, "g"))].map(({ index }) => DATAGRAM_HEADERS + index);
   const frame = datagram(new TextEncoder().encode(text));
   const view = new DataView(frame.buffer);
   setEnds(view, 0, [10, 0, 0, 1 + side], SIP_PORT, [10, 0, 0, 2 - side], SIP_PORT);
   return { frame, numbers: placesOf(NUMBER), octets: OCTETS.map(placesOf) };
-}
-
-/** Without addresses, ports and checksums. */
-function datagram(payload: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(HEADERS + payload.length);
-  const view = new DataView(frame.buffer);
-  view.setUint16(12, 0x0800);
-  view.setUint8(14, 0x45);
-  view.setUint16(16, 28 + payload.length);
-  view.setUint8(22, 64);
-  view.setUint8(23, 17);
-  view.setUint16(38, 8 + payload.length);
-  frame.set(payload, HEADERS);
-  return frame;
 }
 
 function setEnds(
@@ -282,10 +269,10 @@ export function mediaTraffic(calls: number, rounds: number): MediaTraffic {
         const end = (which: Side) => [10, MEDIA_NETWORK[which], ...octets];
         const other = side === 0 ? 1 : 0;
         setEnds(view, start, end(side), MEDIA_PORT[side], end(other), MEDIA_PORT[other]);
-        view.setUint16(start + HEADERS, 0x8000);
-        view.setUint16(start + HEADERS + 2, round);
-        view.setUint32(start + HEADERS + 4, round * SAMPLES);
-        view.setUint32(start + HEADERS + 8, 2 * call + side);
+        view.setUint16(start + DATAGRAM_HEADERS, 0x8000);
+        view.setUint16(start + DATAGRAM_HEADERS + 2, round);
+        view.setUint32(start + DATAGRAM_HEADERS + 4, round * SAMPLES);
+        view.setUint32(start + DATAGRAM_HEADERS + 8, 2 * call + side);
       }
     }
   }
