@@ -110,10 +110,10 @@ export function shared<C extends RunCommand>(commands: readonly C[], ...keys: st
   return Object.fromEntries(commands.map((command) => [command, keys])) as Record<C, string[]>;
 }
 
-/** Whether `command` with `protocol` takes the flag. */
+/** Whether `command` with `protocol` takes the flag. A processor has no protocol: hunters of all send to it. */
 export function belongsTo(flag: AnyFlag, command: FlagCommand, protocol: Protocol): boolean {
   return flag.keys[command] !== undefined &&
-    (flag.protocols === undefined || flag.protocols.includes(protocol));
+    (command === "process" || flag.protocols === undefined || flag.protocols.includes(protocol));
 }
 
 /** The flag's default for `command`. */

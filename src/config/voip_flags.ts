@@ -121,7 +121,7 @@ export const voipFlags: readonly AnyFlag[] = [
     kind: boolean(),
     default: false,
     protocols: voip,
-    keys: { sniff: ["sniff.calls"], tap: ["tap.calls"] },
+    keys: { sniff: ["sniff.calls"], tap: ["tap.calls"], process: ["processor.calls"] },
     help: "print calls when they end, and no packets",
     details: "As json, one object per call; as text, its row and a ladder of its messages.",
   },

@@ -153,6 +153,14 @@ export class Engine {
     this.#handle.finish();
   }
 
+  /**
+   * Ends what is over at that time, ms since 1970, though no packet has come: calls, fragments that wait for others. Only
+   * for packets that come as they are captured.
+   */
+  tick(timeMs: number): void {
+    this.#handle.tick(timeMs);
+  }
+
   /** What was read so far, by protocol and by address; at most `top` addresses. */
   traffic(top: number): Traffic {
     return JSON.parse(this.#handle.traffic(top)) as Traffic;

@@ -295,6 +295,7 @@ export class CaptureLoop {
   }
 
   #deliver(): void {
+    if (performance.now() - this.#lastReport >= this.#plan.reportMs) this.#report();
     this.#tellNotices();
     if (this.#host.ready()) {
       const chunk = this.#engine.take();
@@ -302,11 +303,12 @@ export class CaptureLoop {
     } else if (this.#engine.outputBytes > BACKLOG_BYTES) {
       this.#droppedBySinks += this.#engine.take().packets;
     }
-    if (performance.now() - this.#lastReport >= this.#plan.reportMs) this.#report();
   }
 
   #report(): void {
     this.#lastReport = performance.now();
+    // What is over must not wait for the next packet to be told of.
+    if (this.#live) this.#engine.tick(Date.now());
     if (this.#plan.reportsTraffic && this.#lastReport >= this.#nextTraffic) this.#lookAtTraffic();
     this.#host.report(this.#progress());
   }

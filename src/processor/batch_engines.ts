@@ -1,4 +1,4 @@
-import type { Chunk, OutputKind } from "../engine/chunk.ts";
+import { type Chunk, isEmptyChunk, type OutputKind } from "../engine/chunk.ts";
 import { type BatchInfo, Engine, type EngineOptions } from "../engine/engine.ts";
 import type { BatchDecoder } from "./batch_decoder.ts";
 
@@ -30,6 +30,16 @@ export class BatchEngines implements BatchDecoder {
     return this.#last.take();
   }
 
+  /** Ends calls that are over at that time, ms since 1970, though no packet has come. What was rendered of them. */
+  tick(timeMs: number): Chunk[] {
+    return this.#renderedBy((engine) => engine.tick(timeMs));
+  }
+
+  /** Ends all calls. What was rendered of them. */
+  finish(): Chunk[] {
+    return this.#renderedBy((engine) => engine.finish());
+  }
+
   /** Lines for the operator since the last call. */
   takeNotices(): string[] {
     return this.#engines.flatMap((engine) => engine.takeNotices());
@@ -42,6 +52,13 @@ export class BatchEngines implements BatchDecoder {
       for (const [name, value] of Object.entries(engine.counters())) sums[name] = (sums[name] ?? 0) + value;
     }
     return sums;
+  }
+
+  #renderedBy(step: (engine: Engine) => void): Chunk[] {
+    return this.#engines.map((engine) => {
+      step(engine);
+      return engine.take();
+    }).filter((chunk) => !isEmptyChunk(chunk));
   }
 
   get #engines(): Engine[] {

@@ -113,9 +113,28 @@ export class PacketIntake {
     });
   }
 
+  /** Gives the sinks what is over by now, though no packet has come. */
+  tick(): Promise<void> {
+    return this.#deliverAll(() => this.#decoder.tick(Date.now()));
+  }
+
+  /** Gives the sinks what was waiting for more packets: none will come. */
+  finish(): Promise<void> {
+    return this.#deliverAll(() => this.#decoder.finish());
+  }
+
   /** Resolves when all that came in before is done. */
   async idle(): Promise<void> {
     await this.#inTurn(() => Promise.resolve());
+  }
+
+  #deliverAll(chunks: () => readonly Chunk[]): Promise<void> {
+    return this.#inTurn(async () => {
+      for (const chunk of chunks()) await this.#deliver(chunk, chunk);
+    }).catch((error) => {
+      // The sink's failure has been told where it happened.
+      if (!(error instanceof StatusError)) throw error;
+    });
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

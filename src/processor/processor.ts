@@ -68,6 +68,8 @@ export interface ProcessorCounters extends IntakeCounters {
 
 /** Time between two looks at the files of certificates and API keys, ms. */
 const filesMs = 5_000;
+/** Time between two looks at what is over, ms. */
+const tickMs = 1_000;
 
 const log = logger("processor");
 
@@ -87,6 +89,7 @@ export class Processor {
   #security: ServerSecurity | undefined;
   #apiKeys: ApiKeys | undefined;
   #files: ReturnType<typeof setInterval> | undefined;
+  #ticks: ReturnType<typeof setInterval> | undefined;
 
   /** Begins without hunters and filters, and listens to nothing yet. */
   constructor(options: ProcessorOptions) {
@@ -172,6 +175,7 @@ export class Processor {
       this.#node.address = address.replace(/:0$/, `:${port}`);
       log.info(`listening on ${address.replace(/:0$/, `:${port}`)}`);
       this.#files = setInterval(() => this.refreshFiles(), filesMs);
+      this.#ticks = setInterval(() => this.#intake.tick(), tickMs);
       return port;
     } catch (error) {
       this.#watcher?.close();
@@ -193,12 +197,13 @@ export class Processor {
   /** Ends all connections, and closes the sinks. */
   async stop(): Promise<void> {
     clearInterval(this.#files);
+    clearInterval(this.#ticks);
     this.#watcher?.close();
     const stopping = new StatusError(status.UNAVAILABLE, "the processor is stopping");
     this.#data.close(stopping);
     this.#management.close(stopping);
     if (this.#server !== undefined) await shutDown(this.#server);
-    await this.#intake.idle();
+    await this.#intake.finish();
     for (const sink of this.#options.sinks) await sink.close();
   }
 

@@ -90,6 +90,14 @@ export class TextDecoderOfBatches implements BatchDecoder {
     };
   }
 
+  tick(): Chunk[] {
+    return [];
+  }
+
+  finish(): Chunk[] {
+    return [];
+  }
+
   takeNotices(): string[] {
     return [];
   }

@@ -127,6 +127,10 @@ export class EngineHandle {
      */
     take_notices(): string;
     /**
+     * It is that time, milliseconds since 1970, though no packet has come.
+     */
+    tick(now_ms: number): void;
+    /**
      * Flows, and packets and bytes by protocol and by address (the `top` ones), as a JSON object.
      */
     traffic(top: number): string;

@@ -358,6 +358,13 @@ export class EngineHandle {
         }
     }
     /**
+     * It is that time, milliseconds since 1970, though no packet has come.
+     * @param {number} now_ms
+     */
+    tick(now_ms) {
+        wasm.enginehandle_tick(this.__wbg_ptr, now_ms);
+    }
+    /**
      * Flows, and packets and bytes by protocol and by address (the `top` ones), as a JSON object.
      * @param {number} top
      * @returns {string}

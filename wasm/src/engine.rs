@@ -312,6 +312,17 @@ impl Engine {
         true
     }
 
+    /// It is that time, nanoseconds since 1970, though no packet has come: what is over by then is ended.
+    pub fn tick(&mut self, now_ns: i64) {
+        if now_ns >= self.next_fragment_expiry_ns {
+            let inputs = std::mem::take(&mut self.inputs);
+            self.expire_fragments(&inputs, now_ns);
+            self.inputs = inputs;
+        }
+        self.expire_calls(now_ns);
+        self.close_piece();
+    }
+
     /// The bytes of one output since they were last emptied.
     pub fn output(&self, kind: u8) -> &[u8] {
         match kind {

@@ -135,6 +135,11 @@ impl EngineHandle {
         self.engine.finish();
     }
 
+    /// It is that time, milliseconds since 1970, though no packet has come.
+    pub fn tick(&mut self, now_ms: f64) {
+        self.engine.tick((now_ms as i64).saturating_mul(1_000_000));
+    }
+
     /// Flows, and packets and bytes by protocol and by address (the `top` ones), as a JSON object.
     pub fn traffic(&self, top: usize) -> String {
         self.engine.traffic_json(top)

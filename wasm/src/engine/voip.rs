@@ -252,6 +252,15 @@ impl Engine {
         self.voip = Some(voip);
     }
 
+    /// Ends calls that are over at a time at which no packet has come.
+    pub(super) fn expire_calls(&mut self, now_ns: i64) {
+        if let Some(mut voip) = self.voip.take() {
+            voip.expire(now_ns);
+            self.count_endings(&mut voip);
+            self.voip = Some(voip);
+        }
+    }
+
     /// No more packets will come.
     pub(super) fn finish_calls(&mut self, inputs: &[Input]) {
         let Some(mut voip) = self.voip.take() else { return };

@@ -38,6 +38,7 @@ impl Engine {
                 }
             }
             voip.expire(received.timestamp_ns);
+            self.count_endings(&mut voip);
         }
         self.voip = Some(voip);
     }
