@@ -208,7 +208,7 @@ function lengthOf(kinds: readonly MessageKind[]): number {
 }
 
 /** Messages of a whole call. */
-export const MESSAGES_PER_CALL = Object.keys(messages).length;
+export const MESSAGES_PER_CALL: number = Object.keys(messages).length;
 /** Time between two calls, µs. */
 const CALL_INTERVAL = 5_000;
 /** Calls that are open at once. */
