@@ -257,8 +257,13 @@ impl<T: Default> Calls<T> {
 /// Whether a header field may be one of [`NAMES`], by the letters that they begin with.
 fn may_be_named(head: &[u8]) -> bool {
     memchr::memchr_iter(b'\n', head).any(|end| {
-        let letters = head.get(end + 1..).and_then(<[u8]>::first_chunk).map(<[u8; 2]>::to_ascii_lowercase);
-        matches!(letters.as_ref(), Some(b"x-" | b"jo" | b"ta"))
+        let letters = head.get(end + 1..).and_then(<[u8]>::first_chunk);
+        letters.is_some_and(|[first, second]| {
+            matches!(
+                [first.to_ascii_lowercase(), second.to_ascii_lowercase()],
+                [b'x', b'-'] | [b'j', b'o'] | [b't', b'a']
+            )
+        })
     })
 }
 
