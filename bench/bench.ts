@@ -20,6 +20,7 @@ import { runForward } from "./forward.ts";
 import { huntProcessObstacle, runHuntProcess } from "./hunt_process.ts";
 import { measureMatch } from "./match_patterns.ts";
 import { measureMatchWebGpu } from "./match_webgpu.ts";
+import { measureVoipMedia, measureVoipSignalling } from "./measure_voip.ts";
 import { installedPeers, secondsOf } from "./peers.ts";
 import { measureSpoolSpeed } from "./spool_speed.ts";
 import { runSniff, type SniffRun } from "./sniff_process.ts";
@@ -97,6 +98,16 @@ const cases: readonly Case[] = [
     run: measureBatches,
   },
   ...[10, 1_000, 10_000, 100_000].map(matchCase),
+  {
+    name: "voip-rtp",
+    what: "RTP of 10,000 calls at once > engine, VoIP mode; every second call is wanted by a filter",
+    run: measureVoipMedia,
+  },
+  {
+    name: "voip-sip",
+    what: "SIP of calls > engine, VoIP mode: parsed and tracked; every second call is wanted by a filter",
+    run: measureVoipSignalling,
+  },
   {
     name: "spool",
     what: "batches > disk spool with interval sync, all forced to disk at the end",

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Filter } from "../src/engine/filter.ts";
+import { datagram } from "./datagram.ts";
 
 /** Filters that some of the requests fit. */
 const FITTING = 8;
@@ -66,7 +67,7 @@ export function sipTraffic(packets: number): SipTraffic {
   for (let at = 0; at < packets; at++) {
     const [from, to] = [random(USERS), random(USERS)];
     if (from < FITTING || to < FITTING) hits++;
-    const frame = datagram(at, request(users[from] ?? "", users[to] ?? "", random));
+    const frame = sipDatagram(at, request(users[from] ?? "", users[to] ?? "", random));
     bytes += frame.length;
     records.push(recordHeader(at, frame.length), frame);
   }
@@ -123,20 +124,13 @@ function recordHeader(at: number, length: number): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
-/** Ethernet, IPv4 and UDP from port 5060 to port 5060, without checksums. */
-function datagram(at: number, payload: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(42 + payload.length);
+/** From port 5060 to port 5060. */
+function sipDatagram(at: number, payload: Uint8Array): Uint8Array {
+  const frame = datagram(payload);
   const view = new DataView(frame.buffer);
-  view.setUint16(12, 0x0800);
-  view.setUint8(14, 0x45);
-  view.setUint16(16, 28 + payload.length);
-  view.setUint8(22, 64);
-  view.setUint8(23, 17);
   view.setUint32(26, 0x0a000000 + at % 1000);
   view.setUint32(30, 0x0a010001);
   view.setUint16(34, 5060);
   view.setUint16(36, 5060);
-  view.setUint16(38, 8 + payload.length);
-  frame.set(payload, 42);
   return frame;
 }

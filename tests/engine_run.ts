@@ -41,6 +41,8 @@ export interface Run {
   readonly pieces: readonly number[];
   readonly json: string;
   readonly text: string;
+  /** Reports of calls that ended. */
+  readonly calls: string;
   /** Savefile records, without a file header. */
   readonly pcap: Uint8Array;
   readonly pcapLinkType: number;
@@ -119,6 +121,7 @@ export function runOn(engine: Engine, capture: Uint8Array, options: RunOptions =
     pieces,
     json: utf8(parts.json),
     text: utf8(parts.text),
+    calls: utf8(parts.calls),
     pcap: concat(parts.pcap),
     pcapLinkType,
     counters: engine.counters(),

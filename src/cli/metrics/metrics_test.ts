@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { parseMetrics, seriesOf } from "../../../tests/prometheus_format.ts";
 import { Engine } from "../../engine/engine.ts";
 import { engineModule } from "../../engine/module.js";
+import { BatchEngines } from "../../processor/batch_engines.ts";
 import { defaultStreamOptions } from "../../engine/stream_options.ts";
 import { noTraffic, type Traffic } from "../../engine/traffic.ts";
 import type { ConnectionFigures } from "../../hunter/connection_figures.ts";
@@ -19,7 +20,7 @@ import { processorMetrics } from "./processor_metrics.ts";
 import { connectionFigures, outboxFigures } from "../../../tests/hunter_figures.ts";
 
 Engine.load(engineModule);
-const engine = new Engine({
+const engine = new BatchEngines({
   ...defaultStreamOptions,
   outputs: [],
   protocol: "all",

@@ -321,11 +321,11 @@ impl Engine {
             Verdict::No => self.counters.rejected_by_mode += 1,
             Verdict::Probation => {
                 let place = media.put(&frame.as_held());
-                self.counters.rejected_by_mode += probation.wait(&endpoints, packet.payload, place);
+                self.counters.rejected_by_mode += probation.wait(&endpoints, place);
             }
             Verdict::Accepted(header, _) => {
                 let begun = calls.begin_rtp_only(&header, passage, &mut |call| endings.end(call));
-                let waiting = probation.end(&endpoints, packet.payload);
+                let waiting = probation.end(&endpoints);
                 let Some(key) = begun else {
                     self.counters.rejected_by_mode += 1 + waiting.count() as u64;
                     return;

@@ -31,8 +31,8 @@ const MOST_GROUP: usize = 1024;
 /// A session description, or the beginning of one.
 #[derive(Clone, Copy, Debug)]
 pub struct Description<'a> {
-    /// Value of its `o=` line.
-    origin: &'a [u8],
+    /// Who made it, by its `o=` line.
+    pub origin: Origin<'a>,
     /// What it says for all sections that do not say otherwise.
     common: Common<'a>,
     /// Identification tags of BUNDLE groups (RFC 9143, before that RFC 8843); empty where there is none.
@@ -71,7 +71,7 @@ impl<'a> Description<'a> {
     /// Reads what is before the media sections. The description ends with the text, or where the next one begins.
     pub fn parse(text: &'a [u8]) -> Self {
         let mut description = Self {
-            origin: &[],
+            origin: Origin::default(),
             common: Common::default(),
             groups: [&[]; MOST_GROUPS],
             first: None,
@@ -99,15 +99,10 @@ impl<'a> Description<'a> {
         }
     }
 
-    /// Who made it.
-    pub fn origin(&self) -> Origin<'a> {
-        Origin::parse(self.origin)
-    }
-
     #[inline]
     fn read_line(&mut self, letter: u8, value: &'a [u8]) {
         match letter {
-            b'o' => self.origin = value,
+            b'o' => self.origin = Origin::parse(value),
             b'c' => self.common.connection = Connection::parse(value),
             b'a' => {
                 let (attribute, value) = attribute(value);
@@ -232,7 +227,12 @@ fn next_line<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
         let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
         let (line, after) = rest.split_at_checked(end)?;
         *rest = after.get(1..).unwrap_or_default();
-        if let [letter, b'=', value @ ..] = line.trim_ascii() {
+        // Most lines begin with their letter and end with one carriage return.
+        let line = match line {
+            [b'a'..=b'z', .., last, b'\r'] if last.is_ascii_graphic() => line.get(..end.wrapping_sub(1))?,
+            _ => line.trim_ascii(),
+        };
+        if let [letter, b'=', value @ ..] = line {
             return Some((letter.to_ascii_lowercase(), value.trim_ascii_start()));
         }
     }
@@ -242,7 +242,19 @@ fn next_line<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
 /// What blanks separate.
 #[inline]
 fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|octet| matches!(octet, b' ' | b'\t')).filter(|word| !word.is_empty())
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (word, after) = word(rest.trim_ascii_start())?;
+        rest = after;
+        Some(word)
+    })
+}
+
+/// The word that `text` begins with, and what follows it; none at the end.
+#[inline]
+fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = text.iter().position(|octet| matches!(octet, b' ' | b'\t')).unwrap_or(text.len());
+    text.split_at_checked(end).filter(|_| end != 0)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::attribute::{Attribute, attribute};
 use super::connection::Connection;
 use super::endpoint::{Carries, DISCARD};
-use super::next_line;
+use super::{next_line, word};
 use crate::detect::text_message::{number, split_at};
 
 /// Kind of media (RFC 8866 section 8.2.1).
@@ -227,7 +227,7 @@ impl<'a> Section<'a> {
     fn parse(value: &'a [u8], number: u8) -> Self {
         let mut rest = value;
         let mut next = || {
-            let (word, after) = split_at(rest, b' ').unwrap_or((rest, b""));
+            let (word, after) = word(rest).unwrap_or_default();
             rest = after.trim_ascii_start();
             word
         };
@@ -324,7 +324,8 @@ fn kind(name: &[u8]) -> Media {
 
 /// `49170/2`; port 0 where it cannot be read.
 fn port_and_number(text: &[u8]) -> (u16, u8) {
-    let (port, count) = split_at(text, b'/').map_or((text, None), |(port, count)| (port, Some(count)));
+    let mut parts = text.split(|octet| *octet == b'/');
+    let (port, count) = (parts.next().unwrap_or_default(), parts.next());
     let port = number(port).and_then(|port| u16::try_from(port).ok()).unwrap_or(0);
     (port, count.and_then(number).map_or(1, |count| count.clamp(1, 255) as u8))
 }
