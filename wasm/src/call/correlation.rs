@@ -192,7 +192,7 @@ impl<T: Default> Calls<T> {
             return;
         }
         let users = self.users_key(message);
-        let origin = description.map(|text| Description::parse(text).origin);
+        let origin = description.map(|text| Description::parse(text).origin());
         // Many makers number all their sessions 0 or 1.
         let origin = origin
             .filter(|made| made.session_id.len() > 2)
@@ -256,9 +256,14 @@ impl<T: Default> Calls<T> {
 
 /// Whether a header field may be one of [`NAMES`], by the letters that they begin with.
 fn may_be_named(head: &[u8]) -> bool {
-    memchr::memchr_iter(b'\n', head).any(|end| match head.get(end + 1..end + 3) {
-        Some([b'X' | b'x', b'-'] | [b'J' | b'j', b'o' | b'O'] | [b'T' | b't', b'a' | b'A']) => true,
-        _ => false,
+    memchr::memchr_iter(b'\n', head).any(|end| {
+        let letters = head.get(end + 1..).and_then(<[u8]>::first_chunk);
+        letters.is_some_and(|[first, second]| {
+            matches!(
+                [first.to_ascii_lowercase(), second.to_ascii_lowercase()],
+                [b'x', b'-'] | [b'j', b'o'] | [b't', b'a']
+            )
+        })
     })
 }
 
@@ -266,7 +271,7 @@ fn may_be_named(head: &[u8]) -> bool {
 fn compared<'a>(user: &[u8], buffer: &'a mut [u8; MOST_USER]) -> &'a [u8] {
     let is_mark = |octet: &u8| matches!(octet, b'+' | b'-' | b'.' | b'(' | b')');
     let is_number = decoded(user).all(|octet| octet.is_ascii_digit() || is_mark(&octet));
-    let mut length: usize = 0;
+    let mut length = 0usize;
     let octets = decoded(user).filter(|octet| !is_number || !is_mark(octet));
     for (place, octet) in buffer.iter_mut().zip(octets) {
         *place = octet.to_ascii_lowercase();
