@@ -81,7 +81,10 @@ export function run(capture: Uint8Array, options: RunOptions = {}): Run {
 
 /** Runs an engine over one more capture, and gives up what it holds of it. Counters are the engine's, since it was created. */
 export function runOn(engine: Engine, capture: Uint8Array, options: RunOptions = {}): Run {
-  const parts: Record<OutputKind, Uint8Array[]> = { wire: [], json: [], text: [], pcap: [] };
+  const parts: Record<OutputKind, Uint8Array[]> = {
+    ...{ wire: [], json: [], text: [], pcap: [] },
+    ...{ calls: [], callPcap: [] },
+  };
   const pieces: number[] = [];
   let [packets, bytes, position, pcapLinkType] = [0, 0, 0, 0];
   const collect = () => {
@@ -93,7 +96,7 @@ export function runOn(engine: Engine, capture: Uint8Array, options: RunOptions =
       parts.wire.push(piece.bytes);
       pieces.push(piece.packets);
     }
-    for (const kind of ["json", "text", "pcap"] as const) {
+    for (const kind of ["json", "text", "pcap", "calls", "callPcap"] as const) {
       const written = chunk[kind];
       if (written !== undefined) parts[kind].push(written);
     }

@@ -17,6 +17,11 @@ export interface KernelFilterParts {
   readonly exclusion: string;
   /** Let later fragments through, too, which have no ports that `mode` could match. */
   readonly fragments: boolean;
+  /**
+   * Packets without ports that `mode` could match. They come through beside it, and beside a `base` that asks for ports
+   * or for UDP or TCP, which they cannot have; any other `base` holds for them, too.
+   */
+  readonly portless?: string;
 }
 
 /** The filter of a live handle. */
@@ -64,15 +69,18 @@ export function combine(local: string, pushed: readonly string[], exclusion: str
 
 /** The filter of a live handle: {@link combine}, and where a protocol is asked for, VLAN tags. */
 export function kernelExpression(parts: KernelFilterParts): KernelExpression {
-  const { base, exclusion } = parts;
+  const { base, exclusion, portless = "" } = parts;
   const mode = parts.fragments && parts.mode !== "" ? anyOf(parts.mode, fragmentClause) : parts.mode;
   if ([base, ...parts.pushed].some(movesOffsets)) {
     // What follows such a keyword is looked for behind the tag. So the exclusion comes first, and the protocol last.
     const pushed = parts.pushed.toSorted((a, b) => Number(movesOffsets(a)) - Number(movesOffsets(b)));
-    const text = allOf(exclusion, combine(allOf(base, mode), pushed, ""));
+    const text = allOf(exclusion, combine(allOf(base, orPortless(mode, portless)), pushed, ""));
     return { text, withoutVlan: text };
   }
-  const withoutVlan = combine(allOf(mode, base), parts.pushed, exclusion);
+  const local = asksForPorts(base)
+    ? orPortless(allOf(mode, base), portless)
+    : allOf(orPortless(mode, portless), base);
+  const withoutVlan = combine(local, parts.pushed, exclusion);
   return { text: mode === "" ? withoutVlan : behindVlanTags(withoutVlan), withoutVlan };
 }
 
@@ -87,6 +95,21 @@ function behindVlanTags(expression: string): string {
 /** Whether the expression has a keyword that moves the offsets of all that follows it: see pcap-filter(7). */
 function movesOffsets(expression: string): boolean {
   return /\b(vlan|mpls|pppoes|geneve|vxlan)\b/.test(expression);
+}
+
+/** Whether packets that are fragments, or in a tunnel or ESP, cannot match the expression for want of what it asks for. */
+function asksForPorts(expression: string): boolean {
+  // What is kept out is no such demand: packets without ports pass it.
+  const demands = expression.replace(
+    /(\bnot\b|!)\s*(\([^()]*\)|((src|dst|ip6?|udp|tcp)\s+)*(port|portrange)\b)/g,
+    "",
+  );
+  return /\b(port|portrange|udp|tcp)\b/.test(demands);
+}
+
+/** What has no restriction to pass beside stays as it is. */
+function orPortless(expression: string, portless: string): string {
+  return expression === "" || portless === "" ? expression : anyOf(expression, portless);
 }
 
 function allOf(a: string, b: string): string {

@@ -109,12 +109,14 @@ export function compileProblem(linkType: number, expression: KernelExpression): 
  *
  * @param expression one for all, or what gives a joint one ({@link BpfProgram.compileJoint}) for a link type
  * @param snapLength what the program returns for a packet that passes, bytes
+ * @param purpose what asks for it, for a message
  */
 export function compileForFiles(
   expression: string | ((linkType: number) => KernelExpression),
   snapLength: number,
+  purpose = "--filter on a capture file",
 ): Map<number, Uint8Array<ArrayBuffer>> {
-  const lib = libpcap("--filter on a capture file");
+  const lib = libpcap(purpose);
   const programs = new Map<number, Uint8Array<ArrayBuffer>>();
   let firstError: unknown;
   for (const linkType of fileLinkTypes) {

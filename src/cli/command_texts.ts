@@ -1,4 +1,5 @@
 import { type FlagCommand, programName, type RunCommand } from "../config/flag.ts";
+import type { Protocol } from "../config/settings.ts";
 
 /** What the help says about a command. */
 export interface CommandText {
@@ -8,8 +9,16 @@ export interface CommandText {
   readonly examples: readonly (readonly [line: string, purpose: string])[];
 }
 
+/** A protocol that a command can be narrowed to. */
+export type NarrowProtocol = Exclude<Protocol, "all">;
+
+/** All of them, in the order of the help. */
+export const narrowProtocols: readonly NarrowProtocol[] = ["dns", "voip"];
+
 /** The protocols that each command can be narrowed to, with what the help says. */
-export const protocolTexts: Readonly<Partial<Record<RunCommand, Readonly<Record<"dns", CommandText>>>>> = {
+export const protocolTexts: Readonly<
+  Partial<Record<RunCommand, Readonly<Record<NarrowProtocol, CommandText>>>>
+> = {
   hunt: {
     dns: {
       summary: "capture DNS and send it to a processor",
@@ -21,6 +30,16 @@ export const protocolTexts: Readonly<Partial<Record<RunCommand, Readonly<Record<
         ["hunt dns -r capture.pcap", "run on a capture file, against the embedded processor"],
       ],
     },
+    voip: {
+      summary: "capture calls (SIP and their media) and send them to a processor",
+      examples: [
+        [
+          "hunt voip -i eth1 -P processor:55555 --tls-ca ca.pem",
+          "send the calls that the processor's filters ask for, whole",
+        ],
+        ["hunt voip -i eth1 --sip-user alice --sip-port 5060,5080", "the calls of one user"],
+      ],
+    },
   },
   sniff: {
     dns: {
@@ -30,6 +49,14 @@ export const protocolTexts: Readonly<Partial<Record<RunCommand, Readonly<Record<
         ["sniff dns -r capture.pcap --json", "DNS packets of a file as JSON lines"],
       ],
     },
+    voip: {
+      summary: "capture calls, or read them from files, and print who calls whom and how well that went",
+      examples: [
+        ["sniff voip -r capture.pcap", "a line per SIP message, then a table of calls and their ladders"],
+        ["sniff voip -r capture.pcap --calls --json", "an object per call"],
+        ["sniff voip -i eth1 --sip-user alice -w calls/", "one capture file per call of a user"],
+      ],
+    },
   },
   tap: {
     dns: {
@@ -37,6 +64,13 @@ export const protocolTexts: Readonly<Partial<Record<RunCommand, Readonly<Record<
       examples: [[
         "tap dns -i eth1 --insecure -w dns.pcap",
         "capture DNS, keep the frames, serve clients in plain text",
+      ]],
+    },
+    voip: {
+      summary: "hunter and processor in one, for calls",
+      examples: [[
+        "tap voip -i eth1 --insecure --per-call-pcap-dir /var/voip",
+        "one capture file per call, serve clients in plain text",
       ]],
     },
   },
@@ -132,4 +166,4 @@ export const commandTexts: Readonly<
 };
 
 /** Protocols of lippycat's that this version has no command for. */
-export const comingProtocols = ["voip", "http", "tls", "email"] as const;
+export const comingProtocols = ["http", "tls", "email"] as const;

@@ -6,7 +6,7 @@
  */
 import { type DropReason as DeliveryDropReason, dropReasons } from "../delivery/outbox_figures.ts";
 import { noProgress, type Progress } from "../pipeline/progress.ts";
-import type { SummaryCounter } from "./summary_counters.ts";
+import type { CallCounter, SummaryCounter } from "./summary_counters.ts";
 
 /** How each reason before the sinks is counted; on the way to a processor, the outbox has its own reasons. */
 const captureReasons = {
@@ -28,6 +28,8 @@ const captureReasons = {
   no_bpf_program: (progress) => engineCount(progress, "rejected_without_bpf_program"),
   /** Of a link type that the wire contract cannot carry. */
   unsendable_link_types: (progress) => engineCount(progress, "unsendable_link_types"),
+  /** Of calls that no filter has decided on yet, and that found no room in the call buffer. */
+  call_buffer_full: ({ engine }) => engine.call_buffer_full ?? 0,
   /** Of another link type than the capture file's; lost there alone. */
   unwritable_link_types: (progress) => engineCount(progress, "unwritable_link_types"),
 } as const satisfies Record<string, (progress: Progress) => number>;
@@ -61,7 +63,7 @@ export function lostBeforeSinks(progress: Progress | undefined): number {
 }
 
 /** One of the engine's counters; 0 before it counted anything. Throws where it has no counter of this name. */
-export function engineCount({ engine }: Progress, name: SummaryCounter): number {
+export function engineCount({ engine }: Progress, name: SummaryCounter | CallCounter): number {
   const value = engine[name];
   if (value !== undefined) return value;
   if (Object.keys(engine).length === 0) return 0;

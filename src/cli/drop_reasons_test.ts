@@ -27,7 +27,9 @@ function runThatLost(reason: DropReason): Run {
   return {
     progress: {
       ...noProgress,
-      engine: Object.fromEntries(summaryCounters.map((name) => [name, name === counterName ? packets : 0])),
+      engine: Object.fromEntries(
+        [...summaryCounters, "call_buffer_full"].map((name) => [name, name === counterName ? packets : 0]),
+      ),
       kernel: {
         received: 0,
         dropped: reason === "kernel" ? packets : 0,

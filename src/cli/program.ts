@@ -19,7 +19,13 @@ import type { Protocol, Settings } from "../config/settings.ts";
 import { environmentVariable, remembered } from "../runtime/environment.ts";
 import { type ExitCode, OperatorError } from "../runtime/operator_error.ts";
 import { addGlobalOptions, addOptions, givenFlags, normalizeArguments } from "./command_options.ts";
-import { comingProtocols, type CommandText, commandTexts, protocolTexts } from "./command_texts.ts";
+import {
+  comingProtocols,
+  type CommandText,
+  commandTexts,
+  narrowProtocols,
+  protocolTexts,
+} from "./command_texts.ts";
 import { completionScript, shells } from "./completion.ts";
 import { configureHelp, helpTail } from "./help.ts";
 
@@ -185,11 +191,13 @@ function addRunCommands(parent: Command, action: Action, done: Context["done"]):
     const added = addCommand(parent, command, commandTexts[command], true).helpCommand(false);
     addOptions(added, command, "all");
     act(added, async () => done(await action(command, "all", givenFlags(added))), command);
-    const dnsText = protocolTexts[command]?.dns;
-    if (dnsText === undefined) continue;
-    const dns = addCommand(added, "dns", dnsText, true);
-    addOptions(dns, command, "dns");
-    act(dns, async () => done(await action(command, "dns", givenFlags(dns))));
+    for (const protocol of narrowProtocols) {
+      const text = protocolTexts[command]?.[protocol];
+      if (text === undefined) continue;
+      const narrow = addCommand(added, protocol, text, true);
+      addOptions(narrow, command, protocol);
+      act(narrow, async () => done(await action(command, protocol, givenFlags(narrow))));
+    }
   }
 }
 
@@ -236,8 +244,10 @@ function leftover(typed: string, command: Command, wide: RunCommand | undefined)
   const hint = `see ${wordsOf(command)} --help`;
   if (typed.startsWith("-") && typed !== "-") {
     const name = typed.replace(/(?<=..)=.*$/s, "");
-    const isNarrow = flags.some((flag) => `--${flag.long}` === name && wide && belongsTo(flag, wide, "dns"));
-    if (isNarrow) return new OperatorError(`${name} belongs to ${wide} dns; ${hint}`, 2);
+    const owners = narrowProtocols.filter((protocol) =>
+      flags.some((flag) => `--${flag.long}` === name && wide && belongsTo(flag, wide, protocol))
+    ).map((protocol) => `${wide} ${protocol}`);
+    if (owners.length > 0) return new OperatorError(`${name} belongs to ${owners.join(" and ")}; ${hint}`, 2);
     const known = command.options.filter((option) => !option.hidden).flatMap((option) => option.long ?? []);
     return new OperatorError(`unknown option ${name}${suggestion(name, known)}; ${hint}`, 2);
   }

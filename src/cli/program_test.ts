@@ -111,6 +111,47 @@ const runs: readonly [line: string, expected: Partial<Settings>][] = [
     udpOnly: true,
     domains: ["*.a.example", "b"],
   }],
+  ["hunt voip", { protocol: "voip", sipPorts: [], rtpPortRanges: [], sipUdpOnly: false, sipUsers: [] }],
+  ["hunt voip -S 5060,5080 -R '8000-9000, 40000-50000' -U -u alice", {
+    sipPorts: [5060, 5080],
+    rtpPortRanges: ["8000-9000", "40000-50000"],
+    sipUdpOnly: true,
+    udpOnly: false,
+    sipUsers: ["alice"],
+  }],
+  ["sniff voip --sipuser '*456789,alice' -M throughput --tcp-sip-idle-timeout 90s", {
+    sipUsers: ["*456789", "alice"],
+    tcpProfile: "high_performance",
+    tcpIdleTimeoutMs: 90_000,
+  }],
+  ["sniff voip --tcp-performance-mode minimal --tcp-buffer-strategy ring", {
+    tcpProfile: "minimal",
+    tcpStrategy: "ring",
+  }],
+  ["sniff voip --calls --rtp-lines --max-calls 5 --tcp-call-aware-timeout", {
+    calls: true,
+    rtpLines: true,
+    maxCalls: 5,
+    tcpCallAwareTimeout: true,
+  }],
+  ["tap voip --insecure", { perCallPcap: false, calls: false }],
+  ["tap voip --insecure --per-call-pcap --pcap-grace-period 10s", {
+    perCallPcap: true,
+    perCallPcapDir: "./pcaps",
+    perCallPcapPattern: "{timestamp}_{callid}.pcap",
+    pcapGracePeriodMs: 10_000,
+  }],
+  ["sniff voip --per-call-pcap-dir d", { perCallPcap: true, perCallPcapDir: "d" }],
+  ["sniff voip --per-call-pcap-dir d --no-per-call-pcap", { perCallPcap: false }],
+  ["sniff voip -w all.pcap", { perCallPcap: false, writeFile: "all.pcap" }],
+  ["sniff voip -w d/", { perCallPcap: true, perCallPcapDir: "d/", writeFile: undefined }],
+  ["sniff voip -w all.pcap --per-call-pcap-dir d", {
+    perCallPcap: true,
+    perCallPcapDir: "d",
+    writeFile: "all.pcap",
+  }],
+  ["sniff voip -w d/ --per-call-pcap", { perCallPcap: true, perCallPcapDir: "d/", writeFile: undefined }],
+  ["sniff -w d/", { perCallPcap: false, writeFile: "d/" }],
   ["sniff --json", { format: "json", jsonSummary: true, json: true }],
   ["sniff --format text", { format: "text", jsonSummary: false }],
   ["sniff", { format: "json", jsonSummary: false }],
@@ -140,7 +181,6 @@ const refused: readonly [line: string, message: string][] = [
   ["process dns", 'unexpected argument "dns"; see caracal process --help'],
   ["hunt -- x", 'unexpected argument "x"; see caracal hunt --help'],
   ["hunt -", 'unexpected argument "-"; see caracal hunt --help'],
-  ["hunt voip", "hunt voip is not available in this version; see caracal hunt --help"],
   ["sniff http", "sniff http is not available in this version; see caracal sniff --help"],
   ["tap tls", "tap tls is not available in this version; see caracal tap --help"],
   ["tap email", "tap email is not available in this version; see caracal tap --help"],
@@ -154,6 +194,20 @@ const refused: readonly [line: string, message: string][] = [
     "unknown option --dns-prt; did you mean --dns-port?; see caracal hunt dns --help",
   ],
   ["hunt --dns-port 53", "--dns-port belongs to hunt dns; see caracal hunt --help"],
+  ["tap --sip-port 53", "--sip-port belongs to tap voip; see caracal tap --help"],
+  ["sniff --udp-only", "--udp-only belongs to sniff dns and sniff voip; see caracal sniff --help"],
+  [
+    "hunt voip --dns-port 53",
+    "unknown option --dns-port; did you mean --sip-port?; see caracal hunt voip --help",
+  ],
+  ["hunt voip --calls", "unknown option --calls; see caracal hunt voip --help"],
+  ["process voip", 'unexpected argument "voip"; see caracal process --help'],
+  ["sniff voip -u a --sipuser b", "--sip-user and --sipuser are the same flag: give one of them"],
+  ["hunt voip -S 0", `--sip-port: "0" is not ${port}; see caracal hunt voip --help`],
+  ...["8000", "9000-8000", "0-5", "1-65536", "1-2-3", "a-b"].map((text): [string, string] => [
+    `tap voip -R ${text}`,
+    `--rtp-port-range: "${text}" is not a range of ports, first-last, from 1 to 65535; see caracal tap voip --help`,
+  ]),
   ["hunt -Z", "unknown option -Z; see caracal hunt --help"],
   ["sniff -w a -P p:1", "unknown option -P; see caracal sniff --help"],
   ["hunt --tap-id a", "unknown option --tap-id; see caracal hunt --help"],
@@ -233,7 +287,7 @@ Deno.test("command line: -c before and after the command, the last wins", async 
 
 Deno.test("help: shows every flag of a command with short name, default and key", async () => {
   for (const command of runCommands) {
-    for (const protocol of command === "process" ? ["all"] as const : ["all", "dns"] as const) {
+    for (const protocol of command === "process" ? ["all"] as const : ["all", "dns", "voip"] as const) {
       const line = protocol === "all" ? command : `${command} ${protocol}`;
       // Wrapped lines are joined again.
       const help = (await printedBy(`${line} -h`)).replace(/\s+/g, " ");

@@ -23,6 +23,7 @@ export function remainingNeeds(settings: Settings, reread: readonly string[]): R
     ? [settings.tlsCert, settings.tlsKey, settings.tlsCa]
     : [];
   const spool = sends && settings.diskBuffer ? [settings.diskBufferDir] : [];
+  const calls = settings.perCallPcap ? [settings.perCallPcapDir] : [];
   const apiKey = sends ? [settings.apiKeyFile] : [];
   const filters = serves ? [filterFile] : [];
   const apiKeys = serves && settings.apiKeyAuth ? [settings.apiKeysFile] : [];
@@ -34,8 +35,10 @@ export function remainingNeeds(settings: Settings, reread: readonly string[]): R
       ...apiKeys,
       ...filters,
       ...spool,
+      // A file that is opened again is looked at, whether it is still the same.
+      ...calls,
     ]),
-    write: present([...filters, ...spool]),
+    write: present([...filters, ...spool, ...calls]),
     // Who is connected to stays connected, and a bound socket goes on to accept.
     net: sends,
     ffi: keepsLibpcap(settings),

@@ -33,6 +33,7 @@ const cases: readonly [line: string, reread: readonly string[], expected: Partia
   ],
   ["hunt --disk-buffer --disk-buffer-dir /spool", [], { ffi: true }],
   ["tap --insecure", [], { ffi: true }],
+  ["sniff voip -r a.pcap -w calls/", [], { read: ["calls/"], write: ["calls/"] }],
   [
     "tap -r a.pcap --insecure --filter-file f.yaml",
     [],

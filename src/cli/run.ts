@@ -78,6 +78,8 @@ export class Run {
       if (command === "hunt" && processor !== undefined && diskBuffer) {
         giveFolder(this.#user, diskBufferDir, isSpoolFile);
       }
+      // What is in it already stays whose it is.
+      if (this.settings.perCallPcap) giveFolder(this.#user, this.settings.perCallPcapDir, () => false);
       becomeUser(this.#user);
       log.info(
         `running as user ${this.#user.text} (uid ${this.#user.uid}, gid ${this.#user.gid}) from now on`,

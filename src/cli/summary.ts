@@ -2,7 +2,7 @@ import type { ProtocolTraffic, Talker, Traffic } from "../engine/traffic.ts";
 import type { Progress } from "../pipeline/progress.ts";
 import { bitRateText, grouped, percentText, secondsText } from "./number_text.ts";
 import { captureDrops, engineCount } from "./drop_reasons.ts";
-import { type SummaryCounter, summaryCounters } from "./summary_counters.ts";
+import { type CallCounter, callCounters, type SummaryCounter, summaryCounters } from "./summary_counters.ts";
 import { textTable } from "./text_table.ts";
 
 const evictionCounters = summaryCounters.filter((name) => name.endsWith("_evictions"));
@@ -44,6 +44,8 @@ export interface Summary {
   readonly top_talkers: readonly Talker[];
   /** DNS messages parsed, and responses that were matched with their query. */
   readonly dns: Readonly<Record<string, number>>;
+  /** SIP messages and calls, by what became of them; only in VoIP mode. */
+  readonly calls?: Readonly<Record<string, number>>;
   /** Packets on their way to a processor, by what became of them; only with a processor elsewhere. */
   readonly delivery?: Readonly<Record<string, number>>;
 }
@@ -63,6 +65,7 @@ export function summarize(
   seconds: number,
   lost: Readonly<Record<string, number>> = {},
   delivery?: Readonly<Record<string, number>>,
+  calls?: Readonly<Record<string, number>>,
 ): Summary {
   const count = (name: SummaryCounter): number => engineCount(progress, name);
   const rate = (amount: number) => seconds > 0 ? Math.round(amount / seconds) : 0;
@@ -111,8 +114,21 @@ export function summarize(
     protocols: traffic.protocols,
     top_talkers: traffic.top_talkers,
     dns: { messages: count("dns_messages"), correlated: count("dns_correlated") },
+    ...(calls === undefined ? {} : { calls }),
     ...(delivery === undefined ? {} : { delivery }),
   };
+}
+
+/**
+ * The calls of a run, for {@link summarize}. `active` = `begun` - `ended` - `unmatched` - `evicted` - `merged`: what was
+ * not over, or not decided on, when the counters were read.
+ */
+export function callCounts(progress: Progress): Record<string, number> {
+  const counts = Object.fromEntries(
+    Object.entries(callCounters).map(([name, word]) => [word, engineCount(progress, name as CallCounter)]),
+  );
+  const { begun = 0, ended = 0, unmatched = 0, evicted = 0, merged = 0 } = counts;
+  return { ...counts, active: Math.max(0, begun - ended - unmatched - evicted - merged) };
 }
 
 /** How the text names what the JSON names more tersely. */
@@ -129,6 +145,12 @@ const words: Readonly<Record<string, string>> = {
   dns_partial: "DNS messages read in part",
   bad_lengths: "wrong lengths",
   evictions: "table entries displaced",
+  call_buffer_full: "of undecided calls, for want of room",
+  sip_messages: "SIP messages",
+  sip_refused: "refused as SIP",
+  unmatched: "not asked for",
+  merged: "joined to another",
+  sharing_endpoints: "sharing a media endpoint",
   fragments_given_up: "incomplete fragments",
   fragment_overlaps: "overlapping fragments",
   reassembly_gaps: "gaps in TCP streams",
@@ -155,6 +177,7 @@ export function summaryText(summary: Summary, width = Infinity): string {
     listed("; DNS: ", summary.dns),
     listed("", summary.drops) === "" ? "0 dropped" : `dropped${listed(": ", summary.drops)}`,
   ];
+  if (summary.calls !== undefined) lines.push(`calls${listed(": ", summary.calls) || ": none"}`);
   if (summary.delivery !== undefined) {
     lines.push(`delivery${listed(": ", summary.delivery) || ": nothing sent"}`);
   }

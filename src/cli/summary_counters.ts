@@ -47,3 +47,18 @@ export const summaryCounters = [
 
 /** The name of one of them. */
 export type SummaryCounter = typeof summaryCounters[number];
+
+/** Counters of VoIP mode, by the names that they have in the engine, and by those in the summary. */
+export const callCounters = {
+  sip_messages: "sip_messages",
+  sip_refused: "sip_refused",
+  calls_begun: "begun",
+  calls_ended: "ended",
+  calls_unmatched: "unmatched",
+  calls_evicted: "evicted",
+  calls_merged: "merged",
+  calls_sharing_endpoints: "sharing_endpoints",
+} as const;
+
+/** The name of one of them in the engine. */
+export type CallCounter = keyof typeof callCounters;

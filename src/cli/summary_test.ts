@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { ProtocolTraffic, Traffic } from "../engine/traffic.ts";
 import { noTraffic } from "../engine/traffic.ts";
 import { noProgress, type Progress } from "../pipeline/progress.ts";
-import { summarize, summaryText } from "./summary.ts";
+import { callCounts, summarize, summaryText } from "./summary.ts";
 import { summaryCounters } from "./summary_counters.ts";
 
 const counters: Readonly<Record<string, number>> = {
@@ -149,3 +149,27 @@ Deno.test("summary: without packets, no tables", () =>
     summaryText(summarize(noProgress, noTraffic, 0)),
     "0 packets, 0 bytes in 0.000 s (0 packets/s, 0.0 kbit/s)\n0 kept\n0 dropped\n",
   ));
+
+Deno.test("summary: calls, in VoIP mode", () => {
+  const engine = {
+    ...counters,
+    ...{ sip_messages: 50, sip_refused: 2, calls_begun: 10, calls_ended: 4, calls_unmatched: 3 },
+    ...{ calls_evicted: 1, calls_merged: 1, calls_sharing_endpoints: 0, call_buffer_full: 6 },
+  };
+  const calls = callCounts({ ...progress, engine });
+  assert.deepEqual(calls, {
+    ...{ sip_messages: 50, sip_refused: 2, begun: 10, ended: 4, unmatched: 3, evicted: 1, merged: 1 },
+    ...{ sharing_endpoints: 0, active: 1 },
+  });
+  const text = summaryText(summarize({ ...progress, engine }, traffic, 2, {}, undefined, calls));
+  assert.match(
+    text,
+    /^calls: SIP messages 50, refused as SIP 2, begun 10, ended 4, not asked for 3, evicted 1, joined to another 1, active 1$/m,
+  );
+  assert.match(text, /^dropped: of undecided calls, for want of room 6$/m);
+  const none = callCounts(noProgress);
+  assert.match(summaryText(summarize(noProgress, noTraffic, 0, {}, undefined, none)), /^calls: none$/m);
+});
+
+Deno.test("summary: an engine without a counter of calls is an error", () =>
+  assert.throws(() => callCounts(progress), /no counter sip_messages$/));

@@ -41,6 +41,7 @@ export const flagGroups = [
   "Flows and tunnels",
   "Filters",
   "DNS",
+  "VoIP",
   "Output",
   "Processor connection",
   "Embedded processor",

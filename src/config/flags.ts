@@ -6,6 +6,7 @@ import { nodeFlags, tlsFlags } from "./node_flags.ts";
 import { generalFlags, outputFlags } from "./output_flags.ts";
 import { serviceFlags } from "./service_flags.ts";
 import { matchingFlags } from "./matching_flags.ts";
+import { voipFlags } from "./voip_flags.ts";
 import type { Protocol } from "./settings.ts";
 
 /** Every flag, in the order of the help. */
@@ -14,6 +15,7 @@ export const flags: readonly AnyFlag[] = [
   ...flowFlags,
   ...matchingFlags,
   ...dnsFlags,
+  ...voipFlags,
   ...outputFlags,
   ...nodeFlags,
   ...deliveryFlags,

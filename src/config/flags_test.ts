@@ -33,13 +33,13 @@ Deno.test("flags: every one has help, details and a known group", () => {
 });
 
 Deno.test("flags: every one of a command has a key or a variable, and they are its own", () => {
-  for (const command of runCommands) {
+  for (const [command, protocol] of runCommands.flatMap((one) => [[one, "dns"], [one, "voip"]] as const)) {
     const seen = new Map<string, AnyFlag>();
     const claim = (name: string, flag: AnyFlag) => {
-      assert.equal(seen.get(name), undefined, `${command}: ${name}`);
+      assert.equal(seen.get(name), undefined, `${command} ${protocol}: ${name}`);
       seen.set(name, flag);
     };
-    for (const flag of flagsOf(command, "dns")) {
+    for (const flag of flagsOf(command, protocol)) {
       const keys = flag.keys[command] ?? [];
       assert.ok(keys.length > 0 || flag.variable !== undefined, flag.long);
       for (const key of keys) {
@@ -142,9 +142,37 @@ const lippycats: readonly [
   ["process", "f", "filter-file", undefined, "processor.filter_file"],
 ];
 
-for (const [command, short, long, value, key] of lippycats) {
-  Deno.test(`flags: ${command} --${long} is as in lippycat`, () => {
-    const flag = flagsOf(command, "dns").find((candidate) => candidate.long === long);
+const lippycatsOfVoip: typeof lippycats = [
+  ["hunt", "S", "sip-port", [], "hunter.voip.sip_ports"],
+  ["hunt", "R", "rtp-port-range", [], "hunter.voip.rtp_port_ranges"],
+  ["hunt", "U", "udp-only", false, "hunter.voip.udp_only"],
+  ["hunt", "", "pattern-algorithm", "auto", "voip.pattern_algorithm"],
+  ["hunt", "", "pattern-buffer-mb", 64, "voip.pattern_buffer_mb"],
+  ["sniff", "u", "sip-user", [], "voip.sip_user"],
+  ["sniff", "S", "sip-port", [], "voip.sip_ports"],
+  ["sniff", "M", "tcp-performance-mode", "balanced", "voip.tcp_performance_mode"],
+  ["sniff", "", "pcap-grace-period", 5_000, "voip.pcap_grace_period"],
+  ["sniff", "", "tcp-call-aware-timeout", false, "voip.enable_call_aware_timeout"],
+  ["tap", "u", "sip-user", [], "tap.voip.sip_user"],
+  ["tap", "u", "sip-user", [], "tap.voip.sipuser"],
+  ["tap", "R", "rtp-port-range", [], "tap.voip.rtp_port_ranges"],
+  ["tap", "", "pattern-algorithm", "auto", "tap.voip.pattern_algorithm"],
+  ["tap", "", "max-calls", 10_000, "voip.max_calls"],
+  // lippycat's is on by default.
+  ["tap", "", "per-call-pcap", false, "tap.per_call_pcap.enabled"],
+  ["tap", "", "per-call-pcap-dir", "./pcaps", "tap.per_call_pcap.output_dir"],
+  ["tap", "", "per-call-pcap-pattern", "{timestamp}_{callid}.pcap", "tap.per_call_pcap.file_pattern"],
+  ["tap", "", "pcap-grace-period", 5_000, "tap.per_call_pcap.grace_period"],
+];
+
+const allOfLippycats = [
+  ...lippycats.map((one) => [...one, "dns"] as const),
+  ...lippycatsOfVoip.map((one) => [...one, "voip"] as const),
+];
+
+for (const [command, short, long, value, key, protocol] of allOfLippycats) {
+  Deno.test(`flags: ${command} ${protocol} --${long} (${key}) is as in lippycat`, () => {
+    const flag = flagsOf(command, protocol).find((candidate) => candidate.long === long);
     assert.ok(flag);
     assert.equal(shortFor(flag, command) ?? "", short);
     assert.deepEqual(defaultFor(flag, command), value);

@@ -14,6 +14,12 @@ const profiles = {
   latency: "low_latency",
 } as const;
 
+/** lippycat keeps these in the section `voip`. */
+const patternKeys = (name: string) => ({
+  ...shared(["hunt", "sniff"], name, `voip.${name}`),
+  tap: [name, `tap.voip.${name}`, `voip.${name}`],
+});
+
 const longestMs = 168 * 3_600_000;
 
 /** Flags about flows, what is put together of them, ESP that is not encrypted, and filter patterns. */
@@ -167,7 +173,7 @@ export const flowFlags: readonly AnyFlag[] = [
     kind: choice("auto", "linear", "aho-corasick"),
     placeholder: "name",
     default: "auto",
-    keys: shared(capturing, "pattern_algorithm"),
+    keys: patternKeys("pattern_algorithm"),
     help: "how filter patterns that may stand anywhere are searched for: auto, linear or aho-corasick",
     details: "The answers are the same. auto chooses by the number of patterns; linear is for comparison.",
   },
@@ -178,7 +184,7 @@ export const flowFlags: readonly AnyFlag[] = [
     kind: integer(1, 1024),
     placeholder: "MiB",
     default: 64,
-    keys: shared(capturing, "pattern_buffer_mb"),
+    keys: patternKeys("pattern_buffer_mb"),
     help: "memory for the filter patterns of one kind, such as SIP users",
     details: "Filters that do not fit are refused by name; the others are in force.",
   },

@@ -53,7 +53,8 @@ export const outputFlags: readonly AnyFlag[] = [
     defaultText: "none",
     keys: inSections(["sniff", "tap", "process"], "write_file"),
     help: "write every kept frame, unchanged, to a pcap file; `-` is standard output",
-    details: "An existing file is replaced.",
+    details:
+      "An existing file is replaced. In VoIP mode a folder (`calls/`, or one that is there) gets one file per call.",
   },
 ];
 

@@ -1,5 +1,5 @@
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
-import { requirePermission } from "../runtime/permissions.ts";
+import { isGranted, requirePermission } from "../runtime/permissions.ts";
 import type { Environment } from "./config_search.ts";
 import type { FlagValues } from "./flag.ts";
 import { flagFor } from "./flags.ts";
@@ -31,7 +31,8 @@ export async function applyRules(resolution: Resolution, terminal: Terminal): Pr
   const warnings = [...file?.warnings ?? []];
   const source = chooseSource(resolution, warnings);
   const output = chooseFormat(resolution, terminal);
-  checkFiles({ ...resolution.values, ...source });
+  const written = await chooseWritten(resolution);
+  checkFiles({ ...source, ...written });
   warnWithoutEffect(resolution, warnings);
   if (command === "hunt" || command === "tap" || command === "process") checkTls(resolution, warnings);
   const apiKeySource = chooseApiKey(resolution, warnings);
@@ -43,6 +44,7 @@ export async function applyRules(resolution: Resolution, terminal: Terminal): Pr
       ...values,
       ...source,
       ...output,
+      ...written,
       domains: unique([...values.domains, ...domains]),
       apiKeys: file?.apiKeys ?? [],
       ...apiKeySource,
@@ -139,10 +141,20 @@ function warnWithoutEffect(resolution: Resolution, warnings: string[]): void {
     if (gpuBackend === "webgpu") warn("gpuBackend", "on a capture, which the engine searches (cpu-simd)");
   } else if (resolution.values.trialFiles.length === 0) warn("gpuBackend", "without --read-file");
   if (!espNull && !espHeuristic) warn("espIcvSize", "without --esp-null or --esp-heuristic");
+  warnWithoutCalls(resolution, warn);
   if (tcpStateTimeouts) return warn("tcpIdleTimeoutMs", "with --tcp-state-timeouts");
   for (const setting of ["tcpOpeningTimeoutMs", "tcpEstablishedTimeoutMs", "tcpClosingTimeoutMs"] as const) {
     warn(setting, "without --tcp-state-timeouts");
   }
+}
+
+function warnWithoutCalls(
+  { protocol, values }: Resolution,
+  warn: (setting: keyof FlagValues, reason: string) => void,
+): void {
+  if (protocol !== "voip") return;
+  if (values.calls) warn("rtpLines", "with --calls");
+  if (values.quiet) warn("calls", "with --quiet");
 }
 
 function chooseFormat(resolution: Resolution, terminal: Terminal): Pick<Settings, "format" | "jsonSummary"> {
@@ -151,6 +163,45 @@ function chooseFormat(resolution: Resolution, terminal: Terminal): Pick<Settings
   if (json && format === "text" && order === 0) throw wrong("--json and --format text contradict each other");
   const asked = json && order >= 0 ? "json" : format ?? (json ? "json" : undefined);
   return { format: asked ?? (terminal.stdoutIsTerminal ? "text" : "json"), jsonSummary: asked === "json" };
+}
+
+/** One capture file for all, one per call, or both: a folder as the file to write asks for one per call. */
+async function chooseWritten(
+  resolution: Resolution,
+): Promise<Pick<Settings, "writeFile" | "perCallPcap" | "perCallPcapDir">> {
+  const { protocol, values } = resolution;
+  const { writeFile, perCallPcapDir, perCallPcapPattern } = values;
+  if (protocol !== "voip") return { writeFile, perCallPcap: values.perCallPcap, perCallPcapDir };
+  const unknown = /\{(?!timestamp\}|callid\})[^}]*\}?/.exec(perCallPcapPattern)?.[0];
+  if (unknown !== undefined || perCallPcapPattern.includes("/")) {
+    throw wrong(
+      `--per-call-pcap-pattern ${perCallPcapPattern} ` +
+        `(${describeOrigin(originOf(resolution, "perCallPcapPattern"))}): ${
+          unknown ?? '"/"'
+        } cannot stand in it; ` +
+        "use {timestamp}, {callid} and characters of file names",
+    );
+  }
+  const perCallPcap = values.perCallPcap || compareOrigins(resolution, "perCallPcapDir", "perCallPcap") > 0;
+  if (writeFile === undefined || !await isFolder(writeFile)) {
+    return { writeFile, perCallPcap, perCallPcapDir };
+  }
+  const written = { writeFile: undefined, perCallPcap: true };
+  const isOther = perCallPcap && originOf(resolution, "perCallPcapDir").kind !== "default";
+  const order = isOther ? compareOrigins(resolution, "writeFile", "perCallPcapDir") : 1;
+  if (order === 0) {
+    throw wrong(
+      `--write-file ${writeFile} is a folder, and so is --per-call-pcap-dir ${perCallPcapDir}: leave one of them out`,
+    );
+  }
+  return { ...written, perCallPcapDir: order > 0 ? writeFile : perCallPcapDir };
+}
+
+/** Whether `path` says so by its end, or is one already, as far as Deno lets it be seen. */
+async function isFolder(path: string): Promise<boolean> {
+  if (path.endsWith("/")) return true;
+  if (path === "-" || !isGranted({ name: "read", path })) return false;
+  return await Deno.stat(path).then(({ isDirectory }) => isDirectory, () => false);
 }
 
 function checkFiles({ readFiles, writeFile }: Pick<FlagValues, "readFiles" | "writeFile">): void {

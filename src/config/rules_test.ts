@@ -342,3 +342,69 @@ Deno.test("rules: the domains file needs permission to be read", { permissions: 
       "reading the domains file /x/domains needs permission: add --allow-read=/x/domains to the deno command",
   });
 });
+
+async function checkVoip(flags: Flags, variables: Variables = {}): Promise<CheckedSettings> {
+  const given = new Map<AnyFlag, GivenFlag>(
+    Object.entries(flags).map(([setting, text]) => {
+      const flag = flagFor(setting as keyof FlagValues);
+      return [flag, { spelling: `--${flag.long}`, texts: [text] }];
+    }),
+  );
+  const resolution = await resolve({ command: "sniff", protocol: "voip", given }, (name) => variables[name]);
+  return await applyRules(resolution, { stdoutIsTerminal: false });
+}
+
+Deno.test("rules: a folder that is there asks for one file per call", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const { settings } = await checkVoip({ writeFile: folder });
+    assert.deepEqual([settings.writeFile, settings.perCallPcap, settings.perCallPcapDir], [
+      undefined,
+      true,
+      folder,
+    ]);
+  } finally {
+    Deno.removeSync(folder);
+  }
+});
+
+Deno.test("rules: of two folders the one that was set nearer to the operator counts", async () => {
+  const variables = { CARACAL_SNIFF_PER_CALL_PCAP_OUTPUT_DIR: "far" };
+  assert.equal((await checkVoip({ writeFile: "near/" }, variables)).settings.perCallPcapDir, "near/");
+  assert.equal(
+    (await checkVoip({ perCallPcapDir: "near" }, { CARACAL_SNIFF_WRITE_FILE: "far/" })).settings
+      .perCallPcapDir,
+    "near",
+  );
+  await assert.rejects(
+    checkVoip({ writeFile: "a/", perCallPcapDir: "b" }),
+    new OperatorError(
+      "--write-file a/ is a folder, and so is --per-call-pcap-dir b: leave one of them out",
+      2,
+    ),
+  );
+});
+
+for (
+  const [pattern, culprit] of [["{from}.pcap", "{from}"], ["a/{callid}.pcap", '"/"'], [
+    "{callid",
+    "{callid",
+  ]] as const
+) {
+  Deno.test(`rules: files of calls cannot be named ${pattern}`, () =>
+    assert.rejects(
+      checkVoip({ perCallPcapPattern: pattern }),
+      new OperatorError(
+        `--per-call-pcap-pattern ${pattern} (flag --per-call-pcap-pattern): ${culprit} cannot stand in it; ` +
+          "use {timestamp}, {callid} and characters of file names",
+        2,
+      ),
+    ));
+}
+
+Deno.test("rules: what has no effect beside --calls or --quiet is told", async () => {
+  assert.deepEqual((await checkVoip({ calls: "true", rtpLines: "true", quiet: "true" })).warnings, [
+    "--rtp-lines has no effect with --calls (flag --rtp-lines)",
+    "--calls has no effect with --quiet (flag --calls)",
+  ]);
+});

@@ -19,7 +19,7 @@ export type Command =
   | "completion";
 
 /** What the engine looks at; undefined on the command line means all traffic. */
-export type Protocol = "all" | "dns";
+export type Protocol = "all" | "dns" | "voip";
 
 /**
  * Everything that an invocation can be told, merged from flags, environment, file and defaults, and validated.
@@ -61,6 +61,26 @@ export interface Settings extends StreamOptions {
   /** Domain patterns of the operator (`--domain`, `--domains-file`). */
   readonly domains: readonly string[];
 
+  // VoIP
+  /** Users whose calls are kept (`--sip-user`); empty for all. */
+  readonly sipUsers: readonly string[];
+  /** Ports of SIP for the kernel's filter; empty where nobody asked. */
+  readonly sipPorts: readonly number[];
+  /** UDP ports of media for the kernel's filter, `first-last` each; empty where nobody asked. */
+  readonly rtpPortRanges: readonly string[];
+  /** Leave SIP over TCP out; default false. */
+  readonly sipUdpOnly: boolean;
+  /** Print ended calls instead of packets; default false. */
+  readonly calls: boolean;
+  /** Write one capture file per call; default false. */
+  readonly perCallPcap: boolean;
+  /** Folder of these files. */
+  readonly perCallPcapDir: string;
+  /** Their names, with `{timestamp}` and `{callid}`. */
+  readonly perCallPcapPattern: string;
+  /** They are closed so long after the last packet of their call, ms. */
+  readonly pcapGracePeriodMs: number;
+
   // Output
   /** `json` when `--json`, or when standard output is not a terminal and no format was asked for. */
   readonly format: "text" | "json";
@@ -68,7 +88,7 @@ export interface Settings extends StreamOptions {
   readonly jsonSummary: boolean;
   /** Print no packets, only the summary; default false. */
   readonly quiet: boolean;
-  /** Capture file to write; undefined for none, `-` for standard output. */
+  /** Capture file to write; undefined for none, `-` for standard output. No folder in VoIP mode. */
   readonly writeFile: string | undefined;
 
   // Hunter

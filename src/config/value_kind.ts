@@ -154,6 +154,17 @@ export function ports(empty: readonly number[]): ValueKind<readonly number[]> {
   return { ...kind, parse: (given) => [...new Set(kind.parse(given))] };
 }
 
+/** Comma-separated, repeatable ranges of ports, `first-last`; duplicates are dropped. */
+export function portRanges(): ValueKind<readonly string[]> {
+  const range = z.string().regex(/^\d{1,5}-\d{1,5}$/)
+    .transform((text) => text.split("-").map(Number))
+    .refine(([first = 0, last = 0]) => first >= 1 && first <= last && last <= 65535)
+    .transform((bounds) => bounds.join("-")).pipe(z.string());
+  const allowed = "a range of ports, first-last, from 1 to 65535";
+  const kind = listOf(single({ name: "port", allowed }, range), [], true);
+  return { ...kind, parse: (given) => [...new Set(kind.parse(given))] };
+}
+
 /** One of the words given. */
 export function choice<const W extends readonly [string, ...string[]]>(...words: W): ValueKind<W[number]> {
   return single({ name: "choice", allowed: listed(words), choices: words }, z.enum(words));

@@ -1,5 +1,5 @@
 /** What the engine can be asked to write. */
-export type OutputKind = "wire" | "json" | "text" | "pcap";
+export type OutputKind = "wire" | "json" | "text" | "pcap" | "calls" | "callPcap";
 
 /** A run of whole packets inside `Chunk.wire`. */
 export interface WirePiece {
@@ -25,4 +25,13 @@ export interface Chunk {
   readonly pcap?: Uint8Array;
   /** Link type of these records. An engine writes records of one link type only, the first that it met. */
   readonly pcapLinkType?: number;
+  /** For `calls`: one object per line, UTF-8, for each call that ended. May come without packets. */
+  readonly calls?: Uint8Array;
+  /** For `callPcap`: records by call, as `call_pcap_records.ts` reads them. May come without packets. */
+  readonly callPcap?: Uint8Array;
+}
+
+/** Whether there is nothing in it for any sink. */
+export function isEmptyChunk({ packets, calls, callPcap }: Chunk): boolean {
+  return packets === 0 && calls === undefined && callPcap === undefined;
 }

@@ -15,7 +15,7 @@ export interface EngineOptions extends StreamOptions {
   readonly protocol: Protocol;
   /** Ports whose traffic is DNS. */
   readonly dnsPorts: readonly number[];
-  /** Leave DNS over TCP out. */
+  /** Leave out what the protocol sends over TCP: DNS, or SIP. */
   readonly udpOnly: boolean;
   /** Score DNS queries for tunnelling. */
   readonly detectTunneling: boolean;
@@ -35,6 +35,8 @@ export interface FilterSettings {
   readonly noFilterPolicy: NoFilterPolicy;
   /** Domain patterns of the operator's own: a further condition. */
   readonly localDomains: readonly string[];
+  /** Patterns of SIP users of the operator's own: a further condition, in VoIP mode. */
+  readonly localSipUsers?: readonly string[];
 }
 
 /** A filter that was not taken, and why. */
@@ -68,7 +70,15 @@ export interface BatchInfo {
 /** The engine's counters by name, since it was created. */
 export type EngineCounters = Readonly<Record<string, number>>;
 
-const outputBits: Readonly<Record<OutputKind, number>> = { wire: 1, json: 2, text: 4, pcap: 8 };
+const outputBits: Readonly<Record<OutputKind, number>> = {
+  wire: 1,
+  json: 2,
+  text: 4,
+  pcap: 8,
+  calls: 16,
+  callPcap: 32,
+};
+const protocolNumbers: Readonly<Record<Protocol, number>> = { all: 0, dns: 1, voip: 2 };
 
 /** Time without a yield while filters are built, ms. Blocks wait so long. */
 const SLICE_MS = 2;
@@ -95,7 +105,7 @@ export class Engine {
     const settings = settingsOf(options);
     this.#handle = new bindings.EngineHandle(
       options.outputs.reduce((bits, kind) => bits | outputBits[kind], 0),
-      options.protocol === "dns",
+      protocolNumbers[options.protocol],
       Uint16Array.from(options.dnsPorts),
       options.udpOnly,
       options.detectTunneling,
@@ -261,6 +271,7 @@ export class Engine {
       begun = performance.now();
     }
     for (const pattern of settings.localDomains) this.#addLocalDomain(pattern);
+    for (const pattern of settings.localSipUsers ?? []) this.#handle.filters_add_local_sip_user(pattern);
     try {
       while (this.#handle.filters_build(PATTERNS_PER_STEP)) {
         if (performance.now() - begun < SLICE_MS) continue;
@@ -338,6 +349,7 @@ function settingsOf(options: EngineOptions): bindings.SettingsHandle {
     tcp_established_timeout_ms: options.tcpEstablishedTimeoutMs,
     tcp_closing_timeout_ms: options.tcpClosingTimeoutMs,
     tcp_idle_timeout_ms: options.tcpIdleTimeoutMs,
+    ...(options.protocol === "voip" ? voipSettings(options) : {}),
   };
   const settings = new bindings.SettingsHandle();
   for (const [name, value] of Object.entries(values)) {
@@ -346,6 +358,10 @@ function settingsOf(options: EngineOptions): bindings.SettingsHandle {
     }
   }
   return settings;
+}
+
+function voipSettings({ tcpCallAwareTimeout, maxCalls, rtpLines }: EngineOptions) {
+  return { tcp_call_aware_timeout: tcpCallAwareTimeout, max_calls: maxCalls, rtp_lines: rtpLines };
 }
 
 function bytesAt(address: number, length: number): Uint8Array<ArrayBuffer> {

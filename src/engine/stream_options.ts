@@ -10,7 +10,7 @@ export type TcpStrategy = "fixed" | "ring" | "adaptive";
 /** How many patterns are searched for at once; `auto` chooses by their number. */
 export type PatternAlgorithm = "auto" | "linear" | "aho-corasick";
 
-/** How ESP, flows and TCP streams are treated, and patterns searched for. Times are packet time. */
+/** How ESP, flows, TCP streams and calls are treated, and patterns searched for. Times are packet time. */
 export interface StreamOptions {
   /** Read all ESP as not encrypted (RFC 2410). */
   readonly espNull: boolean;
@@ -38,6 +38,12 @@ export interface StreamOptions {
   readonly tcpClosingTimeoutMs: number;
   /** Since the last segment, ms; without state timeouts. */
   readonly tcpIdleTimeoutMs: number;
+  /** In VoIP mode, keep a silent stream while a call that it carried is active. */
+  readonly tcpCallAwareTimeout: boolean;
+  /** In VoIP mode, calls that are followed at once; 1 to 1000000. */
+  readonly maxCalls: number;
+  /** In VoIP mode, the text output has RTP and RTCP packets, too. */
+  readonly rtpLines: boolean;
 }
 
 /** What holds where nobody asked for anything else. */
@@ -55,4 +61,7 @@ export const defaultStreamOptions: StreamOptions = {
   tcpEstablishedTimeoutMs: 1_800_000,
   tcpClosingTimeoutMs: 300_000,
   tcpIdleTimeoutMs: 120_000,
+  tcpCallAwareTimeout: false,
+  maxCalls: 10_000,
+  rtpLines: false,
 };

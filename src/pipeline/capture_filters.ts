@@ -126,7 +126,8 @@ export class FilterJudge {
     kernel: CaptureFilters["kernel"],
     filters: readonly Filter[],
   ): ReadonlyMap<number, Uint8Array> {
-    const asks = kernel.base !== "" || filters.some(({ type, enabled }) => type === "bpf" && enabled);
+    const asks = kernel.mode !== "" || kernel.base !== "" ||
+      filters.some(({ type, enabled }) => type === "bpf" && enabled);
     if (!asks) return new Map();
     return compileForFiles((linkType) => this.expressionFor(linkType, kernel, filters), maxSnapLength);
   }

@@ -2,7 +2,7 @@ import { kernelExpression } from "../capture/bpf.ts";
 import { compileProblem } from "../capture/bpf_program.ts";
 import { setImmediate } from "node:timers";
 import type { KernelCounters, Source } from "../capture/source.ts";
-import type { Chunk } from "../engine/chunk.ts";
+import { type Chunk, isEmptyChunk } from "../engine/chunk.ts";
 import { drained, Engine } from "../engine/engine.ts";
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
 import { type CaptureFilters, FilterJudge, type FilterReport, linkTypesOfFiles } from "./capture_filters.ts";
@@ -302,7 +302,7 @@ export class CaptureLoop {
     this.#tellNotices();
     if (this.#host.ready()) {
       const chunk = this.#engine.take();
-      if (chunk.packets > 0 && this.#engine.hasOutputs) this.#host.take(chunk);
+      if (!isEmptyChunk(chunk) && this.#engine.hasOutputs) this.#host.take(chunk);
     } else if (this.#engine.outputBytes > BACKLOG_BYTES) {
       this.#droppedBySinks += this.#engine.take().packets;
     }

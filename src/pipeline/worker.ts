@@ -69,7 +69,7 @@ async function start(module: WebAssembly.Module, plan: CapturePlan): Promise<voi
 function buffersOf(chunk: Chunk): Transferable[] {
   const buffers = new Set<ArrayBufferLike>();
   for (const piece of chunk.wire ?? []) buffers.add(piece.bytes.buffer);
-  for (const bytes of [chunk.json, chunk.text, chunk.pcap]) {
+  for (const bytes of [chunk.json, chunk.text, chunk.pcap, chunk.calls, chunk.callPcap]) {
     if (bytes !== undefined) buffers.add(bytes.buffer);
   }
   return [...buffers] as ArrayBuffer[];

@@ -2,15 +2,15 @@ import type { Chunk, OutputKind } from "../engine/chunk.ts";
 import { ByteOutput } from "./byte_output.ts";
 import type { Sink } from "../pipeline/sink.ts";
 
-/** Packets on standard output: a readable line each, or a JSON object each. */
+/** Packets on standard output: a readable line each, or a JSON object each; or a JSON object for each call that ended. */
 export class ConsoleSink implements Sink {
   readonly name = "standard output";
   readonly needs: readonly OutputKind[];
-  readonly #format: "text" | "json";
+  readonly #format: "text" | "json" | "calls";
   readonly #output = ByteOutput.standardOutput();
 
   /** Needs and prints the output that is called like `format`, and no other. */
-  constructor(format: "text" | "json") {
+  constructor(format: "text" | "json" | "calls") {
     this.#format = format;
     this.needs = [format];
   }

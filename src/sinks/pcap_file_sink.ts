@@ -31,7 +31,7 @@ export class PcapFileSink implements Sink {
     if (pcap === undefined || pcapLinkType === undefined) return;
     if (this.#linkType === undefined) {
       this.#linkType = pcapLinkType;
-      await this.#output.write(fileHeader(pcapLinkType));
+      await this.#output.write(pcapFileHeader(pcapLinkType));
     }
     if (pcapLinkType === this.#linkType) return await this.#output.write(pcap);
     if (this.#warned) return;
@@ -43,15 +43,15 @@ export class PcapFileSink implements Sink {
 
   async close(): Promise<void> {
     try {
-      if (this.#linkType === undefined) await this.#output.write(fileHeader(ETHERNET));
+      if (this.#linkType === undefined) await this.#output.write(pcapFileHeader(ETHERNET));
     } finally {
       this.#output.close();
     }
   }
 }
 
-/** Nanosecond magic, version 2.4, libpcap's largest snapshot length; little endian. */
-function fileHeader(linkType: number): Uint8Array {
+/** Header of a capture file: nanosecond magic, version 2.4, libpcap's largest snapshot length; little endian. */
+export function pcapFileHeader(linkType: number): Uint8Array {
   const header = new DataView(new ArrayBuffer(24));
   header.setUint32(0, 0xa1b23c4d, true);
   header.setUint16(4, 2, true);

@@ -8,7 +8,7 @@ const noPermissions: readonly string[] = [];
 const usageErrors: readonly [args: readonly string[], message: RegExp][] = [
   [["frob"], /unknown command 'frob'/],
   [["hunt", "dnss"], /did you mean dns/],
-  [["sniff", "voip"], /voip/],
+  [["sniff", "http"], /not available/],
   [["list"], /Usage: caracal list/],
   [["sniff", "--frob"], /unknown option --frob/],
   [["sniff", "-r"], /read-file/],

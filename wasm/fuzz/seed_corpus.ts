@@ -237,4 +237,15 @@ SEARCHES.forEach(([patterns, haystack], number) => {
     put("patterns", number * 9, copies, patterns.length, ...parts, text.encode(haystack));
   }
 });
+// Session descriptions, `|` between their lines.
+const SESSION = "v=0|o=- 1 2 IN IP4 10.0.0.1|s=-|c=IN IP4 10.0.0.1|t=0 0|";
+for (
+  const lines of [
+    "m=audio 4000/2 RTP/AVP 0 8 96|a=rtpmap:96 opus/48000/2|a=fmtp:96 x=1|a=ptime:20|a=rtcp:53020 IN IP6 ::1|a=sendonly|",
+    "m=image 4000 udptl t38|c=IN IP6 ff15::101/3|m=message 7394 TCP/MSRP *|a=path:msrp://10.0.0.7:7395/x|",
+    "a=group:BUNDLE a v|m=audio 9 UDP/TLS/RTP/SAVPF 111|c=IN IP4 0.0.0.0|a=rtcp-mux|a=mid:a|a=ice-ufrag:x|" +
+    "a=candidate:1 1 UDP 1 10.0.0.5 5000 typ host|m=video 0 RTP/AVP 31|a=bundle-only|a=mid:v|",
+    "a=inactive|m=audio 4000 RTP/SAVP 0|c=IN IP4 224.2.1.1/127/3|a=crypto:1 A inline:x|a=rtcp-mux-only|v=0|m=audio 5 x|",
+  ]
+) put("sdp", text.encode((SESSION + lines).replaceAll("|", "\r\n")));
 console.log(`${count} inputs`);

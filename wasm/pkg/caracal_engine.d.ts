@@ -37,6 +37,10 @@ export class EngineHandle {
      */
     filters_add_local_domain(pattern: string): void;
     /**
+     * Adds a pattern of SIP users of the operator's own to it.
+     */
+    filters_add_local_sip_user(pattern: string): void;
+    /**
      * Begins a new filter set.
      */
     filters_begin(deny_without_filters: boolean): void;
@@ -59,11 +63,11 @@ export class EngineHandle {
      */
     inbox(bytes: number): number;
     /**
-     * `outputs`: sum of 1 wire, 2 JSON lines, 4 text lines, 8 capture file. `dns_only`: keep only packets of
-     * the DNS ports. `batch_packets` and `batch_bytes` bound a wire piece. `limit`: stop after this many kept
+     * `outputs`: sum of 1 wire, 2 JSON lines, 4 text lines, 8 capture file, 16 calls, 32 capture records by call.
+     * `protocol`: 0 all, 1 DNS, 2 VoIP. `batch_packets` and `batch_bytes` bound a wire piece. `limit`: stop after this many kept
      * packets, 0 for never.
      */
-    constructor(outputs: number, dns_only: boolean, dns_ports: Uint16Array, udp_only: boolean, detect_tunneling: boolean, batch_packets: number, batch_bytes: number, limit: number, settings: SettingsHandle);
+    constructor(outputs: number, protocol: number, dns_ports: Uint16Array, udp_only: boolean, detect_tunneling: boolean, batch_packets: number, batch_bytes: number, limit: number, settings: SettingsHandle);
     /**
      * Opens an input and returns its number. `name` is for messages, `interface_name` for the packets.
      */

@@ -85,6 +85,18 @@ counters! {
     fragment_overlaps,
     /// IP fragments that came again; left out.
     fragment_duplicates,
+    /// TCP segments that were read as parts of a stream; the messages of the stream take their place.
+    stream_segments,
+    /// Messages of streams that take the place of segments.
+    stream_messages,
+    /// Calls without a filter that asks for them.
+    unmatched_calls,
+    /// Calls that gave way to others.
+    call_evictions,
+    /// SIP messages that are beyond reading.
+    bad_sip_messages,
+    /// Packets of calls that had to be decided on before any filter was, for want of room.
+    undecided_packets,
     /// Packets inside tunnels.
     tunnelled_packets,
     /// Packets that go out as the Ethernet frame that was in a VXLAN tunnel.

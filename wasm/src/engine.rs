@@ -9,6 +9,7 @@ mod selection;
 mod settings;
 mod traffic;
 mod unseen;
+mod voip;
 
 use std::hash::Hasher;
 
@@ -30,6 +31,7 @@ use recognition::{Inspected, Recognizer};
 use rendering::Rendered;
 use selection::{FragmentFate, FragmentKey, PortSet};
 pub use settings::Settings;
+use voip::Voip;
 
 /// Output bit: `PacketBatch.packets` fields.
 pub const WIRE: u8 = 1;
@@ -39,6 +41,10 @@ pub const JSON: u8 = 2;
 pub const TEXT: u8 = 4;
 /// Output bit: a capture file.
 pub const PCAP: u8 = 8;
+/// Output bit: JSON lines of calls that ended.
+pub const CALLS: u8 = 16;
+/// Output bit: records by call, for one capture file per call.
+pub const CALL_PCAP: u8 = 32;
 
 /// Fragmented datagrams that are remembered, so that their later fragments share the first one's fate.
 const FRAGMENT_LIMIT: usize = 8192;
@@ -54,6 +60,8 @@ pub enum Protocol {
     All,
     /// Those of the DNS ports.
     Dns,
+    /// SIP, and the media of its calls.
+    Voip,
 }
 
 /// How the engine is to work.
@@ -116,6 +124,7 @@ enum Oddity {
     Lengths,
     RecordLengths,
     Empty,
+    SipMessage,
 }
 
 struct Input {
@@ -152,6 +161,8 @@ pub struct Engine {
     /// No fragment is held for too long before this packet time.
     next_fragment_expiry_ns: i64,
     esp: Option<EspNull>,
+    /// In the mode for calls, and where calls are reported. Absent while a packet is in it.
+    voip: Option<Box<Voip>>,
     search: SearchOptions,
     fragments: BoundedMap<FragmentKey, FragmentFate>,
     rendered: Rendered,
@@ -189,6 +200,8 @@ impl Engine {
             defragmenter: None,
             next_fragment_expiry_ns: i64::MAX,
             esp: settings.esp(),
+            voip: (options.protocol == Protocol::Voip || options.outputs & CALLS != 0)
+                .then(|| Voip::new(options.outputs)),
             search: settings.search(),
             options,
             filters: FilterSet::default(),
@@ -306,6 +319,8 @@ impl Engine {
             JSON => &self.rendered.json,
             TEXT => &self.rendered.text,
             PCAP => &self.rendered.pcap,
+            CALLS => &self.rendered.calls,
+            CALL_PCAP => &self.rendered.call_pcap,
             _ => &[],
         }
     }
@@ -328,7 +343,8 @@ impl Engine {
     /// Empties the outputs; their memory is kept for the next ones.
     pub fn clear_outputs(&mut self) {
         let rendered = &mut self.rendered;
-        for output in [&mut rendered.wire, &mut rendered.json, &mut rendered.text, &mut rendered.pcap] {
+        let Rendered { wire, json, text, pcap, calls, call_pcap, .. } = rendered;
+        for output in [wire, json, text, pcap, calls, call_pcap] {
             output.clear();
         }
         rendered.pieces.clear();
@@ -342,6 +358,7 @@ impl Engine {
     pub fn finish(&mut self) {
         let inputs = std::mem::take(&mut self.inputs);
         self.give_up_fragments(&inputs);
+        self.finish_calls(&inputs);
         self.inputs = inputs;
         self.recognizer.finish(&mut self.dns);
         self.close_piece();
@@ -395,6 +412,9 @@ impl Engine {
     pub fn set_filters(&mut self, filters: FilterSet) {
         self.inspected = Inspected::by(&filters);
         self.filters = filters;
+        if let Some(voip) = &mut self.voip {
+            voip.change_filters();
+        }
     }
 
     /// Forgets the BPF programs: everything passes.
@@ -494,6 +514,9 @@ impl Engine {
 
     fn close_piece(&mut self) {
         self.rendered.close_piece();
+        if let Some(voip) = &mut self.voip {
+            voip.flush_outputs(&mut self.rendered.calls, &mut self.rendered.call_pcap);
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 //! No function here panics on any input: bytes that make no sense are counted, and reported once.
 
 pub mod bounded;
+pub mod call;
 pub mod counters;
 pub mod detect;
 pub mod dns;
@@ -15,6 +16,7 @@ pub mod flow;
 pub mod matching;
 pub mod net;
 pub mod record;
+pub mod rtp;
 pub mod sip;
 pub mod wire;
 
@@ -58,14 +60,14 @@ pub struct EngineHandle {
 
 #[wasm_bindgen]
 impl EngineHandle {
-    /// `outputs`: sum of 1 wire, 2 JSON lines, 4 text lines, 8 capture file. `dns_only`: keep only packets of
-    /// the DNS ports. `batch_packets` and `batch_bytes` bound a wire piece. `limit`: stop after this many kept
+    /// `outputs`: sum of 1 wire, 2 JSON lines, 4 text lines, 8 capture file, 16 JSON lines of calls that ended, 32
+    /// records grouped by call. `protocol`: 0 all, 1 packets of the DNS ports, 2 calls: SIP and its media. `batch_packets` and `batch_bytes` bound a wire piece. `limit`: stop after this many kept
     /// packets, 0 for never.
     #[wasm_bindgen(constructor)]
     #[allow(clippy::too_many_arguments)]
     pub fn new(
         outputs: u8,
-        dns_only: bool,
+        protocol: u8,
         dns_ports: &[u16],
         udp_only: bool,
         detect_tunneling: bool,
@@ -78,7 +80,11 @@ impl EngineHandle {
             engine: Engine::with_settings(
                 Options {
                     outputs,
-                    protocol: if dns_only { Protocol::Dns } else { Protocol::All },
+                    protocol: match protocol {
+                        1 => Protocol::Dns,
+                        2 => Protocol::Voip,
+                        _ => Protocol::All,
+                    },
                     dns_ports: dns_ports.to_vec(),
                     udp_only,
                     detect_tunneling,
@@ -162,7 +168,7 @@ impl EngineHandle {
         ]
     }
 
-    /// Address of the output of one kind (1 wire, 2 JSON, 4 text, 8 capture file).
+    /// Address of the output of one kind (see [`new`](Self::new)).
     pub fn output(&self, kind: u8) -> *const u8 {
         self.engine.output(kind).as_ptr()
     }
@@ -227,6 +233,11 @@ impl EngineHandle {
     /// Adds a domain pattern of the operator's own to it. The error says why it was refused.
     pub fn filters_add_local_domain(&mut self, pattern: &str) -> Result<(), String> {
         self.next_filters.add_local_domain(pattern)
+    }
+
+    /// Adds a user of SIP that the operator named to it. Returns why it was refused, or an empty string.
+    pub fn filters_add_local_user(&mut self, pattern: &str) -> String {
+        self.next_filters.add_local_user(pattern).err().unwrap_or_default()
     }
 
     /// Does a part of what is left to do for the new set, about so many patterns' worth. False when it is ready; an error

@@ -1,4 +1,4 @@
-import type { Settings } from "../../config/settings.ts";
+import type { Protocol, Settings } from "../../config/settings.ts";
 import type { OutputKind } from "../../engine/chunk.ts";
 import type { CaptureFigures } from "../../delivery/capture_figures.ts";
 import { type FilterTypeName, filterTypeNames } from "../../engine/filter.ts";
@@ -7,10 +7,13 @@ import type { CapturePlan, FilePlan, InterfacePlan } from "../../pipeline/captur
 import type { Pipeline } from "../../pipeline/pipeline.ts";
 import { hostName } from "../../runtime/host_name.ts";
 import { OperatorError } from "../../runtime/operator_error.ts";
+import { CallPcapSink } from "../../sinks/call_pcap_sink.ts";
 import { ConsoleSink } from "../../sinks/console_sink.ts";
 import { PcapFileSink } from "../../sinks/pcap_file_sink.ts";
 import type { Sink } from "../../pipeline/sink.ts";
+import { CallTextSink } from "../calls/call_text_sink.ts";
 import { lostBeforeSinks } from "../drop_reasons.ts";
+import { terminalColumns } from "../terminal_width.ts";
 import { isMonitored } from "./monitoring.ts";
 import type { FilterControl } from "./filter_control.ts";
 
@@ -48,7 +51,7 @@ export function capturePlan(
       outputs,
       protocol: settings.protocol,
       dnsPorts: settings.dnsPorts,
-      udpOnly: settings.udpOnly,
+      udpOnly: settings.protocol === "voip" ? settings.sipUdpOnly : settings.udpOnly,
       detectTunneling: settings.detectTunneling,
       batchPackets: settings.batchSize,
       batchBytes: PIECE_BYTES,
@@ -64,10 +67,12 @@ function streamOptions(settings: StreamOptions): StreamOptions {
   const { espNull, espHeuristic, espIcvSize, maxFlows, tcpProfile, tcpStrategy, tcpStateTimeouts } = settings;
   const { patternAlgorithm, patternBufferMb } = settings;
   const { tcpOpeningTimeoutMs, tcpEstablishedTimeoutMs, tcpClosingTimeoutMs, tcpIdleTimeoutMs } = settings;
+  const { tcpCallAwareTimeout, maxCalls, rtpLines } = settings;
   return {
     ...{ espNull, espHeuristic, espIcvSize, maxFlows, tcpProfile, tcpStrategy, tcpStateTimeouts },
     ...{ patternAlgorithm, patternBufferMb },
     ...{ tcpOpeningTimeoutMs, tcpEstablishedTimeoutMs, tcpClosingTimeoutMs, tcpIdleTimeoutMs },
+    ...{ tcpCallAwareTimeout, maxCalls, rtpLines },
   };
 }
 
@@ -77,9 +82,29 @@ export async function localSinks(settings: Settings): Promise<Sink[]> {
   if (settings.writeFile !== undefined) {
     sinks.push(await PcapFileSink.open(settings.writeFile, settings.readFiles));
   }
+  if (settings.perCallPcap) {
+    const { perCallPcapDir: folder, perCallPcapPattern: pattern, pcapGracePeriodMs: graceMs } = settings;
+    sinks.push(CallPcapSink.open({ folder, pattern, graceMs }));
+  }
   // Packets of two kinds would be mixed on one stream.
-  if (!settings.quiet && settings.writeFile !== "-") sinks.push(new ConsoleSink(settings.format));
+  if (!settings.quiet && settings.writeFile !== "-") sinks.push(...consoleSinks(settings));
   return sinks;
+}
+
+/** What is printed: packets, and of VoIP the calls after them or in their place. */
+function consoleSinks({ protocol, calls, format }: Settings): Sink[] {
+  if (calls) return [format === "json" ? new ConsoleSink("calls") : new CallTextSink("each", outputColumns)];
+  const packets = new ConsoleSink(format);
+  return protocol === "voip" && format === "text"
+    ? [packets, new CallTextSink("at the end", outputColumns)]
+    : [packets];
+}
+
+/** Width of a table for whom the output is no terminal's. */
+const FILE_COLUMNS = 132;
+
+function outputColumns(): number {
+  return Deno.stdout.isTerminal() ? terminalColumns() : FILE_COLUMNS;
 }
 
 /** Each output once. */
@@ -87,9 +112,15 @@ export function outputsOf(sinks: readonly Sink[]): OutputKind[] {
   return [...new Set(sinks.flatMap((sink) => sink.needs))];
 }
 
+const filterTypesOfProtocol: Readonly<Record<Protocol, readonly FilterTypeName[]>> = {
+  all: filterTypeNames,
+  dns: ["bpf", "ip_address", "dns_domain"],
+  voip: ["bpf", "ip_address", "sip_user", "phone_number", "call_id", "codec", "sip_uri", "imsi", "imei"],
+};
+
 /** The filter types that this hunter applies, by their names on the wire. */
 export function filterTypesOf(settings: Settings): FilterTypeName[] {
-  return settings.protocol === "dns" ? ["bpf", "ip_address", "dns_domain"] : [...filterTypeNames];
+  return [...filterTypesOfProtocol[settings.protocol]];
 }
 
 /**

@@ -1,5 +1,6 @@
-import { dnsExpression } from "../../capture/bpf.ts";
+import { dnsExpression, type KernelFilterParts } from "../../capture/bpf.ts";
 import { compileForFiles, maxSnapLength } from "../../capture/bpf_program.ts";
+import { voipFilterParts } from "../../capture/voip_bpf.ts";
 import type { Settings } from "../../config/settings.ts";
 import type { Filter, NoFilterPolicy } from "../../engine/filter.ts";
 import type { CaptureFilters, FilterRefusal, FilterReport } from "../../pipeline/capture_filters.ts";
@@ -37,8 +38,13 @@ export class FilterControl {
   }
 
   /** Throws OperatorError when the operator's expression in `settings` does not compile. */
-  check({ filter }: Settings): void {
+  check(settings: Settings): void {
+    const { filter, readFiles } = settings;
     if (filter !== "") compileForFiles(filter, maxSnapLength);
+    const { mode } = modeParts(settings);
+    if (readFiles.length > 0 && mode !== "") {
+      compileForFiles(mode, maxSnapLength, "--sip-port, --rtp-port-range or --udp-only on a capture file");
+    }
   }
 
   /** Puts other wishes of the operator in force, which {@link check} has passed. */
@@ -105,14 +111,27 @@ function wishesOf(
   settings: Settings,
   policy: NoFilterPolicy,
   exclusion: string,
-): Pick<CaptureFilters, "noFilterPolicy" | "localDomains" | "kernel"> {
-  const { filter, readFiles, protocol, dnsPorts, udpOnly, domains } = settings;
-  // The engine itself keeps to the mode's ports, and a file has none of the node's own traffic.
+): Omit<CaptureFilters, "version" | "filters"> {
+  const { filter, readFiles, domains, sipUsers } = settings;
+  // A file has none of the node's own traffic.
   const live = readFiles.length === 0;
-  const mode = live && protocol === "dns" ? dnsExpression(dnsPorts, udpOnly) : "";
   return {
     noFilterPolicy: policy,
     localDomains: domains,
-    kernel: { mode, base: filter, exclusion: live ? exclusion : "", fragments: mode !== "" },
+    localSipUsers: sipUsers,
+    kernel: { ...modeParts(settings), base: filter, exclusion: live ? exclusion : "" },
   };
+}
+
+/** What the mode lets through. */
+function modeParts(settings: Settings): Pick<KernelFilterParts, "mode" | "portless" | "fragments"> {
+  const { protocol, readFiles, dnsPorts, udpOnly } = settings;
+  if (protocol === "voip") {
+    const { sipPorts, rtpPortRanges, sipUdpOnly, espNull, espHeuristic } = settings;
+    const ports = { sipPorts, rtpPortRanges, udpOnly: sipUdpOnly, esp: espNull || espHeuristic };
+    return { ...voipFilterParts(ports), fragments: false };
+  }
+  // In files, the engine itself keeps to the ports of DNS.
+  const mode = readFiles.length === 0 && protocol === "dns" ? dnsExpression(dnsPorts, udpOnly) : "";
+  return { mode, fragments: mode !== "" };
 }

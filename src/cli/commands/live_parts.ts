@@ -17,12 +17,12 @@ export function followFilters(
   policyOf: (settings: Settings) => NoFilterPolicy,
 ): void {
   run.follow({
-    settings: ["domains", "noFilterPolicy"],
+    settings: ["domains", "sipUsers", "noFilterPolicy"],
     apply: (next) => filters.configure(next, policyOf(next)),
   });
   if (!keepsLibpcap(run.settings)) return;
   run.follow({
-    settings: ["filter"],
+    settings: ["filter", "sipPorts", "rtpPortRanges"],
     check: (next) => filters.check(next),
     apply: (next) => filters.configure(next, policyOf(next)),
   });

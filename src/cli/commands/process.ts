@@ -78,7 +78,8 @@ export async function process(run: Run): Promise<ExitCode> {
 export function batchDecoder(settings: Settings, sinks: readonly Sink[]): BatchDecoder {
   return new BatchEngines({
     ...defaultStreamOptions,
-    outputs: outputsOf(sinks),
+    // Calls are numbered by each engine for itself: the files are for those that are captured here.
+    outputs: outputsOf(sinks).filter((kind) => kind !== "callPcap"),
     protocol: "all",
     dnsPorts: settings.dnsPorts,
     udpOnly: false,

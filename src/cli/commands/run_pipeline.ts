@@ -11,7 +11,7 @@ import { logger } from "../../telemetry/log.ts";
 import { StopSignals } from "../stop_signals.ts";
 import { ProgressBar, totalBytes } from "../progress_bar.ts";
 import { standardError } from "../status_line.ts";
-import { summarize, summaryText } from "../summary.ts";
+import { callCounts, summarize, summaryText } from "../summary.ts";
 import { terminalColumns } from "../terminal_width.ts";
 import type { FilterControl } from "./filter_control.ts";
 
@@ -107,7 +107,8 @@ export async function runPipeline(
   if (progress !== undefined) {
     const seconds = (performance.now() - started) / 1000;
     const traffic = end?.traffic ?? noTraffic;
-    const summary = summarize(progress, traffic, seconds, hooks.lost?.(), hooks.delivery?.());
+    const calls = settings.protocol === "voip" ? callCounts(progress) : undefined;
+    const summary = summarize(progress, traffic, seconds, hooks.lost?.(), hooks.delivery?.(), calls);
     const width = Deno.stderr.isTerminal() ? terminalColumns() : Infinity;
     await printSummary(settings.jsonSummary ? JSON.stringify(summary) + "\n" : summaryText(summary, width));
   }

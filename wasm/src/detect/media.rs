@@ -1,15 +1,11 @@
 //! Media endpoints that signalling announced: where an RTP, RTCP or UDPTL stream will arrive, and for which call.
-//!
-//! Session descriptions are read here as far as that needs it: connection data, media ports, `rtcp` and `rtcp-mux`
-//! (RFC 8866, RFC 3605, RFC 5761, T.38 annex D).
 
 use std::hash::Hasher;
-use std::net::IpAddr;
 
-use super::text_message::{number, split_at, split_at_blank};
 use super::{Carrier, Facts, Payload};
 use crate::bounded::{BoundedMap, MixHasher};
 use crate::net::Address;
+use crate::sip::session_description::{Carries, Description};
 
 /// Most endpoints that are remembered, and most calls.
 const CAPACITY: usize = 100_000;
@@ -20,10 +16,6 @@ const LIFE_NS: i64 = 1_800_000_000_000;
 const AFTER_BYE_NS: i64 = 32_000_000_000;
 /// Bytes of a Call-ID that are remembered.
 const MOST_CALL_ID: usize = 256;
-/// Most streams of one description.
-const MOST_STREAMS: usize = 64;
-/// Most port pairs of one stream (`m=audio 49170/2`).
-const MOST_PORT_PAIRS: u32 = 8;
 
 /// What will arrive at an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,46 +180,19 @@ impl MediaIndex {
         }
     }
 
-    /// Remembers the endpoints of a session description.
+    /// Remembers the endpoints of a session description that are reached by UDP.
     pub fn announce_sdp(&mut self, sdp: &[u8], call_id: &[u8], now_ns: i64) {
-        let mut session = None;
-        let mut stream: Option<Stream> = None;
-        let mut streams = 0;
-        for line in sdp.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line)) {
-            match (line.split_at_checked(2), &mut stream) {
-                (Some((b"m=", value)), _) => {
-                    self.announce_stream(stream.take(), call_id, now_ns);
-                    streams += 1;
-                    if streams > MOST_STREAMS {
-                        return;
-                    }
-                    stream = Some(Stream::parse(value, session));
-                }
-                (Some((b"c=", value)), None) => session = connection_address(value),
-                (Some((b"c=", value)), Some(stream)) => stream.address = connection_address(value),
-                (Some((b"a=", value)), Some(stream)) => stream.read_attribute(value),
-                _ => {}
+        Description::parse(sdp).for_each_endpoint(&mut |endpoint| {
+            let kind = match endpoint.carries {
+                Carries::Rtp | Carries::RtpAndRtcp => MediaKind::Rtp,
+                Carries::Rtcp => MediaKind::Rtcp,
+                Carries::Udptl => MediaKind::Udptl,
+                Carries::Other => return,
+            };
+            if !endpoint.is_tcp {
+                self.announce(&endpoint.address, endpoint.port, kind, call_id, now_ns);
             }
-        }
-        self.announce_stream(stream, call_id, now_ns);
-    }
-
-    fn announce_stream(&mut self, stream: Option<Stream>, call_id: &[u8], now_ns: i64) {
-        let Some(Stream { kind: Some(kind), address: Some(address), port, pairs, rtcp }) = stream else {
-            return;
-        };
-        if kind == MediaKind::Udptl {
-            return self.announce(&address, port, kind, call_id, now_ns);
-        }
-        // RTP on the even port of each pair, RTCP on the one after it (RFC 8866 section 5.14), unless said otherwise.
-        for port in (0..pairs).map_while(|pair| port.checked_add(pair as u16 * 2)).filter(|port| *port != 0) {
-            let (rtcp_address, rtcp_port) = rtcp.unwrap_or((None, port.wrapping_add(1)));
-            if rtcp_port != port {
-                let address = rtcp_address.unwrap_or(address);
-                self.announce(&address, rtcp_port, MediaKind::Rtcp, call_id, now_ns);
-            }
-            self.announce(&address, port, kind, call_id, now_ns);
-        }
+        });
     }
 }
 
@@ -265,78 +230,6 @@ fn call_key(id: &[u8]) -> u64 {
     let mut hasher = MixHasher::default();
     hasher.write(id);
     hasher.finish()
-}
-
-/// A media description being read.
-struct Stream {
-    kind: Option<MediaKind>,
-    address: Option<Address>,
-    port: u16,
-    pairs: u32,
-    /// `a=rtcp`: its port, and its address if that is another.
-    rtcp: Option<(Option<Address>, u16)>,
-}
-
-impl Stream {
-    /// `audio 49170/2 RTP/AVP 0 8`.
-    fn parse(value: &[u8], address: Option<Address>) -> Self {
-        let mut words = value.split(|byte| *byte == b' ');
-        let (_, port, protocol) = (words.next(), words.next(), words.next());
-        let (port, pairs) = match port.map(|port| split_at(port, b'/').unwrap_or((port, b"1"))) {
-            Some((port, pairs)) => (port_number(port), number(pairs).unwrap_or(1).min(MOST_PORT_PAIRS)),
-            None => (None, 0),
-        };
-        let kind = protocol.and_then(media_kind).filter(|_| port.is_some());
-        Self { kind, address, port: port.unwrap_or(0), pairs, rtcp: None }
-    }
-
-    /// `rtcp:53020 IN IP4 126.16.64.4`; `rtcp-mux` leaves the default, to which the other side may fall back.
-    fn read_attribute(&mut self, value: &[u8]) {
-        let Some(value) = value.strip_prefix(b"rtcp:") else { return };
-        let (port, address) = split_at_blank(value).unwrap_or((value, b""));
-        if let Some(port) = port_number(port.trim_ascii()) {
-            self.rtcp = Some((connection_address(address), port));
-        }
-    }
-}
-
-fn port_number(digits: &[u8]) -> Option<u16> {
-    number(digits).and_then(|port| u16::try_from(port).ok())
-}
-
-/// What a transport protocol of a media description carries over UDP (IANA "proto" registry).
-fn media_kind(protocol: &[u8]) -> Option<MediaKind> {
-    let is_in = |list: &[&[u8]]| list.iter().any(|one| one.eq_ignore_ascii_case(protocol));
-    let rtp: &[&[u8]] = &[
-        b"RTP/AVP",
-        b"RTP/SAVP",
-        b"RTP/AVPF",
-        b"RTP/SAVPF",
-        b"UDP/TLS/RTP/SAVP",
-        b"UDP/TLS/RTP/SAVPF",
-        b"RTP",
-    ];
-    match () {
-        () if is_in(rtp) => Some(MediaKind::Rtp),
-        () if is_in(&[b"udptl", b"UDP/TLS/UDPTL"]) => Some(MediaKind::Udptl),
-        () => None,
-    }
-}
-
-/// `IN IP4 224.2.1.1/127/3`; no address where it is a name, or one that nothing is sent to.
-fn connection_address(value: &[u8]) -> Option<Address> {
-    let mut words = value.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
-    let (_, _, address) = (words.next(), words.next(), words.next()?);
-    let address = split_at(address, b'/').map_or(address, |(address, _)| address);
-    parse_address(address)
-}
-
-/// An address in text form.
-pub(super) fn parse_address(text: &[u8]) -> Option<Address> {
-    match str::from_utf8(text).ok()?.parse().ok()? {
-        IpAddr::V4(address) => Some(Address::v4(address.octets())),
-        IpAddr::V6(address) => Some(Address::v6(address.octets())),
-    }
 }
 
 #[cfg(test)]

@@ -78,11 +78,14 @@ fn has_only_parameters(payload: &Payload) -> bool {
     })
 }
 
-/// Media endpoints of the session description. They have no Call-ID: that of MGCP names something else than SIP's.
+/// Media endpoints of the session descriptions: of the gateway's side, and of the other (RFC 3435 section 3.3). They have
+/// no Call-ID: that of MGCP names something else than SIP's.
 #[cold]
 fn learn(payload: &Payload, shared: &mut Shared) {
-    if let Some(sdp) = find_sdp(payload.bytes) {
+    let mut rest = payload.bytes;
+    while let Some(sdp) = find_sdp(rest) {
         shared.media.announce_sdp(sdp, b"", payload.timestamp_ns);
+        rest = sdp.get(1..).unwrap_or_default();
     }
 }
 
@@ -161,5 +164,13 @@ mod tests {
         let mut media = Flow::default();
         let packet = sent(Carrier::Udp, 7000, 6000, &[0x80, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 9]);
         assert_eq!(judge(&mut detector, &mut media, &packet).0, Some("RTP"));
+        // Both sides in one message.
+        let other = format!("{text}v=0\r\nc=IN IP4 10.0.0.2\r\nm=audio 6100 RTP/AVP 0\r\n");
+        let (mut detector, mut flow) = (Detector::new(), Flow::default());
+        judge(&mut detector, &mut flow, &udp(2427, &other));
+        for port in [6000, 6100] {
+            let packet = Sent { destination_port: port, ..packet.clone() };
+            assert_eq!(judge(&mut detector, &mut Flow::default(), &packet).0, Some("RTP"), "{port}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! RTSP 1.0 and 2.0 (RFC 2326, RFC 7826).
 
 use super::http::mask_target;
-use super::media::{MediaKind, parse_address};
+use super::media::MediaKind;
 use super::signature::FirstBytes;
 use super::text_message::{self, HeaderFields, MOST_START_LINE, StartLine, number, split_at};
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
@@ -70,7 +70,7 @@ fn learn(payload: &Payload, shared: &mut Shared) {
         };
         let mut announce = |port: &[u8], address: &[u8], otherwise: &Address| {
             let (first, second) = split_at(port, b'-').unwrap_or((port, b""));
-            let address = parse_address(address).unwrap_or(*otherwise);
+            let address = Address::from_text(address).unwrap_or(*otherwise);
             for (port, kind) in [(first, MediaKind::Rtp), (second, MediaKind::Rtcp)] {
                 if let Some(port) = number(port.trim_ascii()).and_then(|port| u16::try_from(port).ok()) {
                     shared.media.announce(&address, port, kind, b"", payload.timestamp_ns);

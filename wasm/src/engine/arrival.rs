@@ -3,7 +3,9 @@
 use std::hash::Hasher;
 
 use super::recognition::{Arrival, tunnel_context};
-use super::{Engine, Input, JSON, Oddity, PCAP, TEXT, WIRE};
+use super::rendering::{Content, Said};
+use super::voip::held::HeldPacket;
+use super::{Engine, Input, JSON, Oddity, PCAP, Protocol, TEXT, WIRE};
 use crate::bounded::MixHasher;
 use crate::net::fragments::{Defragmenter, Limits, Taken};
 use crate::net::{self, Fragment, Packet, Transport, link_type};
@@ -33,12 +35,47 @@ pub(super) struct Frame<'f> {
     pub(super) input: u32,
     /// Number of the interface in the input.
     pub(super) interface: u32,
-    reassemblies: u8,
+    pub(super) reassemblies: u8,
 }
 
 impl<'f> Frame<'f> {
+    /// A frame of no packet at hand.
+    pub(super) fn of_no_packet(inputs: &'f [Input]) -> Self {
+        Self {
+            data: &[],
+            link_type: link_type::ETHERNET,
+            original_length: 0,
+            timestamp_ns: 0,
+            inputs,
+            input: u32::MAX,
+            interface: 0,
+            reassemblies: MOST_REASSEMBLIES,
+        }
+    }
+
+    /// A frame that waited in the calls' rings.
+    pub(super) fn held(packet: &HeldPacket<'f>, inputs: &'f [Input]) -> Self {
+        let HeldPacket { timestamp_ns, link_type, original_length, input, interface, frame } = *packet;
+        Self {
+            data: frame,
+            link_type,
+            original_length,
+            timestamp_ns,
+            inputs,
+            input,
+            interface,
+            reassemblies: MOST_REASSEMBLIES,
+        }
+    }
+
+    /// What of it has to be kept while it waits.
+    pub(super) fn as_held(&self) -> HeldPacket<'f> {
+        let Self { data, link_type, original_length, timestamp_ns, input, interface, .. } = *self;
+        HeldPacket { timestamp_ns, link_type, original_length, input, interface, frame: data }
+    }
+
     /// Name of the input, for messages.
-    fn origin(&self) -> &'f str {
+    pub(super) fn origin(&self) -> &'f str {
         self.inputs.get(self.input as usize).map_or("", |input| &input.name)
     }
 
@@ -216,6 +253,9 @@ impl Engine {
 
     /// The stages for a packet that is as whole as it gets.
     fn take_packet(&mut self, frame: &Frame, packet: &Packet) {
+        if self.options.protocol == Protocol::Voip {
+            return self.take_call_packet(frame, packet);
+        }
         let is_fragment = packet.fragment != Fragment::None;
         let fate = if is_fragment { self.fate_of_first_fragment(packet, frame.timestamp_ns) } else { None };
         if !self.fits_mode(packet, fate) {
@@ -243,6 +283,16 @@ impl Engine {
             self.counters.rejected_by_filters += 1;
             return;
         }
+        self.count_kept(frame, packet);
+        if is_shown {
+            let content = Content::of(protocol, packet.payload);
+            self.show(frame, packet, protocol, &content.said());
+        }
+    }
+
+    /// Counts a packet that passes, and puts it into the capture file.
+    #[inline]
+    pub(super) fn count_kept(&mut self, frame: &Frame, packet: &Packet) {
         self.counters.kept += 1;
         self.counters.kept_bytes += frame.data.len() as u64;
         self.rendered.packets += 1;
@@ -253,13 +303,15 @@ impl Engine {
         if !packet.tunnels().is_empty() {
             self.counters.tunnelled_packets += 1;
         }
-        if !is_shown {
-            return;
-        }
-        self.show(frame, packet, protocol);
     }
 
-    fn show(&mut self, frame: &Frame, packet: &Packet, protocol: Option<&'static str>) {
+    pub(super) fn show(
+        &mut self,
+        frame: &Frame,
+        packet: &Packet,
+        protocol: Option<&'static str>,
+        said: &Said,
+    ) {
         let mut data = frame.data;
         let (interface_index, interface_name) = frame.interface();
         let mut header = Header {
@@ -281,7 +333,7 @@ impl Engine {
             header.original_length = inner.len() as u32;
         }
         super::rendering::put_layers(packet, &mut self.scratch.facts);
-        self.render(&header, packet, protocol, data);
+        self.render(&header, packet, protocol, said, data);
     }
 
     #[cold]

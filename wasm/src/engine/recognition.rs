@@ -2,11 +2,13 @@
 
 mod heads;
 mod plain;
+mod sip_streams;
 mod streams;
 
 use heads::Progress;
 pub(super) use heads::{Inspected, Sighting};
 pub(super) use plain::Settled;
+pub(super) use sip_streams::SipStreams;
 
 use std::hash::Hasher;
 
@@ -91,6 +93,7 @@ pub(super) struct Recognizer {
     pub(super) detected: u64,
     /// DNS, mDNS, LLMNR.
     dns_labels: [Option<Label>; 3],
+    sip_label: Option<Label>,
     /// By label.
     courses: Box<[Course; 256]>,
     /// By label: what filters may look at.
@@ -124,6 +127,7 @@ impl Recognizer {
             contents: Box::new(heads::contents_by_label()),
             sighting: Sighting::default(),
             dns_labels,
+            sip_label: label_of("SIP"),
             port_hints,
             newest_ns: i64::MIN,
         }
@@ -193,6 +197,32 @@ impl Recognizer {
             Some(tunnel) if tunnel.kind == TunnelKind::GtpU && !carries_ports => Some(tunnel.kind.name()),
             _ => label.and_then(name_of),
         }
+    }
+
+    /// Says what a packet says whose protocol is known by other means.
+    pub(super) fn describe_apart(
+        &mut self,
+        label: Option<Label>,
+        packet: &Packet,
+        timestamp_ns: i64,
+        facts: &mut Facts,
+    ) {
+        facts.clear();
+        let Some(label) = label else { return };
+        let carrier = if packet.transport == Transport::Tcp { Carrier::Tcp } else { Carrier::Udp };
+        let payload = Payload {
+            bytes: packet.payload,
+            length: packet.payload_length as usize,
+            carrier,
+            source_port: packet.source_port,
+            destination_port: packet.destination_port,
+            ip: packet.ip.as_ref(),
+            direction: Direction::Forward,
+            at_start: false,
+            timestamp_ns,
+            described: true,
+        };
+        self.detector.describe(label, &payload, &mut FlowState::default(), facts);
     }
 
     /// Entries of detection that gave way to others.

@@ -5,11 +5,54 @@ use super::{Engine, JSON, Options, PCAP, Scratch, TEXT, WIRE, hash_of};
 use crate::detect::Facts;
 use crate::net::{self, Packet, cooked, link_type};
 use crate::record::write;
+use crate::rtp;
+use crate::sip::message::Message;
 use crate::wire::captured_packet::{Header, put_batch_element, put_fields};
 use crate::wire::encoder::Protobuf;
 use crate::wire::metadata::{self, Metadata};
 use crate::wire::packet_batch::ReceivedPacket;
 use crate::wire::{json, protobuf, text};
+
+/// What is known of a packet by its call.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Said<'a> {
+    /// Call-ID of the call that it belongs to; not needed for a message, which has its own.
+    pub(super) call_id: &'a [u8],
+    /// The message that it is.
+    pub(super) message: Option<&'a Message<'a>>,
+    /// Its RTP header.
+    pub(super) rtp: Option<&'a rtp::packet::Header>,
+    /// The filters that its call matched, beside those that it matched itself.
+    pub(super) ids: &'a [Box<str>],
+}
+
+/// What a packet carries beyond what its flow is known by.
+// Lives on the stack, for one packet.
+#[expect(clippy::large_enum_variant)]
+pub(super) enum Content<'a> {
+    Message(Message<'a>),
+    Rtp(rtp::packet::Header),
+    Other,
+}
+
+impl<'a> Content<'a> {
+    /// What the payload of a packet of that protocol has.
+    pub(super) fn of(protocol: Option<&str>, payload: &'a [u8]) -> Self {
+        match protocol {
+            Some("SIP") => Message::parse(payload).map_or(Self::Other, Self::Message),
+            Some("RTP") => rtp::packet::Header::parse(payload).map_or(Self::Other, Self::Rtp),
+            _ => Self::Other,
+        }
+    }
+
+    pub(super) fn said(&self) -> Said<'_> {
+        match self {
+            Self::Message(message) => Said { message: Some(message), ..Said::default() },
+            Self::Rtp(header) => Said { rtp: Some(header), ..Said::default() },
+            Self::Other => Said::default(),
+        }
+    }
+}
 
 /// What the outputs hold since they were emptied.
 #[derive(Default)]
@@ -22,6 +65,10 @@ pub(super) struct Rendered {
     pub(super) json: Vec<u8>,
     pub(super) text: Vec<u8>,
     pub(super) pcap: Vec<u8>,
+    /// JSON lines of calls that ended.
+    pub(super) calls: Vec<u8>,
+    /// Groups of records by call.
+    pub(super) call_pcap: Vec<u8>,
     pub(super) packets: u64,
     pub(super) bytes: u64,
 }
@@ -56,12 +103,18 @@ impl Engine {
         header: &Header,
         packet: &Packet,
         protocol: Option<&'static str>,
+        said: &Said,
         frame: &[u8],
     ) {
         let Self { scratch, filters, rendered, counters, options, clock, notices, dns, .. } = self;
         let Scratch { facts, fields, frame: rewritten, workspace, .. } = scratch;
-        let metadata = Metadata { packet, protocol, dns: dns.first(), facts };
-        let ids = || workspace.matched.iter().map(|number| filters.id(number));
+        let dns = dns.first();
+        let Said { call_id, message, rtp, .. } = *said;
+        let metadata = Metadata { packet, protocol, dns, call_id, message, rtp, facts };
+        let ids = || {
+            let matched = workspace.matched.iter().map(|number| filters.id(number));
+            matched.chain(said.ids.iter().map(|id| &**id))
+        };
         if options.outputs & JSON != 0 {
             json::put_captured(&mut rendered.json, clock, header, &metadata, ids());
         }
@@ -122,6 +175,9 @@ impl Engine {
                 received.frame,
             );
         }
+        if self.voip.is_some() {
+            self.observe_received(received);
+        }
         if self.options.outputs & (WIRE | JSON | TEXT) == 0 {
             return;
         }
@@ -147,7 +203,14 @@ impl Engine {
             self.batch.hunter_id = origin;
             put_layers(&packet, &mut self.scratch.facts);
             let dns = self.dns.first().filter(|_| !has_dns(received.metadata));
-            let metadata = Metadata { packet: &packet, protocol, dns, facts: &self.scratch.facts };
+            let facts = &self.scratch.facts;
+            let content = if has_sip(received.metadata) {
+                Content::Other
+            } else {
+                Content::of(protocol, packet.payload)
+            };
+            let Said { call_id, message, rtp, .. } = content.said();
+            let metadata = Metadata { packet: &packet, protocol, dns, call_id, message, rtp, facts };
             protobuf::put_nested(&mut enriched, 7, |out| metadata::encode(&mut Protobuf(out), &metadata));
         }
         enriched.extend_from_slice(received.encoded);
@@ -225,6 +288,11 @@ fn join<T>(out: &mut Vec<u8>, items: &[T], mut write: impl FnMut(&mut Vec<u8>, &
 fn is_described(metadata: &[u8]) -> bool {
     protobuf::Fields::of(metadata)
         .any(|field| matches!(field, (1 | 10, protobuf::Value::Bytes(value)) if !value.is_empty()))
+}
+
+/// Whether there is a `SIPMetadata` or an `RTPMetadata`.
+fn has_sip(metadata: &[u8]) -> bool {
+    protobuf::Fields::of(metadata).any(|field| matches!(field, (7 | 8, protobuf::Value::Bytes(_))))
 }
 
 fn has_dns(metadata: &[u8]) -> bool {

@@ -30,7 +30,7 @@ impl Engine {
     #[cold]
     pub(super) fn remember_first_fragment(&mut self, packet: &Packet, keep: bool, timestamp_ns: i64) {
         if let Fragment::First { .. } = packet.fragment
-            && (self.options.protocol == Protocol::Dns
+            && (self.options.protocol != Protocol::All
                 || self.filters.wants_domains()
                 || self.inspected.any())
             && let Some(key) = fragment_key(packet)

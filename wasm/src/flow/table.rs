@@ -17,7 +17,7 @@
 //! since its last packet, so that most packets touch no neighbour.
 
 mod flow;
-mod index;
+pub(crate) mod index;
 #[cfg(test)]
 mod tests;
 

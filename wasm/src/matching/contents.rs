@@ -9,7 +9,8 @@ use crate::detect::text_message::{HeaderFields, split_at};
 use crate::detect::tls;
 use crate::detect::tls_fingerprint::{Transport, ja3, ja3s, ja4};
 use crate::detect::tls_hello::Hello;
-use crate::sip::message::{self, Part};
+use crate::sip::framing::{Framed, frame};
+use crate::sip::parts::{self, Part};
 use crate::sip::session_description::{for_each_codec, static_codec};
 
 /// What the bytes at hand are.
@@ -21,6 +22,8 @@ pub enum Content {
     SipStream,
     /// An RTP packet.
     Rtp,
+    /// Media that is no RTP, and reports on media.
+    Media,
     /// TLS records that begin with a hello.
     Tls,
     /// The handshake message in QUIC Initial packets.
@@ -46,6 +49,7 @@ impl Content {
                 Field::Codec,
             ]),
             Self::Rtp => bits(&[Field::Codec]),
+            Self::Media => 0,
             Self::Tls | Self::QuicHello => bits(&[Field::ServerName, Field::Ja3, Field::Ja3s, Field::Ja4]),
             Self::Http => bits(&[Field::Host, Field::Url]),
             Self::Mail => bits(&[Field::MailAddress, Field::Subject]),
@@ -71,9 +75,13 @@ impl Texts {
             Content::SipStream => {
                 let mut rest = bytes;
                 while !rest.is_empty() {
-                    let (message, after) = match message::frame(rest) {
-                        message::Framed::Whole(length) => rest.split_at(length.clamp(1, rest.len())),
-                        _ => (rest, &[][..]),
+                    let (message, after) = match frame(rest) {
+                        Framed::Whole(length) => rest.split_at(length.min(rest.len())),
+                        Framed::KeepAlive(length) | Framed::Not(length) => {
+                            rest = rest.get(length..).unwrap_or_default();
+                            continue;
+                        }
+                        Framed::Begun | Framed::Tls => (rest, &[][..]),
                     };
                     self.sip(message, wanted, found);
                     rest = after;
@@ -85,6 +93,7 @@ impl Texts {
                     found(Field::Codec, codec.as_bytes());
                 }
             }
+            Content::Media => {}
             Content::Tls => {
                 let message = tls::handshake(bytes, &mut self.second);
                 hello(message, Transport::Tcp, wanted, found);
@@ -98,7 +107,7 @@ impl Texts {
     fn sip(&mut self, bytes: &[u8], wanted: u32, found: &mut Found) {
         let wants = |field: Field| wanted >> field as u32 & 1 != 0;
         let text = &mut self.text;
-        message::for_each_part(bytes, &mut |part| match part {
+        parts::for_each_part(bytes, &mut |part| match part {
             Part::Identity(uri) => {
                 if (wants(Field::User) || wants(Field::Number)) && !uri.user.is_empty() {
                     text.clear();

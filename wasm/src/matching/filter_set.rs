@@ -1,6 +1,8 @@
 //! The filters in force: built aside, whole, then swapped in between two blocks.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::address::{AddressBits, AddressFilters};
 use super::contents::{Content, Texts};
@@ -9,6 +11,7 @@ use super::matched::Matched;
 use super::pattern::{Bare, Pattern};
 use super::search::Matches;
 use super::text_set::{SearchOptions, TextSet};
+use crate::bounded::MixHasher;
 
 /// What passes while no filter is loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +49,10 @@ pub struct FilterSet {
     kernel_filters: bool,
     /// The operator's own domain patterns (`--domain`): a further condition, without an id.
     local_domains: TextSet,
+    /// Users of SIP that the operator named (`--sip-user`): a further condition, without ids.
+    local_users: Option<Box<FilterSet>>,
+    /// Hashes of the ids.
+    ids: HashSet<u64, BuildHasherDefault<MixHasher>>,
     /// Parts that are built: the addresses, then the texts, then the operator's domains.
     built: usize,
 }
@@ -72,6 +79,8 @@ pub struct Workspace {
     pub matched: Matched,
     texts: Texts,
     matches: Matches,
+    /// For the users that the operator named.
+    local: Option<Box<Workspace>>,
 }
 
 impl FilterSet {
@@ -124,6 +133,7 @@ impl FilterSet {
                 of_field = field as u8 + 1;
             }
         }
+        self.ids.insert(hash_of_id(id));
         self.id_text.push_str(id);
         self.id_ends.push(self.id_text.len() as u32);
         self.fields.push(of_field);
@@ -139,9 +149,22 @@ impl FilterSet {
         self.local_domains.add(&pattern, Bare::Equals, 0, options).map_err(|error| error.to_string())
     }
 
+    /// Adds a user of SIP that the operator named, as the pattern of a `sip_user` filter. The error says why it is refused.
+    pub fn add_local_user(&mut self, pattern: &str) -> Result<(), String> {
+        let options = self.options;
+        self.local_users
+            .get_or_insert_with(|| Box::new(Self::with_options(NoFilterPolicy::Deny, options)))
+            .add(FilterType::SipUser as u32, "", pattern)
+    }
+
     /// Does a part of what is left to do before the set can be used: works on about so many patterns at once. False when
     /// nothing is left. The error says what the set would need.
     pub fn build_step(&mut self, patterns: usize) -> Result<bool, String> {
+        if let Some(local) = &mut self.local_users
+            && local.build_step(patterns)?
+        {
+            return Ok(true);
+        }
         match self.built.checked_sub(1) {
             None => self.addresses.build(),
             Some(part) => {
@@ -197,8 +220,23 @@ impl FilterSet {
     /// What becomes of every packet, where that does not depend on the packet.
     #[inline]
     pub fn decides_all(&self) -> Option<bool> {
-        let by_packet = !self.local_domains.is_empty() || !self.is_empty();
+        let by_packet = !self.local_domains.is_empty() || self.local_users.is_some() || !self.is_empty();
         (!by_packet).then_some(self.kernel_filters || self.policy == NoFilterPolicy::Allow)
+    }
+
+    /// Whether filters look at the addresses of packets.
+    pub fn wants_addresses(&self) -> bool {
+        !self.addresses.is_empty()
+    }
+
+    /// Whether packets pass because there are no filters that look at them.
+    pub fn passes_without_filters(&self) -> bool {
+        self.is_empty() && (self.kernel_filters || self.policy == NoFilterPolicy::Allow)
+    }
+
+    /// Whether there is a filter with this id.
+    pub fn has_id(&self, id: &str) -> bool {
+        self.ids.contains(&hash_of_id(id))
     }
 
     /// Id of the filter `number`.
@@ -214,13 +252,18 @@ impl FilterSet {
     /// [`Field`], and within a field in the order in which they were added.
     #[inline]
     pub fn decide(&self, subject: &Subject, workspace: &mut Workspace) -> bool {
-        let Workspace { matched, texts, matches } = workspace;
+        let Workspace { matched, texts, matches, local } = workspace;
         matched.begin(self.len());
         if !self.local_domains.is_empty() && !self.fits_local_domain(subject, matches) {
             return false;
         }
+        if let Some(users) = &self.local_users
+            && !users.decide(subject, local.get_or_insert_default())
+        {
+            return false;
+        }
         if self.is_empty() {
-            return self.kernel_filters || self.policy == NoFilterPolicy::Allow;
+            return self.passes_without_filters();
         }
         if !self.addresses.is_empty() {
             for (source, destination) in subject.addresses.iter().chain(&subject.outer_addresses) {
@@ -256,6 +299,12 @@ impl FilterSet {
         });
         fits
     }
+}
+
+fn hash_of_id(id: &str) -> u64 {
+    let mut hasher = MixHasher::default();
+    hasher.write(id.as_bytes());
+    hasher.finish()
 }
 
 #[cfg(test)]

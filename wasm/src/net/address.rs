@@ -1,6 +1,7 @@
 //! IP addresses of both versions in one small value, and their text form.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 
 /// An IPv4 or IPv6 address.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,6 +27,14 @@ impl Address {
         Self { version: 6, octets }
     }
 
+    /// The address that a text form stands for: dotted decimal, or any form of RFC 4291 section 2.2 without a zone.
+    pub fn from_text(text: &[u8]) -> Option<Self> {
+        if let Some(octets) = dotted(text) {
+            return Some(Self::v4(octets));
+        }
+        str::from_utf8(text).ok()?.parse().ok().map(|address: Ipv6Addr| Self::v6(address.octets()))
+    }
+
     /// 4 or 6.
     #[inline]
     pub const fn version(&self) -> u8 {
@@ -42,6 +51,14 @@ impl Address {
     #[inline]
     pub const fn bits(&self) -> u128 {
         u128::from_be_bytes(self.octets)
+    }
+
+    /// The octets as two numbers in the machine's byte order, those of IPv4 in the first: equal for equal addresses of
+    /// one version, and cheaper to get than [`bits`](Self::bits).
+    #[inline]
+    pub const fn words(&self) -> [u64; 2] {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = self.octets;
+        [u64::from_ne_bytes([a, b, c, d, e, f, g, h]), u64::from_ne_bytes([i, j, k, l, m, n, o, p])]
     }
 
     /// Appends the text form: dotted decimal, or that of RFC 5952 (an IPv4-mapped address ends in dotted decimal).
@@ -65,6 +82,29 @@ impl Address {
             write_groups(rest.get(length..).unwrap_or_default(), out);
         }
     }
+}
+
+/// Four decimal numbers without leading zeros: several times as fast as the standard library.
+fn dotted(text: &[u8]) -> Option<[u8; 4]> {
+    let mut octets = [0; 4];
+    let mut rest = text;
+    for (place, octet) in octets.iter_mut().enumerate() {
+        if place != 0 {
+            rest = rest.strip_prefix(b".")?;
+        }
+        let mut value = 0;
+        let mut digits = 0;
+        while let [digit @ b'0'..=b'9', after @ ..] = rest
+            && digits < 3
+        {
+            value = value * 10 + u16::from(digit - b'0');
+            digits += 1;
+            rest = after;
+        }
+        let least = [1, 0, 10, 100].get(digits)?;
+        *octet = u8::try_from(value).ok().filter(|_| value >= *least)?;
+    }
+    rest.is_empty().then_some(octets)
 }
 
 /// Start and length of the first longest run of two or more zero groups; (8, 0) if there is none.

@@ -31,6 +31,7 @@ pub mod protocol;
 mod radiotap;
 mod rewrite;
 mod sctp;
+pub mod segment;
 mod tcp;
 #[cfg(test)]
 mod tests;

@@ -694,3 +694,32 @@ fn addresses_have_their_standard_text() {
     assert_ne!(Address::v4([0; 4]), Address::v6([0; 16]));
     assert_eq!(Address::v6([0xff; 16]).to_string().len(), Address::MOST_TEXT);
 }
+
+#[test]
+fn addresses_are_read_from_text_as_by_the_standard_library() {
+    let standard = |text: &[u8]| {
+        Some(match str::from_utf8(text).ok()?.parse().ok()? {
+            std::net::IpAddr::V4(address) => Address::v4(address.octets()),
+            std::net::IpAddr::V6(address) => Address::v6(address.octets()),
+        })
+    };
+    let mut random = Random(2);
+    let mut read = 0;
+    for _ in 0..100_000 {
+        let alphabet = if random.below(3) == 0 { &b"0123:::fFg"[..] } else { b"0012256..." };
+        let mut text: Vec<u8> = (0..random.below(12)).map(|_| alphabet[random.below(10) as usize]).collect();
+        if random.below(2) == 0 {
+            let octets = [(); 4].map(|()| (random.below(300) as u16).to_string());
+            text = octets.join(if random.below(20) == 0 { ".." } else { "." }).into_bytes();
+        }
+        let expected = standard(&text);
+        read += u32::from(expected.is_some());
+        assert_eq!(Address::from_text(&text), expected, "{}", text.escape_ascii());
+    }
+    assert!((10_000..90_000).contains(&read), "{read}");
+    for text in
+        [&b"::ffff:1.2.3.4"[..], b"2001:DB8::1", b"fe80::1%1", b"[::1]", b"1.2.3.4 ", b"1.2.3.4\xff", b""]
+    {
+        assert_eq!(Address::from_text(text), standard(text), "{}", text.escape_ascii());
+    }
+}

@@ -37,6 +37,12 @@ fn end_of_element(text: &[u8]) -> usize {
 /// URI and parameters of one address, with or without a display name. Without angle brackets the parameters are those
 /// of the header field (RFC 3261 section 20).
 pub fn name_address(value: &[u8]) -> (&[u8], &[u8]) {
+    let (_, uri, parameters) = parts_of_address(value);
+    (uri, parameters)
+}
+
+/// Display name with its quotes, URI and parameters.
+fn parts_of_address(value: &[u8]) -> (&[u8], &[u8], &[u8]) {
     let mut start = 0;
     if value.first() == Some(&b'"') {
         let mut escaped = false;
@@ -47,40 +53,114 @@ pub fn name_address(value: &[u8]) -> (&[u8], &[u8]) {
         });
         start = closing.map_or(0, |at| at + 2);
     }
-    let value = value.get(start..).unwrap_or_default();
-    let (uri, parameters) = match split_at(value, b'<') {
-        Some((_, rest)) => split_at(rest, b'>').unwrap_or((rest, b"")),
-        None => split_at(value, b';').unwrap_or((value, b"")),
-    };
-    (uri.trim_ascii(), parameters)
+    let rest = value.get(start..).unwrap_or_default();
+    match memchr::memchr(b'<', rest) {
+        Some(at) => {
+            let address = rest.get(at + 1..).unwrap_or_default();
+            let (uri, parameters) = split_at(address, b'>').unwrap_or((address, b""));
+            (value.get(..start + at).unwrap_or_default().trim_ascii(), uri.trim_ascii(), parameters)
+        }
+        None => {
+            let (uri, parameters) = split_at(rest, b';').unwrap_or((rest, b""));
+            (b"", uri.trim_ascii(), parameters)
+        }
+    }
+}
+
+/// The value of From, To or Contact, or of a like field (RFC 3261 sections 20.10 and 25.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NameAddr<'a> {
+    /// Display name without its quotes; escapes in it stay. Empty where there is none.
+    pub display: &'a [u8],
+    /// The URI, of any scheme, as written.
+    pub uri: &'a [u8],
+    /// The parameters of the field, not those of the URI, as written ([`parameter`]).
+    pub parameters: &'a [u8],
+    /// The tag; empty where there is none.
+    pub tag: &'a [u8],
+}
+
+impl<'a> NameAddr<'a> {
+    /// Reads one address. What is damaged is read as far as it makes sense.
+    pub fn parse(value: &'a [u8]) -> Self {
+        let (display, uri, parameters) = parts_of_address(value);
+        let tag = parameter(parameters, b"tag").unwrap_or_default();
+        Self { display: unquoted(display), uri, parameters, tag }
+    }
+}
+
+/// Names and values of parameters, as written but for white space around them; a value is empty where there is none.
+/// What is before the first semicolon comes first.
+pub fn parameters(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let (one, after) = text.split_at_checked(end_of_parameter(text))?;
+        rest = after.get(1..);
+        let (name, value) = split_name(one);
+        Some((name.trim_ascii(), value.trim_ascii()))
+    })
+}
+
+/// Name and value; all that is in quotes is a name.
+fn split_name(text: &[u8]) -> (&[u8], &[u8]) {
+    match text.trim_ascii_start().first() {
+        Some(b'"') => (text, b""),
+        _ => split_at(text, b'=').unwrap_or((text, b"")),
+    }
+}
+
+/// Where the first semicolon outside of quoted strings is, or the end.
+#[inline]
+fn end_of_parameter(text: &[u8]) -> usize {
+    match memchr::memchr2(b';', b'"', text) {
+        Some(at) if text.get(at) == Some(&b'"') => end_of_quoted_parameter(text),
+        Some(at) => at,
+        None => text.len(),
+    }
+}
+
+fn end_of_quoted_parameter(text: &[u8]) -> usize {
+    let (mut quoted, mut escaped) = (false, false);
+    let end = text.iter().position(|octet| {
+        let ends = *octet == b';' && !quoted;
+        if *octet == b'"' && !escaped {
+            quoted = !quoted;
+        }
+        escaped = *octet == b'\\' && quoted && !escaped;
+        ends
+    });
+    end.unwrap_or(text.len())
 }
 
 /// The value of a parameter, without its quotes; empty where it has none.
-pub fn parameter<'a>(parameters: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let mut rest = parameters;
-    loop {
-        let (mut quoted, mut escaped) = (false, false);
-        let end = rest.iter().position(|octet| {
-            let ends = *octet == b';' && !quoted;
-            if *octet == b'"' && !escaped {
-                quoted = !quoted;
-            }
-            escaped = *octet == b'\\' && quoted && !escaped;
-            ends
-        });
-        let (one, after) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
-        let (key, value) = split_at(one, b'=').unwrap_or((one, b""));
-        if key.trim_ascii().eq_ignore_ascii_case(name) {
-            return Some(unquoted(value));
-        }
-        rest = after.get(1..)?;
-    }
+pub fn parameter<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    parameters(text).find_map(|(key, value)| key.eq_ignore_ascii_case(name).then(|| unquoted(value)))
 }
 
 /// Without quotes around it. Escapes in it stay as they are.
 pub fn unquoted(value: &[u8]) -> &[u8] {
     let value = value.trim_ascii();
     value.strip_prefix(b"\"").map_or(value, |inner| inner.strip_suffix(b"\"").unwrap_or(inner))
+}
+
+/// The pieces of what a token or a quoted string says: without quotes and the backslashes of escapes.
+pub fn unescaped(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let inner = unquoted(text);
+    let is_quoted = inner.len() < text.len();
+    let mut rest = inner;
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let from = rest.get(start..).unwrap_or_default();
+        let end = memchr::memchr(b'\\', from).filter(|_| is_quoted).map_or(rest.len(), |at| start + at);
+        let (piece, after) = rest.split_at_checked(end)?;
+        // The octet behind a backslash is a part of the next piece, whatever it is.
+        (rest, start) = (after.get(1..).unwrap_or_default(), 1);
+        Some(piece)
+    })
 }
 
 /// Whom a URI names.
@@ -142,21 +222,25 @@ fn until<'a>(text: &'a [u8], ends: &[u8]) -> &'a [u8] {
 
 /// Appends `text` in lower case with its escapes decoded.
 pub fn write_decoded(text: &[u8], is_number: bool, out: &mut Vec<u8>) {
+    let octets = decoded(text).filter(|octet| !is_number || !matches!(octet, b'-' | b'.' | b'(' | b')'));
+    out.extend(octets.map(|octet| octet.to_ascii_lowercase()));
+}
+
+/// The octets of a part of a URI, escapes decoded (RFC 3986 section 2.1).
+pub fn decoded(text: &[u8]) -> impl Iterator<Item = u8> {
     let mut rest = text;
-    while let Some((octet, after)) = rest.split_first() {
+    std::iter::from_fn(move || {
+        let (octet, after) = rest.split_first()?;
         rest = after;
-        let mut octet = *octet;
-        if octet == b'%'
-            && let Some((&[high, low], after)) = rest.split_first_chunk()
+        if *octet == b'%'
+            && let Some((&[high, low], after)) = after.split_first_chunk()
             && let (Some(high), Some(low)) = (hexadecimal(high), hexadecimal(low))
         {
-            octet = high << 4 | low;
             rest = after;
+            return Some(high << 4 | low);
         }
-        if !is_number || !matches!(octet, b'-' | b'.' | b'(' | b')') {
-            out.push(octet.to_ascii_lowercase());
-        }
-    }
+        Some(*octet)
+    })
 }
 
 fn hexadecimal(digit: u8) -> Option<u8> {

@@ -1,250 +1,359 @@
-//! Messages, as far as filters look at them (RFC 3261 section 7): start line, header fields in long and compact form, on
-//! one line or folded, and the session description in the body.
+//! Messages (RFC 3261 section 7), read in one pass: start line, an index of the header fields, body.
+//!
+//! Who observes shows a damaged message of a call rather than lose it: [`Message::parse`] refuses only what cannot be
+//! told apart from something else or belongs to no call ([`Refusal`]); what else is wrong is noted
+//! ([`Message::faults`]).
 
-use super::address::{Uri, list, name_address, parameter, unquoted};
-use super::equipment::{IMEI_DIGITS, IMSI_DIGITS, imei, imsi};
-use crate::detect::media::find_sdp;
-use crate::detect::text_message::{HeaderFields, number, split_at};
+use super::address::{NameAddr, list, parameter};
+use super::body::for_each_session_description;
+use super::header::{Header, Line, line_at, name_and_value};
+use super::start_line::{MOST_START_LINE, Refusal, StartLine, without_leading_line_ends};
+use crate::detect::text_message::split_at;
 
-/// What a message says.
+/// Longest head in bytes: what is behind is not looked at.
+pub const MOST_HEAD: usize = u16::MAX as usize;
+/// Longest body in bytes that Content-Length may ask for.
+pub const MOST_BODY: usize = 1 << 20;
+/// Longest Call-ID in bytes.
+pub const MOST_CALL_ID: usize = 1024;
+/// Header fields that are kept beside the first one of each name.
+const MOST_REPEATED: usize = 64;
+
+/// What Content-Length says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part<'a> {
-    /// Somebody it is from, to or about: Request-URI, From, To, P-Asserted-Identity and P-Preferred-Identity (RFC 3325),
-    /// P-Called-Party-ID (RFC 7315).
-    Identity(Uri<'a>),
-    /// The subscriber, by an identity or by the user name in Authorization.
-    Imsi([u8; IMSI_DIGITS]),
-    /// The equipment, by the `+sip.instance` of a Contact (RFC 5626).
-    Imei([u8; IMEI_DIGITS]),
-    /// Call-ID.
-    CallId(&'a [u8]),
-    /// A session description, or the beginning of one.
-    SessionDescription(&'a [u8]),
+pub enum BodyLength {
+    /// Nothing: there is no such field.
+    Absent,
+    /// Bytes, at most [`MOST_BODY`].
+    Bytes(usize),
+    /// No number, a negative one, or more than [`MOST_BODY`].
+    Invalid,
 }
 
-/// A header field that is looked at.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Field {
-    Identity,
-    Contact,
-    Authorization,
-    CallId,
-    ContentLength,
-}
-
-fn field(name: &[u8]) -> Option<Field> {
-    let is = |long: &[u8]| name.eq_ignore_ascii_case(long);
-    Some(match (name.first()?.to_ascii_lowercase(), name.len()) {
-        (b'f' | b't', 1) => Field::Identity,
-        (b'i', 1) => Field::CallId,
-        (b'm', 1) => Field::Contact,
-        (b'l', 1) => Field::ContentLength,
-        (b'f', 4) if is(b"From") => Field::Identity,
-        (b't', 2) if is(b"To") => Field::Identity,
-        (b'p', 19) if is(b"P-Asserted-Identity") => Field::Identity,
-        (b'p', 20) if is(b"P-Preferred-Identity") => Field::Identity,
-        (b'p', 17) if is(b"P-Called-Party-ID") => Field::Identity,
-        (b'c', 7) if is(b"Call-ID") => Field::CallId,
-        (b'c', 7) if is(b"Contact") => Field::Contact,
-        (b'c', 14) if is(b"Content-Length") => Field::ContentLength,
-        (b'a', 13) if is(b"Authorization") => Field::Authorization,
-        _ => return None,
-    })
-}
-
-/// Without the line ends before it, which are a keep-alive (RFC 3261 section 7.5, RFC 5626).
-pub fn without_leading_line_ends(bytes: &[u8]) -> &[u8] {
-    let start = bytes.iter().position(|octet| !matches!(octet, b'\r' | b'\n')).unwrap_or(bytes.len());
-    bytes.get(start..).unwrap_or_default()
-}
-
-/// The start line's Request-URI, empty for a response; none where the bytes do not begin with a start line. White space
-/// may be repeated.
-fn request_uri(message: &[u8]) -> Option<&[u8]> {
-    let line = memchr::memchr(b'\n', message).map_or(message, |end| message.get(..end).unwrap_or_default());
-    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let is_version = |word: &[u8]| word.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/"));
-    let first = words.next()?;
-    if is_version(first) {
-        return Some(b"");
-    }
-    let (uri, version) = (words.next()?, words.next()?);
-    (is_version(version) && words.next().is_none()).then_some(uri)
-}
-
-/// Calls `found` with the parts of a message, the end of which may be missing. False where the bytes are none.
-pub fn for_each_part<'a>(bytes: &'a [u8], found: &mut dyn FnMut(Part<'a>)) -> bool {
-    let message = without_leading_line_ends(bytes);
-    let Some(target) = request_uri(message) else { return false };
-    put_identity(target, found);
-    let mut fields = HeaderFields::of(message);
-    for (name, value) in &mut fields {
-        match field(name) {
-            Some(Field::Identity) => {
-                for address in list(value) {
-                    put_identity(name_address(address).0, found);
-                }
-            }
-            Some(Field::Contact) => {
-                for address in list(value) {
-                    let (_, parameters) = name_address(address);
-                    if let Some(number) = parameter(parameters, b"+sip.instance").and_then(imei) {
-                        found(Part::Imei(number));
-                    }
-                }
-            }
-            Some(Field::Authorization) => {
-                if let Some(number) = user_name(value).and_then(subscriber) {
-                    found(Part::Imsi(number));
-                }
-            }
-            Some(Field::CallId) => found(Part::CallId(value)),
-            Some(Field::ContentLength) | None => {}
-        }
-    }
-    if let Some(description) = fields.body().and_then(find_sdp) {
-        found(Part::SessionDescription(description));
-    }
-    true
-}
-
-fn put_identity<'a>(uri: &'a [u8], found: &mut dyn FnMut(Part<'a>)) {
-    let Some(uri) = Uri::parse(uri) else { return };
-    found(Part::Identity(uri));
-    if let Some(number) = imsi(uri.user, uri.host) {
-        found(Part::Imsi(number));
-    }
-}
-
-/// The `username` of credentials (RFC 3261 section 25.1, RFC 7616).
-fn user_name(credentials: &[u8]) -> Option<&[u8]> {
-    let (_, parameters) = split_at(credentials, b' ')?;
-    list(parameters).find_map(|one| {
-        let (name, value) = split_at(one, b'=')?;
-        let value = unquoted(value).split(|octet| b" \t".contains(octet)).next();
-        value.filter(|_| name.trim_ascii().eq_ignore_ascii_case(b"username"))
-    })
-}
-
-fn subscriber(name: &[u8]) -> Option<[u8; IMSI_DIGITS]> {
-    if let Some(uri) = Uri::parse(name) {
-        return imsi(uri.user, uri.host);
-    }
-    let (user, host) = split_at(name, b'@')?;
-    imsi(user, host)
-}
-
-/// A message at the front of a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framed {
-    /// So many bytes.
-    Whole(usize),
-    /// Its end is still to come.
-    Begun,
-    /// These bytes are no message.
-    Not,
-}
-
-/// Where the message at the front of a stream ends (RFC 3261 section 18.3); without Content-Length it has no body.
-pub fn frame(bytes: &[u8]) -> Framed {
-    let leading = bytes.len() - without_leading_line_ends(bytes).len();
-    let message = bytes.get(leading..).unwrap_or_default();
-    if message.is_empty() {
-        return Framed::Begun;
-    }
-    let has_line = memchr::memchr(b'\n', message).is_some();
-    if has_line && request_uri(message).is_none() {
-        return Framed::Not;
-    }
-    let mut fields = HeaderFields::of(message);
-    let mut length = 0;
-    for (name, value) in &mut fields {
-        if field(name) == Some(Field::ContentLength) {
-            length = number(value).unwrap_or(0) as usize;
-        }
-    }
-    let Some(body) = fields.body() else { return Framed::Begun };
-    match body.len().checked_sub(length) {
-        Some(rest) => Framed::Whole(bytes.len() - rest),
-        None => Framed::Begun,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parts(message: &str) -> Vec<String> {
-        let mut texts = Vec::new();
-        for_each_part(message.as_bytes(), &mut |part| {
-            texts.push(match part {
-                Part::Identity(uri) => {
-                    let mut text = Vec::new();
-                    uri.write_address(&mut text);
-                    String::from_utf8_lossy(&text).into_owned()
-                }
-                Part::Imsi(digits) => format!("imsi {}", String::from_utf8_lossy(&digits)),
-                Part::Imei(digits) => format!("imei {}", String::from_utf8_lossy(&digits)),
-                Part::CallId(id) => format!("call {}", String::from_utf8_lossy(id)),
-                Part::SessionDescription(text) => format!("sdp {}", text.len()),
-            });
+impl BodyLength {
+    /// Reads a value: digits up to what is none.
+    pub fn parse(value: &[u8]) -> Self {
+        let digits = value.iter().take_while(|octet| octet.is_ascii_digit());
+        let mut any = false;
+        let length = digits.fold(0usize, |length, digit| {
+            any = true;
+            length.saturating_mul(10).saturating_add(usize::from(digit - b'0'))
         });
-        texts
+        if any && length <= MOST_BODY { Self::Bytes(length) } else { Self::Invalid }
     }
+}
 
-    #[test]
-    fn what_a_request_says() {
-        let message = "\r\nINVITE  sip:bob@x SIP/2.0\r\n\
-            f : \"a, b\" <sip:alice@a.example>;tag=1\r\n\
-            TO:\r\n <sip:carol@c>\r\n\
-            P-Asserted-Identity: <sip:310260123456789@ims.mnc260.mcc310.3gppnetwork.org>, <tel:+1-2>\r\n\
-            p-called-party-id: <sip:dave@d>\r\n\
-            Authorization: Digest username=\"310260123456780@ims.mnc260.mcc310.3gppnetwork.org\", realm=\"x\"\r\n\
-            m: <sip:x@y>;q=1;+sip.instance=\"<urn:gsma:imei:90420156-025763-0>\"\r\n\
-            i: abc@d\r\n\
-            Via: SIP/2.0/UDP sip:nobody@nowhere\r\n\
-            \r\n\
-            v=0\r\no=mallory 1\r\n";
-        assert_eq!(
-            parts(message),
-            [
-                "bob@x",
-                "alice@a.example",
-                "carol@c",
-                "310260123456789@ims.mnc260.mcc310.3gppnetwork.org",
-                "imsi 310260123456789",
-                "+12",
-                "dave@d",
-                "imsi 310260123456780",
-                "imei 90420156025763",
-                "call abc@d",
-                "sdp 18",
-            ]
-        );
-    }
+/// Where a value is in the message; at 0 is the start line, so that no value is there.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: u16,
+    end: u16,
+}
 
-    #[test]
-    fn what_is_no_message_says_nothing() {
-        for text in [
-            "",
-            "\r\n\r\n",
-            "v=0\r\n",
-            "GET / HTTP/1.1\r\nFrom: <sip:a@b>\r\n\r\n",
-            "INVITE sip:a b SIP/2.0\r\n",
-        ] {
-            assert!(!for_each_part(text.as_bytes(), &mut |part| panic!("{part:?}")), "{text}");
+const NOWHERE: Span = Span { start: 0, end: 0 };
+
+/// A message that was read. All it shows are parts of its bytes, as they are: values that are folded keep their line
+/// ends ([`super::header::unfolded`]).
+#[derive(Clone, Debug)]
+pub struct Message<'a> {
+    bytes: &'a [u8],
+    start: StartLine<'a>,
+    /// Length of the start line with its end.
+    start_line: usize,
+    /// Where the body begins; none where the empty line is missing.
+    body: Option<usize>,
+    length: BodyLength,
+    /// By header: its first value.
+    firsts: [Span; Header::COUNT],
+    /// The further ones in their order, with the number of their header.
+    repeated: [Span; MOST_REPEATED],
+    headers: [u8; MOST_REPEATED],
+    repetitions: usize,
+}
+
+impl<'a> Message<'a> {
+    /// Reads a datagram, or a message that was framed. What is behind the body that Content-Length tells is not looked
+    /// at (RFC 3261 section 18.3). The end may be missing.
+    #[inline]
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Refusal> {
+        let message = Self::scan(bytes)?;
+        let call_id = message.call_id();
+        if call_id.is_empty() {
+            return Err(Refusal::NoCallId);
         }
-        assert_eq!(parts("SIP/2.0 200\nFrom: sip:a@b"), ["a@b"]);
+        let controls = call_id.iter().fold(false, |any, octet| any | octet.is_ascii_control());
+        if controls || call_id.len() > MOST_CALL_ID { Err(Refusal::CallId) } else { Ok(message) }
     }
 
-    #[test]
-    fn frames() {
-        let message = b"\r\nBYE sip:a SIP/2.0\r\nl: 3\r\n\r\nabcSIP/2.0 200 OK\r\n\r\n";
-        assert_eq!(frame(message), Framed::Whole(32));
-        assert_eq!(frame(&message[32..]), Framed::Whole(message.len() - 32));
-        for end in 0..32 {
-            assert_eq!(frame(&message[..end]), Framed::Begun, "{end}");
+    /// Reads anything that begins with a start line, whatever it lacks: it may have no Call-ID, or a bad one.
+    pub fn scan(bytes: &'a [u8]) -> Result<Self, Refusal> {
+        let bytes = without_leading_line_ends(bytes);
+        let head = bytes.get(..bytes.len().min(MOST_HEAD)).unwrap_or_default();
+        let start_line = match memchr::memchr(b'\n', head) {
+            Some(at) if at < MOST_START_LINE => at + 1,
+            None if head.len() < MOST_START_LINE => head.len(),
+            _ => return Err(Refusal::StartLine),
+        };
+        let mut message = Self {
+            bytes,
+            start: StartLine::parse(head.get(..start_line).unwrap_or_default())?,
+            start_line,
+            body: None,
+            length: BodyLength::Absent,
+            firsts: [NOWHERE; Header::COUNT],
+            repeated: [NOWHERE; MOST_REPEATED],
+            headers: [0; MOST_REPEATED],
+            repetitions: 0,
+        };
+        message.index(head);
+        if let Some(value) = message.first(Header::ContentLength) {
+            message.length = BodyLength::parse(value);
         }
-        assert_eq!(frame(b"nonsense\r\n"), Framed::Not);
+        Ok(message)
     }
+
+    /// Notes where the values of the header fields are.
+    #[inline]
+    fn index(&mut self, head: &'a [u8]) {
+        let mut at = self.start_line;
+        while let Some(line) = line_at(head, at) {
+            let end = match line {
+                Line::Field(end) => end,
+                Line::Blank(body) => {
+                    self.body = Some(body);
+                    return;
+                }
+            };
+            if let Some((name, value)) = head.get(at..end).and_then(name_and_value)
+                && let Some(header) = Header::of(name)
+            {
+                // A head has no more bytes than 16 bits can number.
+                let span = Span { start: (at + value.start) as u16, end: (at + value.end) as u16 };
+                match self.firsts.get_mut(header as usize) {
+                    Some(first) if first.start == 0 => *first = span,
+                    _ => self.repeat(header, span),
+                }
+            }
+            at = end;
+        }
+    }
+
+    #[inline(never)]
+    fn repeat(&mut self, header: Header, span: Span) {
+        if let Some((place, number)) =
+            self.repeated.get_mut(self.repetitions).zip(self.headers.get_mut(self.repetitions))
+        {
+            (*place, *number) = (span, header as u8);
+        }
+        self.repetitions += 1;
+    }
+
+    /// The first value of a field: all of one line, or of one and those that continue it; none where there is no such
+    /// field.
+    #[inline]
+    pub fn first(&self, header: Header) -> Option<&'a [u8]> {
+        self.value(*self.firsts.get(header as usize)?)
+    }
+
+    #[inline]
+    fn value(&self, span: Span) -> Option<&'a [u8]> {
+        self.bytes.get(usize::from(span.start)..usize::from(span.end)).filter(|_| span.start != 0)
+    }
+
+    /// The values of all fields of a name, in order, each as on its lines.
+    pub fn lines(&self, header: Header) -> impl Iterator<Item = &'a [u8]> {
+        let further = self.headers.iter().zip(&self.repeated).take(self.repetitions);
+        let further = further.filter(move |(number, _)| **number == header as u8);
+        self.first(header).into_iter().chain(further.filter_map(|(_, span)| self.value(*span)))
+    }
+
+    /// The elements of all fields of a name, in order: of fields that are lists, what commas separate. Empty ones are
+    /// left out.
+    pub fn values(&self, header: Header) -> impl Iterator<Item = &'a [u8]> {
+        self.lines(header).flat_map(move |line| {
+            let (whole, elements) = match header.is_list() {
+                true => (None, Some(list(line))),
+                false => (Some(line), None),
+            };
+            whole.into_iter().chain(elements.into_iter().flatten()).filter(|value| !value.is_empty())
+        })
+    }
+
+    /// Name and value of each header field in order, also of those that have no [`Header`].
+    pub fn fields(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        let (head, mut at) = (self.head(), self.start_line);
+        std::iter::from_fn(move || {
+            loop {
+                let Line::Field(end) = line_at(head, at)? else { return None };
+                let field = head.get(at..end)?;
+                at = end;
+                if let Some((name, value)) = name_and_value(field) {
+                    return Some((name, field.get(value)?));
+                }
+            }
+        })
+    }
+
+    /// The message from its start line to the end of its body; what is behind it is left out.
+    pub fn bytes(&self) -> &'a [u8] {
+        let end = self.body.map_or(self.bytes.len(), |body| body + self.body().len());
+        self.bytes.get(..end).unwrap_or(self.bytes)
+    }
+
+    /// Start line and header fields, with the empty line.
+    pub fn head(&self) -> &'a [u8] {
+        let end = self.body.unwrap_or(self.bytes.len()).min(MOST_HEAD);
+        self.bytes.get(..end).unwrap_or(self.bytes)
+    }
+
+    /// The start line.
+    #[inline]
+    pub fn start_line(&self) -> StartLine<'a> {
+        self.start
+    }
+
+    /// Whether it is a request.
+    #[inline]
+    pub fn is_request(&self) -> bool {
+        matches!(self.start, StartLine::Request { .. })
+    }
+
+    /// The method of a request; empty for a response.
+    #[inline]
+    pub fn method(&self) -> &'a [u8] {
+        match self.start {
+            StartLine::Request { method, .. } => method,
+            StartLine::Status { .. } => b"",
+        }
+    }
+
+    /// The Request-URI; empty for a response.
+    #[inline]
+    pub fn request_uri(&self) -> &'a [u8] {
+        match self.start {
+            StartLine::Request { uri, .. } => uri,
+            StartLine::Status { .. } => b"",
+        }
+    }
+
+    /// The status code of a response, 100 to 699.
+    #[inline]
+    pub fn status(&self) -> Option<u16> {
+        match self.start {
+            StartLine::Request { .. } => None,
+            StartLine::Status { code, .. } => Some(code),
+        }
+    }
+
+    /// The reason phrase of a response, of any octets; empty for a request.
+    #[inline]
+    pub fn reason(&self) -> &'a [u8] {
+        match self.start {
+            StartLine::Request { .. } => b"",
+            StartLine::Status { reason, .. } => reason,
+        }
+    }
+
+    /// Call-ID. That of [`Self::parse`] has 1 to [`MOST_CALL_ID`] bytes without control characters; that of
+    /// [`Self::scan`] may be anything, and is empty where there is none.
+    #[inline]
+    pub fn call_id(&self) -> &'a [u8] {
+        self.first(Header::CallId).unwrap_or_default()
+    }
+
+    /// Number and method of CSeq, if it has both and the number is one of 32 bits.
+    pub fn cseq(&self) -> Option<(u32, &'a [u8])> {
+        let (number, method) = self.cseq_parts()?;
+        (!method.is_empty()).then_some((decimal(number)?, method))
+    }
+
+    /// The two words of CSeq; the second may be empty.
+    pub(crate) fn cseq_parts(&self) -> Option<(&'a [u8], &'a [u8])> {
+        let value = self.first(Header::CSeq)?;
+        let end = value.iter().position(u8::is_ascii_whitespace).unwrap_or(value.len());
+        let (number, method) = value.split_at_checked(end)?;
+        Some((number, method.trim_ascii()))
+    }
+
+    /// The method of the transaction: of a request its own, of a response that of its CSeq, as written; empty where
+    /// that has none.
+    #[inline]
+    pub fn transaction_method(&self) -> &'a [u8] {
+        match self.start {
+            StartLine::Request { method, .. } => method,
+            StartLine::Status { .. } => self.cseq_parts().unwrap_or_default().1,
+        }
+    }
+
+    /// From; its parts are empty where there is none.
+    pub fn from(&self) -> NameAddr<'a> {
+        NameAddr::parse(self.first(Header::From).unwrap_or_default())
+    }
+
+    /// To; its parts are empty where there is none.
+    pub fn to(&self) -> NameAddr<'a> {
+        NameAddr::parse(self.first(Header::To).unwrap_or_default())
+    }
+
+    /// The first address of Contact; its URI is `*` where all are meant (RFC 3261 section 10.2.2).
+    pub fn contact(&self) -> Option<NameAddr<'a>> {
+        self.values(Header::Contact).next().map(NameAddr::parse)
+    }
+
+    /// The branch of the topmost Via; empty where it has none (RFC 2543).
+    pub fn top_via_branch(&self) -> &'a [u8] {
+        let via = self.values(Header::Via).next().unwrap_or_default();
+        let parameters = split_at(via, b';').map_or(&b""[..], |(_, parameters)| parameters);
+        parameter(parameters, b"branch").unwrap_or_default()
+    }
+
+    /// Content-Type; empty where there is none.
+    pub fn content_type(&self) -> &'a [u8] {
+        self.first(Header::ContentType).unwrap_or_default()
+    }
+
+    /// What Content-Length says.
+    pub fn body_length(&self) -> BodyLength {
+        self.length
+    }
+
+    /// The body, as it is: as many bytes as Content-Length says, or what there is of them; where it says nothing, or
+    /// nothing that makes sense, all that follows the head.
+    pub fn body(&self) -> &'a [u8] {
+        let rest = self.body.and_then(|body| self.bytes.get(body..)).unwrap_or_default();
+        match self.length {
+            BodyLength::Bytes(length) => rest.get(..length).unwrap_or(rest),
+            _ => rest,
+        }
+    }
+
+    /// Whether the end is missing: the empty line, or a part of the body.
+    pub fn is_cut(&self) -> bool {
+        match (self.body, self.length) {
+            (None, _) => true,
+            (Some(body), BodyLength::Bytes(length)) => self.bytes.len().saturating_sub(body) < length,
+            _ => false,
+        }
+    }
+
+    /// How many header fields there are that are not in the index: more than 64 that repeat others.
+    pub fn fields_left_out(&self) -> usize {
+        self.repetitions.saturating_sub(MOST_REPEATED)
+    }
+
+    /// Calls `found` with each session description (RFC 8866): the body, if Content-Type is `application/sdp`, or each
+    /// such part of a multipart body (RFC 5621), also within another; without Content-Type, what looks like one.
+    pub fn session_descriptions(&self, found: &mut dyn FnMut(&'a [u8])) {
+        let encoded = self.first(Header::ContentEncoding).unwrap_or_default();
+        for_each_session_description(self.body(), self.first(Header::ContentType), encoded, found);
+    }
+}
+
+/// A decimal number of 32 bits, of any number of digits, and nothing else.
+pub(super) fn decimal(digits: &[u8]) -> Option<u32> {
+    (!digits.is_empty()).then_some(())?;
+    digits.iter().try_fold(0u32, |value, digit| {
+        let digit = digit.is_ascii_digit().then(|| u32::from(digit - b'0'))?;
+        value.checked_mul(10)?.checked_add(digit)
+    })
 }

@@ -1,6 +1,12 @@
-//! SIP (RFC 3261): who a message is from and to, and what media it offers. The heads of messages only, without a copy.
+//! SIP (RFC 3261): messages and their framing in streams, who they are from and to, what media they offer. Everything is
+//! a part of the bytes at hand, without a copy.
 
 pub mod address;
+mod body;
 pub mod equipment;
+pub mod framing;
+pub mod header;
 pub mod message;
+pub mod parts;
 pub mod session_description;
+pub mod start_line;

@@ -1,64 +1,250 @@
-//! The codecs that a session description (RFC 8866) names.
+//! Session descriptions (RFC 8866): which media a party takes, where, and in what formats; one side of an offer or answer
+//! (RFC 3264).
+//!
+//! They are read as they come: with any line ends, with lines missing, in any order within their level, and with what is
+//! not understood left out. Nothing is copied; sections are read one after the other whenever they are asked for.
 
-use crate::detect::rtp;
-use crate::detect::text_message::{number, split_at};
+mod attribute;
+mod candidate;
+mod connection;
+mod endpoint;
+mod format;
+mod section;
 
-/// Calls `found` with the encoding name of each payload format: those of rtpmap attributes (RFC 8866 section 6.6), and
-/// those that RFC 3551 has for the static payload types of media lines.
-pub fn for_each_codec(description: &[u8], found: &mut dyn FnMut(&[u8])) {
-    for line in description.split(|octet| *octet == b'\n') {
-        let line = line.trim_ascii();
-        if let Some(map) = strip(line, b"a=rtpmap:") {
-            // `payload type SP encoding name/clock rate`.
-            if let Some((_, encoding)) = split_at(map.trim_ascii(), b' ') {
-                let name = encoding.trim_ascii().split(|octet| *octet == b'/').next().unwrap_or_default();
-                if !name.is_empty() {
-                    found(name);
+pub use connection::Connection;
+pub use endpoint::{Carries, Endpoint};
+pub use format::{Format, for_each_codec, static_codec, static_format};
+pub use section::{Direction, Media, Protocol, Section};
+
+use crate::detect::text_message::split_at;
+use attribute::{Attribute, attribute};
+use section::Common;
+
+/// Most media sections of a description that are read.
+pub const MOST_SECTIONS: u8 = 64;
+/// Most endpoints of a description that are told.
+pub const MOST_ENDPOINTS: u32 = 256;
+/// Most BUNDLE groups that are looked at, and most bytes of each.
+const MOST_GROUPS: usize = 4;
+const MOST_GROUP: usize = 1024;
+
+/// A session description, or the beginning of one.
+#[derive(Clone, Copy, Debug)]
+pub struct Description<'a> {
+    /// Value of its `o=` line.
+    origin: &'a [u8],
+    /// What it says for all sections that do not say otherwise.
+    common: Common<'a>,
+    /// Identification tags of BUNDLE groups (RFC 9143, before that RFC 8843); empty where there is none.
+    groups: [&'a [u8]; MOST_GROUPS],
+    /// The first media section: most descriptions have no other, and each of the calls below needs it.
+    first: Option<Section<'a>>,
+    /// From the second `m=` line on.
+    media: &'a [u8],
+}
+
+/// Who made a description (RFC 8866 section 5.2). All but the version together name a session, if the maker keeps to the
+/// RFC; the parts are as written, and empty where they are missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin<'a> {
+    /// Login on the host, `-` for none.
+    pub user: &'a [u8],
+    /// Number of the session.
+    pub session_id: &'a [u8],
+    /// Number of the description: one more when it is changed.
+    pub version: &'a [u8],
+    /// Address or name of the host.
+    pub host: &'a [u8],
+}
+
+impl<'a> Origin<'a> {
+    /// `jdoe 3724394400 3724394405 IN IP4 198.51.100.1`.
+    fn parse(value: &'a [u8]) -> Self {
+        let mut words = words(value);
+        let mut next = || words.next().unwrap_or_default();
+        let [user, session_id, version, _, _, host] = [next(), next(), next(), next(), next(), next()];
+        Self { user, session_id, version, host }
+    }
+}
+
+impl<'a> Description<'a> {
+    /// Reads what is before the media sections. The description ends with the text, or where the next one begins.
+    pub fn parse(text: &'a [u8]) -> Self {
+        let mut description = Self {
+            origin: &[],
+            common: Common::default(),
+            groups: [&[]; MOST_GROUPS],
+            first: None,
+            media: &[],
+        };
+        let mut rest = text;
+        let mut has_version = false;
+        loop {
+            let here = rest;
+            match next_line(&mut rest) {
+                Some((b'm', _)) => {
+                    rest = here;
+                    description.first = Section::read(&mut rest, 0, description.common);
+                    description.media = rest;
+                }
+                Some((b'v', _)) if has_version => {}
+                Some((letter, value)) => {
+                    has_version |= letter == b'v';
+                    description.read_line(letter, value);
+                    continue;
+                }
+                None => {}
+            }
+            return description;
+        }
+    }
+
+    /// Who made it.
+    pub fn origin(&self) -> Origin<'a> {
+        Origin::parse(self.origin)
+    }
+
+    #[inline]
+    fn read_line(&mut self, letter: u8, value: &'a [u8]) {
+        match letter {
+            b'o' => self.origin = value,
+            b'c' => self.common.connection = Connection::parse(value),
+            b'a' => {
+                let (attribute, value) = attribute(value);
+                self.common.read_attribute(attribute);
+                if attribute == Attribute::Group {
+                    self.read_group(value);
                 }
             }
-        } else if let Some(media) = strip(line, b"m=") {
-            // `media port proto fmt ...`.
-            let mut words = media.split(|octet| *octet == b' ').skip(2);
-            let is_rtp = words
-                .next()
-                .is_some_and(|proto| proto.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"RTP/")));
-            for format in words.filter(|_| is_rtp) {
-                let name =
-                    number(format).and_then(|number| u8::try_from(number).ok()).map_or("", static_codec);
-                if !name.is_empty() {
-                    found(name.as_bytes());
+            _ => {}
+        }
+    }
+
+    /// `BUNDLE foo bar`.
+    #[cold]
+    fn read_group(&mut self, value: &'a [u8]) {
+        let (semantics, tags) = split_at(value.trim_ascii(), b' ').unwrap_or((value, b""));
+        if semantics.eq_ignore_ascii_case(b"BUNDLE")
+            && let Some(group) = self.groups.iter_mut().find(|group| group.is_empty())
+        {
+            *group = tags.get(..MOST_GROUP).unwrap_or(tags);
+        }
+    }
+
+    /// Its media sections, in order; at most [`MOST_SECTIONS`].
+    #[inline]
+    pub fn sections(&self) -> impl Iterator<Item = Section<'a>> + use<'a> {
+        let (mut rest, common) = (self.media, self.common);
+        let others = (1..MOST_SECTIONS).map_while(move |number| Section::read(&mut rest, number, common));
+        self.first.into_iter().chain(others)
+    }
+
+    /// Whether the party takes no media, or gives no answer to them, for the time being: every section that is not
+    /// refused is held. False where there is none.
+    pub fn is_held(&self) -> bool {
+        let mut sections = self.sections().filter(|section| !section.is_refused()).peekable();
+        sections.peek().is_some() && sections.all(|section| section.is_held())
+    }
+
+    /// Calls `found` with each format of each section that carries RTP, and with the number of the section: those that
+    /// `a=rtpmap` explains, then those with a static payload type. A payload type is told once per section.
+    pub fn for_each_format(&self, found: &mut dyn FnMut(u8, Format<'a>)) {
+        for section in self.sections() {
+            section.for_each_format(&mut |format| found(section.number, format));
+        }
+    }
+
+    /// Calls `found` with each address and port that media may come to: those of media sections, of `a=rtcp`, of ICE
+    /// candidates and of MSRP paths. A bundled section without a port has those of its group. Host names, the
+    /// unspecified address, port 0 and the discard port 9 are no endpoint.
+    ///
+    /// Returns how many were left out for being too many; a section left out is one.
+    pub fn for_each_endpoint(&self, found: &mut dyn FnMut(Endpoint)) -> u32 {
+        let mut told = 0u32;
+        let mut omitted = 0u32;
+        let mut tagged = None;
+        let mut tell = |endpoint| {
+            told += 1;
+            if told <= MOST_ENDPOINTS {
+                found(endpoint);
+            }
+        };
+        let (mut rest, mut number) = (self.media, 0);
+        let mut next = self.first;
+        while let Some(section) = &next {
+            if section.is_bundle_only && section.port == 0 {
+                let tagged = tagged.get_or_insert_with(|| self.tagged());
+                let mut groups = self.groups.iter().zip(tagged);
+                if let Some((_, Some(tagged))) =
+                    groups.find(|(group, _)| words(group).any(|member| member == section.mid))
+                {
+                    tagged.for_each_port(section, &mut tell);
+                }
+            } else {
+                omitted = omitted.saturating_add(section.for_each_endpoint(&mut tell));
+            }
+            number += 1;
+            if number == MOST_SECTIONS {
+                omitted = omitted.saturating_add(sections_in(rest));
+                break;
+            }
+            next = Section::read(&mut rest, number, self.common);
+        }
+        omitted.saturating_add(told.saturating_sub(MOST_ENDPOINTS))
+    }
+
+    /// The section of each group whose transport all of it share: the first member that has a port.
+    #[cold]
+    fn tagged(&self) -> [Option<Section<'a>>; MOST_GROUPS] {
+        let mut tagged = [(usize::MAX, None); MOST_GROUPS];
+        for section in self.sections().filter(|section| section.port != 0) {
+            for (group, first) in self.groups.iter().zip(&mut tagged) {
+                if let Some(place) = words(group).position(|member| member == section.mid)
+                    && place < first.0
+                {
+                    *first = (place, Some(section));
                 }
             }
         }
+        tagged.map(|(_, section)| section)
     }
 }
 
-/// Encoding name of a static payload type (RFC 3551 section 6); empty for one that is dynamic or reserved.
-pub fn static_codec(payload_type: u8) -> &'static str {
-    match rtp::codec(payload_type) {
-        "dynamic" | "unassigned" => "",
-        name => name,
+/// Number of `m=` lines.
+#[cold]
+fn sections_in(mut rest: &[u8]) -> u32 {
+    let mut count = 0;
+    while let Some((letter, _)) = next_line(&mut rest) {
+        match letter {
+            b'm' => count += 1,
+            b'v' => break,
+            _ => {}
+        }
     }
+    count
 }
 
-fn strip<'a>(line: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
-    let (start, rest) = line.split_at_checked(prefix.len())?;
-    start.eq_ignore_ascii_case(prefix).then_some(rest)
+/// Takes the first line that has a type off the front of `rest`: its letter, in lower case, and its value without blanks
+/// around.
+#[inline]
+fn next_line<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
+    while !rest.is_empty() {
+        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let (line, after) = rest.split_at_checked(end)?;
+        *rest = after.get(1..).unwrap_or_default();
+        if let [letter, b'=', value @ ..] = line.trim_ascii() {
+            return Some((letter.to_ascii_lowercase(), value.trim_ascii_start()));
+        }
+    }
+    None
+}
+
+/// What blanks separate.
+#[inline]
+fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|octet| matches!(octet, b' ' | b'\t')).filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn codecs() {
-        let text =
-            b"v=0\r\nm=audio 4000 RTP/AVP 0 96 18\r\na=rtpmap:96 opus/48000/2\r\nm=image 1 udptl t38\r\n\
-            m=video 5 RTP/SAVPF 97 x\r\nA=RTPMAP:97 H264/90000\r\na=rtpmap:98\r\n";
-        let mut names = Vec::new();
-        for_each_codec(text, &mut |name| names.push(String::from_utf8_lossy(name).into_owned()));
-        assert_eq!(names, ["PCMU", "G729", "opus", "H264"]);
-        assert_eq!(static_codec(96), "");
-        assert_eq!(static_codec(1), "");
-    }
-}
+#[path = "session_description/tests.rs"]
+mod tests;

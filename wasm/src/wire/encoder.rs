@@ -23,6 +23,14 @@ pub trait Encoder {
     fn texts<'t>(&mut self, field: &Field, values: impl Iterator<Item = &'t str>);
     /// A map from string to string: UTF-8, keys without quote and backslash.
     fn map<'t>(&mut self, field: &Field, entries: impl Iterator<Item = (&'static str, &'t [u8])>);
+    /// A string put together of pieces of any octets: what is not UTF-8 becomes U+FFFD. Left out where all are empty.
+    fn pieces<'t>(&mut self, field: &Field, pieces: impl Iterator<Item = &'t [u8]>);
+    /// A map from tokens (RFC 3261 section 25.1), which are written in lower case, to strings of pieces.
+    fn named_pieces<'t, P: Iterator<Item = &'t [u8]>>(
+        &mut self,
+        field: &Field,
+        entries: impl Iterator<Item = (&'t [u8], P)>,
+    );
     /// A message.
     fn message(&mut self, field: &Field, write: impl FnOnce(&mut Self));
     /// A message whose fields are shown as the outer message's own.
@@ -82,6 +90,31 @@ impl Encoder for Protobuf<'_> {
     }
 
     #[inline]
+    fn pieces<'t>(&mut self, field: &Field, pieces: impl Iterator<Item = &'t [u8]>) {
+        let start = self.0.len();
+        let mark = protobuf::open_nested(self.0, field.number);
+        pieces.for_each(|piece| put_utf8(self.0, piece));
+        if self.0.len() == mark {
+            self.0.truncate(start);
+        } else {
+            protobuf::close_nested(self.0, mark);
+        }
+    }
+
+    fn named_pieces<'t, P: Iterator<Item = &'t [u8]>>(
+        &mut self,
+        field: &Field,
+        entries: impl Iterator<Item = (&'t [u8], P)>,
+    ) {
+        for (name, pieces) in entries {
+            protobuf::put_nested(self.0, field.number, |out| {
+                protobuf::put_nested(out, 1, |out| out.extend(name.iter().map(u8::to_ascii_lowercase)));
+                protobuf::put_nested(out, 2, |out| pieces.for_each(|piece| put_utf8(out, piece)));
+            });
+        }
+    }
+
+    #[inline]
     fn message(&mut self, field: &Field, write: impl FnOnce(&mut Self)) {
         let mark = protobuf::open_nested(self.0, field.number);
         write(self);
@@ -97,6 +130,25 @@ impl Encoder for Protobuf<'_> {
     fn messages<T>(&mut self, field: &Field, items: impl Iterator<Item = T>, write: impl Fn(&mut Self, T)) {
         for item in items {
             self.message(field, |encoder| write(encoder, item));
+        }
+    }
+}
+
+/// Appends text as UTF-8.
+#[inline]
+fn put_utf8(out: &mut Vec<u8>, text: &[u8]) {
+    match str::from_utf8(text) {
+        Ok(_) => out.extend_from_slice(text),
+        Err(_) => put_repaired(out, text),
+    }
+}
+
+#[cold]
+fn put_repaired(out: &mut Vec<u8>, text: &[u8]) {
+    for chunk in text.utf8_chunks() {
+        out.extend_from_slice(chunk.valid().as_bytes());
+        if !chunk.invalid().is_empty() {
+            out.extend_from_slice("\u{fffd}".as_bytes());
         }
     }
 }
@@ -205,6 +257,37 @@ impl Encoder for Json<'_> {
             self.out.extend_from_slice(key.as_bytes());
             self.out.extend_from_slice(b"\":");
             json::put_text(self.out, value);
+        }
+        if any {
+            self.out.push(b'}');
+        }
+    }
+
+    fn pieces<'t>(&mut self, field: &Field, pieces: impl Iterator<Item = &'t [u8]>) {
+        let mut pieces = pieces.filter(|piece| !piece.is_empty());
+        let Some(first) = pieces.next() else { return };
+        self.key(field);
+        self.quoted(|out| {
+            json::put_characters(out, first);
+            pieces.for_each(|piece| json::put_characters(out, piece));
+        });
+    }
+
+    fn named_pieces<'t, P: Iterator<Item = &'t [u8]>>(
+        &mut self,
+        field: &Field,
+        entries: impl Iterator<Item = (&'t [u8], P)>,
+    ) {
+        let mut any = false;
+        for (name, pieces) in entries {
+            if !any {
+                self.key(field);
+            }
+            self.out.extend_from_slice(if any { b",\"" } else { b"{\"" });
+            any = true;
+            self.out.extend(name.iter().map(u8::to_ascii_lowercase));
+            self.out.extend_from_slice(b"\":");
+            self.quoted(|out| pieces.for_each(|piece| json::put_characters(out, piece)));
         }
         if any {
             self.out.push(b'}');

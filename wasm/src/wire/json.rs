@@ -294,6 +294,13 @@ pub fn put_decimal(out: &mut Vec<u8>, value: u64) {
 #[inline]
 pub fn put_text(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
+    put_characters(out, text);
+    out.push(b'"');
+}
+
+/// Appends what is between the quotes of a JSON string, as [`put_text`] does.
+#[inline]
+pub fn put_characters(out: &mut Vec<u8>, text: &[u8]) {
     out.reserve(text.len() + 1);
     let (words, tail) = text.as_chunks::<8>();
     let mut copied = 0;
@@ -317,7 +324,6 @@ pub fn put_text(out: &mut Vec<u8>, text: &[u8]) {
     if copied < text.len() {
         put_special_text(out, &text[copied..]);
     }
-    out.push(b'"');
 }
 
 /// Whether one of eight bytes needs an escape: not printable ASCII, quote, or backslash. The tests on words of bytes

@@ -3,10 +3,13 @@
 use super::encoder::Encoder;
 use super::json::put_decimal;
 use super::schema::{dns_answer, dns_metadata as dns, packet_metadata as field};
+use super::schema::{rtp_metadata as rtp_field, sip_metadata as sip_field};
+use super::sip_metadata;
 use crate::detect::Facts;
 use crate::dns::message::Message;
 use crate::dns::{Verdict, mnemonic};
 use crate::net::{Packet, Transport};
+use crate::{rtp, sip};
 
 /// What the engine found in one packet.
 pub struct Metadata<'a> {
@@ -16,6 +19,12 @@ pub struct Metadata<'a> {
     pub protocol: Option<&'static str>,
     /// Its first DNS message, if it has any.
     pub dns: Option<(&'a Message, &'a Verdict)>,
+    /// Call-ID of the call that it belongs to, where it is no message itself; else empty.
+    pub call_id: &'a [u8],
+    /// The SIP message that it is.
+    pub message: Option<&'a sip::message::Message<'a>>,
+    /// Its RTP header.
+    pub rtp: Option<&'a rtp::packet::Header>,
     /// Info text, if there is more to say than its layers do, and details.
     pub facts: &'a Facts,
 }
@@ -37,6 +46,14 @@ pub fn encode<E: Encoder>(encoder: &mut E, metadata: &Metadata) {
         Transport::Sctp => encoder.text(&field::TRANSPORT, b"SCTP"),
         _ => {}
     }
+    if let Some(message) = metadata.message {
+        encoder.message(&field::SIP, |encoder| sip_metadata::encode(encoder, message));
+    } else if !metadata.call_id.is_empty() {
+        encoder.message(&field::SIP, |encoder| encoder.text(&sip_field::CALL_ID, metadata.call_id));
+    }
+    if let Some(header) = metadata.rtp {
+        encoder.message(&field::RTP, |encoder| encode_rtp(encoder, header));
+    }
     if !metadata.facts.info().is_empty() {
         encoder.text(&field::INFO, metadata.facts.info());
     } else if packet.transport == Transport::Tcp {
@@ -46,6 +63,14 @@ pub fn encode<E: Encoder>(encoder: &mut E, metadata: &Metadata) {
     if let Some((message, verdict)) = metadata.dns {
         encoder.message(&field::DNS, |encoder| encode_dns(encoder, message, verdict));
     }
+}
+
+/// Encodes an `RTPMetadata`.
+fn encode_rtp<E: Encoder>(encoder: &mut E, header: &rtp::packet::Header) {
+    encoder.unsigned(&rtp_field::SSRC, u64::from(header.ssrc));
+    encoder.unsigned(&rtp_field::PAYLOAD_TYPE, u64::from(header.payload_type));
+    encoder.unsigned(&rtp_field::SEQUENCE, u64::from(header.sequence));
+    encoder.unsigned(&rtp_field::TIMESTAMP, u64::from(header.timestamp));
 }
 
 /// Encodes a `DNSMetadata`.

@@ -10,5 +10,6 @@ pub mod metadata;
 pub mod packet_batch;
 pub mod protobuf;
 pub mod schema;
+pub mod sip_metadata;
 pub mod text;
 pub mod time;

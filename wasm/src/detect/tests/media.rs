@@ -11,7 +11,7 @@ fn found(
     port: u16,
     now_ns: i64,
 ) -> Option<(MediaKind, Option<String>)> {
-    let destination = parse_address(destination.as_bytes()).unwrap();
+    let destination = Address::from_text(destination.as_bytes()).unwrap();
     let ip = IpHeader { source: Address::v4([9; 4]), destination, version: 4, protocol: 17, hop_limit: 64 };
     let payload = Payload {
         bytes: &[0],

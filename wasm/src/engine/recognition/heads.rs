@@ -15,7 +15,7 @@ use crate::flow::table::Observed;
 use crate::matching::contents::Content;
 use crate::matching::filter_set::FilterSet;
 use crate::net::{Packet, Transport};
-use crate::sip::message::{self, Framed};
+use crate::sip::framing::{Framed, frame};
 
 /// Longest head, or message, in bytes that is waited for.
 const MOST_HEAD: usize = 32 << 10;
@@ -105,7 +105,7 @@ impl Sighting {
             Content::Http => self.take_http(bytes, progress),
             Content::Mail => self.take_mail(bytes, progress),
             Content::Tls => self.take_tls(bytes, progress),
-            Content::Rtp | Content::QuicHello => bytes.len(),
+            Content::Rtp | Content::Media | Content::QuicHello => bytes.len(),
         };
         let rest = bytes.get(taken..).unwrap_or_default();
         if !is_all && rest.len() <= MOST_HEAD {
@@ -123,7 +123,7 @@ impl Sighting {
             Content::Http => *progress.body == 0,
             Content::Mail => !matches!(*progress.phase, phase::BODY | phase::CHUNKED_BODY),
             // All there was of it was taken when it came.
-            Content::Sip | Content::Tls | Content::Rtp | Content::QuicHello => false,
+            Content::Sip | Content::Tls | Content::Rtp | Content::Media | Content::QuicHello => false,
         };
         if is_head && !bytes.is_empty() {
             self.add(content, bytes);
@@ -133,15 +133,17 @@ impl Sighting {
     fn take_sip(&mut self, bytes: &[u8]) -> usize {
         let mut rest = bytes;
         loop {
-            match message::frame(rest) {
-                Framed::Whole(length) if length > 0 => {
+            match frame(rest) {
+                Framed::Whole(length) => {
                     let (message, after) = rest.split_at(length.min(rest.len()));
                     self.add(Content::SipStream, message);
                     rest = after;
                 }
+                Framed::KeepAlive(length) | Framed::Not(length) => {
+                    rest = rest.get(length..).unwrap_or_default();
+                }
                 Framed::Begun => return bytes.len() - rest.len(),
-                // Where the next message begins is not known: it is looked for in the next segment.
-                Framed::Whole(_) | Framed::Not => return bytes.len(),
+                Framed::Tls => return bytes.len(),
             }
         }
     }
@@ -498,7 +500,7 @@ mod tests {
         let http = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nHEAD / HTTP/1.1\r\n\r\n";
         for (content, stream, expected) in [
             (Content::Mail, &mail[..], &expected[..]),
-            (Content::SipStream, sip, sip),
+            (Content::SipStream, sip, &sip[2..]),
             (Content::Http, http, http),
         ] {
             assert_taken(content, stream, expected);
@@ -551,13 +553,13 @@ mod tests {
             assert_eq!(taken, bytes.len());
             sighting.bytes
         };
-        let head = b"BYE sip:a SIP/2.0\r\nl: 99999999\r\n\r\n";
+        let head = b"BYE sip:a SIP/2.0\r\nl: 60000\r\n\r\n";
         let long = [&head[..], &[b'x'; MOST_HEAD]].concat();
-        assert_eq!(take(Content::SipStream, &long, false), long);
+        assert!(take(Content::SipStream, &long, false) == long);
         assert_eq!(take(Content::SipStream, head, true), head);
         let head = b"GET / HTTP/1.1\r\nHost: a\r\nCookie: ";
         let long = [&head[..], &[b'x'; MOST_HEAD]].concat();
-        assert_eq!(take(Content::Http, &long, false), long);
+        assert!(take(Content::Http, &long, false) == long);
         assert_eq!(take(Content::Http, head, true), head);
         let header = b"DATA\r\nSubject: x\r\n";
         assert_eq!(take(Content::Mail, header, true), b"Subject: x\r\n");

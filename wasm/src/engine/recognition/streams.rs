@@ -274,7 +274,7 @@ pub(super) fn finish(
 }
 
 /// Source and destination of one direction.
-fn ends(flow: &Flow<FlowData>, direction: Direction) -> ((Address, u16), (Address, u16)) {
+pub(super) fn ends(flow: &Flow<FlowData>, direction: Direction) -> ((Address, u16), (Address, u16)) {
     match direction {
         Direction::Forward => (flow.source(), flow.destination()),
         Direction::Reverse => (flow.destination(), flow.source()),

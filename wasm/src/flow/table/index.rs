@@ -1,4 +1,4 @@
-//! From the hash of a key to the slot of its flow.
+//! From the hash of a key to the slot of its flow, or whatever else is kept by key.
 //!
 //! Open addressing over cells of eight bytes, hash and slot together, so that a look-up mostly reads one cache line.
 //! The cells are in the order of their hashes throughout (linear probing after Robin Hood): a look-up in vain ends early,
@@ -11,7 +11,7 @@ const LEAST_BITS: u32 = 6;
 const EMPTY: u64 = 0;
 
 /// Slots by hash. Several slots may have the same hash; hash 0 is not used.
-pub(super) struct Index {
+pub(crate) struct Index {
     /// Hash in the upper half, slot + 1 in the lower one. A power of two of homes, and room behind for what the last of
     /// them push away, so that nothing wraps around.
     cells: Vec<u64>,
@@ -20,18 +20,18 @@ pub(super) struct Index {
 }
 
 impl Index {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { cells: vec![EMPTY; cells_of(LEAST_BITS)], bits: LEAST_BITS, used: 0 }
     }
 
     /// Size in bytes.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.cells.len() * size_of::<u64>()
     }
 
     /// The slot stored under `hash` of which `is_sought` holds.
     #[inline]
-    pub(super) fn find(&self, hash: u32, mut is_sought: impl FnMut(u32) -> bool) -> Option<u32> {
+    pub(crate) fn find(&self, hash: u32, mut is_sought: impl FnMut(u32) -> bool) -> Option<u32> {
         let home = home(hash, self.bits);
         for &cell in self.cells.get(home..home + MOST_PROBES)? {
             let held = hash_in(cell);
@@ -47,7 +47,7 @@ impl Index {
     }
 
     /// Stores `slot` under `hash`. Err if that would push a cell too far from home: the slot to remove for it.
-    pub(super) fn insert(&mut self, hash: u32, slot: u32) -> Result<(), u32> {
+    pub(crate) fn insert(&mut self, hash: u32, slot: u32) -> Result<(), u32> {
         // At most five eighths of the homes in use: more makes look-ups in vain long.
         if (self.used + 1) * 8 > (1 << self.bits) * 5 {
             self.grow();
@@ -76,7 +76,7 @@ impl Index {
     }
 
     /// Removes `slot`, stored under `hash`.
-    pub(super) fn remove(&mut self, hash: u32, slot: u32) {
+    pub(crate) fn remove(&mut self, hash: u32, slot: u32) {
         let home = home(hash, self.bits);
         let sought = cell(hash, slot);
         let Some(distance) = self.cells[home..home + MOST_PROBES].iter().position(|cell| *cell == sought)
@@ -96,7 +96,7 @@ impl Index {
     }
 
     /// Removes everything.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.cells.fill(EMPTY);
         self.used = 0;
     }

@@ -1,0 +1,561 @@
+//! Where the media of which call arrive: the addresses and ports that session descriptions announced.
+//!
+//! A look-up reads a cell of the index and one cache line of 64 bytes. That line also says which stream came by last in
+//! each direction, so that a packet of a stream that is known needs nothing else to find it.
+//!
+//! Several calls may announce one endpoint: a port that is used again while the call before is being forgotten, or one
+//! session that passes through servers under several Call-IDs. Each keeps its announcement; the newest one of a call that is
+//! not over counts, before those of calls that are over or have moved their media elsewhere.
+
+use std::hash::Hasher;
+
+use crate::bounded::MixHasher;
+use crate::flow::table::index::Index;
+use crate::net::Address;
+use crate::sip::session_description::Carries;
+
+use super::order::NONE;
+
+/// Of an accepted description.
+const CURRENT: u8 = 1;
+/// Of an offer that has not been answered.
+const OFFERED: u8 = 1 << 1;
+/// In the description being read.
+const NAMED: u8 = 1 << 2;
+/// In the list of what counts first.
+const ACTIVE: u8 = 1 << 3;
+
+/// An address and a port, to be looked up.
+#[derive(Clone, Copy)]
+pub(super) struct Socket {
+    words: [u64; 2],
+    version_and_port: u32,
+}
+
+impl Socket {
+    #[inline]
+    pub(super) fn new(address: &Address, port: u16) -> Self {
+        let version_and_port = u32::from(address.version()) << 16 | u32::from(port);
+        Self { words: address.words(), version_and_port }
+    }
+}
+
+/// Which stream of which call.
+#[derive(Clone, Copy)]
+pub(super) struct Cached {
+    pub(super) call: u32,
+    pub(super) stream: u32,
+}
+
+const NOT_CACHED: Cached = Cached { call: NONE, stream: 0 };
+
+/// An endpoint. One cache line.
+#[derive(Clone)]
+#[repr(align(64))]
+pub(super) struct Place {
+    socket: Socket,
+    /// The announcement that counts is none from this packet time on, nanoseconds.
+    expires_ns: i64,
+    /// The stream that came here last, and the one that came from here.
+    pub(super) to: Cached,
+    pub(super) from: Cached,
+    active: u32,
+    inactive: u32,
+    hash: u32,
+    active_length: u16,
+    /// What the announcement that counts says.
+    pub(super) carries: Carries,
+}
+
+impl Place {
+    /// Whether a call that is not over has it.
+    #[inline]
+    pub(super) fn is_active(&self) -> bool {
+        self.active_length != 0
+    }
+
+    /// Whether several such calls have it.
+    #[inline]
+    pub(super) fn is_shared(&self) -> bool {
+        self.active_length > 1
+    }
+}
+
+/// That a call's media arrive at an endpoint.
+#[derive(Clone)]
+pub(super) struct Announcement {
+    expires_ns: i64,
+    place: u32,
+    pub(super) call: u32,
+    /// The next one of the call.
+    next: u32,
+    newer: u32,
+    older: u32,
+    /// Who announced it on which way.
+    side: u32,
+    /// Who announced it.
+    pub(super) party: u32,
+    pub(super) section: u8,
+    carries: Carries,
+    flags: u8,
+}
+
+/// The announcements of one call, kept in it.
+#[derive(Clone, Copy)]
+pub(super) struct Announced {
+    first: u32,
+    length: u32,
+}
+
+impl Default for Announced {
+    fn default() -> Self {
+        Self { first: NONE, length: 0 }
+    }
+}
+
+/// What a description announces.
+#[derive(Clone, Copy)]
+pub(super) struct Announcing {
+    pub(super) call: u32,
+    pub(super) side: u32,
+    pub(super) party: u32,
+    /// It has to be answered before what was announced earlier is replaced.
+    pub(super) is_offer: bool,
+    pub(super) now_ns: i64,
+}
+
+/// What became of an announcement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AnnouncementResult {
+    /// The call had it.
+    Known,
+    /// Nobody had it.
+    Made,
+    /// Another call has it, too.
+    Shared,
+    /// There is no room for it, or it is a guess and somebody else has the endpoint.
+    Refused,
+}
+
+/// All endpoints.
+pub(super) struct Endpoints {
+    index: Index,
+    places: Vec<Place>,
+    free_places: Vec<u32>,
+    announcements: Vec<Announcement>,
+    free_announcements: Vec<u32>,
+    seed: u64,
+    most: usize,
+    most_per_call: u32,
+}
+
+impl Endpoints {
+    pub(super) fn new(most: usize, most_per_call: usize, seed: u64) -> Self {
+        Self {
+            index: Index::new(),
+            places: Vec::new(),
+            free_places: Vec::new(),
+            announcements: Vec::new(),
+            free_announcements: Vec::new(),
+            seed,
+            most: most.clamp(1, 1 << 24),
+            most_per_call: u32::try_from(most_per_call).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Endpoints held.
+    pub(super) fn length(&self) -> usize {
+        self.places.len() - self.free_places.len()
+    }
+
+    #[inline]
+    fn hash(&self, socket: &Socket) -> u32 {
+        let mut hasher = MixHasher::with_seed(self.seed);
+        let [first, second] = socket.words;
+        hasher.write_u64(first);
+        // The second half is 0 for IPv4; the factor is any odd number that spreads the port over all bits.
+        hasher.write_u64(second ^ u64::from(socket.version_and_port).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        ((hasher.finish() >> 32) as u32).max(1)
+    }
+
+    /// The place of an endpoint that somebody has.
+    #[inline]
+    fn place_of(&self, socket: &Socket, hash: u32) -> Option<u32> {
+        self.index.find(hash, |slot| {
+            self.places.get(slot as usize).is_some_and(|place| {
+                place.socket.words == socket.words && place.socket.version_and_port == socket.version_and_port
+            })
+        })
+    }
+
+    /// The place of an endpoint at which media are to be expected at that time.
+    #[inline]
+    pub(super) fn find(&self, socket: &Socket, now_ns: i64) -> Option<u32> {
+        let slot = self.place_of(socket, self.hash(socket))?;
+        self.places.get(slot as usize).filter(|place| now_ns < place.expires_ns).map(|_| slot)
+    }
+
+    #[inline]
+    pub(super) fn place(&self, slot: u32) -> Option<&Place> {
+        self.places.get(slot as usize)
+    }
+
+    #[inline]
+    pub(super) fn place_mut(&mut self, slot: u32) -> Option<&mut Place> {
+        self.places.get_mut(slot as usize)
+    }
+
+    /// The announcement that counts.
+    pub(super) fn preferred(&self, slot: u32) -> Option<&Announcement> {
+        let place = self.place(slot)?;
+        let first = if place.active == NONE { place.inactive } else { place.active };
+        self.announcements.get(first as usize)
+    }
+
+    /// The announcement of that call, among `announced`.
+    pub(super) fn announcement_in(&self, announced: &Announced, slot: u32) -> Option<&Announcement> {
+        self.of_call(announced).find(|announcement| announcement.place == slot)
+    }
+
+    /// Calls of the active announcements of an endpoint, the newest first; at most `most`.
+    pub(super) fn calls_on(&self, slot: u32, most: usize) -> impl Iterator<Item = u32> {
+        let mut at = self.place(slot).map_or(NONE, |place| place.active);
+        std::iter::from_fn(move || {
+            let announcement = self.announcements.get(at as usize)?;
+            at = announcement.older;
+            Some(announcement.call)
+        })
+        .take(most)
+    }
+
+    fn of_call(&self, announced: &Announced) -> impl Iterator<Item = &Announcement> {
+        let mut at = announced.first;
+        std::iter::from_fn(move || {
+            let announcement = self.announcements.get(at as usize)?;
+            at = announcement.next;
+            Some(announcement)
+        })
+    }
+
+    /// Calls `visit` with the numbers of the announcements of a call.
+    fn for_each_of(&mut self, announced: &Announced, mut visit: impl FnMut(&mut Self, u32)) {
+        let mut at = announced.first;
+        while let Some(announcement) = self.announcements.get(at as usize) {
+            let next = announcement.next;
+            visit(self, at);
+            at = next;
+        }
+    }
+
+    /// Begins a description of a side: what it does not name will be replaced by [`end_description`](Self::end_description).
+    pub(super) fn begin_description(&mut self, announced: &Announced) {
+        self.for_each_of(announced, |endpoints, at| {
+            if let Some(announcement) = endpoints.announcements.get_mut(at as usize) {
+                announcement.flags &= !NAMED;
+            }
+        });
+    }
+
+    /// One endpoint of the description.
+    pub(super) fn announce(
+        &mut self,
+        announced: &mut Announced,
+        announcing: &Announcing,
+        socket: &Socket,
+        (section, carries, is_guess): (u8, Carries, bool),
+    ) -> AnnouncementResult {
+        let hash = self.hash(socket);
+        let place = self.place_of(socket, hash);
+        let flags = NAMED | if announcing.is_offer { OFFERED } else { CURRENT };
+        if let Some(place) = place {
+            let mut known = NONE;
+            self.for_each_of(announced, |endpoints, at| {
+                if endpoints
+                    .announcements
+                    .get(at as usize)
+                    .is_some_and(|announcement| announcement.place == place)
+                {
+                    known = at;
+                }
+            });
+            if let Some(announcement) = self.announcements.get_mut(known as usize) {
+                if is_guess && announcement.flags & NAMED != 0 {
+                    return AnnouncementResult::Known;
+                }
+                announcement.side = announcing.side;
+                announcement.party = announcing.party;
+                announcement.section = section;
+                announcement.carries = carries;
+                announcement.flags |= flags;
+                if !announcing.is_offer {
+                    announcement.flags &= !OFFERED;
+                }
+                self.activate(known);
+                return AnnouncementResult::Known;
+            }
+        }
+        let is_shared = place
+            .and_then(|place| self.places.get(place as usize))
+            .is_some_and(|place| place.active_length != 0);
+        if is_guess && is_shared {
+            return AnnouncementResult::Refused;
+        }
+        if announced.length >= self.most_per_call && !self.forget_one(announced, announcing.now_ns) {
+            return AnnouncementResult::Refused;
+        }
+        if self.announcements.len() - self.free_announcements.len() >= self.most {
+            return AnnouncementResult::Refused;
+        }
+        // Forgetting may have given the place back.
+        let Some(place) = self.place_of(socket, hash).or_else(|| self.make_place(socket, hash)) else {
+            return AnnouncementResult::Refused;
+        };
+        let announcement = Announcement {
+            expires_ns: i64::MAX,
+            place,
+            call: announcing.call,
+            next: announced.first,
+            newer: NONE,
+            older: NONE,
+            side: announcing.side,
+            party: announcing.party,
+            section,
+            carries,
+            flags,
+        };
+        let at = put(&mut self.announcements, &mut self.free_announcements, announcement);
+        announced.first = at;
+        announced.length += 1;
+        self.link(at, true);
+        if is_shared { AnnouncementResult::Shared } else { AnnouncementResult::Made }
+    }
+
+    /// Ends the description of a side: what it has announced before on the same way, and does not name now, is replaced; but
+    /// by an offer only once that is accepted.
+    pub(super) fn end_description(
+        &mut self,
+        announced: &Announced,
+        announcing: &Announcing,
+        expires_ns: i64,
+    ) {
+        self.for_each_of(announced, |endpoints, at| {
+            let Some(announcement) = endpoints.announcements.get_mut(at as usize) else { return };
+            if announcement.side == announcing.side && announcement.flags & NAMED == 0 {
+                announcement.flags &= !(if announcing.is_offer { OFFERED } else { CURRENT | OFFERED });
+                endpoints.deactivate_if_replaced(at, expires_ns);
+            }
+        });
+    }
+
+    /// The offer of a side was answered.
+    pub(super) fn accept_offer(&mut self, announced: &Announced, side: u32, expires_ns: i64) {
+        self.for_each_of(announced, |endpoints, at| {
+            let Some(announcement) = endpoints.announcements.get_mut(at as usize) else { return };
+            if announcement.side == side {
+                let was_offered = announcement.flags & OFFERED != 0;
+                announcement.flags &= !(CURRENT | OFFERED);
+                announcement.flags |= if was_offered { CURRENT } else { 0 };
+                endpoints.deactivate_if_replaced(at, expires_ns);
+            }
+        });
+    }
+
+    /// The offer of a side was rejected: what was before goes on (RFC 3264 section 8, RFC 3261 section 14.1).
+    pub(super) fn reject_offer(&mut self, announced: &Announced, side: u32, expires_ns: i64) {
+        self.for_each_of(announced, |endpoints, at| {
+            let Some(announcement) = endpoints.announcements.get_mut(at as usize) else { return };
+            if announcement.side == side {
+                announcement.flags &= !OFFERED;
+                endpoints.deactivate_if_replaced(at, expires_ns);
+            }
+        });
+    }
+
+    /// The call is over: what it has is valid until then, after what others have.
+    pub(super) fn end_call(&mut self, announced: &Announced, expires_ns: i64) {
+        self.for_each_of(announced, |endpoints, at| endpoints.deactivate(at, expires_ns));
+    }
+
+    /// The call was not over after all.
+    pub(super) fn resume_call(&mut self, announced: &Announced) {
+        self.for_each_of(announced, |endpoints, at| {
+            if endpoints
+                .announcements
+                .get(at as usize)
+                .is_some_and(|one| one.flags & (CURRENT | OFFERED) != 0)
+            {
+                endpoints.activate(at);
+            }
+        });
+    }
+
+    /// Forgets what a call has announced.
+    pub(super) fn forget_call(&mut self, announced: &mut Announced) {
+        self.for_each_of(announced, |endpoints, at| endpoints.free(at));
+        *announced = Announced::default();
+    }
+
+    /// Hands what one call has announced to another, which announces all of it from now on, as far as there is room.
+    pub(super) fn hand_over(&mut self, from: &mut Announced, to: &mut Announced, call: u32) {
+        let most = self.most_per_call;
+        self.for_each_of(from, |endpoints, at| {
+            let Some(place) = endpoints.announcements.get(at as usize).map(|one| one.place) else { return };
+            if to.length >= most || endpoints.announcement_in(to, place).is_some() {
+                return endpoints.free(at);
+            }
+            if let Some(announcement) = endpoints.announcements.get_mut(at as usize) {
+                announcement.call = call;
+                announcement.next = to.first;
+                to.first = at;
+                to.length += 1;
+            }
+            endpoints.refresh(place);
+        });
+        *from = Announced::default();
+    }
+
+    /// Forgets one announcement of the call that has expired, if there is one.
+    #[cold]
+    fn forget_one(&mut self, announced: &mut Announced, now_ns: i64) -> bool {
+        let (mut before, mut at) = (NONE, announced.first);
+        while let Some(announcement) = self.announcements.get(at as usize) {
+            let next = announcement.next;
+            if announcement.expires_ns <= now_ns && announcement.flags & ACTIVE == 0 {
+                match self.announcements.get_mut(before as usize) {
+                    Some(before) => before.next = next,
+                    None => announced.first = next,
+                }
+                announced.length -= 1;
+                self.free(at);
+                return true;
+            }
+            (before, at) = (at, next);
+        }
+        false
+    }
+
+    fn make_place(&mut self, socket: &Socket, hash: u32) -> Option<u32> {
+        let place = Place {
+            socket: *socket,
+            expires_ns: i64::MIN,
+            to: NOT_CACHED,
+            from: NOT_CACHED,
+            active: NONE,
+            inactive: NONE,
+            hash,
+            active_length: 0,
+            carries: Carries::Other,
+        };
+        let slot = put(&mut self.places, &mut self.free_places, place);
+        // Someone may only push the others away by knowing the seed.
+        if self.index.insert(hash, slot).is_err() {
+            self.free_places.push(slot);
+            return None;
+        }
+        Some(slot)
+    }
+
+    fn deactivate_if_replaced(&mut self, at: u32, expires_ns: i64) {
+        if self.announcements.get(at as usize).is_some_and(|one| one.flags & (CURRENT | OFFERED) == 0) {
+            self.deactivate(at, expires_ns);
+        }
+    }
+
+    fn deactivate(&mut self, at: u32, expires_ns: i64) {
+        if self.announcements.get(at as usize).is_some_and(|one| one.flags & ACTIVE != 0) {
+            self.unlink(at);
+            if let Some(announcement) = self.announcements.get_mut(at as usize) {
+                announcement.expires_ns = expires_ns;
+            }
+            self.link(at, false);
+        }
+    }
+
+    /// Makes it count again, if it did not; and says what it says now.
+    fn activate(&mut self, at: u32) {
+        let Some(announcement) = self.announcements.get_mut(at as usize) else { return };
+        if announcement.flags & ACTIVE == 0 {
+            announcement.expires_ns = i64::MAX;
+            self.unlink(at);
+            self.link(at, true);
+        } else {
+            let place = announcement.place;
+            self.refresh(place);
+        }
+    }
+
+    /// Puts an announcement in front of the active or the inactive ones of its place.
+    fn link(&mut self, at: u32, is_active: bool) {
+        let Some(announcement) = self.announcements.get_mut(at as usize) else { return };
+        let slot = announcement.place;
+        let Some(place) = self.places.get_mut(slot as usize) else { return };
+        let head = if is_active { &mut place.active } else { &mut place.inactive };
+        let older = std::mem::replace(head, at);
+        announcement.newer = NONE;
+        announcement.older = older;
+        if is_active {
+            announcement.flags |= ACTIVE;
+            place.active_length = place.active_length.saturating_add(1);
+        }
+        if let Some(neighbour) = self.announcements.get_mut(older as usize) {
+            neighbour.newer = at;
+        }
+        self.refresh(slot);
+    }
+
+    fn unlink(&mut self, at: u32) {
+        let Some(announcement) = self.announcements.get_mut(at as usize) else { return };
+        let (newer, older, slot) = (announcement.newer, announcement.older, announcement.place);
+        let was_active = announcement.flags & ACTIVE != 0;
+        announcement.flags &= !ACTIVE;
+        if let Some(neighbour) = self.announcements.get_mut(older as usize) {
+            neighbour.newer = newer;
+        }
+        if let Some(neighbour) = self.announcements.get_mut(newer as usize) {
+            neighbour.older = older;
+        } else if let Some(place) = self.places.get_mut(slot as usize) {
+            *(if was_active { &mut place.active } else { &mut place.inactive }) = older;
+        }
+        if was_active && let Some(place) = self.places.get_mut(slot as usize) {
+            place.active_length = place.active_length.saturating_sub(1);
+        }
+        self.refresh(slot);
+    }
+
+    fn free(&mut self, at: u32) {
+        self.unlink(at);
+        let Some(announcement) = self.announcements.get(at as usize) else { return };
+        let slot = announcement.place;
+        self.free_announcements.push(at);
+        if let Some(place) = self.places.get(slot as usize)
+            && place.active == NONE
+            && place.inactive == NONE
+        {
+            self.index.remove(place.hash, slot);
+            self.free_places.push(slot);
+        }
+    }
+
+    /// Has the place say what the announcement that counts says, and forget which streams came by.
+    fn refresh(&mut self, slot: u32) {
+        let Some(place) = self.places.get_mut(slot as usize) else { return };
+        (place.to, place.from) = (NOT_CACHED, NOT_CACHED);
+        let first = if place.active == NONE { place.inactive } else { place.active };
+        if let Some(announcement) = self.announcements.get(first as usize) {
+            place.expires_ns = announcement.expires_ns;
+            place.carries = announcement.carries;
+        }
+    }
+}
+
+/// Puts a value where one was given back, or behind the others.
+fn put<V>(values: &mut Vec<V>, free: &mut Vec<u32>, value: V) -> u32 {
+    if let Some(slot) = free.pop()
+        && let Some(place) = values.get_mut(slot as usize)
+    {
+        *place = value;
+        return slot;
+    }
+    values.push(value);
+    (values.len() - 1) as u32
+}

@@ -1,0 +1,284 @@
+//! UDP packets that are no signalling: which call's they are, and what they do to its streams.
+
+use std::io::Write;
+
+use crate::rtp::{Header, rtcp};
+use crate::sip::session_description::Carries;
+
+use super::Passage;
+use super::endpoints::{Announcing, Cached, Socket};
+use super::order::NONE;
+use super::state::{EndReason, State};
+use super::stream::Stream;
+use super::table::{Call, CallKey, Calls};
+
+/// Most calls without signalling that one description makes known.
+const MOST_MERGED: usize = 4;
+/// Of calls that share an endpoint, so many are looked at.
+const MOST_SHARING: usize = 8;
+
+/// A packet of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Media {
+    /// Its call.
+    pub call: CallKey,
+    /// What it is.
+    pub kind: MediaKind,
+    /// Other calls that are not over have the endpoint, too: see [`Calls::for_each_sharing`].
+    pub is_shared: bool,
+}
+
+/// What came to, or from, an endpoint of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MediaKind {
+    /// RTP or SRTP.
+    Rtp(Header),
+    /// RTCP or SRTCP.
+    Rtcp,
+    /// Neither: T.38, STUN, DTLS, ZRTP, or no sound header.
+    Other,
+}
+
+impl<T: Default> Calls<T> {
+    /// The call of a UDP packet, by its destination, else by its source; none if neither was announced. Counts it, and
+    /// notes that the call lives. Endpoints of calls that are not over come first; several calls on one endpoint are told apart
+    /// by the other endpoint, else the newest one has it.
+    #[inline]
+    pub fn observe_media(&mut self, udp_payload: &[u8], passage: &Passage) -> Option<Media> {
+        let (at, comes_to) = self.endpoint_of(passage)?;
+        let place = self.endpoints.place(at)?;
+        let is_shared = place.is_shared();
+        let is_rtp = !matches!(place.carries, Carries::Udptl | Carries::Other);
+        let cached = if comes_to { place.to } else { place.from };
+        if is_shared {
+            self.figures.shared_packets += 1;
+        }
+        let header = if is_rtp { Header::parse(udp_payload) } else { None };
+        let Some(header) = header else {
+            let kind =
+                if is_rtp && rtcp::looks_like_rtcp(udp_payload) { MediaKind::Rtcp } else { MediaKind::Other };
+            return self.count(at, comes_to, kind, udp_payload.len(), passage);
+        };
+        let now_ns = passage.timestamp_ns;
+        let call = self.calls.get_mut(cached.call as usize);
+        let stream = call.and_then(|call| {
+            let stream = call.streams.get_mut(cached.stream as usize)?;
+            let is_it = if comes_to {
+                stream.is_from(header.ssrc, passage)
+            } else {
+                stream.is_to(header.ssrc, passage)
+            };
+            is_it.then_some((stream, &call.formats))
+        });
+        match stream {
+            Some((stream, formats)) => stream.update(&header, udp_payload.len(), now_ns, formats),
+            None => return self.find_stream(at, comes_to, &header, udp_payload.len(), passage),
+        }
+        self.note_use(cached.call, now_ns);
+        Some(Media { call: self.key_of(cached.call)?, kind: MediaKind::Rtp(header), is_shared })
+    }
+
+    /// Calls that are not over and have the endpoint of a packet for which [`observe_media`](Self::observe_media) said that
+    /// it is shared, the newest first; a few at most.
+    pub fn for_each_sharing(&self, passage: &Passage, found: &mut dyn FnMut(CallKey)) {
+        if let Some((at, _)) = self.endpoint_of(passage) {
+            self.endpoints.calls_on(at, MOST_SHARING).filter_map(|slot| self.key_of(slot)).for_each(found);
+        }
+    }
+
+    /// Where the packet's endpoint is, and whether the packet comes to it.
+    #[inline]
+    fn endpoint_of(&self, passage: &Passage) -> Option<(u32, bool)> {
+        let now_ns = passage.timestamp_ns;
+        let find = |socket| {
+            let at = self.endpoints.find(&socket, now_ns)?;
+            Some((at, self.endpoints.place(at)?.is_active()))
+        };
+        match find(Socket::new(&passage.destination, passage.destination_port)) {
+            Some((at, true)) => Some((at, true)),
+            known => match (known, find(Socket::new(&passage.source, passage.source_port))) {
+                (_, Some((at, true))) | (None, Some((at, false))) => Some((at, false)),
+                (Some((at, _)), _) => Some((at, true)),
+                (None, None) => None,
+            },
+        }
+    }
+
+    /// The call of a packet at a place. The other end of the packet tells calls apart that share the place.
+    fn call_at(&self, at: u32, comes_to: bool, passage: &Passage) -> Option<u32> {
+        let preferred = self.endpoints.preferred(at)?.call;
+        if !self.endpoints.place(at)?.is_shared() {
+            return Some(preferred);
+        }
+        let other = if comes_to {
+            Socket::new(&passage.source, passage.source_port)
+        } else {
+            Socket::new(&passage.destination, passage.destination_port)
+        };
+        let Some(other) = self.endpoints.find(&other, passage.timestamp_ns) else { return Some(preferred) };
+        let has = |slot: u32, place| {
+            let call = self.calls.get(slot as usize)?;
+            self.endpoints.announcement_in(&call.announced, place)
+        };
+        let opposite = self.endpoints.preferred(other).map(|one| one.call);
+        match opposite {
+            Some(opposite) if has(preferred, other).is_none() && has(opposite, at).is_some() => {
+                Some(opposite)
+            }
+            _ => Some(preferred),
+        }
+    }
+
+    /// A packet that is of no stream.
+    fn count(
+        &mut self,
+        at: u32,
+        comes_to: bool,
+        kind: MediaKind,
+        length: usize,
+        passage: &Passage,
+    ) -> Option<Media> {
+        let is_shared = self.endpoints.place(at)?.is_shared();
+        let slot = self.call_at(at, comes_to, passage)?;
+        let call = self.calls.get_mut(slot as usize)?;
+        match kind {
+            MediaKind::Rtp(_) => {
+                call.streamless_packets += 1;
+                self.figures.stream_packets_omitted += 1;
+            }
+            MediaKind::Rtcp => call.rtcp_packets += 1,
+            MediaKind::Other => call.other_packets += 1,
+        }
+        call.other_bytes += length as u64;
+        self.note_use(slot, passage.timestamp_ns);
+        Some(Media { call: self.key_of(slot)?, kind, is_shared })
+    }
+
+    /// A packet of another stream than the last one at that place.
+    #[cold]
+    fn find_stream(
+        &mut self,
+        at: u32,
+        comes_to: bool,
+        header: &Header,
+        length: usize,
+        passage: &Passage,
+    ) -> Option<Media> {
+        let now_ns = passage.timestamp_ns;
+        let slot = self.call_at(at, comes_to, passage)?;
+        let call = self.calls.get_mut(slot as usize)?;
+        let mut number = call.streams.iter().position(|stream| stream.is_of(header.ssrc, passage));
+        if number.is_none() && call.streams.len() < self.limits.streams_per_call {
+            let announcement = self.endpoints.announcement_in(&call.announced, at);
+            // Formats are told by who receives them; of who sends them, only the section is known.
+            let (party, section) =
+                announcement.map_or((0, 0), |one| (if comes_to { one.party } else { 0 }, one.section));
+            let codec = call.formats.codec(party, section, header.payload_type);
+            number = Some(call.streams.len());
+            call.streams.push(Stream::new(header, passage, (party, section), codec));
+            self.figures.streams += 1;
+        }
+        let Some(number) = number else {
+            return self.count(at, comes_to, MediaKind::Rtp(*header), length, passage);
+        };
+        if let Some(stream) = call.streams.get_mut(number) {
+            stream.update(header, length, now_ns, &call.formats);
+        }
+        let cached = Cached { call: slot, stream: number as u32 };
+        let place = self.endpoints.place_mut(at)?;
+        *(if comes_to { &mut place.to } else { &mut place.from }) = cached;
+        let is_shared = place.is_shared();
+        self.note_use(slot, now_ns);
+        Some(Media { call: self.key_of(slot)?, kind: MediaKind::Rtp(*header), is_shared })
+    }
+
+    /// Begins a call without signalling for a stream that belongs to none, or adds the stream's endpoints to the one that the
+    /// SSRC has already. The packet itself is counted by [`observe_media`](Self::observe_media), which knows it now. None
+    /// without room.
+    pub fn begin_rtp_only(
+        &mut self,
+        header: &Header,
+        passage: &Passage,
+        ended: &mut dyn FnMut(&mut Call<T>),
+    ) -> Option<CallKey> {
+        let mut id = [0; 12];
+        // It fits.
+        let _ = write!(&mut id[..], "rtp-{:08x}", header.ssrc);
+        let (hash, now_ns) = (self.hash(&id), passage.timestamp_ns);
+        let slot = match self.slot_of(&id, hash) {
+            Some(slot) => slot,
+            None => self.begin(&id, hash, now_ns, State::RtpOnly, ended)?,
+        };
+        let announcing = Announcing { call: slot, side: 0, party: 0, is_offer: false, now_ns };
+        let mut announced = self.calls.get(slot as usize)?.announced;
+        for (address, port) in
+            [(&passage.destination, passage.destination_port), (&passage.source, passage.source_port)]
+        {
+            let socket = Socket::new(address, port);
+            self.endpoints.announce(&mut announced, &announcing, &socket, (0, Carries::RtpAndRtcp, false));
+            if let Some(next) = port.checked_add(1) {
+                // RTCP, as a rule (RFC 3550 section 11).
+                let socket = Socket::new(address, next);
+                self.endpoints.announce(&mut announced, &announcing, &socket, (0, Carries::Rtcp, true));
+            }
+        }
+        let call = self.calls.get_mut(slot as usize)?;
+        call.announced = announced;
+        self.key_of(slot)
+    }
+
+    /// Calls without signalling that live and have an endpoint, which `slot` has announced now.
+    pub(super) fn note_rtp_only(&self, at: u32, slot: u32, now_ns: i64, found: &mut [u32; MOST_MERGED]) {
+        for other in self.endpoints.calls_on(at, MOST_SHARING).filter(|other| *other != slot) {
+            let is_one = self.calls.get(other as usize).is_some_and(|call| {
+                call.progress.state == State::RtpOnly
+                    && now_ns.saturating_sub(call.last_ns()) < self.limits.rtp_only_idle_ns
+            });
+            if is_one
+                && !found.contains(&other)
+                && let Some(free) = found.iter_mut().find(|one| **one == NONE)
+            {
+                *free = other;
+            }
+        }
+    }
+
+    /// Makes a call without signalling a part of the one whose signalling it turned out to have.
+    pub(super) fn merge(&mut self, from: u32, into: u32, ended: &mut dyn FnMut(&mut Call<T>)) {
+        let key = self.key_of(into);
+        let Some(call) = self.calls.get_mut(from as usize) else { return };
+        let mut announced = std::mem::take(&mut call.announced);
+        let mut streams = std::mem::take(&mut call.streams);
+        let (start_ns, last_ns) = (call.start_ns, call.last_ns);
+        let (rtcp, other) = (std::mem::take(&mut call.rtcp_packets), std::mem::take(&mut call.other_packets));
+        let streamless = std::mem::take(&mut call.streamless_packets);
+        let bytes = std::mem::take(&mut call.other_bytes);
+        call.progress.end(State::Ended, EndReason::Merged, last_ns);
+        call.merged_into = key;
+        if let Some(call) = self.calls.get_mut(into as usize) {
+            self.endpoints.hand_over(&mut announced, &mut call.announced, into);
+            for mut stream in streams.drain(..) {
+                let packets = stream.quality().packets();
+                if call.streams.len() < self.limits.streams_per_call {
+                    stream.renew_codec(&call.formats);
+                    call.streams.push(stream);
+                } else {
+                    call.streamless_packets += packets;
+                    call.other_bytes += stream.octets();
+                    self.figures.stream_packets_omitted += packets;
+                }
+            }
+            call.start_ns = call.start_ns.min(start_ns);
+            call.last_ns = call.last_ns.max(last_ns);
+            call.rtcp_packets += rtcp;
+            call.other_packets += other;
+            call.streamless_packets += streamless;
+            call.other_bytes += bytes;
+        }
+        self.figures.merged += 1;
+        self.release(from, ended);
+    }
+}
+
+/// Room for the calls that [`Calls::note_rtp_only`] finds.
+pub(super) const NO_RTP_ONLY: [u32; MOST_MERGED] = [NONE; MOST_MERGED];

@@ -1,0 +1,279 @@
+//! SIP messages: which call's they are, and what they do to it.
+
+use std::hash::Hasher;
+
+use crate::bounded::MixHasher;
+use crate::sip::address::{Uri, decoded};
+use crate::sip::header::unfolded;
+use crate::sip::message::Message;
+use crate::sip::session_description::Description;
+
+use super::Passage;
+use super::endpoints::{AnnouncementResult, Announcing, Socket};
+use super::media::NO_RTP_ONLY;
+use super::order::NONE;
+use super::state::{Event, Method, State};
+use super::table::{Call, CallKey, Calls, FINGERPRINTS};
+use super::texts::{Text, Texts};
+use crate::net::Address;
+
+impl<T: Default> Calls<T> {
+    /// Takes a SIP message in. Its call is begun if it is about one; none for what makes no call, as REGISTER, OPTIONS,
+    /// SUBSCRIBE, PUBLISH and MESSAGE outside of one, and INFO, UPDATE and REFER outside of a dialog. `ended` receives calls that
+    /// give way to it, the call before it with its Call-ID, and calls without signalling of which it proves to be the signalling.
+    pub fn observe_sip(
+        &mut self,
+        message: &Message<'_>,
+        passage: &Passage,
+        ended: &mut dyn FnMut(&mut Call<T>),
+    ) -> Option<CallKey> {
+        let event = self.event_of(message, passage.timestamp_ns);
+        let call_id = message.call_id();
+        let hash = self.hash(call_id);
+        let known = self.slot_of(call_id, hash);
+        let slot = match known {
+            Some(slot) if self.calls.get(slot as usize)?.progress.is_begun_anew_by(&event) => {
+                self.release(slot, ended);
+                self.begin(call_id, hash, event.now_ns, State::New, ended)?
+            }
+            Some(slot) => slot,
+            None if event.makes_a_call() && !call_id.is_empty() => {
+                self.begin(call_id, hash, event.now_ns, State::New, ended)?
+            }
+            None => return None,
+        };
+        self.observe_message(slot, message, passage, &event, ended);
+        self.key_of(slot)
+    }
+
+    fn observe_message(
+        &mut self,
+        slot: u32,
+        message: &Message<'_>,
+        passage: &Passage,
+        event: &Event,
+        ended: &mut dyn FnMut(&mut Call<T>),
+    ) {
+        let fingerprint = self.fingerprint(message, passage, event);
+        let bounds = self.ladder_bounds();
+        let Some(call) = self.calls.get_mut(slot as usize) else { return };
+        let is_first = call.sip_messages == 0;
+        call.sip_messages = call.sip_messages.saturating_add(1);
+        call.other_bytes += message.bytes().len() as u64;
+        call.start_ns = call.start_ns.min(event.now_ns);
+        self.figures.sip_messages += 1;
+        let was_over = call.progress.state.is_over();
+        if call.is_seen(fingerprint) {
+            call.retransmissions = call.retransmissions.saturating_add(1);
+            self.figures.retransmissions += 1;
+            return self.settle(slot, was_over, event.now_ns);
+        }
+        if is_first {
+            call.caller = event.from_tag;
+            if call.progress.state == State::RtpOnly {
+                call.progress.state = State::New;
+            }
+        }
+        call.progress.observe(event);
+        call.note_parties(message, event);
+        let mut has_description = false;
+        message.session_descriptions(&mut |_| has_description = true);
+        let omitted = call.ladder.omitted();
+        call.ladder.push(message, passage, has_description, bounds, &mut self.room);
+        self.figures.messages_omitted += u64::from(call.ladder.omitted() - omitted);
+        let is_answer = event.status.is_some_and(|status| status >= 200);
+        if let Some(offer) = call.offer.filter(|_| is_answer) {
+            self.settle_offer(slot, offer, passage, event);
+        }
+        self.settle(slot, was_over, event.now_ns);
+        if event.method == Method::Invite {
+            self.correlate(slot, message, passage, is_first && event.is_initial_invite());
+        }
+        if has_description {
+            message.session_descriptions(&mut |text| self.learn(slot, text, passage, event, ended));
+        }
+    }
+
+    fn event_of(&self, message: &Message<'_>, now_ns: i64) -> Event {
+        Event {
+            method: Method::of(message.transaction_method()),
+            status: message.status(),
+            cseq: message.cseq().map_or(0, |(number, _)| number),
+            branch: self.text_hash(message.top_via_branch()),
+            from_tag: self.text_hash(message.from().tag),
+            to_tag: self.text_hash(message.to().tag),
+            now_ns,
+        }
+    }
+
+    /// 0 for no text, and for no other.
+    fn text_hash(&self, text: &[u8]) -> u32 {
+        if text.is_empty() { 0 } else { self.hash(text) }
+    }
+
+    /// By what a message differs from every other one of its call that is no copy of it on the same way.
+    fn fingerprint(&self, message: &Message<'_>, passage: &Passage, event: &Event) -> u32 {
+        let mut hasher = MixHasher::with_seed(self.limits.seed);
+        let tags = u64::from(event.from_tag) << 32 | u64::from(event.to_tag);
+        let ports = u64::from(passage.source_port) << 16 | u64::from(passage.destination_port);
+        hasher.write_u64(tags);
+        hasher.write_u64(u64::from(event.branch) << 32 | u64::from(event.cseq));
+        hasher.write_u64(ports << 32 | u64::from(event.status.unwrap_or(0)) << 16 | event.method as u64);
+        hasher.write_u64(route(&passage.source, &passage.destination) ^ message.bytes().len() as u64);
+        if event.method == Method::Other {
+            hasher.write(message.transaction_method());
+        }
+        ((hasher.finish() >> 32) as u32).max(1)
+    }
+
+    /// Who announces something on which way. Servers on the way may announce other endpoints under the same tags, so each
+    /// stretch of it is a side of its own.
+    fn side(&self, party: u32, from: &Address, to: &Address) -> u32 {
+        let mut hasher = MixHasher::with_seed(self.limits.seed);
+        hasher.write_u64(u64::from(party));
+        hasher.write_u64(route(from, to));
+        ((hasher.finish() >> 32) as u32).max(1)
+    }
+
+    /// Accepts or rejects an offer if the response is the one to it.
+    fn settle_offer(&mut self, slot: u32, (side, cseq): (u32, u32), passage: &Passage, event: &Event) {
+        let responded = self.side(event.from_tag, &passage.destination, &passage.source);
+        let is_it = event.cseq == cseq && matches!(event.method, Method::Invite | Method::InDialog);
+        let Some(call) = self.calls.get_mut(slot as usize).filter(|_| is_it && responded == side) else {
+            return;
+        };
+        call.offer = None;
+        let expires_ns = event.now_ns.saturating_add(self.limits.replaced_ns);
+        if matches!(event.status, Some(200..300)) {
+            self.endpoints.accept_offer(&call.announced, side, expires_ns);
+        } else {
+            self.endpoints.reject_offer(&call.announced, side, expires_ns);
+        }
+    }
+
+    /// Learns endpoints and formats from a description.
+    fn learn(
+        &mut self,
+        slot: u32,
+        text: &[u8],
+        passage: &Passage,
+        event: &Event,
+        ended: &mut dyn FnMut(&mut Call<T>),
+    ) {
+        let Some(call) = self.calls.get(slot as usize).filter(|call| !call.progress.state.is_over()) else {
+            return;
+        };
+        let is_request = event.status.is_none();
+        let party = if is_request { event.from_tag } else { event.to_tag };
+        let side = self.side(party, &passage.source, &passage.destination);
+        // A re-INVITE or UPDATE may be rejected, and then changes nothing (RFC 3261 section 14.1).
+        let is_offer =
+            is_request && event.to_tag != 0 && matches!(event.method, Method::Invite | Method::InDialog);
+        let announcing = Announcing { call: slot, side, party, is_offer, now_ns: event.now_ns };
+        let mut announced = call.announced;
+        let is_new = call.progress.answer_ns.is_none();
+        let mut rtp_only = NO_RTP_ONLY;
+        let mut shared_with = NONE;
+        let description = Description::parse(text);
+        self.endpoints.begin_description(&announced);
+        let omitted = description.for_each_endpoint(&mut |endpoint| {
+            if endpoint.is_tcp {
+                return;
+            }
+            let socket = Socket::new(&endpoint.address, endpoint.port);
+            let what = (endpoint.section, endpoint.carries, endpoint.is_fallback);
+            match self.endpoints.announce(&mut announced, &announcing, &socket, what) {
+                AnnouncementResult::Known | AnnouncementResult::Made => {}
+                AnnouncementResult::Refused => {
+                    self.figures.endpoints_omitted += u64::from(!endpoint.is_fallback)
+                }
+                AnnouncementResult::Shared => {
+                    self.figures.shared_endpoints += 1;
+                    if let Some(at) = self.endpoints.find(&socket, event.now_ns) {
+                        self.note_rtp_only(at, slot, event.now_ns, &mut rtp_only);
+                        shared_with =
+                            self.endpoints.calls_on(at, 2).find(|other| *other != slot).unwrap_or(NONE);
+                    }
+                }
+            }
+        });
+        self.figures.endpoints_omitted += u64::from(omitted);
+        let expires_ns = event.now_ns.saturating_add(self.limits.replaced_ns);
+        self.endpoints.end_description(&announced, &announcing, expires_ns);
+        let Some(call) = self.calls.get_mut(slot as usize) else { return };
+        call.announced = announced;
+        if is_offer {
+            call.offer = Some((side, event.cseq));
+        }
+        let mut without_room = 0;
+        description.for_each_format(&mut |section, format| {
+            without_room += u64::from(!call.formats.set(party, section, &format));
+        });
+        self.figures.formats_omitted += without_room;
+        for stream in &mut call.streams {
+            stream.renew_codec(&call.formats);
+        }
+        for from in rtp_only.into_iter().filter(|from| *from != NONE) {
+            self.merge(from, slot, ended);
+        }
+        if is_new && is_request && shared_with != NONE {
+            self.correlate_by_media(slot, shared_with, event.now_ns);
+        }
+    }
+}
+
+/// Sender and receiver, as far as one number tells them apart.
+fn route(from: &Address, to: &Address) -> u64 {
+    let ([a, b], [c, d]) = (from.words(), to.words());
+    a ^ b.rotate_left(17) ^ c.rotate_left(32) ^ d.rotate_left(49)
+}
+
+impl<T> Call<T> {
+    /// Whether a message with that fingerprint is among the latest ones; from now on it is.
+    fn is_seen(&mut self, fingerprint: u32) -> bool {
+        let is_seen = self.fingerprints.contains(&fingerprint);
+        if !is_seen {
+            if let Some(place) = self.fingerprints.get_mut(usize::from(self.next_fingerprint)) {
+                *place = fingerprint;
+            }
+            self.next_fingerprint = (self.next_fingerprint + 1) % FINGERPRINTS as u8;
+        }
+        is_seen
+    }
+
+    /// Notes who calls whom, as far as it is not known.
+    fn note_parties(&mut self, message: &Message<'_>, event: &Event) {
+        let is_answer = event.method == Method::Invite && matches!(event.status, Some(200..300));
+        let is_known = !self.texts.get(Text::ToTag).is_empty() && !self.texts.get(Text::FromUri).is_empty();
+        if is_known && (!is_answer || self.progress.answer_ns != Some(event.now_ns)) {
+            return;
+        }
+        // In a dialog either side may be the one that sends.
+        let (caller, called) = if event.from_tag == self.caller {
+            (message.from(), message.to())
+        } else if event.to_tag == self.caller {
+            (message.to(), message.from())
+        } else {
+            return;
+        };
+        let texts = &mut self.texts;
+        for (address, uri, user, tag) in [
+            (caller, Text::FromUri, Text::FromUser, Text::FromTag),
+            (called, Text::ToUri, Text::ToUser, Text::ToTag),
+        ] {
+            if texts.get(uri).is_empty() {
+                texts.set_with(uri, |out| unfolded(address.uri).for_each(|part| out.extend_from_slice(part)));
+                put_user(texts, user, address.uri);
+            }
+            if !address.tag.is_empty() && texts.get(tag) != address.tag {
+                texts.set(tag, address.tag);
+            }
+        }
+    }
+}
+
+fn put_user(texts: &mut Texts, text: Text, uri: &[u8]) {
+    if let Some(uri) = Uri::parse(uri) {
+        texts.set_with(text, |out| out.extend(decoded(uri.user).take(256)));
+    }
+}

@@ -1,0 +1,224 @@
+//! The RTP streams of a call, one per source (SSRC) and direction, and the formats that their payload types stand for.
+
+use crate::net::Address;
+use crate::rtp::codec::static_format;
+use crate::rtp::{Header, StreamQuality};
+use crate::sip::session_description;
+
+use super::Passage;
+
+/// Most bytes of an encoding name that are kept.
+const MOST_NAME: usize = 22;
+/// Most formats of a call.
+const MOST_FORMATS: usize = 48;
+
+/// Encoding name of a format, as written; of a long one, the beginning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Name {
+    length: u8,
+    bytes: [u8; MOST_NAME],
+}
+
+impl Name {
+    fn new(text: &[u8]) -> Self {
+        let mut name = Self::default();
+        for (place, octet) in name.bytes.iter_mut().zip(text) {
+            *place = *octet;
+            name.length += 1;
+        }
+        name
+    }
+
+    pub(super) fn text(&self) -> &[u8] {
+        self.bytes.get(..self.length.into()).unwrap_or_default()
+    }
+
+    /// It is sent between speech, and is none: the codec is another format.
+    fn is_between_speech(&self) -> bool {
+        [&b"telephone-event"[..], b"CN", b"tone"].iter().any(|name| self.text().eq_ignore_ascii_case(name))
+    }
+}
+
+/// What a payload type stands for towards whoever said so.
+#[derive(Clone, Copy, Debug)]
+struct Format {
+    party: u32,
+    section: u8,
+    payload_type: u8,
+    codec: Codec,
+}
+
+/// Name and clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Codec {
+    pub(super) name: Name,
+    pub(super) clock_rate: u32,
+}
+
+/// The formats that the descriptions of a call named.
+#[derive(Default)]
+pub(super) struct Formats {
+    formats: Vec<Format>,
+}
+
+impl Formats {
+    /// Notes one, in place of what the party said before. False where there is no room.
+    pub(super) fn set(&mut self, party: u32, section: u8, format: &session_description::Format<'_>) -> bool {
+        let codec = Codec { name: Name::new(format.name), clock_rate: format.clock_rate };
+        let payload_type = format.payload_type;
+        let is_same =
+            |one: &Format| (one.party, one.section, one.payload_type) == (party, section, payload_type);
+        if let Some(known) = self.formats.iter_mut().find(|one| is_same(one)) {
+            known.codec = codec;
+            return true;
+        }
+        let has_room = self.formats.len() < MOST_FORMATS;
+        if has_room {
+            self.formats.push(Format { party, section, payload_type, codec });
+        }
+        has_room
+    }
+
+    /// What a payload type stands for in packets that `party` is to receive for a section: by its own description, else by
+    /// another one's (RFC 3264 section 5.1), else by RFC 3551.
+    pub(super) fn codec(&self, party: u32, section: u8, payload_type: u8) -> Codec {
+        let rank = |one: &&Format| (one.party == party, one.section == section);
+        let said = self.formats.iter().filter(|one| one.payload_type == payload_type).max_by_key(rank);
+        match (said, static_format(payload_type)) {
+            (Some(said), _) => said.codec,
+            (None, Some(format)) => {
+                Codec { name: Name::new(format.name.as_bytes()), clock_rate: format.clock_rate }
+            }
+            (None, None) => Codec::default(),
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.formats.clear();
+        self.formats.shrink_to(8);
+    }
+}
+
+/// A stream: what one source sends from one address and port to another.
+#[derive(Clone)]
+pub struct Stream {
+    ssrc: u32,
+    source_port: u16,
+    destination_port: u16,
+    source: Address,
+    destination: Address,
+    /// That of the codec, not of events and comfort noise.
+    payload_type: u8,
+    pub(super) section: u8,
+    pub(super) party: u32,
+    /// Bytes of all its packets, RTP headers included.
+    octets: u64,
+    quality: StreamQuality,
+    codec: Codec,
+}
+
+impl Stream {
+    pub(super) fn new(header: &Header, passage: &Passage, (party, section): (u32, u8), codec: Codec) -> Self {
+        Self {
+            ssrc: header.ssrc,
+            source_port: passage.source_port,
+            destination_port: passage.destination_port,
+            source: passage.source,
+            destination: passage.destination,
+            payload_type: header.payload_type,
+            section,
+            party,
+            octets: 0,
+            quality: StreamQuality::default(),
+            codec,
+        }
+    }
+
+    /// Whether a packet that comes to its destination is of it.
+    #[inline]
+    pub(super) fn is_from(&self, ssrc: u32, passage: &Passage) -> bool {
+        self.ssrc == ssrc
+            && self.source_port == passage.source_port
+            && self.source.words() == passage.source.words()
+    }
+
+    /// Whether a packet that comes from its source is of it.
+    #[inline]
+    pub(super) fn is_to(&self, ssrc: u32, passage: &Passage) -> bool {
+        self.ssrc == ssrc
+            && self.destination_port == passage.destination_port
+            && self.destination.words() == passage.destination.words()
+    }
+
+    /// Whether a packet is of it.
+    pub(super) fn is_of(&self, ssrc: u32, passage: &Passage) -> bool {
+        self.is_from(ssrc, passage) && self.is_to(ssrc, passage)
+    }
+
+    /// Takes the next packet, of `length` bytes.
+    #[inline]
+    pub(super) fn update(&mut self, header: &Header, length: usize, now_ns: i64, formats: &Formats) {
+        self.octets += length as u64;
+        let clock_rate = if header.payload_type == self.payload_type {
+            self.codec.clock_rate
+        } else {
+            self.change_format(header.payload_type, formats)
+        };
+        self.quality.update(header, now_ns, clock_rate);
+    }
+
+    /// The clock of another payload type, which is the codec's from now on unless it comes between speech only.
+    #[cold]
+    fn change_format(&mut self, payload_type: u8, formats: &Formats) -> u32 {
+        let codec = formats.codec(self.party, self.section, payload_type);
+        if !codec.name.is_between_speech() {
+            (self.payload_type, self.codec) = (payload_type, codec);
+        }
+        codec.clock_rate
+    }
+
+    /// Looks its payload type up again, when more was said.
+    pub(super) fn renew_codec(&mut self, formats: &Formats) {
+        self.codec = formats.codec(self.party, self.section, self.payload_type);
+    }
+
+    /// Synchronisation source.
+    pub fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
+    /// Sender.
+    pub fn source(&self) -> (&Address, u16) {
+        (&self.source, self.source_port)
+    }
+
+    /// Receiver.
+    pub fn destination(&self) -> (&Address, u16) {
+        (&self.destination, self.destination_port)
+    }
+
+    /// Payload type of the codec, 0 to 127.
+    pub fn payload_type(&self) -> u8 {
+        self.payload_type
+    }
+
+    /// Encoding name of the codec; empty where nobody said.
+    pub fn codec(&self) -> &[u8] {
+        self.codec.name.text()
+    }
+
+    /// Ticks of the codec's clock per second, 0 where nobody said.
+    pub fn clock_rate(&self) -> u32 {
+        self.codec.clock_rate
+    }
+
+    /// Bytes of its packets with their RTP headers.
+    pub fn octets(&self) -> u64 {
+        self.octets
+    }
+
+    /// Packets, losses, jitter.
+    pub fn quality(&self) -> &StreamQuality {
+        &self.quality
+    }
+}

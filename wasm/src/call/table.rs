@@ -1,0 +1,634 @@
+//! The table of calls: bounds, ages, ends.
+
+use std::hash::Hasher;
+
+use crate::bounded::MixHasher;
+use crate::flow::table::index::Index;
+
+use super::correlation::Correlation;
+use super::endpoints::{Announced, Endpoints};
+use super::ladder::{Bounds, Ladder, Room};
+use super::order::{Class, Order};
+use super::state::{EndReason, Progress, State};
+use super::stream::{Formats, Stream};
+use super::texts::{Text, Texts};
+
+const SECOND_NS: i64 = 1_000_000_000;
+/// Most calls that a table can be given room for.
+pub const MOST_CALLS: usize = 1 << 22;
+/// The order of use is kept to 2^33 ns, some nine seconds: most packets touch nothing but their stream.
+const TICK_BITS: u32 = 33;
+/// Fingerprints of messages by which retransmissions are known.
+pub(super) const FINGERPRINTS: usize = 16;
+/// Streams whose memory is kept for the next call in the same place.
+const KEPT_STREAMS: usize = 2;
+
+/// How many of what, for how long. Times are nanoseconds of packet time, at least 1.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Most calls, 1 to [`MOST_CALLS`]; ended ones count until they are forgotten.
+    pub calls: usize,
+    /// Most streams of a call whose quality is followed.
+    pub streams_per_call: usize,
+    /// Most endpoints of a call.
+    pub endpoints_per_call: usize,
+    /// Most endpoints of all calls.
+    pub endpoints: usize,
+    /// Most messages in the ladder of a call.
+    pub messages_per_call: u32,
+    /// Most bytes of the ladder of a call.
+    pub ladder_bytes_per_call: usize,
+    /// Most bytes of all ladders.
+    pub ladder_bytes: usize,
+    /// From the end of a call until it is reported and forgotten.
+    pub grace_ns: i64,
+    /// Without signalling and media until an answered call is over.
+    pub idle_ns: i64,
+    /// Without signalling and media until a call that was not answered has failed.
+    pub early_idle_ns: i64,
+    /// Without media until a call without signalling is over.
+    pub rtp_only_idle_ns: i64,
+    /// How long endpoints that were replaced still get media that were underway.
+    pub replaced_ns: i64,
+    /// Chooses the hash functions, so that nobody can aim at them. Changes speed, nothing else.
+    pub seed: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            calls: 65_536,
+            streams_per_call: 8,
+            endpoints_per_call: 16,
+            endpoints: 524_288,
+            messages_per_call: 200,
+            ladder_bytes_per_call: 16 << 10,
+            ladder_bytes: 64 << 20,
+            grace_ns: 30 * SECOND_NS,
+            idle_ns: 1800 * SECOND_NS,
+            // A proxy gives up after 3 minutes without a response (RFC 3261 section 16.6, timer C).
+            early_idle_ns: 300 * SECOND_NS,
+            rtp_only_idle_ns: 60 * SECOND_NS,
+            replaced_ns: 5 * SECOND_NS,
+            seed: 0,
+        }
+    }
+}
+
+/// Names a call for as long as it is in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallKey {
+    pub(super) slot: u32,
+    pub(super) generation: u32,
+}
+
+/// What has happened, since the table was made unless it says otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Calls in the table now that are not over.
+    pub active: usize,
+    /// Calls in the table now.
+    pub held: usize,
+    /// Calls that began, with those without signalling.
+    pub total: u64,
+    /// Calls that gave way to others.
+    pub evicted: u64,
+    /// Calls without signalling whose signalling was found.
+    pub merged: u64,
+    /// Calls that got the correlation id of another.
+    pub correlated: u64,
+    /// Endpoints now.
+    pub endpoints: usize,
+    /// Announcements of endpoints that another active call had.
+    pub shared_endpoints: u64,
+    /// Packets at endpoints that several active calls have.
+    pub shared_packets: u64,
+    /// Announcements of endpoints without room.
+    pub endpoints_omitted: u64,
+    /// Formats of descriptions without room.
+    pub formats_omitted: u64,
+    /// Streams whose quality is or was followed.
+    pub streams: u64,
+    /// RTP packets of calls that belong to none of their streams, for want of room.
+    pub stream_packets_omitted: u64,
+    /// SIP messages of calls.
+    pub sip_messages: u64,
+    /// Those among them that were seen before.
+    pub retransmissions: u64,
+    /// Messages not in ladders for want of room.
+    pub messages_omitted: u64,
+}
+
+/// A call, with data of the engine's.
+pub struct Call<T> {
+    /// The engine's own.
+    pub data: T,
+    pub(super) generation: u32,
+    pub(super) is_held: bool,
+    pub(super) class: Class,
+    pub(super) tick: i32,
+    pub(super) last_ns: i64,
+    pub(super) streams: Vec<Stream>,
+    pub(super) formats: Formats,
+    pub(super) announced: Announced,
+    pub(super) hash: u32,
+    /// Beginning of the grace time.
+    pub(super) over_ns: i64,
+    pub(super) start_ns: i64,
+    pub(super) progress: Progress,
+    pub(super) merged_into: Option<CallKey>,
+    /// Tag of From of the message that the call began with.
+    pub(super) caller: u32,
+    /// Side and CSeq of a description that awaits an answer.
+    pub(super) offer: Option<(u32, u32)>,
+    /// Session-ID that was looked at last.
+    pub(super) session: u64,
+    pub(super) fingerprints: [u32; FINGERPRINTS],
+    pub(super) next_fingerprint: u8,
+    pub(super) sip_messages: u32,
+    pub(super) retransmissions: u32,
+    pub(super) rtcp_packets: u64,
+    pub(super) other_packets: u64,
+    /// RTP packets without a stream.
+    pub(super) streamless_packets: u64,
+    /// Bytes of all but the packets of streams.
+    pub(super) other_bytes: u64,
+    pub(super) texts: Texts,
+    pub(super) ladder: Ladder,
+}
+
+impl<T: Default> Call<T> {
+    fn new() -> Self {
+        Self {
+            data: T::default(),
+            generation: 0,
+            is_held: false,
+            class: Class::Early,
+            tick: 0,
+            last_ns: 0,
+            streams: Vec::new(),
+            formats: Formats::default(),
+            announced: Announced::default(),
+            hash: 0,
+            over_ns: 0,
+            start_ns: 0,
+            progress: Progress::default(),
+            merged_into: None,
+            caller: 0,
+            offer: None,
+            session: 0,
+            fingerprints: [0; FINGERPRINTS],
+            next_fingerprint: 0,
+            sip_messages: 0,
+            retransmissions: 0,
+            rtcp_packets: 0,
+            other_packets: 0,
+            streamless_packets: 0,
+            other_bytes: 0,
+            texts: Texts::default(),
+            ladder: Ladder::default(),
+        }
+    }
+
+    /// Makes it ready for the next call in the same place.
+    fn clear(&mut self, room: &mut Room) {
+        let generation = self.generation.wrapping_add(1);
+        let (mut streams, mut formats) =
+            (std::mem::take(&mut self.streams), std::mem::take(&mut self.formats));
+        let (mut texts, mut ladder) = (std::mem::take(&mut self.texts), std::mem::take(&mut self.ladder));
+        streams.clear();
+        streams.shrink_to(KEPT_STREAMS);
+        formats.clear();
+        texts.clear();
+        ladder.clear(room);
+        *self = Self { generation, streams, formats, texts, ladder, ..Self::new() };
+    }
+}
+
+impl<T> Call<T> {
+    /// Call-ID; `rtp-` and the SSRC in hexadecimal where there is no signalling.
+    pub fn id(&self) -> &[u8] {
+        self.texts.get(Text::CallId)
+    }
+
+    /// Call-ID of the first leg, as far as it is known; the same for all legs.
+    pub fn correlation_id(&self) -> &[u8] {
+        match self.texts.get(Text::CorrelationId) {
+            b"" => self.id(),
+            id => id,
+        }
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> State {
+        self.progress.state
+    }
+
+    /// Why it is over.
+    pub fn end_reason(&self) -> Option<EndReason> {
+        self.progress.end_reason
+    }
+
+    /// The call that this one, which had no signalling, turned out to be.
+    pub fn merged_into(&self) -> Option<CallKey> {
+        self.merged_into
+    }
+
+    /// URI of the caller; empty where it is not known.
+    pub fn from_uri(&self) -> &[u8] {
+        self.texts.get(Text::FromUri)
+    }
+
+    /// User in that URI.
+    pub fn from_user(&self) -> &[u8] {
+        self.texts.get(Text::FromUser)
+    }
+
+    /// URI of the called side.
+    pub fn to_uri(&self) -> &[u8] {
+        self.texts.get(Text::ToUri)
+    }
+
+    /// User in that URI.
+    pub fn to_user(&self) -> &[u8] {
+        self.texts.get(Text::ToUser)
+    }
+
+    /// Its first message or packet, nanoseconds since 1970.
+    pub fn start_ns(&self) -> i64 {
+        self.start_ns
+    }
+
+    /// The first 180 or 183.
+    pub fn ringing_ns(&self) -> Option<i64> {
+        self.progress.ringing_ns
+    }
+
+    /// The answer.
+    pub fn answer_ns(&self) -> Option<i64> {
+        self.progress.answer_ns
+    }
+
+    /// The end.
+    pub fn end_ns(&self) -> Option<i64> {
+        self.progress.end_ns
+    }
+
+    /// Its latest message or packet, nanoseconds since 1970.
+    pub fn last_ns(&self) -> i64 {
+        self.streams.iter().map(|stream| stream.quality().last_ns()).fold(self.last_ns, i64::max)
+    }
+
+    /// Last final status code of the INVITE, 0 without one.
+    pub fn response_code(&self) -> u16 {
+        self.progress.response_code
+    }
+
+    /// Its streams.
+    pub fn streams(&self) -> &[Stream] {
+        &self.streams
+    }
+
+    /// SIP messages, with retransmissions.
+    pub fn sip_messages(&self) -> u64 {
+        self.sip_messages.into()
+    }
+
+    /// SIP messages that were seen before.
+    pub fn retransmissions(&self) -> u64 {
+        self.retransmissions.into()
+    }
+
+    /// RTP packets.
+    pub fn rtp_packets(&self) -> u64 {
+        self.streams.iter().map(|stream| stream.quality().packets()).sum::<u64>() + self.streamless_packets
+    }
+
+    /// RTCP packets.
+    pub fn rtcp_packets(&self) -> u64 {
+        self.rtcp_packets
+    }
+
+    /// SIP messages and packets at its endpoints of any kind.
+    pub fn packets(&self) -> u64 {
+        self.sip_messages() + self.rtp_packets() + self.rtcp_packets + self.other_packets
+    }
+
+    /// Bytes of them: of SIP messages, and of UDP payloads.
+    pub fn bytes(&self) -> u64 {
+        self.streams.iter().map(Stream::octets).sum::<u64>() + self.other_bytes
+    }
+
+    fn class_now(&self) -> Class {
+        match self.progress.state {
+            state if state.is_over() => Class::Over,
+            _ if self.progress.is_challenged() => Class::Over,
+            State::RtpOnly => Class::RtpOnly,
+            State::Active => Class::Established,
+            _ => Class::Early,
+        }
+    }
+
+    /// Whether it is the call of that key.
+    fn has(&self, key: CallKey) -> bool {
+        self.is_held && self.generation == key.generation
+    }
+}
+
+/// Table of the calls.
+pub struct Calls<T> {
+    pub(super) limits: Limits,
+    pub(super) calls: Vec<Call<T>>,
+    free: Vec<u32>,
+    index: Index,
+    pub(super) order: Order,
+    pub(super) endpoints: Endpoints,
+    pub(super) correlation: Correlation,
+    pub(super) room: Room,
+    pub(super) figures: Figures,
+    /// Nothing is due before this packet time.
+    next_due_ns: i64,
+}
+
+impl<T: Default> Default for Calls<T> {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
+impl<T: Default> Calls<T> {
+    /// An empty table. Memory is taken as calls come.
+    pub fn new(mut limits: Limits) -> Self {
+        limits.calls = limits.calls.clamp(1, MOST_CALLS);
+        let times = [
+            &mut limits.grace_ns,
+            &mut limits.idle_ns,
+            &mut limits.early_idle_ns,
+            &mut limits.rtp_only_idle_ns,
+            &mut limits.replaced_ns,
+        ];
+        times.into_iter().for_each(|time| *time = (*time).max(1));
+        Self {
+            calls: Vec::new(),
+            free: Vec::new(),
+            index: Index::new(),
+            order: Order::new(),
+            endpoints: Endpoints::new(limits.endpoints, limits.endpoints_per_call, limits.seed),
+            correlation: Correlation::new(limits.calls, limits.seed),
+            room: Room { left: limits.ladder_bytes, all: limits.ladder_bytes },
+            figures: Figures::default(),
+            next_due_ns: i64::MAX,
+            limits,
+        }
+    }
+
+    /// The call of that Call-ID.
+    pub fn find(&self, call_id: &[u8]) -> Option<CallKey> {
+        self.slot_of(call_id, self.hash(call_id)).and_then(|slot| self.key_of(slot))
+    }
+
+    /// The call, while it is in the table.
+    #[inline]
+    pub fn get(&self, key: CallKey) -> Option<&Call<T>> {
+        self.calls.get(key.slot as usize).filter(|call| call.has(key))
+    }
+
+    /// The call, to be changed.
+    #[inline]
+    pub fn get_mut(&mut self, key: CallKey) -> Option<&mut Call<T>> {
+        self.calls.get_mut(key.slot as usize).filter(|call| call.has(key))
+    }
+
+    /// Forgets a call without a report. False where there is none.
+    pub fn remove(&mut self, key: CallKey) -> bool {
+        let is_held = self.get(key).is_some();
+        if is_held {
+            self.release(key.slot, &mut |_| {});
+        }
+        is_held
+    }
+
+    /// Calls `visit` with each call in the table, in no particular order.
+    pub fn for_each(&self, visit: &mut dyn FnMut(CallKey, &Call<T>)) {
+        for (slot, call) in self.calls.iter().enumerate().filter(|(_, call)| call.is_held) {
+            visit(CallKey { slot: slot as u32, generation: call.generation }, call);
+        }
+    }
+
+    /// What has happened.
+    pub fn figures(&self) -> Figures {
+        let length = |class| self.order.length(class);
+        let active = length(Class::Early) + length(Class::RtpOnly) + length(Class::Established);
+        Figures {
+            active,
+            held: active + length(Class::Over),
+            endpoints: self.endpoints.length(),
+            ..self.figures
+        }
+    }
+
+    /// Ends what is due at that packet time: calls whose grace time is over, and idle ones. Costs next to nothing when
+    /// nothing is.
+    #[inline]
+    pub fn expire(&mut self, now_ns: i64, ended: &mut dyn FnMut(&mut Call<T>)) {
+        if now_ns >= self.next_due_ns {
+            self.expire_due(now_ns, ended);
+        }
+    }
+
+    #[cold]
+    fn expire_due(&mut self, now_ns: i64, ended: &mut dyn FnMut(&mut Call<T>)) {
+        self.next_due_ns = i64::MAX;
+        for class in Class::ALL {
+            while let Some(slot) = self.order.oldest(class) {
+                let Some(call) = self.calls.get_mut(slot as usize) else { break };
+                let last_ns = call.last_ns();
+                if last_ns > call.last_ns && class != Class::Over {
+                    // Its streams have gone on since it was put here.
+                    call.last_ns = last_ns;
+                    self.order.touch(slot, class);
+                    continue;
+                }
+                let due_ns = self.due_ns(slot);
+                if now_ns < due_ns {
+                    self.next_due_ns = self.next_due_ns.min(due_ns);
+                    break;
+                }
+                self.end_idle(slot);
+                self.release(slot, ended);
+            }
+        }
+    }
+
+    /// When a call is over if nothing comes.
+    fn due_ns(&self, slot: u32) -> i64 {
+        let Some(call) = self.calls.get(slot as usize) else { return i64::MAX };
+        let (since_ns, timeout_ns) = match call.class {
+            Class::Over => (call.over_ns, self.limits.grace_ns),
+            Class::Early => (call.last_ns, self.limits.early_idle_ns),
+            Class::RtpOnly => (call.last_ns, self.limits.rtp_only_idle_ns),
+            Class::Established => (call.last_ns, self.limits.idle_ns),
+        };
+        since_ns.saturating_add(timeout_ns)
+    }
+
+    fn end_idle(&mut self, slot: u32) {
+        let Some(call) = self.calls.get_mut(slot as usize) else { return };
+        let (last_ns, code) = (call.last_ns(), call.progress.response_code);
+        match call.class {
+            Class::Over if call.progress.state.is_over() => {}
+            Class::Over => call.progress.end(State::Failed, EndReason::Rejected(code), last_ns),
+            Class::Early => call.progress.end(State::Failed, EndReason::Timeout, last_ns),
+            Class::RtpOnly | Class::Established => call.progress.end(State::Ended, EndReason::Idle, last_ns),
+        }
+    }
+
+    /// Ends all calls: the capture is over.
+    pub fn finish(&mut self, ended: &mut dyn FnMut(&mut Call<T>)) {
+        for class in Class::ALL {
+            while let Some(slot) = self.order.oldest(class) {
+                if let Some(call) = self.calls.get_mut(slot as usize) {
+                    call.progress.end_reason.get_or_insert(EndReason::EndOfCapture);
+                }
+                self.release(slot, ended);
+            }
+        }
+    }
+
+    pub(super) fn hash(&self, call_id: &[u8]) -> u32 {
+        let mut hasher = MixHasher::with_seed(self.limits.seed);
+        hasher.write(call_id);
+        ((hasher.finish() >> 32) as u32).max(1)
+    }
+
+    pub(super) fn slot_of(&self, call_id: &[u8], hash: u32) -> Option<u32> {
+        self.index.find(hash, |slot| self.calls.get(slot as usize).is_some_and(|call| call.id() == call_id))
+    }
+
+    #[inline]
+    pub(super) fn key_of(&self, slot: u32) -> Option<CallKey> {
+        self.calls.get(slot as usize).map(|call| CallKey { slot, generation: call.generation })
+    }
+
+    /// Begins a call, for which another may have to give way. None if there is no room for its key.
+    pub(super) fn begin(
+        &mut self,
+        call_id: &[u8],
+        hash: u32,
+        now_ns: i64,
+        state: State,
+        ended: &mut dyn FnMut(&mut Call<T>),
+    ) -> Option<u32> {
+        if self.calls.len() - self.free.len() >= self.limits.calls {
+            self.evict(ended);
+        }
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.calls.push(Call::new());
+            (self.calls.len() - 1) as u32
+        });
+        while let Err(crowded) = self.index.insert(hash, slot) {
+            self.displace(crowded, ended);
+        }
+        let call = self.calls.get_mut(slot as usize)?;
+        call.is_held = true;
+        call.hash = hash;
+        call.texts.set(Text::CallId, call_id);
+        call.start_ns = now_ns;
+        call.last_ns = now_ns;
+        call.tick = tick(now_ns);
+        call.progress.state = state;
+        call.class = call.class_now();
+        let class = call.class;
+        self.order.insert(slot, class);
+        self.next_due_ns = self.next_due_ns.min(self.due_ns(slot));
+        self.figures.total += 1;
+        Some(slot)
+    }
+
+    /// Makes room: calls that are over go first; then those that were never answered or signalled, if there are many of them, so
+    /// that a flood of INVITEs does not push out conversations; then what was used longest ago.
+    #[cold]
+    fn evict(&mut self, ended: &mut dyn FnMut(&mut Call<T>)) {
+        let many = self.limits.calls / 4;
+        let first = [(Class::Over, 0), (Class::Early, many), (Class::RtpOnly, many)]
+            .into_iter()
+            .find(|(class, most)| self.order.length(*class) > *most)
+            .and_then(|(class, _)| self.order.oldest(class));
+        let last_ns = |slot: &u32| self.calls.get(*slot as usize).map_or(i64::MAX, |call| call.last_ns);
+        let oldest =
+            || Class::ALL.into_iter().filter_map(|class| self.order.oldest(class)).min_by_key(last_ns);
+        if let Some(slot) = first.or_else(oldest) {
+            self.displace(slot, ended);
+        }
+    }
+
+    #[cold]
+    fn displace(&mut self, slot: u32, ended: &mut dyn FnMut(&mut Call<T>)) {
+        if let Some(call) = self.calls.get_mut(slot as usize) {
+            call.progress.end_reason.get_or_insert(EndReason::Evicted);
+        }
+        self.figures.evicted += 1;
+        self.release(slot, ended);
+    }
+
+    /// Takes a call out of the table and reports it.
+    pub(super) fn release(&mut self, slot: u32, ended: &mut dyn FnMut(&mut Call<T>)) {
+        let Some(call) = self.calls.get_mut(slot as usize).filter(|call| call.is_held) else { return };
+        self.endpoints.forget_call(&mut call.announced);
+        self.index.remove(call.hash, slot);
+        self.order.remove(slot);
+        if call.progress.state == State::Ending {
+            call.progress.state = State::Ended;
+        }
+        ended(call);
+        call.clear(&mut self.room);
+        self.free.push(slot);
+    }
+
+    /// What follows from a change of state, or from the passing of time, after a message or packet.
+    pub(super) fn settle(&mut self, slot: u32, was_over: bool, now_ns: i64) {
+        let Some(call) = self.calls.get_mut(slot as usize) else { return };
+        let is_over = call.progress.state.is_over();
+        if is_over && !was_over {
+            self.endpoints.end_call(&call.announced, now_ns.saturating_add(self.limits.grace_ns));
+        } else if was_over && !is_over {
+            self.endpoints.resume_call(&call.announced);
+        }
+        let (class, tick) = (call.class_now(), tick(now_ns));
+        let has_changed = class != call.class || is_over != was_over;
+        let is_same_tick = tick == call.tick;
+        (call.class, call.tick, call.last_ns) = (class, tick, call.last_ns.max(now_ns));
+        if has_changed {
+            call.over_ns = now_ns;
+        } else if is_same_tick || class == Class::Over {
+            // The grace time runs from the end on, whatever comes.
+            return;
+        }
+        self.order.touch(slot, class);
+        self.next_due_ns = self.next_due_ns.min(self.due_ns(slot));
+    }
+
+    /// Notes that a call lives, as far as the order of use needs it.
+    #[inline]
+    pub(super) fn note_use(&mut self, slot: u32, now_ns: i64) {
+        if self.calls.get(slot as usize).is_some_and(|call| call.tick != tick(now_ns)) {
+            self.note_tick(slot, now_ns);
+        }
+    }
+
+    #[cold]
+    fn note_tick(&mut self, slot: u32, now_ns: i64) {
+        let was_over = self.calls.get(slot as usize).is_some_and(|call| call.progress.state.is_over());
+        self.settle(slot, was_over, now_ns);
+    }
+
+    pub(super) fn ladder_bounds(&self) -> Bounds {
+        Bounds { messages: self.limits.messages_per_call, bytes: self.limits.ladder_bytes_per_call }
+    }
+}
+
+/// The tick of the order of use. Wraps after centuries.
+#[inline]
+fn tick(now_ns: i64) -> i32 {
+    (now_ns >> TICK_BITS) as i32
+}

@@ -1,0 +1,338 @@
+//! SIP over TCP: the messages of both directions, each by itself, whole and with the place in the stream where it begins.
+
+use super::{Arrival, FlowData, Recognizer, Stream, add_flow};
+use crate::bounded::BoundedMap;
+use crate::detect::{Confidence, Method};
+use crate::flow::key::Direction;
+use crate::flow::reassembly::{Event, Segment, Want};
+use crate::flow::table::{Flow, Observed};
+use crate::net::{Address, Packet};
+use crate::sip::framing::{Framed, Framer};
+
+/// Bytes that are no SIP, after which a stream is none either (voip.md 11.2 has the same).
+const MOST_STRANGE_BYTES: u32 = 64 << 10;
+
+/// Streams in the middle of a message, or of whose bytes some were not SIP; of more, the oldest are read as if they began
+/// anew.
+const MOST_STREAMS: usize = 1 << 16;
+
+/// One direction of a stream.
+#[derive(Clone, Copy, Default)]
+struct Half {
+    /// When the first byte came that no message has taken yet.
+    begun_ns: i64,
+    /// Number of the next byte that no message has taken yet.
+    next_sequence: Option<u32>,
+    /// Bytes since the last message that belong to none.
+    strange: u32,
+    framer: Framer,
+}
+
+/// A message of a stream.
+#[derive(Clone, Copy)]
+pub(in crate::engine) struct StreamMessage {
+    start: usize,
+    end: usize,
+    /// When its first byte was captured.
+    pub(in crate::engine) timestamp_ns: i64,
+    /// Number of its first byte.
+    pub(in crate::engine) sequence: u32,
+    pub(in crate::engine) source: (Address, u16),
+    pub(in crate::engine) destination: (Address, u16),
+    /// It is the payload of the packet at hand, from the first byte to the last.
+    pub(in crate::engine) is_packet: bool,
+    /// It goes the way of the packet at hand.
+    pub(in crate::engine) is_of_packet: bool,
+}
+
+/// The messages that a packet completes, and what is known of streams in the middle of one.
+pub(in crate::engine) struct SipStreams {
+    halves: BoundedMap<(u32, bool), Half>,
+    bytes: Vec<u8>,
+    found: Vec<StreamMessage>,
+    /// The packet at hand has bytes of a SIP stream, or of one that may become one.
+    pub(in crate::engine) has_part: bool,
+    /// Bytes in SIP streams that belong to no message.
+    pub(in crate::engine) strange_bytes: u64,
+}
+
+impl Default for SipStreams {
+    fn default() -> Self {
+        Self {
+            halves: BoundedMap::new(MOST_STREAMS),
+            bytes: Vec::new(),
+            found: Vec::new(),
+            has_part: false,
+            strange_bytes: 0,
+        }
+    }
+}
+
+impl SipStreams {
+    /// Begins a packet.
+    pub(in crate::engine) fn clear(&mut self) {
+        self.bytes.clear();
+        self.found.clear();
+        self.has_part = false;
+    }
+
+    /// Number of messages.
+    pub(in crate::engine) fn len(&self) -> usize {
+        self.found.len()
+    }
+
+    /// A message and its bytes.
+    pub(in crate::engine) fn get(&self, number: usize) -> Option<(&StreamMessage, &[u8])> {
+        let message = self.found.get(number)?;
+        Some((message, self.bytes.get(message.start..message.end)?))
+    }
+
+    /// Takes the messages at the front of a direction's bytes. Returns how many bytes are done with; None where the
+    /// stream is no SIP.
+    fn take(&mut self, half: &mut Half, shown: &Shown) -> Option<usize> {
+        let mut at = 0;
+        let mut begun_ns = if shown.seen > 0 { half.begun_ns } else { shown.timestamp_ns };
+        while let Some(rest) = shown.bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            let length = match half.framer.next(rest) {
+                Framed::Whole(length) => {
+                    let length = length.clamp(1, rest.len());
+                    let start = self.bytes.len();
+                    self.bytes.extend_from_slice(rest.get(..length).unwrap_or_default());
+                    self.found.push(StreamMessage {
+                        start,
+                        end: self.bytes.len(),
+                        timestamp_ns: begun_ns,
+                        sequence: shown.sequence.wrapping_add(at as u32),
+                        source: shown.source,
+                        destination: shown.destination,
+                        is_packet: shown.is_packet && at == 0 && length == rest.len(),
+                        is_of_packet: shown.is_of_packet,
+                    });
+                    half.strange = 0;
+                    length
+                }
+                Framed::KeepAlive(length) => length.clamp(1, rest.len()),
+                Framed::Begun => break,
+                Framed::Not(length) => {
+                    let length = length.clamp(1, rest.len());
+                    half.strange = half.strange.saturating_add(length as u32);
+                    self.strange_bytes += length as u64;
+                    if half.strange > MOST_STRANGE_BYTES {
+                        return None;
+                    }
+                    length
+                }
+                Framed::Tls => return None,
+            };
+            at += length;
+            // What follows was not shown before, unless it was behind a message all the time.
+            if at >= shown.seen {
+                begun_ns = shown.timestamp_ns;
+            }
+        }
+        half.begun_ns = begun_ns;
+        Some(at)
+    }
+}
+
+/// Bytes of one direction.
+struct Shown<'a> {
+    bytes: &'a [u8],
+    seen: usize,
+    timestamp_ns: i64,
+    sequence: u32,
+    source: (Address, u16),
+    destination: (Address, u16),
+    is_packet: bool,
+    is_of_packet: bool,
+}
+
+impl Recognizer {
+    /// Counts the packet in its flow, without a look at what it carries. Messages of streams that end by that are then in
+    /// `streams`.
+    pub(in crate::engine) fn observe_for_calls(
+        &mut self,
+        packet: &Packet,
+        arrival: &Arrival,
+        streams: &mut SipStreams,
+    ) -> Option<Observed> {
+        let Self { flows, traffic, reassembler, newest_ns, .. } = self;
+        *newest_ns = (*newest_ns).max(arrival.timestamp_ns);
+        flows.observe(
+            packet,
+            arrival.context,
+            super::tunnel_context(packet),
+            arrival.captured,
+            arrival.timestamp_ns,
+            &mut |flow, _| {
+                finish_stream(reassembler, streams, flow);
+                add_flow(traffic, flow, flow.state.detection.label());
+            },
+        )
+    }
+
+    /// Names what a flow carries, for the summary.
+    #[inline]
+    pub(in crate::engine) fn label(&mut self, observed: Observed, label: Option<super::Label>) {
+        let detection = &mut self.flows.get_mut(observed.id).state.detection;
+        if detection.label().is_none()
+            && let Some(label) = label
+        {
+            detection.set_label(label, Confidence::DEFINITE, Method::Payload);
+            self.detected += 1;
+        }
+    }
+
+    /// Puts a segment where it belongs in its stream; the messages that are then whole are in `streams`.
+    pub(in crate::engine) fn read_sip(
+        &mut self,
+        packet: &Packet,
+        arrival: &Arrival,
+        observed: Observed,
+        streams: &mut SipStreams,
+    ) {
+        let Some(ip) = packet.ip else { return };
+        let Self { flows, reassembler, detected, sip_label, .. } = self;
+        let id = observed.id.slot() as u32;
+        let data = &mut flows.get_mut(observed.id).state;
+        if data.stream == Stream::Unwanted {
+            return;
+        }
+        data.owner = id;
+        streams.has_part = !packet.payload.is_empty();
+        let mut tcp = data.tcp;
+        let mut consumer = |owner: u32, event: Event| {
+            let Some(flow) = flows.by_slot(owner) else { return Want::Close };
+            if owner != id {
+                return streams.take_apart(owner, flow, event);
+            }
+            let (Event::Data { direction, .. } | Event::Gap { direction, .. } | Event::End { direction, .. }) =
+                event;
+            let Event::Data { bytes, seen, .. } = event else {
+                return streams.take_apart(owner, flow, event);
+            };
+            if direction != observed.direction {
+                // Shown again with a packet of that direction, or at the end.
+                return Want::Consumed(0);
+            }
+            let key = (owner, direction == Direction::Reverse);
+            let mut half = streams.halves.get(&key).copied().unwrap_or_default();
+            let is_packet = seen == 0 && bytes.len() == packet.payload.len();
+            let sequence = half.next_sequence.filter(|_| !is_packet).unwrap_or(packet.tcp_sequence);
+            let shown = Shown {
+                bytes,
+                seen,
+                timestamp_ns: arrival.timestamp_ns,
+                sequence,
+                source: (ip.source, packet.source_port),
+                destination: (ip.destination, packet.destination_port),
+                is_packet: is_packet && packet.is_complete(),
+                is_of_packet: true,
+            };
+            let before = streams.found.len();
+            let Some(taken) = streams.take(&mut half, &shown) else {
+                flow.state.stream = Stream::Unwanted;
+                streams.halves.remove(&key);
+                streams.has_part = false;
+                return Want::Close;
+            };
+            if streams.found.len() > before
+                && flow.state.detection.label().is_none()
+                && let Some(label) = *sip_label
+            {
+                flow.state.detection.set_label(label, Confidence::DEFINITE, Method::Payload);
+                *detected += 1;
+            }
+            half.next_sequence = Some(sequence.wrapping_add(taken as u32));
+            streams.halves.insert(key, half);
+            Want::Consumed(taken)
+        };
+        let segment = Segment::acknowledging(packet);
+        reassembler.segment(&mut tcp, id, observed.direction, &segment, arrival.timestamp_ns, &mut consumer);
+        self.flows.get_mut(observed.id).state.tcp = tcp;
+    }
+
+    /// Gives up what SIP streams have waited for too long.
+    pub(in crate::engine) fn expire_sip_streams(&mut self, streams: &mut SipStreams) {
+        let Self { flows, reassembler, newest_ns, .. } = self;
+        reassembler.expire(*newest_ns, &mut |_, _| false, &mut |owner, event| match flows.by_slot(owner) {
+            Some(flow) => streams.take_apart(owner, flow, event),
+            None => Want::Close,
+        });
+    }
+
+    /// Ends all flows; the messages that their streams still hold are then in `streams`.
+    pub(in crate::engine) fn finish_sip_streams(&mut self, streams: &mut SipStreams) {
+        let Self { flows, traffic, reassembler, .. } = self;
+        flows.finish(&mut |flow, _| {
+            finish_stream(reassembler, streams, flow);
+            add_flow(traffic, flow, flow.state.detection.label());
+        });
+    }
+}
+
+impl SipStreams {
+    /// An event that does not belong to the packet at hand. Whole messages in bytes that are shown for the last time count.
+    #[cold]
+    fn take_apart(&mut self, owner: u32, flow: &Flow<FlowData>, event: Event) -> Want {
+        if flow.state.stream == Stream::Unwanted {
+            return Want::Close;
+        }
+        let (direction, bytes, missing) = match event {
+            Event::Data { .. } => return Want::Consumed(0),
+            Event::Gap { direction, bytes, missing } => (direction, bytes, missing),
+            Event::End { direction, bytes, .. } => (direction, bytes, None),
+        };
+        self.take_rest(owner, flow, direction, bytes);
+        let key = (owner, direction == Direction::Reverse);
+        if let Some(half) = self.halves.get_mut(&key) {
+            let length = missing.map(|missing| missing.wrapping_add(bytes.len() as u32));
+            half.next_sequence =
+                half.next_sequence.zip(length).map(|(next, length)| next.wrapping_add(length));
+        }
+        Want::Consumed(bytes.len())
+    }
+
+    /// Takes the messages in bytes of a stream that is not at hand.
+    fn take_rest(&mut self, owner: u32, flow: &Flow<FlowData>, direction: Direction, bytes: &[u8]) -> usize {
+        let (source, destination) = super::streams::ends(flow, direction);
+        let key = (owner, direction == Direction::Reverse);
+        let mut half = self.halves.get(&key).copied().unwrap_or_default();
+        let shown = Shown {
+            bytes,
+            seen: bytes.len(),
+            timestamp_ns: flow.last_seen_ns,
+            sequence: half.next_sequence.unwrap_or_default(),
+            source,
+            destination,
+            is_packet: false,
+            is_of_packet: false,
+        };
+        half.begun_ns = if half.begun_ns == 0 { flow.last_seen_ns } else { half.begun_ns };
+        self.take(&mut half, &shown).unwrap_or(bytes.len())
+    }
+}
+
+/// The flow is over: what is held of its stream is read for the last time.
+fn finish_stream(
+    reassembler: &mut crate::flow::reassembly::Reassembler,
+    streams: &mut SipStreams,
+    flow: &Flow<FlowData>,
+) {
+    let FlowData { mut tcp, owner, stream, .. } = flow.state;
+    if !tcp.is_held() || stream == Stream::Unwanted {
+        reassembler.release(&mut tcp, owner);
+    } else {
+        reassembler.finish(&mut tcp, owner, flow.last_seen_ns, &mut |other, event| match event {
+            _ if other != owner => Want::Consumed(0),
+            Event::Data { direction, bytes, .. } => {
+                Want::Consumed(streams.take_rest(owner, flow, direction, bytes))
+            }
+            _ => streams.take_apart(owner, flow, event),
+        });
+    }
+    if flow.protocol() == crate::net::protocol::TCP && !streams.halves.is_empty() {
+        streams.halves.remove(&(owner, false));
+        streams.halves.remove(&(owner, true));
+    }
+}

@@ -1,0 +1,502 @@
+//! Calls: SIP on any port and over TCP, the media that it announces, and what filters decide of both.
+//!
+//! A call is judged once, by any of its messages, and then goes out whole: what came before waits for that in two rings
+//! ([`held`]). Messages that make no call (REGISTER, MESSAGE, OPTIONS...) are judged one by one.
+
+mod call_pcap;
+mod emission;
+pub(super) mod held;
+mod probation;
+mod received;
+#[cfg(test)]
+mod tests;
+
+use super::arrival::Frame;
+use super::recognition::{Arrival, Inspected, SipStreams};
+use super::rendering::Said;
+use super::{CALLS, Engine, Input, Oddity, Protocol};
+use crate::call::{Call, CallKey, Calls, Limits, Media, MediaKind, Passage};
+use crate::detect::Label;
+use crate::detect::registry::label_of;
+use crate::flow::table::Observed;
+use crate::matching::address::bits_of;
+use crate::matching::contents::Content;
+use crate::matching::filter_set::{FilterSet, Subject};
+use crate::net::segment::{self, Headers};
+use crate::net::{self, Packet, Transport};
+use crate::rtp::candidates::{Candidates, Endpoints, Verdict};
+use crate::sip::message::Message;
+use crate::sip::start_line::Refusal;
+use crate::wire::time::Clock;
+use call_pcap::CallPcap;
+use held::{HeldPacket, Place, Ring};
+use probation::Probation;
+
+/// Bytes of signalling, and of media, that wait for a decision, at most.
+const SIGNALLING_BYTES: usize = 16 << 20;
+const MEDIA_BYTES: usize = 32 << 20;
+/// Packets of one call that wait for a decision, at most, of signalling and of media each.
+const MOST_HELD: usize = 200;
+/// Sources of media without signalling that are on probation.
+const MOST_CANDIDATES: usize = 8192;
+/// Packet time between two looks at calls that are over.
+const TICK_NS: i64 = 1_000_000_000;
+
+/// What filters have decided of a call.
+#[derive(Default)]
+pub(super) struct Judgement {
+    is_matched: bool,
+    /// The filter set by which it was.
+    filters: u32,
+    /// The filters that it matched.
+    ids: Vec<Box<str>>,
+    signalling: Vec<Place>,
+    media: Vec<Place>,
+    /// In the output of one capture per call; 0 before its first packet.
+    number: u32,
+    /// Link type of its first packet there.
+    link_type: u32,
+}
+
+/// The state of the mode.
+pub(super) struct Voip {
+    calls: Calls<Judgement>,
+    endings: Endings,
+    signalling: Ring,
+    media: Ring,
+    streams: SipStreams,
+    candidates: Candidates,
+    probation: Probation,
+    next_expiry_ns: i64,
+    /// Number of the filter set in force.
+    filters: u32,
+    sip: Option<Label>,
+    rtp: Option<Label>,
+    rtcp: Option<Label>,
+}
+
+/// What becomes of calls that are over.
+#[derive(Default)]
+struct Endings {
+    reports: Vec<u8>,
+    wants_reports: bool,
+    pcap: CallPcap,
+    /// Packets that waited for a decision in vain.
+    rejected: u64,
+    /// Calls that no filter asked for.
+    unmatched: u64,
+    /// What calls leave to those that they turned out to be a part of.
+    left: Vec<(CallKey, Judgement)>,
+    clock: Clock,
+}
+
+impl Endings {
+    fn end(&mut self, call: &mut Call<Judgement>) {
+        if let Some(key) = call.merged_into() {
+            let data = std::mem::take(&mut call.data);
+            if data.number != 0 {
+                self.pcap.end(data.number);
+            }
+            self.left.push((key, data));
+            return;
+        }
+        let data = &mut call.data;
+        self.rejected += data.take_held();
+        if !data.is_matched {
+            self.unmatched += 1;
+        }
+        if data.number != 0 {
+            self.pcap.end(data.number);
+        }
+        if data.is_matched && self.wants_reports {
+            let ids = std::mem::take(&mut call.data.ids);
+            call.write_json(&mut self.reports, &mut self.clock, ids.iter().map(|id| &**id));
+            self.reports.push(b'\n');
+        }
+        call.data = Judgement::default();
+    }
+}
+
+impl Judgement {
+    /// Forgets what is held; how many packets that were.
+    fn take_held(&mut self) -> u64 {
+        let held = self.signalling.len() + self.media.len();
+        self.signalling.clear();
+        self.media.clear();
+        held as u64
+    }
+
+    /// Whether the call goes out. After a change of filters only if one of those that it matched is still there.
+    fn is_matched(&mut self, filters: &FilterSet, number: u32) -> bool {
+        if self.is_matched && self.filters != number {
+            self.filters = number;
+            let by_policy = self.ids.is_empty();
+            self.ids.retain(|id| filters.has_id(id));
+            self.is_matched = !self.ids.is_empty() || by_policy && filters.passes_without_filters();
+        }
+        self.is_matched
+    }
+}
+
+impl Voip {
+    pub(super) fn new(outputs: u8) -> Box<Self> {
+        Box::new(Self {
+            calls: Calls::new(Limits::default()),
+            endings: Endings { wants_reports: outputs & CALLS != 0, ..Endings::default() },
+            signalling: Ring::new(SIGNALLING_BYTES),
+            media: Ring::new(MEDIA_BYTES),
+            streams: SipStreams::default(),
+            candidates: Candidates::new(MOST_CANDIDATES),
+            probation: Probation::new(MOST_CANDIDATES),
+            next_expiry_ns: i64::MIN,
+            filters: 0,
+            sip: label_of("SIP"),
+            rtp: label_of("RTP"),
+            rtcp: label_of("RTCP"),
+        })
+    }
+
+    /// Ends calls that are over, or idle.
+    #[inline]
+    fn expire(&mut self, now_ns: i64) {
+        if now_ns >= self.next_expiry_ns {
+            self.next_expiry_ns = now_ns.saturating_add(TICK_NS);
+            let Self { calls, endings, .. } = self;
+            calls.expire(now_ns, &mut |call| endings.end(call));
+        }
+    }
+
+    /// Other filters are in force.
+    pub(super) fn change_filters(&mut self) {
+        self.filters = self.filters.wrapping_add(1);
+    }
+
+    /// Moves what the last packets gave to the outputs.
+    pub(super) fn flush_outputs(&mut self, reports: &mut Vec<u8>, call_pcap: &mut Vec<u8>) {
+        reports.append(&mut self.endings.reports);
+        self.endings.pcap.write_groups(call_pcap);
+    }
+}
+
+/// Whether the bytes may be a SIP message: text, or line ends before it.
+fn may_be_sip(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|first| matches!(first, b'\r' | b'\n' | b'!'..=b'~'))
+}
+
+impl Engine {
+    /// The stages of a packet in this mode.
+    pub(super) fn take_call_packet(&mut self, frame: &Frame, packet: &Packet) {
+        let Some(mut voip) = self.voip.take() else { return };
+        voip.streams.clear();
+        let arrival = Arrival {
+            timestamp_ns: frame.timestamp_ns,
+            captured: frame.data.len() as u32,
+            context: 0,
+            described: false,
+            filtered: false,
+            inspected: Inspected::default(),
+        };
+        let observed = self.recognizer.observe_for_calls(packet, &arrival, &mut voip.streams);
+        match (packet.transport, observed) {
+            (Transport::Udp, Some(observed)) => self.take_datagram(&mut voip, frame, packet, observed),
+            (Transport::Tcp, Some(observed)) => {
+                self.recognizer.read_sip(packet, &arrival, observed, &mut voip.streams);
+                self.recognizer.expire_sip_streams(&mut voip.streams);
+                self.take_stream_messages(&mut voip, frame, packet);
+            }
+            _ => self.counters.rejected_by_mode += 1,
+        }
+        voip.expire(frame.timestamp_ns);
+        self.count_endings(&mut voip);
+        self.voip = Some(voip);
+    }
+
+    /// No more packets will come.
+    pub(super) fn finish_calls(&mut self, inputs: &[Input]) {
+        let Some(mut voip) = self.voip.take() else { return };
+        if self.options.protocol == Protocol::Voip {
+            voip.streams.clear();
+            self.recognizer.finish_sip_streams(&mut voip.streams);
+            let nowhere = Frame::of_no_packet(inputs);
+            self.take_stream_messages(&mut voip, &nowhere, &Packet::unread(&[]));
+        }
+        let Voip { calls, endings, .. } = &mut *voip;
+        calls.finish(&mut |call| endings.end(call));
+        self.counters.rejected_by_mode += voip.probation.finish();
+        self.count_endings(&mut voip);
+        self.voip = Some(voip);
+    }
+
+    fn count_endings(&mut self, voip: &mut Voip) {
+        let endings = &mut voip.endings;
+        self.counters.rejected_by_filters += std::mem::take(&mut endings.rejected);
+        self.counters.unmatched_calls += std::mem::take(&mut endings.unmatched);
+    }
+
+    fn take_datagram(&mut self, voip: &mut Voip, frame: &Frame, packet: &Packet, observed: Observed) {
+        let passage = passage_of(packet, frame.timestamp_ns);
+        if may_be_sip(packet.payload) {
+            match Message::parse(packet.payload) {
+                Ok(message) => {
+                    self.recognizer.label(observed, voip.sip);
+                    return self.take_message(voip, frame, packet, &message, packet.payload, &passage);
+                }
+                Err(Refusal::StartLine) => {}
+                Err(_) => return self.count_bad_message(frame),
+            }
+        }
+        if let Some(media) = voip.calls.observe_media(packet.payload, &passage) {
+            let label = if let MediaKind::Rtcp = media.kind { voip.rtcp } else { voip.rtp };
+            self.recognizer.label(observed, label);
+            return self.take_media(voip, frame, packet, &media, &passage);
+        }
+        self.take_candidate(voip, frame, packet, &passage, observed);
+    }
+
+    /// A datagram of no call that is known: perhaps of a stream without signalling.
+    fn take_candidate(
+        &mut self,
+        voip: &mut Voip,
+        frame: &Frame,
+        packet: &Packet,
+        passage: &Passage,
+        observed: Observed,
+    ) {
+        let endpoints = Endpoints::from(passage);
+        let Voip { calls, candidates, probation, media, endings, .. } = &mut *voip;
+        match candidates.observe(packet.payload, &endpoints, frame.timestamp_ns) {
+            Verdict::No => self.counters.rejected_by_mode += 1,
+            Verdict::Probation => {
+                let place = media.put(&frame.as_held());
+                self.counters.rejected_by_mode += probation.wait(&endpoints, packet.payload, place);
+            }
+            Verdict::Accepted(header, _) => {
+                let begun = calls.begin_rtp_only(&header, passage, &mut |call| endings.end(call));
+                let waiting = probation.end(&endpoints, packet.payload);
+                let Some(key) = begun else {
+                    self.counters.rejected_by_mode += 1 + waiting.count() as u64;
+                    return;
+                };
+                for place in waiting {
+                    if let Some(held) = media.get(place) {
+                        let earlier = net::decode_record(held.link_type, held.frame, held.original_length);
+                        calls.observe_media(earlier.payload, &passage_of(&earlier, held.timestamp_ns));
+                    }
+                    if let Some(call) = calls.get_mut(key) {
+                        call.data.media.push(place);
+                    }
+                }
+                let Some(media) = calls.observe_media(packet.payload, passage) else { return };
+                self.recognizer.label(observed, voip.rtp);
+                self.take_media(voip, frame, packet, &media, passage);
+            }
+        }
+    }
+
+    /// The messages that a segment completes, or that were left of streams that ended. A message that fills the segment
+    /// goes out as that packet, others in frames made for them.
+    fn take_stream_messages(&mut self, voip: &mut Voip, frame: &Frame, packet: &Packet) {
+        let streams = std::mem::take(&mut voip.streams);
+        let mut is_message = false;
+        for number in 0..streams.len() {
+            let Some((place, bytes)) = streams.get(number) else { break };
+            let passage = Passage {
+                timestamp_ns: place.timestamp_ns,
+                source: place.source.0,
+                source_port: place.source.1,
+                destination: place.destination.0,
+                destination_port: place.destination.1,
+                is_tcp: true,
+            };
+            is_message |= place.is_packet;
+            self.counters.stream_messages += u64::from(!place.is_packet);
+            let Ok(message) = Message::parse(bytes) else {
+                self.count_bad_message(frame);
+                continue;
+            };
+            if place.is_packet {
+                self.take_message(voip, frame, packet, &message, bytes, &passage);
+                continue;
+            }
+            let headers = Headers {
+                source: place.source,
+                destination: place.destination,
+                sequence: place.sequence,
+                acknowledgment: packet.tcp_acknowledgment,
+            };
+            let template = place.is_of_packet.then_some((packet, frame.data, frame.link_type));
+            let mut made = std::mem::take(&mut self.scratch.rebuilt);
+            let link_type = segment::write_segment(&headers, bytes, template, &mut made);
+            // What no frame can hold is left out, as by a snapshot length.
+            let left_out = bytes.len().saturating_sub(segment::MOST_PAYLOAD);
+            let whole = Frame {
+                data: &made,
+                link_type,
+                original_length: (made.len() + left_out) as u32,
+                timestamp_ns: place.timestamp_ns,
+                ..*frame
+            };
+            let mut segment = net::decode(link_type, &made);
+            segment.put_into_tunnels_of(packet);
+            self.take_message(voip, &whole, &segment, &message, bytes, &passage);
+            self.scratch.rebuilt = made;
+        }
+        if packet.transport == Transport::Tcp && !is_message {
+            match streams.has_part {
+                true => self.counters.stream_segments += 1,
+                false => self.counters.rejected_by_mode += 1,
+            }
+        }
+        voip.streams = streams;
+    }
+
+    #[cold]
+    fn count_bad_message(&mut self, frame: &Frame) {
+        self.counters.bad_sip_messages += 1;
+        self.counters.rejected_by_mode += 1;
+        let what = "begins a SIP message that cannot be read";
+        self.notice_once(Oddity::SipMessage, frame.origin(), what, "bad_sip_messages");
+    }
+
+    fn take_message(
+        &mut self,
+        voip: &mut Voip,
+        frame: &Frame,
+        packet: &Packet,
+        message: &Message,
+        bytes: &[u8],
+        passage: &Passage,
+    ) {
+        let Voip { calls, endings, .. } = &mut *voip;
+        let key = calls.observe_sip(message, passage, &mut |call| endings.end(call));
+        while let Some((heir, left)) = endings.left.pop() {
+            if let Some(call) = calls.get_mut(heir) {
+                call.data.signalling.extend(left.signalling);
+                call.data.media.extend(left.media);
+            }
+        }
+        let said = Said { message: Some(message), ..Said::default() };
+        let Some(key) = key else {
+            // It stands for itself.
+            return match self.passes_call_filters(packet, Content::Sip, bytes) {
+                true => self.emit(voip, None, frame, packet, Content::Sip, &said),
+                false => self.counters.rejected_by_filters += 1,
+            };
+        };
+        if !self.is_matched(voip, key) {
+            if !self.passes_call_filters(packet, Content::Sip, bytes) {
+                return self.hold(voip, key, frame, Content::Sip);
+            }
+            self.admit(voip, key, frame.inputs);
+        }
+        self.emit(voip, Some(key), frame, packet, Content::Sip, &said);
+    }
+
+    #[inline]
+    fn take_media(
+        &mut self,
+        voip: &mut Voip,
+        frame: &Frame,
+        packet: &Packet,
+        media: &Media,
+        passage: &Passage,
+    ) {
+        let mut key = media.call;
+        let rtp = if let MediaKind::Rtp(header) = &media.kind { Some(header) } else { None };
+        let content = if rtp.is_some() { Content::Rtp } else { Content::Media };
+        if media.is_shared && !self.is_matched(voip, key) {
+            // One session under several Call-IDs: it is enough that one of them goes out.
+            let mut sharing = Vec::new();
+            voip.calls.for_each_sharing(passage, &mut |other| sharing.push(other));
+            key = sharing.into_iter().find(|other| self.is_matched(voip, *other)).unwrap_or(key);
+        }
+        if !self.is_matched(voip, key) {
+            let by_itself = self.filters.wants_addresses() || self.filters.wants(content);
+            let passes = by_itself || self.filters.decides_all() == Some(true);
+            if !passes || !self.passes_call_filters(packet, content, packet.payload) {
+                return self.hold(voip, key, frame, content);
+            }
+            self.admit(voip, key, frame.inputs);
+        }
+        self.emit(voip, Some(key), frame, packet, content, &Said { rtp, ..Said::default() });
+    }
+
+    #[inline]
+    fn is_matched(&mut self, voip: &mut Voip, key: CallKey) -> bool {
+        let filters = voip.filters;
+        voip.calls.get_mut(key).is_some_and(|call| call.data.is_matched(&self.filters, filters))
+    }
+
+    /// Whether the packet itself is what filters ask for; which ones is then in the workspace.
+    fn passes_call_filters(&mut self, packet: &Packet, content: Content, bytes: &[u8]) -> bool {
+        let addresses = |ip: &net::IpHeader| (bits_of(&ip.source), bits_of(&ip.destination));
+        let subject = Subject {
+            addresses: packet.ip.as_ref().map(addresses),
+            outer_addresses: packet.outer_ip.as_ref().map(addresses),
+            domains: &|_| {},
+            content: Some((content, bytes)),
+        };
+        self.filters.decide(&subject, &mut self.scratch.workspace)
+    }
+
+    /// The call goes out from now on: by the filters in the workspace, and with what waited for that, in the order of time.
+    #[cold]
+    fn admit(&mut self, voip: &mut Voip, key: CallKey, inputs: &[Input]) {
+        let Self { scratch, filters, .. } = self;
+        let Some(call) = voip.calls.get_mut(key) else { return };
+        let data = &mut call.data;
+        data.is_matched = true;
+        data.filters = voip.filters;
+        data.ids = scratch.workspace.matched.iter().map(|number| filters.id(number).into()).collect();
+        let (signalling, media) = (std::mem::take(&mut data.signalling), std::mem::take(&mut data.media));
+        let rings = (std::mem::take(&mut voip.signalling), std::mem::take(&mut voip.media));
+        let held = signalling.iter().map(|place| rings.0.get(*place));
+        let mut held: Vec<HeldPacket> =
+            held.chain(media.iter().map(|place| rings.1.get(*place))).flatten().collect();
+        let lost = signalling.len() + media.len() - held.len();
+        self.counters.undecided_packets += lost as u64;
+        held.sort_by_key(|packet| packet.timestamp_ns);
+        for one in &held {
+            let frame = Frame::held(one, inputs);
+            let packet = net::decode_record(frame.link_type, frame.data, frame.original_length);
+            self.emit_held(voip, key, &frame, &packet);
+        }
+        (voip.signalling, voip.media) = rings;
+    }
+
+    /// Keeps a packet of a call for as long as a filter may still ask for the call.
+    fn hold(&mut self, voip: &mut Voip, key: CallKey, frame: &Frame, content: Content) {
+        let Voip { calls, signalling, media, .. } = voip;
+        let Some(call) = calls.get_mut(key) else { return };
+        let is_over = call.state().is_over();
+        let (ring, places) = match content {
+            Content::Sip => (signalling, &mut call.data.signalling),
+            _ => (media, &mut call.data.media),
+        };
+        let place = (!is_over && places.len() < MOST_HELD).then(|| ring.put(&frame.as_held())).flatten();
+        match place {
+            Some(place) => places.push(place),
+            None => self.counters.rejected_by_filters += 1,
+        }
+    }
+}
+
+impl From<&Passage> for Endpoints {
+    fn from(passage: &Passage) -> Self {
+        let Passage { source, source_port, destination, destination_port, .. } = *passage;
+        Self { source, source_port, destination, destination_port }
+    }
+}
+
+fn passage_of(packet: &Packet, timestamp_ns: i64) -> Passage {
+    let unknown = net::Address::v4([0; 4]);
+    let (source, destination) = packet.ip.map_or((unknown, unknown), |ip| (ip.source, ip.destination));
+    Passage {
+        timestamp_ns,
+        source,
+        source_port: packet.source_port,
+        destination,
+        destination_port: packet.destination_port,
+        is_tcp: packet.transport == Transport::Tcp,
+    }
+}

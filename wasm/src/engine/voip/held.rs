@@ -1,0 +1,150 @@
+//! Packets of calls of which no filter has decided yet: they wait in two rings, one for signalling and one for media,
+//! since media would crowd signalling out. What is overwritten is lost to its call, which counts it.
+
+/// Where a packet lies in its ring. Never used again for another packet.
+pub(super) type Place = u64;
+
+/// Bytes in front of each frame.
+const HEADER: usize = 8 + 5 * 4;
+
+/// A packet that waits, with what is needed to go on with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::engine) struct HeldPacket<'a> {
+    pub(in crate::engine) timestamp_ns: i64,
+    pub(in crate::engine) link_type: u32,
+    pub(in crate::engine) original_length: u32,
+    /// Numbers of the input, and of the interface in it.
+    pub(in crate::engine) input: u32,
+    pub(in crate::engine) interface: u32,
+    pub(in crate::engine) frame: &'a [u8],
+}
+
+/// A ring of packets of all calls, in the order of their arrival. Its memory grows with use up to the bound.
+#[derive(Default)]
+pub(super) struct Ring {
+    bytes: Vec<u8>,
+    capacity: usize,
+    /// Place of the oldest packet that is whole, and of the next one.
+    start: Place,
+    end: Place,
+}
+
+impl Ring {
+    /// A ring of `capacity` bytes.
+    pub(super) fn new(capacity: usize) -> Self {
+        // No packet lies at 0.
+        Self { bytes: Vec::new(), capacity, start: capacity as u64, end: capacity as u64 }
+    }
+
+    /// Copies a packet into the ring, over the oldest ones where there is no other room. None where it is longer than the
+    /// ring.
+    pub(super) fn put(&mut self, packet: &HeldPacket) -> Option<Place> {
+        let length = HEADER + packet.frame.len();
+        if length > self.capacity {
+            return None;
+        }
+        let at = self.position(self.end);
+        if at + length > self.capacity {
+            // A packet lies in one piece.
+            self.end += (self.capacity - at) as u64;
+        }
+        let at = self.position(self.end);
+        let place = self.end;
+        self.end += length as u64;
+        self.start = self.start.max(self.end.saturating_sub(self.capacity as u64));
+        if self.bytes.len() < at + length {
+            self.bytes.resize(at + length, 0);
+        }
+        let room = self.bytes.get_mut(at..at + length)?;
+        let (header, frame) = room.split_at_mut_checked(HEADER)?;
+        let (time, numbers) = header.split_at_mut_checked(8)?;
+        time.copy_from_slice(&packet.timestamp_ns.to_le_bytes());
+        let values = [
+            packet.link_type,
+            packet.original_length,
+            packet.input,
+            packet.interface,
+            packet.frame.len() as u32,
+        ];
+        for (number, value) in numbers.as_chunks_mut::<4>().0.iter_mut().zip(values) {
+            *number = value.to_le_bytes();
+        }
+        frame.copy_from_slice(packet.frame);
+        Some(place)
+    }
+
+    /// The packet at a place, unless it was overwritten.
+    pub(super) fn get(&self, place: Place) -> Option<HeldPacket<'_>> {
+        if place < self.start || place >= self.end {
+            return None;
+        }
+        let (header, rest) = self.bytes.get(self.position(place)..)?.split_at_checked(HEADER)?;
+        let (time, numbers) = header.split_first_chunk()?;
+        let mut values = numbers.as_chunks::<4>().0.iter().map(|number| u32::from_le_bytes(*number));
+        Some(HeldPacket {
+            timestamp_ns: i64::from_le_bytes(*time),
+            link_type: values.next()?,
+            original_length: values.next()?,
+            input: values.next()?,
+            interface: values.next()?,
+            frame: rest.get(..values.next()? as usize)?,
+        })
+    }
+
+    fn position(&self, place: Place) -> usize {
+        (place % self.capacity.max(1) as u64) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(number: u32, frame: &[u8]) -> HeldPacket<'_> {
+        HeldPacket {
+            timestamp_ns: -5 - i64::from(number),
+            link_type: 1,
+            original_length: number,
+            input: 2,
+            interface: 3,
+            frame,
+        }
+    }
+
+    #[test]
+    fn the_newest_packets_are_held_whole() {
+        for capacity in [HEADER + 40, 1000, 4096] {
+            let mut ring = Ring::new(capacity);
+            let frames: Vec<Vec<u8>> = (0..500).map(|n| vec![n as u8; n * 7 % 41]).collect();
+            let mut places = Vec::new();
+            for (number, frame) in frames.iter().enumerate() {
+                places.push(ring.put(&packet(number as u32, frame)).unwrap());
+                let mut held = 0;
+                let mut lost = false;
+                for (other, place) in places.iter().enumerate().rev() {
+                    match ring.get(*place) {
+                        Some(found) => {
+                            assert!(!lost, "older than one that is lost");
+                            assert_eq!(found, packet(other as u32, &frames[other]));
+                            held += HEADER + found.frame.len();
+                        }
+                        None => lost = true,
+                    }
+                }
+                assert!(held > 0 && held <= capacity);
+                assert!(ring.bytes.len() <= capacity);
+                // No more is given up than is needed.
+                assert!(!lost || held + 2 * (HEADER + 41) > capacity, "{held} of {capacity}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_found() {
+        let mut ring = Ring::new(100);
+        assert_eq!(ring.get(0), None);
+        assert_eq!(ring.get(100), None);
+        assert_eq!(ring.put(&packet(1, &[0; 101])), None);
+        assert_eq!(Ring::default().put(&packet(1, &[])), None);
+    }
+}

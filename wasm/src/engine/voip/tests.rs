@@ -1,0 +1,334 @@
+//! Calls through the whole engine: what goes out, and with what.
+
+use crate::engine::{CALL_PCAP, CALLS, Engine, JSON, Options, Protocol};
+use crate::matching::filter_set::{FilterSet, NoFilterPolicy};
+use crate::matching::filter_type::FilterType;
+use crate::net::Address;
+use crate::net::segment::{Headers, write_segment};
+
+const SECOND: i64 = 1_000_000_000;
+
+/// A capture in the making.
+struct Scene {
+    capture: Vec<u8>,
+    now_ns: i64,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let header =
+            [&0xa1b2_3c4du32.to_le_bytes()[..], &[2, 0, 4, 0], &[0; 8], &[0, 0, 4, 0, 1, 0, 0, 0]].concat();
+        Self { capture: header, now_ns: 1_700_000_000 * SECOND }
+    }
+
+    fn wait(&mut self, nanoseconds: i64) -> &mut Self {
+        self.now_ns += nanoseconds;
+        self
+    }
+
+    fn frame(&mut self, frame: &[u8]) -> &mut Self {
+        let length = frame.len() as u32;
+        for field in [(self.now_ns / SECOND) as u32, (self.now_ns % SECOND) as u32, length, length] {
+            self.capture.extend(field.to_le_bytes());
+        }
+        self.capture.extend(frame);
+        self.wait(1_000_000)
+    }
+
+    /// A UDP datagram between `10.0.0.a:b` and `10.0.0.c:d`.
+    fn udp(&mut self, from: (u8, u16), to: (u8, u16), payload: &[u8]) -> &mut Self {
+        let mut frame = vec![2; 12];
+        frame.extend([8, 0, 0x45, 0]);
+        frame.extend((28 + payload.len() as u16).to_be_bytes());
+        frame.extend([0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, from.0, 10, 0, 0, to.0]);
+        for number in [from.1, to.1, 8 + payload.len() as u16, 0] {
+            frame.extend(number.to_be_bytes());
+        }
+        frame.extend(payload);
+        self.frame(&frame)
+    }
+
+    fn tcp(&mut self, from: (u8, u16), to: (u8, u16), sequence: u32, payload: &[u8]) -> &mut Self {
+        let headers = Headers {
+            source: (Address::v4([10, 0, 0, from.0]), from.1),
+            destination: (Address::v4([10, 0, 0, to.0]), to.1),
+            sequence,
+            acknowledgment: 1,
+        };
+        let mut frame = Vec::new();
+        write_segment(&headers, payload, None, &mut frame);
+        self.frame(&frame)
+    }
+
+    fn rtp(&mut self, from: (u8, u16), to: (u8, u16), sequence: u16) -> &mut Self {
+        let mut packet = vec![0x80, 0];
+        packet.extend(sequence.to_be_bytes());
+        packet.extend((u32::from(sequence) * 160).to_be_bytes());
+        packet.extend([0, 0, 0, from.0]);
+        packet.extend([0xd5; 160]);
+        self.udp(from, to, &packet)
+    }
+}
+
+/// A request of a call between Alice (10.0.0.1) and Bob (10.0.0.2).
+fn request(method: &str, call: &str, more: &str, body: &str) -> Vec<u8> {
+    format!(
+        "{method} sip:bob@x SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK{method}\r\n\
+         From: <sip:alice@x>;tag=a\r\nTo: <sip:bob@x>\r\nCall-ID: {call}\r\nCSeq: 1 {method}\r\n{more}\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+fn response(code: &str, method: &str, call: &str, body: &str) -> Vec<u8> {
+    format!(
+        "SIP/2.0 {code}\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK{method}\r\n\
+         From: <sip:alice@x>;tag=a\r\nTo: <sip:bob@x>;tag=b\r\nCall-ID: {call}\r\nCSeq: 1 {method}\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+fn sdp(host: u8, port: u16) -> String {
+    format!(
+        "v=0\r\no=- 1 1 IN IP4 10.0.0.{host}\r\ns=-\r\nc=IN IP4 10.0.0.{host}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n"
+    )
+}
+
+struct Answer {
+    lines: Vec<String>,
+    calls: Vec<String>,
+    call_pcap: Vec<u8>,
+    engine: Engine,
+}
+
+impl Answer {
+    /// `method or code` of SIP, `RTP sequence` of RTP, else the protocol; and the filters.
+    fn shown(&self) -> Vec<String> {
+        let text = |line: &str, key: &str| {
+            let at = line.find(&format!("\"{key}\":"))? + key.len() + 3;
+            let rest = &line[at..];
+            let end = rest.find([',', '}', ']']).unwrap_or(rest.len());
+            Some(rest[..end].trim_matches(['"', '[']).to_owned())
+        };
+        let one = |line: &String| {
+            let method = text(line, "method").filter(|method| !method.is_empty());
+            let what = method
+                .or_else(|| text(line, "response_code"))
+                .or_else(|| text(line, "sequence").map(|number| format!("RTP {number}")))
+                .or_else(|| text(line, "protocol"));
+            what.unwrap_or_default()
+        };
+        self.lines.iter().map(one).collect()
+    }
+}
+
+fn run(scene: &Scene, filters: &[(FilterType, &str)], policy: NoFilterPolicy, block: usize) -> Answer {
+    let options = Options {
+        outputs: JSON | CALLS | CALL_PCAP,
+        protocol: Protocol::Voip,
+        batch_packets: 64,
+        ..Options::default()
+    };
+    let mut engine = Engine::new(options);
+    let mut set = FilterSet::new(policy);
+    for (number, (filter_type, pattern)) in filters.iter().enumerate() {
+        set.add(*filter_type as u32, &format!("f{number}"), pattern).unwrap();
+    }
+    set.build().unwrap();
+    engine.set_filters(set);
+    let input = engine.open_input("a capture", "");
+    let (mut json, mut calls, mut call_pcap) = (Vec::new(), Vec::new(), Vec::new());
+    let mut take = |engine: &mut Engine| {
+        json.extend_from_slice(engine.output(JSON));
+        calls.extend_from_slice(engine.output(CALLS));
+        call_pcap.extend_from_slice(engine.output(CALL_PCAP));
+        engine.clear_outputs();
+    };
+    let (mut start, mut end) = (0, block.min(scene.capture.len()));
+    loop {
+        let progress = engine.process(input, &scene.capture[start..end], end == scene.capture.len());
+        take(&mut engine);
+        if !progress.wants_more {
+            break;
+        }
+        start += progress.consumed;
+        end = (end + block).min(scene.capture.len());
+    }
+    engine.finish();
+    take(&mut engine);
+    let lines = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect();
+    let answer = Answer { lines: lines(json), calls: lines(calls), call_pcap, engine };
+    let counters = answer.engine.counters();
+    assert_eq!(
+        counters.packets + counters.stream_messages,
+        counters.kept
+            + counters.rejected_by_mode
+            + counters.rejected_by_filters
+            + counters.rejected_fragments
+            + counters.undecided_packets
+            + counters.stream_segments
+            + counters.fragments_merged
+            - counters.datagrams_rebuilt,
+        "every packet is accounted for"
+    );
+    assert_eq!(counters.kept as usize, answer.lines.len());
+    answer
+}
+
+const ALICE: (u8, u16) = (1, 5060);
+const BOB: (u8, u16) = (2, 5060);
+
+/// A call with media both ways, and its end.
+fn basic_call(scene: &mut Scene, call: &str, ports: (u16, u16)) {
+    scene
+        .udp(ALICE, BOB, &request("INVITE", call, "", &sdp(1, ports.0)))
+        .udp(BOB, ALICE, &response("180 Ringing", "INVITE", call, ""))
+        .udp(BOB, ALICE, &response("200 OK", "INVITE", call, &sdp(2, ports.1)))
+        .udp(ALICE, BOB, &request("ACK", call, "", ""));
+    for sequence in 0..3 {
+        scene.rtp((1, ports.0), (2, ports.1), sequence).rtp((2, ports.1), (1, ports.0), sequence);
+    }
+    scene.udp(ALICE, BOB, &request("BYE", call, "", "")).udp(
+        BOB,
+        ALICE,
+        &response("200 OK", "BYE", call, ""),
+    );
+}
+
+const WHOLE_CALL: &[&str] =
+    &["INVITE", "180", "200", "ACK", "RTP 0", "RTP 0", "RTP 1", "RTP 1", "RTP 2", "RTP 2", "BYE", "200"];
+
+#[test]
+fn a_call_goes_out_whole_or_not_at_all() {
+    let mut scene = Scene::new();
+    basic_call(&mut scene, "one", (40_000, 10_000));
+    for block in [97, 1 << 20] {
+        let all = run(&scene, &[], NoFilterPolicy::Allow, block);
+        assert_eq!(all.shown(), WHOLE_CALL);
+        assert_eq!(all.calls.len(), 1);
+        assert!(all.lines.iter().all(|line| line.contains("\"call_id\":\"one\"")));
+        assert!(!all.call_pcap.is_empty());
+        for pattern in ["alice", "bob"] {
+            let by_user = run(&scene, &[(FilterType::SipUser, pattern)], NoFilterPolicy::Deny, block);
+            assert_eq!(by_user.shown(), WHOLE_CALL);
+            assert!(by_user.lines.iter().all(|line| line.contains("\"matched_filter_ids\":[\"f0\"]")));
+            assert!(by_user.calls[0].contains("\"f0\""));
+        }
+        for other in [
+            run(&scene, &[(FilterType::SipUser, "carol")], NoFilterPolicy::Deny, block),
+            run(&scene, &[], NoFilterPolicy::Deny, block),
+        ] {
+            assert_eq!(other.shown(), [""; 0]);
+            assert_eq!(other.calls.len(), 0);
+            assert!(other.call_pcap.is_empty());
+            assert_eq!(other.engine.counters().unmatched_calls, 1);
+        }
+    }
+}
+
+#[test]
+fn what_came_before_the_match_goes_out_in_the_order_of_time() {
+    let mut scene = Scene::new();
+    scene.udp(ALICE, BOB, &request("INVITE", "one", "", &sdp(1, 40_000)));
+    scene.udp(BOB, ALICE, &response("183 Session Progress", "INVITE", "one", &sdp(2, 10_000)));
+    scene.rtp((2, 10_000), (1, 40_000), 1).wait(40 * SECOND);
+    let asserted = request("UPDATE", "one", "P-Asserted-Identity: <tel:+4930123>\r\n", "");
+    scene.udp(BOB, ALICE, &asserted).rtp((1, 40_000), (2, 10_000), 7);
+    // Other calls of the same people.
+    basic_call(&mut scene, "two", (50_000, 50_002));
+    let answer = run(&scene, &[(FilterType::PhoneNumber, "+4930123")], NoFilterPolicy::Deny, 1 << 20);
+    assert_eq!(answer.shown(), ["INVITE", "183", "RTP 1", "UPDATE", "RTP 7"]);
+    assert_eq!(answer.engine.counters().unmatched_calls, 1);
+}
+
+#[test]
+fn messages_that_make_no_call_are_judged_one_by_one() {
+    let mut scene = Scene::new();
+    for (number, method) in ["MESSAGE", "REGISTER", "OPTIONS", "SUBSCRIBE", "PUBLISH"].iter().enumerate() {
+        let call = format!("c{number}");
+        scene.udp((1, 5080), (2, 7000), &request(method, &call, "", "hello"));
+        scene.udp((2, 7000), (1, 5080), &response("200 OK", method, &call, ""));
+    }
+    // No SIP.
+    scene.udp((1, 5060), (2, 5060), b"\r\n\r\n").udp((1, 5060), (2, 5060), b"GET / HTTP/1.1\r\n\r\n");
+    let answer = run(&scene, &[(FilterType::SipUser, "alice")], NoFilterPolicy::Deny, 1 << 20);
+    assert_eq!(answer.lines.len(), 10);
+    assert_eq!(answer.engine.counters().unmatched_calls, 0);
+    let none = run(&scene, &[(FilterType::SipUser, "carol")], NoFilterPolicy::Deny, 1 << 20);
+    assert_eq!(none.lines.len(), 0);
+}
+
+#[test]
+fn messages_over_tcp_go_out_one_by_one() {
+    let invite = request("INVITE", "one", "", &sdp(1, 40_000));
+    let other = request("INVITE", "two", "", "").escape_ascii().to_string().replace("alice", "carol");
+    let other = other.replace("\\r\\n", "\r\n").into_bytes();
+    let bye = request("BYE", "one", "", "");
+    let stream = [&invite[..], &other, b"\r\n\r\n", &bye].concat();
+    let answers = response("200 OK", "INVITE", "one", &sdp(2, 10_000));
+    for size in [1, 50, 333, 1200, stream.len()] {
+        let mut scene = Scene::new();
+        let mut sequence = 1000;
+        for (number, part) in stream.chunks(size).enumerate() {
+            scene.tcp((1, 40_001), (2, 5062), sequence, part);
+            sequence = sequence.wrapping_add(part.len() as u32);
+            if number == 0 {
+                // The other direction, in the middle of a message.
+                scene.tcp((2, 5062), (1, 40_001), 77, &answers[..100]);
+            }
+        }
+        scene.tcp((2, 5062), (1, 40_001), 177, &answers[100..]);
+        let answer = run(&scene, &[(FilterType::SipUser, "alice")], NoFilterPolicy::Deny, 1 << 20);
+        let mut shown = answer.shown();
+        shown.sort();
+        assert_eq!(shown, ["200", "BYE", "INVITE"], "in parts of {size} bytes");
+        assert!(answer.lines.iter().all(|line| line.contains("\"transport\":\"TCP\"")));
+        let line = answer.lines.iter().find(|line| line.contains("\"response_code\":200")).unwrap();
+        assert!(line.contains("\"src_ip\":\"10.0.0.2\"") && line.contains("\"src_port\":5062"), "{line}");
+    }
+}
+
+#[test]
+fn a_change_of_filters_takes_calls_along_or_leaves_them() {
+    let mut scene = Scene::new();
+    basic_call(&mut scene, "one", (40_000, 10_000));
+    let options =
+        Options { outputs: JSON, protocol: Protocol::Voip, batch_packets: 64, ..Options::default() };
+    // The capture is cut behind the ACK.
+    let ack = request("ACK", "one", "", "");
+    let cut = scene.capture.windows(ack.len()).position(|window| window == ack).unwrap() + ack.len();
+    for (second, kept) in [("alice", 12), ("carol", 4)] {
+        let mut engine = Engine::new(options.clone());
+        let set = |id: &str, pattern: &str| {
+            let mut set = FilterSet::new(NoFilterPolicy::Deny);
+            set.add(FilterType::SipUser as u32, id, pattern).unwrap();
+            set.build().unwrap();
+            set
+        };
+        engine.set_filters(set("a", "alice"));
+        let input = engine.open_input("a capture", "");
+        let done = engine.process(input, &scene.capture[..cut], false).consumed;
+        engine.set_filters(set(if second == "alice" { "a" } else { "b" }, second));
+        engine.process(input, &scene.capture[done..], true);
+        engine.finish();
+        assert_eq!(engine.counters().kept, kept, "{second}");
+    }
+}
+
+#[test]
+fn streams_without_signalling_are_calls_of_their_own() {
+    let mut scene = Scene::new();
+    for sequence in 65_530..65_536u32 {
+        scene.rtp((1, 4000), (2, 4002), sequence as u16);
+    }
+    scene.rtp((1, 4000), (2, 4002), 0);
+    scene.udp((3, 4000), (4, 4002), &[0x80; 100]);
+    let answer = run(&scene, &[], NoFilterPolicy::Allow, 1 << 20);
+    let expected: Vec<String> = (65_530..65_536).chain([0]).map(|number| format!("RTP {number}")).collect();
+    assert_eq!(answer.shown(), expected);
+    assert_eq!(answer.calls.len(), 1);
+    assert!(answer.calls[0].contains("\"call_id\":\"rtp-00000001\""), "{}", answer.calls[0]);
+}

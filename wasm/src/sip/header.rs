@@ -1,0 +1,297 @@
+//! Names of header fields (RFC 3261 section 20 and the IANA registry of SIP header fields), their compact forms
+//! (section 7.3.3), and the lines they are on.
+
+use std::ops::Range;
+
+use crate::detect::text_message::split_at;
+
+/// Defines [`Header`] from rows of `Variant "Name" 'c'`: name, and compact form or 0. Fields that are comma-separated
+/// lists (section 7.3.1) come first.
+macro_rules! headers {
+    (lists: { $($list:ident $list_name:literal $list_compact:literal,)+ } others: { $($other:ident $name:literal $compact:literal,)+ }) => {
+        /// A header field that is looked for by name.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Header {
+            $(#[doc = $list_name] $list,)+
+            $(#[doc = $name] $other,)+
+        }
+
+        impl Header {
+            /// All of them, by number.
+            pub const ALL: &'static [Self] = &[$(Self::$list,)+ $(Self::$other,)+];
+            /// How many there are.
+            pub const COUNT: usize = Self::ALL.len();
+            /// How many of them, from the first, are lists.
+            const LISTS: u8 = [$(Self::$list,)+].len() as u8;
+            const NAMES: [&'static str; Self::COUNT] = [$($list_name,)+ $($name,)+];
+            const COMPACT: [u8; Self::COUNT] = [$($list_compact,)+ $($compact,)+];
+        }
+    };
+}
+
+headers! {
+    lists: {
+    AcceptContact "Accept-Contact" b'a',
+    AlertInfo "Alert-Info" 0,
+    Allow "Allow" 0,
+    AllowEvents "Allow-Events" b'u',
+    CallInfo "Call-Info" 0,
+    Contact "Contact" b'm',
+    ContentEncoding "Content-Encoding" b'e',
+    Diversion "Diversion" 0,
+    HistoryInfo "History-Info" 0,
+    InReplyTo "In-Reply-To" 0,
+    PAccessNetworkInfo "P-Access-Network-Info" 0,
+    PAssertedIdentity "P-Asserted-Identity" 0,
+    PAssertedService "P-Asserted-Service" 0,
+    PAssociatedUri "P-Associated-URI" 0,
+    PPreferredIdentity "P-Preferred-Identity" 0,
+    PVisitedNetworkId "P-Visited-Network-ID" 0,
+    Path "Path" 0,
+    Reason "Reason" 0,
+    RecordRoute "Record-Route" 0,
+    RejectContact "Reject-Contact" b'j',
+    RemotePartyId "Remote-Party-ID" 0,
+    RequestDisposition "Request-Disposition" b'd',
+    Require "Require" 0,
+    Route "Route" 0,
+    ServiceRoute "Service-Route" 0,
+    Supported "Supported" b'k',
+    UserToUser "User-to-User" 0,
+    Via "Via" b'v',
+    Warning "Warning" 0,
+    }
+    others: {
+    Authorization "Authorization" 0,
+    CallId "Call-ID" b'i',
+    ContentDisposition "Content-Disposition" 0,
+    ContentLength "Content-Length" b'l',
+    ContentType "Content-Type" b'c',
+    CSeq "CSeq" 0,
+    Date "Date" 0,
+    Event "Event" b'o',
+    Expires "Expires" 0,
+    From "From" b'f',
+    Identity "Identity" b'y',
+    MaxForwards "Max-Forwards" 0,
+    PCalledPartyId "P-Called-Party-ID" 0,
+    PChargingVector "P-Charging-Vector" 0,
+    Privacy "Privacy" 0,
+    ProxyAuthorization "Proxy-Authorization" 0,
+    RAck "RAck" 0,
+    ReferTo "Refer-To" b'r',
+    ReferredBy "Referred-By" b'b',
+    Replaces "Replaces" 0,
+    RetryAfter "Retry-After" 0,
+    RSeq "RSeq" 0,
+    Server "Server" 0,
+    SessionExpires "Session-Expires" b'x',
+    SessionId "Session-ID" 0,
+    Subject "Subject" b's',
+    To "To" b't',
+    UserAgent "User-Agent" 0,
+    WwwAuthenticate "WWW-Authenticate" 0,
+    }
+}
+
+const SLOTS: usize = 512;
+const NO_HEADER: u8 = u8::MAX;
+
+/// Where a name of this length and these letters is in the table: no two names are in one place.
+const fn slot(length: usize, first: u8, middle: u8, last: u8) -> usize {
+    (length * 25 + lower(first) * 3 + lower(last) + lower(middle) * 3) % SLOTS
+}
+
+/// A letter in lower case; the hyphen and digits stay as they are.
+const fn lower(octet: u8) -> usize {
+    (octet | 0x20) as usize
+}
+
+const TABLE: [u8; SLOTS] = {
+    let mut table = [NO_HEADER; SLOTS];
+    let mut number = 0;
+    while number < Header::COUNT {
+        let name = Header::NAMES[number].as_bytes();
+        let at = slot(name.len(), name[0], name[name.len() / 2], name[name.len() - 1]);
+        assert!(table[at] == NO_HEADER, "two names in one place");
+        table[at] = number as u8;
+        let letter = Header::COMPACT[number];
+        if letter != 0 {
+            let at = slot(1, letter, letter, letter);
+            assert!(table[at] == NO_HEADER, "two names in one place");
+            table[at] = number as u8;
+        }
+        number += 1;
+    }
+    table
+};
+
+impl Header {
+    /// The field of a name, long or compact, in upper or lower case.
+    #[inline]
+    pub fn of(name: &[u8]) -> Option<Self> {
+        let (first, middle, last) = (name.first()?, name.get(name.len() / 2)?, name.last()?);
+        let number = *TABLE.get(slot(name.len(), *first, *middle, *last))?;
+        let header = *Self::ALL.get(usize::from(number))?;
+        let is = match name {
+            [letter] => letter.to_ascii_lowercase() == header.compact(),
+            _ => name.eq_ignore_ascii_case(header.name().as_bytes()),
+        };
+        is.then_some(header)
+    }
+
+    /// The name, as the registry has it.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.get(self as usize).copied().unwrap_or_default()
+    }
+
+    /// The compact form, in lower case; 0 where there is none.
+    #[inline]
+    fn compact(self) -> u8 {
+        Self::COMPACT.get(self as usize).copied().unwrap_or_default()
+    }
+
+    /// Whether its value is a list that commas separate, so that several fields are one list.
+    #[inline]
+    pub fn is_list(self) -> bool {
+        (self as u8) < Self::LISTS
+    }
+}
+
+/// What a line of a head is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// A header field, or a line that is none, with the lines that continue it; where the next one begins.
+    Field(usize),
+    /// The empty line, and where the body begins.
+    Blank(usize),
+}
+
+/// The line at `at`, the last one without its end where that is missing; none behind the end.
+#[inline]
+pub(super) fn line_at(head: &[u8], at: usize) -> Option<Line> {
+    let rest = head.get(at..)?;
+    match rest {
+        [] => return None,
+        [b'\r', b'\n', ..] => return Some(Line::Blank(at + 2)),
+        [b'\n', ..] => return Some(Line::Blank(at + 1)),
+        _ => {}
+    }
+    let mut end = at + end_of_line(rest);
+    while matches!(head.get(end), Some(b' ' | b'\t')) {
+        end += end_of_line(head.get(end..)?);
+    }
+    Some(Line::Field(end))
+}
+
+/// Behind the first line feed, or the end.
+#[inline]
+fn end_of_line(text: &[u8]) -> usize {
+    memchr::memchr(b'\n', text).map_or(text.len(), |at| at + 1)
+}
+
+/// The name of a header field, and where in it the value is: white space around both is taken off (section 25.1,
+/// HCOLON), that within a value which is folded is not.
+#[inline]
+pub(super) fn name_and_value(field: &[u8]) -> Option<(&[u8], Range<usize>)> {
+    let colon = colon(field)?;
+    let mut name = field.get(..colon)?;
+    while let [rest @ .., b' ' | b'\t' | b'\r' | b'\n'] = name {
+        name = rest;
+    }
+    let value = field.get(colon + 1..)?.trim_ascii_end();
+    let end = colon + 1 + value.len();
+    Some((name, end - value.trim_ascii_start().len()..end))
+}
+
+/// Where the first colon is. Names are short: eight bytes at a time are faster than a call.
+#[inline]
+fn colon(field: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let mut at = 0;
+    while let Some(chunk) = field.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let word = u64::from_le_bytes(*chunk) ^ (ONES * u64::from(b':'));
+        // The lowest of these bits is exact.
+        let zeros = word.wrapping_sub(ONES) & !word & (ONES << 7);
+        if zeros != 0 {
+            return Some(at + zeros.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    let tail = field.get(at..)?;
+    tail.iter().position(|octet| *octet == b':').map(|position| at + position)
+}
+
+/// The pieces of a value that is folded over lines, with one space for what separates the lines (section 7.3.1). A value
+/// on one line is one piece.
+pub fn unfolded(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(value);
+    let mut folds = false;
+    std::iter::from_fn(move || {
+        if std::mem::take(&mut folds) {
+            return Some(&b" "[..]);
+        }
+        let text = rest?;
+        let Some((line, after)) = split_at(text, b'\n') else { return rest.take() };
+        (rest, folds) = (Some(after.trim_ascii_start()), true);
+        Some(line.trim_ascii_end())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_compact_forms() {
+        for header in Header::ALL {
+            let name = header.name();
+            for name in [name.to_owned(), name.to_ascii_lowercase(), name.to_ascii_uppercase()] {
+                assert_eq!(Header::of(name.as_bytes()), Some(*header), "{name}");
+            }
+            assert_eq!(Header::of(format!("{name}s").as_bytes()), None, "{name}");
+        }
+        let compact: String = (0..=u8::MAX)
+            .filter_map(|letter| {
+                Header::of(&[letter]).map(|header| format!("{}={} ", letter as char, header.name()))
+            })
+            .filter(|text| text.as_bytes()[0].is_ascii_lowercase())
+            .collect();
+        assert_eq!(
+            compact,
+            "a=Accept-Contact b=Referred-By c=Content-Type d=Request-Disposition e=Content-Encoding f=From i=Call-ID \
+             j=Reject-Contact k=Supported l=Content-Length m=Contact o=Event r=Refer-To s=Subject t=To \
+             u=Allow-Events v=Via x=Session-Expires y=Identity "
+        );
+        for name in ["", "n", "p", "Call_ID", "Froom", "Tp", "\x0e"] {
+            assert_eq!(Header::of(name.as_bytes()), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn colons() {
+        for length in 0..40 {
+            for at in 0..length {
+                let mut text = vec![b'x'; length];
+                assert_eq!(colon(&text), None);
+                text[at] = b':';
+                // A byte behind it that borrows.
+                if let Some(next) = text.get_mut(at + 1) {
+                    *next = b':' + 1;
+                }
+                assert_eq!(colon(&text), Some(at));
+            }
+        }
+    }
+
+    #[test]
+    fn folds_become_spaces() {
+        for (value, expected) in
+            [("a", "a"), ("a\r\n  b\n\tc", "a b c"), ("a  b", "a  b"), ("", ""), ("a\r\n \r\n b", "a b")]
+        {
+            let text: Vec<&[u8]> = unfolded(value.as_bytes()).collect();
+            assert_eq!(text.concat(), expected.as_bytes(), "{value:?}");
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Media sections: an `m=` line and the lines behind it that are about it (RFC 8866 section 5.14).
+
+use super::attribute::{Attribute, attribute};
+use super::connection::Connection;
+use super::endpoint::{Carries, DISCARD};
+use super::next_line;
+use crate::detect::text_message::{number, split_at};
+
+/// Kind of media (RFC 8866 section 8.2.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Media {
+    /// Sound.
+    Audio,
+    /// Moving pictures.
+    Video,
+    /// Fax (RFC 6466).
+    Image,
+    /// Text in real time (RFC 4103).
+    Text,
+    /// Messages (RFC 4975).
+    Message,
+    /// Data, floor control and the like.
+    Application,
+    /// Any other.
+    #[default]
+    Other,
+}
+
+/// Which way media go, as seen by who made the description (RFC 8866 section 6.7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Direction {
+    /// Both ways.
+    #[default]
+    SendReceive,
+    /// From there only.
+    SendOnly,
+    /// To there only.
+    ReceiveOnly,
+    /// None, but RTCP goes on.
+    Inactive,
+}
+
+/// Transport of a section (IANA's "proto" registry).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Protocol<'a> {
+    /// As written: `RTP/AVP`.
+    pub name: &'a [u8],
+    /// What it carries; RTCP is not told apart from RTP here.
+    pub carries: Carries,
+    is_tcp: bool,
+    is_secure: bool,
+}
+
+impl<'a> Protocol<'a> {
+    #[inline]
+    fn parse(name: &'a [u8]) -> Self {
+        if name == b"RTP/AVP" {
+            return Self { name, carries: Carries::Rtp, is_tcp: false, is_secure: false };
+        }
+        Self::parse_other(name)
+    }
+
+    fn parse_other(name: &'a [u8]) -> Self {
+        let mut protocol = Self { name, carries: Carries::Other, is_tcp: false, is_secure: false };
+        for part in name.split(|octet| *octet == b'/') {
+            let is = |wanted: &[u8]| part.eq_ignore_ascii_case(wanted);
+            match part.len() {
+                3 if is(b"RTP") => protocol.carries = Carries::Rtp,
+                5 if is(b"UDPTL") => protocol.carries = Carries::Udptl,
+                3 if is(b"TCP") => protocol.is_tcp = true,
+                3 if is(b"TLS") => protocol.is_secure = true,
+                4 if is(b"DTLS") || is(b"SAVP") => protocol.is_secure = true,
+                5 if is(b"SAVPF") => protocol.is_secure = true,
+                _ => {}
+            }
+        }
+        protocol
+    }
+
+    /// By TCP, not UDP.
+    pub fn is_tcp(&self) -> bool {
+        self.is_tcp
+    }
+}
+
+/// What may be said for all sections at once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Common<'a> {
+    pub(super) connection: Connection<'a>,
+    direction: Direction,
+    /// Keys or what they are agreed by: `crypto`, `key-mgmt`, `fingerprint`.
+    has_keys: bool,
+    /// Who begins a connection: that of DTLS, where media go by UDP.
+    has_setup: bool,
+    has_ice: bool,
+}
+
+impl Common<'_> {
+    #[inline]
+    pub(super) fn read_attribute(&mut self, attribute: Attribute) {
+        match attribute {
+            Attribute::Direction(direction) => self.direction = direction,
+            Attribute::Keys => self.has_keys = true,
+            Attribute::Setup => self.has_setup = true,
+            Attribute::Ice => self.has_ice = true,
+            _ => {}
+        }
+    }
+}
+
+/// Lines of one kind of attribute, to be read when they are asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Attributes<'a> {
+    /// From the first one on.
+    text: &'a [u8],
+    pub(super) count: u16,
+}
+
+impl<'a> Attributes<'a> {
+    #[inline]
+    fn add(&mut self, here: &'a [u8]) {
+        if self.count == 0 {
+            self.text = here;
+        }
+        self.count = self.count.saturating_add(1);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The values of the first ones, `most` of them.
+    #[inline]
+    pub(super) fn for_each(&self, kind: Attribute, most: u16, mut found: impl FnMut(&'a [u8])) {
+        let mut rest = self.text;
+        let mut left = self.count.min(most);
+        while left != 0
+            && let Some((letter, text)) = next_line(&mut rest)
+        {
+            if letter == b'a'
+                && let (one, value) = attribute(text)
+                && one == kind
+            {
+                left -= 1;
+                found(value);
+            }
+        }
+    }
+}
+
+/// A media section.
+#[derive(Clone, Copy, Debug)]
+pub struct Section<'a> {
+    /// 0 for the first.
+    pub number: u8,
+    /// Kind of media.
+    pub media: Media,
+    /// Port, the first one if there are several; 0 where there is none that can be read.
+    pub port: u16,
+    /// How many ports, or pairs of ports for RTP and RTCP: 1 to 255.
+    pub ports: u8,
+    /// Transport.
+    pub protocol: Protocol<'a>,
+    /// Formats as written, with blanks between.
+    pub formats: &'a [u8],
+    /// Where media are sent: of the section, else of the session.
+    pub connection: Connection<'a>,
+    /// Which way media go: of the section, else of the session.
+    pub direction: Direction,
+    /// `a=rtcp` (RFC 3605): where RTCP is sent, if the section says so; without an address it is the section's.
+    pub rtcp: Option<(Connection<'a>, u16)>,
+    /// `a=rtcp-mux` or `a=rtcp-mux-only`: RTCP may come to the port of RTP (RFC 5761).
+    pub is_rtcp_mux: bool,
+    /// `a=rtcp-mux-only`: it comes nowhere else (RFC 8858).
+    pub is_rtcp_mux_only: bool,
+    /// `a=bundle-only`: taken only if it shares the transport of its BUNDLE group (RFC 9143 section 6).
+    pub is_bundle_only: bool,
+    /// `a=mid` (RFC 5888): its name; empty where it has none.
+    pub mid: &'a [u8],
+    /// `a=ptime`: milliseconds of sound in a packet; 0 where it is not told.
+    pub packet_time_ms: u16,
+    has_keys: bool,
+    has_setup: bool,
+    has_ice: bool,
+    pub(super) maps: Attributes<'a>,
+    pub(super) parameters: Attributes<'a>,
+    pub(super) candidates: Attributes<'a>,
+    pub(super) path: &'a [u8],
+}
+
+impl<'a> Section<'a> {
+    /// Takes the section off the front of `rest`, which begins with an `m=` line.
+    #[inline]
+    pub(super) fn read(rest: &mut &'a [u8], number: u8, common: Common<'a>) -> Option<Self> {
+        let (_, value) = next_line(rest).filter(|(letter, _)| *letter == b'm')?;
+        let mut section = Self::parse(value, number);
+        let mut own = Common { connection: Connection::Missing, ..common };
+        loop {
+            let here = *rest;
+            match next_line(rest) {
+                Some((b'a', text)) => {
+                    let (attribute, value) = attribute(text);
+                    own.read_attribute(attribute);
+                    section.read_attribute(attribute, value, here);
+                }
+                Some((b'c', value)) if own.connection == Connection::Missing => {
+                    own.connection = Connection::parse(value);
+                }
+                Some((b'm' | b'v', _)) => {
+                    *rest = here;
+                    break;
+                }
+                Some(_) => {}
+                None => break,
+            }
+        }
+        section.connection =
+            if own.connection == Connection::Missing { common.connection } else { own.connection };
+        section.direction = own.direction;
+        section.has_keys = own.has_keys;
+        section.has_setup = own.has_setup;
+        section.has_ice = own.has_ice;
+        Some(section)
+    }
+
+    /// `audio 49170/2 RTP/AVP 0 8`.
+    fn parse(value: &'a [u8], number: u8) -> Self {
+        let mut rest = value;
+        let mut next = || {
+            let (word, after) = split_at(rest, b' ').unwrap_or((rest, b""));
+            rest = after.trim_ascii_start();
+            word
+        };
+        let (media, port, protocol) = (next(), next(), next());
+        let (port, ports) = port_and_number(port);
+        Self {
+            number,
+            media: kind(media),
+            port,
+            ports,
+            protocol: Protocol::parse(protocol),
+            formats: rest,
+            connection: Connection::Missing,
+            direction: Direction::default(),
+            rtcp: None,
+            is_rtcp_mux: false,
+            is_rtcp_mux_only: false,
+            is_bundle_only: false,
+            mid: &[],
+            packet_time_ms: 0,
+            has_keys: false,
+            has_setup: false,
+            has_ice: false,
+            maps: Attributes::default(),
+            parameters: Attributes::default(),
+            candidates: Attributes::default(),
+            path: &[],
+        }
+    }
+
+    /// `here` begins with the line of the attribute.
+    #[inline]
+    fn read_attribute(&mut self, attribute: Attribute, value: &'a [u8], here: &'a [u8]) {
+        match attribute {
+            Attribute::RtpMap => self.maps.add(here),
+            Attribute::FormatParameters => self.parameters.add(here),
+            Attribute::Candidate => self.candidates.add(here),
+            Attribute::PacketTime => {
+                self.packet_time_ms = number(value).map_or(0, |time| time.min(u16::MAX.into()) as u16);
+            }
+            Attribute::Rtcp => self.read_rtcp(value),
+            Attribute::RtcpMux => self.is_rtcp_mux = true,
+            Attribute::RtcpMuxOnly => (self.is_rtcp_mux, self.is_rtcp_mux_only) = (true, true),
+            Attribute::BundleOnly => self.is_bundle_only = true,
+            Attribute::Identification => self.mid = value,
+            Attribute::Path => self.path = value,
+            _ => {}
+        }
+    }
+
+    /// `53020 IN IP4 126.16.64.4`.
+    fn read_rtcp(&mut self, value: &'a [u8]) {
+        let (port, address) = split_at(value, b' ').unwrap_or((value, b""));
+        if let Some(port) = number(port).and_then(|port| u16::try_from(port).ok()).filter(|port| *port != 0) {
+            self.rtcp = Some((Connection::parse(address), port));
+        }
+    }
+
+    /// Offered no more, or not taken (RFC 3264 sections 6 and 8.2): its port is 0, and no BUNDLE group lends it one.
+    pub fn is_refused(&self) -> bool {
+        self.port == 0 && !self.is_bundle_only
+    }
+
+    /// Whether the other side is held: it gets nothing to hear by `sendonly` or `inactive` being asked of it (RFC 3264
+    /// section 8.4), or by the unspecified address, as before that RFC. ICE that has no address yet is not meant by that.
+    pub fn is_held(&self) -> bool {
+        matches!(self.direction, Direction::SendOnly | Direction::Inactive)
+            || self.connection == Connection::Unspecified
+                && !self.has_ice
+                && self.candidates.is_empty()
+                && self.port != DISCARD
+    }
+
+    /// Media are encrypted, or shall be if the other side agrees: by the transport, or by keys (`crypto`, `key-mgmt`,
+    /// `fingerprint`, and `setup` where media go by UDP).
+    pub fn is_encrypted(&self) -> bool {
+        self.protocol.is_secure || self.has_keys || (self.has_setup && !self.protocol.is_tcp)
+    }
+}
+
+#[inline]
+fn kind(name: &[u8]) -> Media {
+    let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
+    match name.len() {
+        5 if is(b"audio") => Media::Audio,
+        5 if is(b"video") => Media::Video,
+        5 if is(b"image") => Media::Image,
+        4 if is(b"text") => Media::Text,
+        7 if is(b"message") => Media::Message,
+        11 if is(b"application") => Media::Application,
+        _ => Media::Other,
+    }
+}
+
+/// `49170/2`; port 0 where it cannot be read.
+fn port_and_number(text: &[u8]) -> (u16, u8) {
+    let (port, count) = split_at(text, b'/').map_or((text, None), |(port, count)| (port, Some(count)));
+    let port = number(port).and_then(|port| u16::try_from(port).ok()).unwrap_or(0);
+    (port, count.and_then(number).map_or(1, |count| count.clamp(1, 255) as u8))
+}

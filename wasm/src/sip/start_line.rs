@@ -1,0 +1,104 @@
+//! Start lines (RFC 3261 sections 7.1 and 7.2).
+
+use crate::detect::text_message::split_at;
+
+/// Longest start line in bytes.
+pub const MOST_START_LINE: usize = 4096;
+/// Longest method in bytes that is taken for one.
+const MOST_METHOD: usize = 64;
+
+/// Why bytes are not taken for a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// They do not begin with a start line: `method SP Request-URI SP SIP/2.0` or `SIP/2.0 SP code SP reason`.
+    StartLine,
+    /// A version other than 2.0 (RFC 4475 section 3.1.2.16).
+    Version,
+    /// A status code that is not within 100 to 699 (RFC 4475 section 3.1.2.19).
+    StatusCode,
+    /// No Call-ID, or an empty one (RFC 4475 section 3.3.1).
+    NoCallId,
+    /// A Call-ID of more than [`super::message::MOST_CALL_ID`] bytes, or with control characters.
+    CallId,
+}
+
+/// The first line of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartLine<'a> {
+    /// Of a request. The Request-URI is as written, and may hold white space where the line is damaged.
+    Request {
+        /// Any token: methods are case-sensitive.
+        method: &'a [u8],
+        /// Request-URI.
+        uri: &'a [u8],
+    },
+    /// Of a response.
+    Status {
+        /// 100 to 699.
+        code: u16,
+        /// Any text, also none.
+        reason: &'a [u8],
+    },
+}
+
+impl<'a> StartLine<'a> {
+    /// Reads a line, with or without its end. More blanks than one are taken (RFC 4475 sections 3.1.2.9 and 3.1.2.10).
+    pub fn parse(line: &'a [u8]) -> Result<Self, Refusal> {
+        let line = line.trim_ascii_end();
+        if let Some(is_ours) = version(line.get(..8).unwrap_or(line)) {
+            return if is_ours { status_line(line) } else { Err(Refusal::Version) };
+        }
+        let (method, rest) = split_at(line, b' ').ok_or(Refusal::StartLine)?;
+        let at = memchr::memrchr(b' ', rest).ok_or(Refusal::StartLine)?;
+        let (uri, word) = rest.split_at_checked(at).ok_or(Refusal::StartLine)?;
+        match version(word.get(1..).unwrap_or_default()) {
+            Some(true) => {}
+            Some(false) if is_method(method) => return Err(Refusal::Version),
+            _ => return Err(Refusal::StartLine),
+        }
+        let uri = uri.trim_ascii();
+        if !is_method(method) || uri.is_empty() {
+            return Err(Refusal::StartLine);
+        }
+        Ok(Self::Request { method, uri })
+    }
+}
+
+/// Whether `word` begins like a version, and if so, whether it is `SIP/2.0` in any case.
+#[inline]
+fn version(word: &[u8]) -> Option<bool> {
+    let (name, number) = word.split_at_checked(4)?;
+    name.eq_ignore_ascii_case(b"SIP/").then(|| matches!(number, b"2.0" | b"2.0 "))
+}
+
+/// `SIP/2.0 200 OK`.
+fn status_line(line: &[u8]) -> Result<StartLine<'_>, Refusal> {
+    let rest = line.get(8..).unwrap_or_default().trim_ascii_start();
+    let (digits, reason) = rest.split_at_checked(3).ok_or(Refusal::StatusCode)?;
+    let code = digits.iter().try_fold(0, |code, digit| {
+        digit.is_ascii_digit().then(|| code * 10 + u16::from(digit - b'0')).ok_or(Refusal::StatusCode)
+    })?;
+    if !(100..=699).contains(&code) || reason.first().is_some_and(|octet| *octet != b' ') {
+        return Err(Refusal::StatusCode);
+    }
+    Ok(StartLine::Status { code, reason: reason.trim_ascii() })
+}
+
+/// A token (section 25.1) of sensible length.
+fn is_method(text: &[u8]) -> bool {
+    (1..=MOST_METHOD).contains(&text.len()) && is_token(text)
+}
+
+/// Whether all octets are those of a token (section 25.1).
+pub(crate) fn is_token(text: &[u8]) -> bool {
+    text.iter().all(|octet| octet.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(octet))
+}
+
+/// Without the line ends before it, which are a keep-alive (section 7.5, RFC 5626 section 3.5.1).
+pub fn without_leading_line_ends(bytes: &[u8]) -> &[u8] {
+    let mut rest = bytes;
+    while let [b'\r' | b'\n', after @ ..] = rest {
+        rest = after;
+    }
+    rest
+}
