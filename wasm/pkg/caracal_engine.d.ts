@@ -33,13 +33,13 @@ export class EngineHandle {
      */
     filters_add(filter_type: number, id: string, pattern: string): string;
     /**
-     * Adds a domain pattern of the operator's own to it.
+     * Adds a domain pattern of the operator's own to it. The error says why it was refused.
      */
     filters_add_local_domain(pattern: string): void;
     /**
-     * Adds a pattern of SIP users of the operator's own to it.
+     * Adds a user of SIP that the operator named to it. Returns why it was refused, or an empty string.
      */
-    filters_add_local_sip_user(pattern: string): void;
+    filters_add_local_user(pattern: string): string;
     /**
      * Begins a new filter set.
      */
@@ -63,8 +63,8 @@ export class EngineHandle {
      */
     inbox(bytes: number): number;
     /**
-     * `outputs`: sum of 1 wire, 2 JSON lines, 4 text lines, 8 capture file, 16 calls, 32 capture records by call.
-     * `protocol`: 0 all, 1 DNS, 2 VoIP. `batch_packets` and `batch_bytes` bound a wire piece. `limit`: stop after this many kept
+     * `outputs`: sum of 1 wire, 2 JSON lines, 4 text lines, 8 capture file, 16 JSON lines of calls that ended, 32
+     * records grouped by call. `protocol`: 0 all, 1 packets of the DNS ports, 2 calls: SIP and its media. `batch_packets` and `batch_bytes` bound a wire piece. `limit`: stop after this many kept
      * packets, 0 for never.
      */
     constructor(outputs: number, protocol: number, dns_ports: Uint16Array, udp_only: boolean, detect_tunneling: boolean, batch_packets: number, batch_bytes: number, limit: number, settings: SettingsHandle);
@@ -73,7 +73,7 @@ export class EngineHandle {
      */
     open_input(name: string, interface_name: string): number;
     /**
-     * Address of the output of one kind (1 wire, 2 JSON, 4 text, 8 capture file).
+     * Address of the output of one kind (see [`new`](Self::new)).
      */
     output(kind: number): number;
     /**

@@ -95,13 +95,35 @@ export class EngineHandle {
         }
     }
     /**
-     * Adds a domain pattern of the operator's own to it.
+     * Adds a domain pattern of the operator's own to it. The error says why it was refused.
      * @param {string} pattern
      */
     filters_add_local_domain(pattern) {
         const ptr0 = passStringToWasm0(pattern, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
         const len0 = WASM_VECTOR_LEN;
-        wasm.enginehandle_filters_add_local_domain(this.__wbg_ptr, ptr0, len0);
+        const ret = wasm.enginehandle_filters_add_local_domain(this.__wbg_ptr, ptr0, len0);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+    /**
+     * Adds a user of SIP that the operator named to it. Returns why it was refused, or an empty string.
+     * @param {string} pattern
+     * @returns {string}
+     */
+    filters_add_local_user(pattern) {
+        let deferred2_0;
+        let deferred2_1;
+        try {
+            const ptr0 = passStringToWasm0(pattern, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+            const len0 = WASM_VECTOR_LEN;
+            const ret = wasm.enginehandle_filters_add_local_user(this.__wbg_ptr, ptr0, len0);
+            deferred2_0 = ret[0];
+            deferred2_1 = ret[1];
+            return getStringFromWasm0(ret[0], ret[1]);
+        } finally {
+            wasm.__wbindgen_free(deferred2_0, deferred2_1, 1);
+        }
     }
     /**
      * Begins a new filter set.
@@ -146,11 +168,11 @@ export class EngineHandle {
         return ret >>> 0;
     }
     /**
-     * `outputs`: sum of 1 wire, 2 JSON lines, 4 text lines, 8 capture file. `dns_only`: keep only packets of
-     * the DNS ports. `batch_packets` and `batch_bytes` bound a wire piece. `limit`: stop after this many kept
+     * `outputs`: sum of 1 wire, 2 JSON lines, 4 text lines, 8 capture file, 16 JSON lines of calls that ended, 32
+     * records grouped by call. `protocol`: 0 all, 1 packets of the DNS ports, 2 calls: SIP and its media. `batch_packets` and `batch_bytes` bound a wire piece. `limit`: stop after this many kept
      * packets, 0 for never.
      * @param {number} outputs
-     * @param {boolean} dns_only
+     * @param {number} protocol
      * @param {Uint16Array} dns_ports
      * @param {boolean} udp_only
      * @param {boolean} detect_tunneling
@@ -159,11 +181,11 @@ export class EngineHandle {
      * @param {number} limit
      * @param {SettingsHandle} settings
      */
-    constructor(outputs, dns_only, dns_ports, udp_only, detect_tunneling, batch_packets, batch_bytes, limit, settings) {
+    constructor(outputs, protocol, dns_ports, udp_only, detect_tunneling, batch_packets, batch_bytes, limit, settings) {
         const ptr0 = passArray16ToWasm0(dns_ports, wasm.__wbindgen_malloc);
         const len0 = WASM_VECTOR_LEN;
         _assertClass(settings, SettingsHandle);
-        const ret = wasm.enginehandle_new(outputs, dns_only, ptr0, len0, udp_only, detect_tunneling, batch_packets, batch_bytes, limit, settings.__wbg_ptr);
+        const ret = wasm.enginehandle_new(outputs, protocol, ptr0, len0, udp_only, detect_tunneling, batch_packets, batch_bytes, limit, settings.__wbg_ptr);
         this.__wbg_ptr = ret;
         EngineHandleFinalization.register(this, this.__wbg_ptr, this);
         return this;
@@ -183,7 +205,7 @@ export class EngineHandle {
         return ret >>> 0;
     }
     /**
-     * Address of the output of one kind (1 wire, 2 JSON, 4 text, 8 capture file).
+     * Address of the output of one kind (see [`new`](Self::new)).
      * @param {number} kind
      * @returns {number}
      */
