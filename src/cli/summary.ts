@@ -104,6 +104,8 @@ export function summarize(
     reassembly: {
       fragments_merged: count("fragments_merged"),
       datagrams_rebuilt: count("datagrams_rebuilt"),
+      stream_segments: count("stream_segments"),
+      stream_messages: count("stream_messages"),
     },
     tunnels: {
       packets: count("tunnelled_packets"),
@@ -158,6 +160,8 @@ const words: Readonly<Record<string, string>> = {
   reassembly_discarded_bytes: "bytes of TCP streams that found no room",
   fragments_merged: "fragments",
   datagrams_rebuilt: "into datagrams",
+  stream_segments: "segments of streams",
+  stream_messages: "into messages",
   detected: "recognised",
   on_disk: "in the disk buffer",
   not_kept: "not on disk when sent",

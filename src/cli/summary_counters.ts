@@ -29,6 +29,8 @@ export const summaryCounters = [
   "fragments_given_up",
   "fragment_overlaps",
   "fragment_duplicates",
+  "stream_segments",
+  "stream_messages",
   "tunnelled_packets",
   "vxlan_decapsulated",
   "esp_null_decapsulated",

@@ -17,6 +17,8 @@ const counters: Readonly<Record<string, number>> = {
   rejected_by_filters: 410,
   fragments_merged: 90,
   datagrams_rebuilt: 30,
+  stream_segments: 0,
+  stream_messages: 0,
   fragment_duplicates: 2,
   fragments_given_up: 4,
   fragment_overlaps: 1,
@@ -75,7 +77,12 @@ Deno.test("summary: a counter that the engine does not have is an error, never 0
 
 Deno.test("summary: every counter is in its group", () => {
   const { reassembly, faults, tunnels, flows, protocols, top_talkers } = summarize(progress, traffic, 1);
-  assert.deepEqual(reassembly, { fragments_merged: 90, datagrams_rebuilt: 30 });
+  assert.deepEqual(reassembly, {
+    fragments_merged: 90,
+    datagrams_rebuilt: 30,
+    stream_segments: 0,
+    stream_messages: 0,
+  });
   assert.deepEqual(tunnels, { packets: 6, vxlan_decapsulated: 5, esp_null_decapsulated: 1 });
   assert.deepEqual(flows, { total: 50, active: 20, expired: 25, restarted: 3, evicted: 2, detected: 40 });
   assert.deepEqual(protocols, traffic.protocols);

@@ -74,7 +74,7 @@ export interface PacketMetadata {
 
 /** Fields of a SIP message (RFC 3261). */
 export interface SIPMetadata {
-  /** Method of the request, or of the transaction that a response belongs to. */
+  /** Method of a request; empty for a response, which has `cseq_method`. */
   readonly method: string;
   /** Call-ID header field. */
   readonly call_id: string;

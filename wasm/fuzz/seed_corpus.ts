@@ -218,7 +218,7 @@ vectors.forEach((vector, number) => {
 
 // These make their packets of the bytes: any will do.
 let state = 1;
-for (const target of ["fragments", "reassembly", "flows"]) {
+for (const target of ["fragments", "reassembly", "flows", "rtp"]) {
   for (let size = 32; size <= 1024; size *= 2) {
     put(target, Uint8Array.from({ length: size }, () => (state = state * 48271 % 0x7fffffff) >> 8 & 255));
   }
@@ -248,4 +248,27 @@ for (
     "a=inactive|m=audio 4000 RTP/SAVP 0|c=IN IP4 224.2.1.1/127/3|a=crypto:1 A inline:x|a=rtcp-mux-only|v=0|m=audio 5 x|",
   ]
 ) put("sdp", text.encode((SESSION + lines).replaceAll("|", "\r\n")));
+// Sizes of parts, then streams.
+const description = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+const fields = [
+  'Via: SIP/2.0/UDP a.example;branch=z9hG4bK1, SIP / 2.0 / TCP b\r\nf: "A \\" <x" <sip:%41@b>;tag=1\r\nt:\r\n <tel:+1>\r\n',
+  "i: 1@x\r\nCSeq: 7 INVITE\r\nMax-Forwards: 70\r\nContact: <sip:a@b;x>;q=1;+sip.instance=\"<urn:x>\", sip:c\r\n",
+  'P-Access-Network-Info: 3GPP-E-UTRAN-FDD;utran-cell-id-3gpp="2;\\"1";np, x\r\nP-Visited-Network-ID: "a, b";c\r\n',
+  "P-Asserted-Identity: <sip:a@b>\r\n , <tel:+2>\r\nDate: Sat, 01 Jan 2000 00:00:00 GMT\r\nWarning: 399 a \"b\"\r\n",
+].join("");
+const bodies: readonly [contentFields: string, body: string][] = [
+  ["", ""],
+  ["c: application/sdp\r\n", description],
+  [
+    "Content-Type: multipart/mixed;boundary=\"b\"\r\n",
+    `--b\r\nContent-Type: application/sdp\r\n\r\n${description}\r\n--b\r\n\r\nx\r\n--b--`,
+  ],
+];
+bodies.forEach(([contentFields, body], number) => {
+  const head = (line: string) => `${line}\r\n${fields}${contentFields}Content-Length: ${body.length}\r\n\r\n${body}`;
+  const [request, response] = [head("INVITE sip:a@b SIP/2.0"), head("SIP/2.0 183 Session Progress")];
+  put("sip", number * 40, text.encode(request));
+  put("sip", 5 + number, text.encode(`\r\n\r\n${response}${request}nonsense\r\n${response}`));
+});
+put("sip", 3, hex("1603010200010001fc0303"));
 console.log(`${count} inputs`);

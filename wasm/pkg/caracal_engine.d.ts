@@ -39,7 +39,7 @@ export class EngineHandle {
     /**
      * Adds a user of SIP that the operator named to it. Returns why it was refused, or an empty string.
      */
-    filters_add_local_user(pattern: string): string;
+    filters_add_local_sip_user(pattern: string): string;
     /**
      * Begins a new filter set.
      */

@@ -111,13 +111,13 @@ export class EngineHandle {
      * @param {string} pattern
      * @returns {string}
      */
-    filters_add_local_user(pattern) {
+    filters_add_local_sip_user(pattern) {
         let deferred2_0;
         let deferred2_1;
         try {
             const ptr0 = passStringToWasm0(pattern, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
             const len0 = WASM_VECTOR_LEN;
-            const ret = wasm.enginehandle_filters_add_local_user(this.__wbg_ptr, ptr0, len0);
+            const ret = wasm.enginehandle_filters_add_local_sip_user(this.__wbg_ptr, ptr0, len0);
             deferred2_0 = ret[0];
             deferred2_1 = ret[1];
             return getStringFromWasm0(ret[0], ret[1]);

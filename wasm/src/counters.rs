@@ -89,14 +89,24 @@ counters! {
     stream_segments,
     /// Messages of streams that take the place of segments.
     stream_messages,
-    /// Calls without a filter that asks for them.
-    unmatched_calls,
-    /// Calls that gave way to others.
-    call_evictions,
+    /// SIP messages read.
+    sip_messages,
     /// SIP messages that are beyond reading.
-    bad_sip_messages,
-    /// Packets of calls that had to be decided on before any filter was, for want of room.
-    undecided_packets,
+    sip_refused,
+    /// Calls that began.
+    calls_begun,
+    /// Calls that ended after a filter had asked for them.
+    calls_ended,
+    /// Calls that ended without a filter that asked for them.
+    calls_unmatched,
+    /// Calls that gave way to others.
+    calls_evicted,
+    /// Calls without signalling that became part of another.
+    calls_merged,
+    /// Announcements of a media endpoint that another call had, too.
+    calls_sharing_endpoints,
+    /// Packets of calls that a filter asked for too late: they had found no room to wait in.
+    call_buffer_full,
     /// Packets inside tunnels.
     tunnelled_packets,
     /// Packets that go out as the Ethernet frame that was in a VXLAN tunnel.

@@ -201,7 +201,7 @@ impl Engine {
             next_fragment_expiry_ns: i64::MAX,
             esp: settings.esp(),
             voip: (options.protocol == Protocol::Voip || options.outputs & CALLS != 0)
-                .then(|| Voip::new(options.outputs)),
+                .then(|| Voip::new(options.outputs, settings)),
             search: settings.search(),
             options,
             filters: FilterSet::default(),
@@ -374,7 +374,11 @@ impl Engine {
         let reassembly = self.recognizer.reassembler.counters();
         let fragments =
             self.defragmenter.as_ref().map(|defragmenter| defragmenter.counters()).unwrap_or_default();
+        let (calls_begun, calls_sharing_endpoints) =
+            self.voip.as_ref().map(|voip| voip.figures()).unwrap_or_default();
         Counters {
+            calls_begun,
+            calls_sharing_endpoints,
             dns_messages: self.dns.messages_read,
             dns_partial: self.dns.partial,
             dns_correlated: self.dns.analyzer.correlated(),

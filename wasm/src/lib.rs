@@ -236,8 +236,8 @@ impl EngineHandle {
     }
 
     /// Adds a user of SIP that the operator named to it. Returns why it was refused, or an empty string.
-    pub fn filters_add_local_user(&mut self, pattern: &str) -> String {
-        self.next_filters.add_local_user(pattern).err().unwrap_or_default()
+    pub fn filters_add_local_sip_user(&mut self, pattern: &str) -> String {
+        self.next_filters.add_local_sip_user(pattern).err().unwrap_or_default()
     }
 
     /// Does a part of what is left to do for the new set, about so many patterns' worth. False when it is ready; an error

@@ -20,7 +20,10 @@ export class CallTextSink implements Sink {
   #lines: string[] = [];
   #count = 0;
 
-  /** @param width of the terminal, characters */
+  /**
+   * Has shown nothing yet.
+   * @param width of the terminal, characters
+   */
   constructor(when: "each" | "at the end", width: () => number) {
     this.#atEnd = when === "at the end";
     this.#width = width;

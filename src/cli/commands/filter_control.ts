@@ -128,7 +128,9 @@ function modeParts(settings: Settings): Pick<KernelFilterParts, "mode" | "portle
   const { protocol, readFiles, dnsPorts, udpOnly } = settings;
   if (protocol === "voip") {
     const { sipPorts, rtpPortRanges, sipUdpOnly, espNull, espHeuristic } = settings;
-    const ports = { sipPorts, rtpPortRanges, udpOnly: sipUdpOnly, esp: espNull || espHeuristic };
+    // Reading files, the engine leaves TCP out itself: that alone is no reason to need libpcap.
+    const udpOnly = sipUdpOnly && (readFiles.length === 0 || sipPorts.length + rtpPortRanges.length > 0);
+    const ports = { sipPorts, rtpPortRanges, udpOnly, esp: espNull || espHeuristic };
     return { ...voipFilterParts(ports), fragments: false };
   }
   // In files, the engine itself keeps to the ports of DNS.

@@ -30,6 +30,8 @@ const cases: readonly [
   ["sniff voip -r a.pcap", "", false, false, ""],
   ["sniff voip -r a.pcap --esp-null", "", true, false, ""],
   ["sniff voip -i eth0 --udp-only", "udp", true, false, "not port 55555"],
+  ["sniff voip -r a.pcap --udp-only", "", false, false, ""],
+  ["sniff voip -r a.pcap -U -S 5080", "udp and (port 5080) or udp portrange 10000-32768", true, false, ""],
   ["sniff dns -r a.pcap --udp-only", "", false, false, ""],
   ["sniff dns -i eth0 --udp-only", "udp and (port 53)", false, true, "not port 55555"],
   ["sniff -i eth0", "", false, false, "not port 55555"],

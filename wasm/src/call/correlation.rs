@@ -64,6 +64,17 @@ impl Correlation {
         Self { said: BoundedMap::new(calls.saturating_mul(4)), seed }
     }
 
+    /// Things that gave way to others.
+    pub(super) fn evictions(&self) -> u64 {
+        self.said.evictions()
+    }
+
+    /// Things that are remembered.
+    #[cfg(test)]
+    pub(super) fn length(&self) -> usize {
+        self.said.len()
+    }
+
     fn key(&self, kind: Kind, parts: &[&[u8]]) -> u64 {
         let mut hasher = MixHasher::with_seed(self.seed);
         hasher.write_u8(kind as u8);
@@ -74,13 +85,20 @@ impl Correlation {
 
 impl<T: Default> Calls<T> {
     /// Looks for other legs in a message of an INVITE's transaction.
-    pub(super) fn correlate(&mut self, slot: u32, message: &Message<'_>, passage: &Passage, begins: bool) {
+    pub(super) fn correlate(
+        &mut self,
+        slot: u32,
+        message: &Message<'_>,
+        description: Option<&[u8]>,
+        passage: &Passage,
+        begins: bool,
+    ) {
         if let Some(session) = message.first(Header::SessionId) {
             self.correlate_session(slot, session, passage.timestamp_ns);
         }
         if begins {
             self.correlate_names(slot, message, passage.timestamp_ns);
-            self.correlate_next_leg(slot, message, passage);
+            self.correlate_next_leg(slot, message, description, passage);
         }
     }
 
@@ -137,28 +155,45 @@ impl<T: Default> Calls<T> {
         let said = self.correlation.said.get(&key).map(|said| said.call);
         match said.filter(|other| self.get(*other).is_some()) {
             Some(other) => self.adopt(slot, other.slot),
-            None => {
-                if let Some(call) = self.key_of(slot) {
-                    self.correlation.said.insert(key, Said { call, now_ns });
-                }
+            None => self.say(slot, key, now_ns),
+        }
+    }
+
+    /// Remembers what a call said, and forgets what calls said that are gone, as far as a few looks tell.
+    fn say(&mut self, slot: u32, key: u64, now_ns: i64) {
+        for _ in 0..2 {
+            let Some((oldest, call)) = self.correlation.said.oldest().map(|(key, said)| (*key, said.call))
+            else {
+                break;
+            };
+            if self.get(call).is_some() {
+                self.correlation.said.touch(&oldest);
+            } else {
+                self.correlation.said.remove(&oldest);
             }
+        }
+        if let Some(call) = self.key_of(slot) {
+            self.correlation.said.insert(key, Said { call, now_ns });
         }
     }
 
     /// By host, users and session.
-    fn correlate_next_leg(&mut self, slot: u32, message: &Message<'_>, passage: &Passage) {
+    fn correlate_next_leg(
+        &mut self,
+        slot: u32,
+        message: &Message<'_>,
+        description: Option<&[u8]>,
+        passage: &Passage,
+    ) {
         if passage.source == passage.destination {
             return;
         }
         let users = self.users_key(message);
-        let mut origin = None;
-        message.session_descriptions(&mut |text| {
-            let made = Description::parse(text).origin();
-            // Many makers number all their sessions 0 or 1.
-            if made.session_id.len() > 2 {
-                origin = Some(self.correlation.key(Kind::Origin, &[made.user, made.session_id, made.host]));
-            }
-        });
+        let origin = description.map(|text| Description::parse(text).origin());
+        // Many makers number all their sessions 0 or 1.
+        let origin = origin
+            .filter(|made| made.session_id.len() > 2)
+            .map(|made| self.correlation.key(Kind::Origin, &[made.user, made.session_id, made.host]));
         let now_ns = passage.timestamp_ns;
         for key in [users, origin].into_iter().flatten() {
             let is_next = |said: &&Said| {
@@ -169,10 +204,7 @@ impl<T: Default> Calls<T> {
             if let Some(before) = before.filter(|other| self.get(*other).is_some()) {
                 self.adopt(slot, before.slot);
             }
-            if let Some(call) = self.key_of(slot) {
-                let key = self.at_host(key, &passage.destination);
-                self.correlation.said.insert(key, Said { call, now_ns });
-            }
+            self.say(slot, self.at_host(key, &passage.destination), now_ns);
         }
     }
 

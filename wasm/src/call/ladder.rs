@@ -34,7 +34,7 @@ pub(super) struct Bounds {
 
 #[derive(Default)]
 pub(super) struct Ladder {
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     messages: u32,
     omitted: u32,
 }

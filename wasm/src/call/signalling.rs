@@ -17,6 +17,9 @@ use super::table::{Call, CallKey, Calls, FINGERPRINTS};
 use super::texts::{Text, Texts};
 use crate::net::Address;
 
+/// Most session descriptions of one message that are read.
+const MOST_DESCRIPTIONS: usize = 4;
+
 impl<T: Default> Calls<T> {
     /// Takes a SIP message in. Its call is begun if it is about one; none for what makes no call, as REGISTER, OPTIONS,
     /// SUBSCRIBE, PUBLISH and MESSAGE outside of one, and INFO, UPDATE and REFER outside of a dialog. `ended` receives calls that
@@ -76,8 +79,15 @@ impl<T: Default> Calls<T> {
         }
         call.progress.observe(event);
         call.note_parties(message, event);
-        let mut has_description = false;
-        message.session_descriptions(&mut |_| has_description = true);
+        let (mut descriptions, mut described) = ([&b""[..]; MOST_DESCRIPTIONS], 0);
+        message.session_descriptions(&mut |text| {
+            if let Some(place) = descriptions.get_mut(described) {
+                *place = text;
+                described += 1;
+            }
+        });
+        let descriptions = descriptions.get(..described).unwrap_or_default();
+        let has_description = !descriptions.is_empty();
         let omitted = call.ladder.omitted();
         call.ladder.push(message, passage, has_description, bounds, &mut self.room);
         self.figures.messages_omitted += u64::from(call.ladder.omitted() - omitted);
@@ -87,17 +97,19 @@ impl<T: Default> Calls<T> {
         }
         self.settle(slot, was_over, event.now_ns);
         if event.method == Method::Invite {
-            self.correlate(slot, message, passage, is_first && event.is_initial_invite());
+            let begins = is_first && event.is_initial_invite();
+            self.correlate(slot, message, descriptions.first().filter(|_| begins).copied(), passage, begins);
         }
-        if has_description {
-            message.session_descriptions(&mut |text| self.learn(slot, text, passage, event, ended));
+        for text in descriptions {
+            self.learn(slot, text, passage, event, ended);
         }
     }
 
     fn event_of(&self, message: &Message<'_>, now_ns: i64) -> Event {
+        let (status, method) = (message.status(), message.transaction_method());
         Event {
-            method: Method::of(message.transaction_method()),
-            status: message.status(),
+            method: if status.is_some() { Method::of_cseq(method) } else { Method::of(method) },
+            status,
             cseq: message.cseq().map_or(0, |(number, _)| number),
             branch: self.text_hash(message.top_via_branch()),
             from_tag: self.text_hash(message.from().tag),

@@ -108,7 +108,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// The method of that name.
+    /// The method of that name in upper case, which it has to be written in (RFC 3261 section 7.1).
     pub fn of(name: &[u8]) -> Self {
         match name {
             b"INVITE" => Self::Invite,
@@ -118,6 +118,19 @@ impl Method {
             b"PRACK" => Self::Prack,
             b"INFO" | b"UPDATE" | b"REFER" => Self::InDialog,
             _ => Self::Other,
+        }
+    }
+
+    /// The method that a CSeq names in any case.
+    pub fn of_cseq(name: &[u8]) -> Self {
+        let mut upper = [0; 8];
+        match upper.get_mut(..name.len()) {
+            Some(upper) => {
+                upper.copy_from_slice(name);
+                upper.make_ascii_uppercase();
+                Self::of(upper)
+            }
+            None => Self::Other,
         }
     }
 }
@@ -438,7 +451,3 @@ impl Progress {
             && self.attempts.held().iter().all(|attempt| attempt.is_over)
     }
 }
-
-#[cfg(test)]
-#[path = "tests/state.rs"]
-mod tests;

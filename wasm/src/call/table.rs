@@ -97,6 +97,8 @@ pub struct Figures {
     pub merged: u64,
     /// Calls that got the correlation id of another.
     pub correlated: u64,
+    /// Names and hosts of legs that gave way to others before the next leg came.
+    pub correlation_evicted: u64,
     /// Endpoints now.
     pub endpoints: usize,
     /// Announcements of endpoints that another active call had.
@@ -423,6 +425,7 @@ impl<T: Default> Calls<T> {
             active,
             held: active + length(Class::Over),
             endpoints: self.endpoints.length(),
+            correlation_evicted: self.correlation.evictions(),
             ..self.figures
         }
     }

@@ -5,9 +5,8 @@ use super::rtp::say_hex;
 use super::signature::FirstBytes;
 use super::state::seen;
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
+use crate::rtp::rtcp::{RECEIVER_REPORT, SENDER_REPORT, is_compound, looks_like_rtcp, packet_at};
 
-const SENDER_REPORT: u8 = 200;
-const RECEIVER_REPORT: u8 = 201;
 /// Most packets of one compound that are described.
 const MOST_PACKETS: usize = 16;
 
@@ -19,8 +18,8 @@ pub static RTCP: Signature = Signature {
     ports: &[],
     first: FirstBytes::Ranges(&[(0x80, 0xbf)]),
     examine: |payload, state, shared| {
-        let Some((first, _)) = packet(payload, 0) else { return Verdict::No };
-        let fits = is_compound(payload);
+        let Some((first, _)) = packet_at(payload.bytes, payload.length, 0) else { return Verdict::No };
+        let fits = is_compound(payload.bytes, payload.length);
         match first {
             SENDER_REPORT | RECEIVER_REPORT | 204..=207 if fits => {
                 Verdict::Is(Confidence::HIGH, Method::Payload)
@@ -35,7 +34,7 @@ pub static RTCP: Signature = Signature {
     continues: |payload, _, shared| {
         // A report every few seconds keeps its endpoint alive.
         shared.media.find(payload);
-        payload.array(0).is_some_and(|[first, kind]| first >> 6 == 2 && (192..=223).contains(&kind))
+        looks_like_rtcp(payload.bytes)
     },
     describe,
     // RTP that shares the port.
@@ -43,41 +42,12 @@ pub static RTCP: Signature = Signature {
     ..Signature::BASE
 };
 
-/// Type and length in bytes of the packet at `offset`, which ends within the datagram.
-fn packet(payload: &Payload, offset: usize) -> Option<(u8, usize)> {
-    let [first, kind, high, low] = payload.array(offset)?;
-    let length = 4 + 4 * usize::from(u16::from_be_bytes([high, low]));
-    // Sender's information and report blocks (RFC 3550 section 6.4).
-    let least = match kind {
-        SENDER_REPORT => 28 + 24 * usize::from(first & 31),
-        RECEIVER_REPORT => 8 + 24 * usize::from(first & 31),
-        _ => 4,
-    };
-    let is_sound = first >> 6 == 2 && (192..=223).contains(&kind) && length >= least;
-    (is_sound && offset + length <= payload.length).then_some((kind, length))
-}
-
-/// Whether packets fill the datagram, and only the last is padded (RFC 3550 appendix A.2). What was not captured of it
-/// is believed.
-fn is_compound(payload: &Payload) -> bool {
-    let mut offset = 0;
-    while let Some((_, length)) = packet(payload, offset) {
-        let is_padded = payload.u8(offset).is_some_and(|first| first & 0x20 != 0);
-        offset += length;
-        if offset >= payload.bytes.len() {
-            return offset == payload.length || !payload.is_whole();
-        }
-        if is_padded {
-            return false;
-        }
-    }
-    false
-}
-
 fn describe(payload: &Payload, _: &mut FlowState, shared: &mut Shared, facts: &mut Facts) {
     let (mut offset, mut count) = (0, 0);
     let mut types = [0; MOST_PACKETS];
-    while let (Some((kind, length)), Some(place)) = (packet(payload, offset), types.get_mut(count)) {
+    while let (Some((kind, length)), Some(place)) =
+        (packet_at(payload.bytes, payload.length, offset), types.get_mut(count))
+    {
         *place = kind;
         facts.say(if count == 0 { b"" } else { b", " });
         facts.say(name(kind).0.as_bytes());

@@ -1,5 +1,6 @@
 //! Bounds, timeouts and decapsulation, as the operator sets them by name.
 
+use crate::call::Limits as CallLimits;
 use crate::flow::reassembly::{Options as ReassemblyOptions, Strategy};
 use crate::flow::table::{Limits, MOST_FLOWS};
 use crate::matching::search::Algorithm;
@@ -18,6 +19,9 @@ pub struct Settings {
     seed: u64,
     reassembly: Option<ReassemblyOptions>,
     search: SearchOptions,
+    max_calls: Option<usize>,
+    call_aware_timeout: bool,
+    rtp_lines: bool,
 }
 
 impl Settings {
@@ -31,6 +35,9 @@ impl Settings {
             "esp_heuristic" => self.esp_heuristic = is_true,
             "esp_icv_size" => self.esp_icv_size = number.map(|size| size as u8),
             "max_flows" => self.max_flows = number.map(|flows| (flows as usize).clamp(1, MOST_FLOWS)),
+            "max_calls" => self.max_calls = number.map(|calls| calls as usize),
+            "tcp_call_aware_timeout" => self.call_aware_timeout = is_true,
+            "rtp_lines" => self.rtp_lines = is_true,
             "seed" => self.seed = number.map_or(0, f64::to_bits),
             "pattern_algorithm" => match Algorithm::from_name(value) {
                 Some(algorithm) => self.search.algorithm = algorithm,
@@ -70,6 +77,21 @@ impl Settings {
     pub(super) fn flow_limits(&self) -> Limits {
         let limits = Limits::default();
         Limits { flows: self.max_flows.unwrap_or(limits.flows), seed: self.seed, ..limits }
+    }
+
+    pub(super) fn calls(&self) -> CallLimits {
+        let limits = CallLimits::default();
+        CallLimits { calls: self.max_calls.unwrap_or(limits.calls), seed: self.seed, ..limits }
+    }
+
+    /// Whether streams are kept for as long as a call that they carried is active.
+    pub(super) fn call_aware_timeout(&self) -> bool {
+        self.call_aware_timeout
+    }
+
+    /// Whether text lines have media, too.
+    pub(super) fn rtp_lines(&self) -> bool {
+        self.rtp_lines
     }
 
     pub(super) fn search(&self) -> SearchOptions {

@@ -14,8 +14,10 @@ mod tests;
 use super::arrival::Frame;
 use super::recognition::{Arrival, Inspected, SipStreams};
 use super::rendering::Said;
-use super::{CALLS, Engine, Input, Oddity, Protocol};
-use crate::call::{Call, CallKey, Calls, Limits, Media, MediaKind, Passage};
+use super::{CALLS, Engine, Input, Oddity, Protocol, Settings};
+use crate::bounded::BoundedMap;
+use crate::call::state::EndReason;
+use crate::call::{Call, CallKey, Calls, Media, MediaKind, Passage};
 use crate::detect::Label;
 use crate::detect::registry::label_of;
 use crate::flow::table::Observed;
@@ -39,6 +41,8 @@ const MEDIA_BYTES: usize = 32 << 20;
 const MOST_HELD: usize = 200;
 /// Sources of media without signalling that are on probation.
 const MOST_CANDIDATES: usize = 8192;
+/// TCP streams whose last call is remembered.
+const MOST_STREAMS: usize = 1 << 16;
 /// Packet time between two looks at calls that are over.
 const TICK_NS: i64 = 1_000_000_000;
 
@@ -52,6 +56,8 @@ pub(super) struct Judgement {
     ids: Vec<Box<str>>,
     signalling: Vec<Place>,
     media: Vec<Place>,
+    /// Packets that found no room to wait in.
+    homeless: u64,
     /// In the output of one capture per call; 0 before its first packet.
     number: u32,
     /// Link type of its first packet there.
@@ -70,6 +76,11 @@ pub(super) struct Voip {
     next_expiry_ns: i64,
     /// Number of the filter set in force.
     filters: u32,
+    /// The call that a TCP stream carried last, where that keeps the stream.
+    stream_calls: Option<BoundedMap<u32, CallKey>>,
+    /// That of the last message.
+    last_call: Option<CallKey>,
+    rtp_lines: bool,
     sip: Option<Label>,
     rtp: Option<Label>,
     rtcp: Option<Label>,
@@ -83,8 +94,11 @@ struct Endings {
     pcap: CallPcap,
     /// Packets that waited for a decision in vain.
     rejected: u64,
-    /// Calls that no filter asked for.
+    /// Calls by what became of them.
+    ended: u64,
     unmatched: u64,
+    evicted: u64,
+    merged: u64,
     /// What calls leave to those that they turned out to be a part of.
     left: Vec<(CallKey, Judgement)>,
     clock: Clock,
@@ -92,18 +106,22 @@ struct Endings {
 
 impl Endings {
     fn end(&mut self, call: &mut Call<Judgement>) {
+        let reason = call.end_reason();
         if let Some(key) = call.merged_into() {
             let data = std::mem::take(&mut call.data);
             if data.number != 0 {
                 self.pcap.end(data.number);
             }
             self.left.push((key, data));
+            self.merged += 1;
             return;
         }
         let data = &mut call.data;
         self.rejected += data.take_held();
-        if !data.is_matched {
-            self.unmatched += 1;
+        match reason {
+            Some(EndReason::Evicted) => self.evicted += 1,
+            _ if data.is_matched => self.ended += 1,
+            _ => self.unmatched += 1,
         }
         if data.number != 0 {
             self.pcap.end(data.number);
@@ -123,7 +141,7 @@ impl Judgement {
         let held = self.signalling.len() + self.media.len();
         self.signalling.clear();
         self.media.clear();
-        held as u64
+        held as u64 + std::mem::take(&mut self.homeless)
     }
 
     /// Whether the call goes out. After a change of filters only if one of those that it matched is still there.
@@ -139,9 +157,9 @@ impl Judgement {
 }
 
 impl Voip {
-    pub(super) fn new(outputs: u8) -> Box<Self> {
+    pub(super) fn new(outputs: u8, settings: &Settings) -> Box<Self> {
         Box::new(Self {
-            calls: Calls::new(Limits::default()),
+            calls: Calls::new(settings.calls()),
             endings: Endings { wants_reports: outputs & CALLS != 0, ..Endings::default() },
             signalling: Ring::new(SIGNALLING_BYTES),
             media: Ring::new(MEDIA_BYTES),
@@ -150,10 +168,22 @@ impl Voip {
             probation: Probation::new(MOST_CANDIDATES),
             next_expiry_ns: i64::MIN,
             filters: 0,
+            stream_calls: settings.call_aware_timeout().then(|| BoundedMap::new(MOST_STREAMS)),
+            last_call: None,
+            rtp_lines: settings.rtp_lines(),
             sip: label_of("SIP"),
             rtp: label_of("RTP"),
             rtcp: label_of("RTCP"),
         })
+    }
+
+    /// Notes which call a stream carries.
+    fn remember_stream(&mut self, observed: Observed) {
+        if let Some(known) = &mut self.stream_calls
+            && let Some(key) = self.last_call.take()
+        {
+            known.insert(observed.id.slot() as u32, key);
+        }
     }
 
     /// Ends calls that are over, or idle.
@@ -164,6 +194,12 @@ impl Voip {
             let Self { calls, endings, .. } = self;
             calls.expire(now_ns, &mut |call| endings.end(call));
         }
+    }
+
+    /// Calls that began, and announcements of endpoints that another call had.
+    pub(super) fn figures(&self) -> (u64, u64) {
+        let figures = self.calls.figures();
+        (figures.total, figures.shared_endpoints)
     }
 
     /// Other filters are in force.
@@ -201,8 +237,13 @@ impl Engine {
             (Transport::Udp, Some(observed)) => self.take_datagram(&mut voip, frame, packet, observed),
             (Transport::Tcp, Some(observed)) => {
                 self.recognizer.read_sip(packet, &arrival, observed, &mut voip.streams);
-                self.recognizer.expire_sip_streams(&mut voip.streams);
+                let Voip { streams, stream_calls, calls, .. } = &mut *voip;
+                self.recognizer.expire_sip_streams(streams, &mut |owner| {
+                    let call = stream_calls.as_ref().and_then(|known| calls.get(*known.get(&owner)?));
+                    call.is_some_and(|call| !call.state().is_over())
+                });
                 self.take_stream_messages(&mut voip, frame, packet);
+                voip.remember_stream(observed);
             }
             _ => self.counters.rejected_by_mode += 1,
         }
@@ -230,7 +271,10 @@ impl Engine {
     fn count_endings(&mut self, voip: &mut Voip) {
         let endings = &mut voip.endings;
         self.counters.rejected_by_filters += std::mem::take(&mut endings.rejected);
-        self.counters.unmatched_calls += std::mem::take(&mut endings.unmatched);
+        self.counters.calls_ended += std::mem::take(&mut endings.ended);
+        self.counters.calls_unmatched += std::mem::take(&mut endings.unmatched);
+        self.counters.calls_evicted += std::mem::take(&mut endings.evicted);
+        self.counters.calls_merged += std::mem::take(&mut endings.merged);
     }
 
     fn take_datagram(&mut self, voip: &mut Voip, frame: &Frame, packet: &Packet, observed: Observed) {
@@ -352,10 +396,10 @@ impl Engine {
 
     #[cold]
     fn count_bad_message(&mut self, frame: &Frame) {
-        self.counters.bad_sip_messages += 1;
+        self.counters.sip_refused += 1;
         self.counters.rejected_by_mode += 1;
         let what = "begins a SIP message that cannot be read";
-        self.notice_once(Oddity::SipMessage, frame.origin(), what, "bad_sip_messages");
+        self.notice_once(Oddity::SipMessage, frame.origin(), what, "sip_refused");
     }
 
     fn take_message(
@@ -367,14 +411,17 @@ impl Engine {
         bytes: &[u8],
         passage: &Passage,
     ) {
+        self.counters.sip_messages += 1;
         let Voip { calls, endings, .. } = &mut *voip;
         let key = calls.observe_sip(message, passage, &mut |call| endings.end(call));
         while let Some((heir, left)) = endings.left.pop() {
             if let Some(call) = calls.get_mut(heir) {
                 call.data.signalling.extend(left.signalling);
                 call.data.media.extend(left.media);
+                call.data.homeless += left.homeless;
             }
         }
+        voip.last_call = key;
         let said = Said { message: Some(message), ..Said::default() };
         let Some(key) = key else {
             // It stands for itself.
@@ -448,13 +495,14 @@ impl Engine {
         data.is_matched = true;
         data.filters = voip.filters;
         data.ids = scratch.workspace.matched.iter().map(|number| filters.id(number).into()).collect();
+        let homeless = std::mem::take(&mut data.homeless);
         let (signalling, media) = (std::mem::take(&mut data.signalling), std::mem::take(&mut data.media));
         let rings = (std::mem::take(&mut voip.signalling), std::mem::take(&mut voip.media));
         let held = signalling.iter().map(|place| rings.0.get(*place));
         let mut held: Vec<HeldPacket> =
             held.chain(media.iter().map(|place| rings.1.get(*place))).flatten().collect();
         let lost = signalling.len() + media.len() - held.len();
-        self.counters.undecided_packets += lost as u64;
+        self.counters.call_buffer_full += lost as u64 + homeless;
         held.sort_by_key(|packet| packet.timestamp_ns);
         for one in &held {
             let frame = Frame::held(one, inputs);
@@ -476,7 +524,8 @@ impl Engine {
         let place = (!is_over && places.len() < MOST_HELD).then(|| ring.put(&frame.as_held())).flatten();
         match place {
             Some(place) => places.push(place),
-            None => self.counters.rejected_by_filters += 1,
+            None if is_over => self.counters.rejected_by_filters += 1,
+            None => call.data.homeless += 1,
         }
     }
 }

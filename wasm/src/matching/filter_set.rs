@@ -150,7 +150,7 @@ impl FilterSet {
     }
 
     /// Adds a user of SIP that the operator named, as the pattern of a `sip_user` filter. The error says why it is refused.
-    pub fn add_local_user(&mut self, pattern: &str) -> Result<(), String> {
+    pub fn add_local_sip_user(&mut self, pattern: &str) -> Result<(), String> {
         let options = self.options;
         self.local_users
             .get_or_insert_with(|| Box::new(Self::with_options(NoFilterPolicy::Deny, options)))

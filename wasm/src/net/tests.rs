@@ -707,7 +707,7 @@ fn addresses_are_read_from_text_as_by_the_standard_library() {
     let mut read = 0;
     for _ in 0..100_000 {
         let alphabet = if random.below(3) == 0 { &b"0123:::fFg"[..] } else { b"0012256..." };
-        let mut text: Vec<u8> = (0..random.below(12)).map(|_| alphabet[random.below(10) as usize]).collect();
+        let mut text: Vec<u8> = (0..random.below(12)).map(|_| alphabet[random.below(10)]).collect();
         if random.below(2) == 0 {
             let octets = [(); 4].map(|()| (random.below(300) as u16).to_string());
             text = octets.join(if random.below(20) == 0 { ".." } else { "." }).into_bytes();

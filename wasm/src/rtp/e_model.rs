@@ -7,17 +7,24 @@ pub const BEST_R: f64 = 93.2;
 
 /// Transmission rating R, 0 to [`BEST_R`], with the default values of G.107 and perfect echo control.
 ///
-/// `loss_percent` is Ppl, 0 to 100; `burst_ratio` is BurstR, the mean length of the observed bursts of loss over that
-/// of random loss, taken to be at least 1; `delay_ms` is the delay from mouth to ear. R never rises with loss or delay.
-pub fn r_factor(impairment: Impairment, loss_percent: f64, burst_ratio: f64, delay_ms: f64) -> f64 {
-    let r = BEST_R - delay_impairment(delay_ms) - loss_impairment(impairment, loss_percent, burst_ratio);
+/// `loss_percent` is Ppl, 0 to 100; `mean_burst` the mean number of packets lost in a row, from 1 on; `delay_ms` the
+/// delay from mouth to ear. R never rises with loss, with bursts of one length, or with delay.
+pub fn r_factor(impairment: Impairment, loss_percent: f64, mean_burst: f64, delay_ms: f64) -> f64 {
+    let r = BEST_R - delay_impairment(delay_ms) - loss_impairment(impairment, loss_percent, mean_burst);
     r.clamp(0.0, BEST_R)
 }
 
 /// Ie-eff: what the codec and the loss of packets do (G.107 equation 7-29).
-fn loss_impairment(Impairment { ie, bpl }: Impairment, loss_percent: f64, burst_ratio: f64) -> f64 {
+///
+/// BurstR is the mean burst over that of random loss, 1/(1 - Ppl). As that grows with the loss, from some loss on (far
+/// beyond what the equation was tested with) more of it would count for less; there the loss is held.
+fn loss_impairment(Impairment { ie, bpl }: Impairment, loss_percent: f64, mean_burst: f64) -> f64 {
+    let with = |ppl: f64, burst_ratio: f64| ie + (95.0 - ie) * ppl / (ppl / burst_ratio.max(1.0) + bpl);
     let ppl = loss_percent.clamp(0.0, 100.0);
-    ie + (95.0 - ie) * ppl / (ppl / burst_ratio.max(1.0) + bpl)
+    // Where the derivative of the equation by Ppl is 0.
+    let odds = (bpl * mean_burst.max(1.0) / 100.0).sqrt();
+    let held = ppl.min(100.0 * odds / (1.0 + odds));
+    with(held, mean_burst * (1.0 - held / 100.0)).max(with(ppl, 1.0))
 }
 
 /// Idd: what too long a delay does, from 100 ms on (G.107 equations 7-27 and 7-28).

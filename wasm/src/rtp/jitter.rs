@@ -2,8 +2,8 @@
 //!
 //! The appendix compares each packet's transit time with that of the packet that arrived before it. Here they are
 //! compared only where both are on one timeline. The timeline begins anew with another payload type or clock, with a
-//! marker that comes with a step of the timestamp other than the last (the first packet after silence, of a sender whose
-//! timestamps stood still meanwhile), and with a deviation that no receiver would wait for (hold, another source behind
+//! marker of audio (the first packet after silence) that comes with another step of the timestamp than the last, or more
+//! than 100 ms off; and with a deviation that no receiver would wait for (hold, another source behind
 //! a mixer). Packets of an audio stream that repeat a timestamp are left out: telephone-event says the start of the
 //! event in each of its packets (RFC 4733 section 2.2.1).
 
@@ -12,6 +12,9 @@ use super::packet::Header;
 
 /// Greatest deviation in nanoseconds that is delay.
 const MOST_DEVIATION_NS: u64 = 2_000_000_000;
+/// Greatest deviation of a packet that a marker may let follow silence: a sender whose timestamps stand still
+/// meanwhile goes on with its usual step.
+const MOST_MARKED_DEVIATION_NS: u64 = 100_000_000;
 /// Greatest step of the timestamp either way that is of one timeline, in ticks. Times the longest tick it fits 63 bits.
 const MOST_STEP: u32 = 1 << 24;
 /// Slowest clock in ticks per second that is believed; real ones begin at 1000 (RFC 4103).
@@ -50,11 +53,11 @@ impl Jitter {
         }
         let step = header.timestamp.wrapping_sub(self.timestamp);
         let is_video = clock_rate == VIDEO_CLOCK;
+        let is_after_silence = header.marker && !is_video;
         if step == 0 && !is_video {
             return;
         }
-        let is_new =
-            step.wrapping_add(MOST_STEP) > 2 * MOST_STEP || (header.marker && step != self.step && !is_video);
+        let is_new = step.wrapping_add(MOST_STEP) > 2 * MOST_STEP || (is_after_silence && step != self.step);
         let arrived_ns = arrival_ns.wrapping_sub(self.arrival_ns);
         self.arrival_ns = arrival_ns;
         self.timestamp = header.timestamp;
@@ -65,7 +68,8 @@ impl Jitter {
         // Signed: packets may come in another order than they were sent.
         let sent_ns = i64::from(step as i32).wrapping_mul(self.tick_ns as i64) >> TICK_FRACTION;
         let deviation_ns = arrived_ns.wrapping_sub(sent_ns).unsigned_abs();
-        if deviation_ns <= MOST_DEVIATION_NS {
+        let most_ns = if is_after_silence { MOST_MARKED_DEVIATION_NS } else { MOST_DEVIATION_NS };
+        if deviation_ns <= most_ns {
             self.compare(deviation_ns);
         }
     }

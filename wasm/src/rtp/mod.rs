@@ -11,3 +11,6 @@ pub mod sequence;
 
 pub use packet::Header;
 pub use quality::StreamQuality;
+
+#[cfg(test)]
+mod tests;

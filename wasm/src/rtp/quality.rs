@@ -127,14 +127,11 @@ impl StreamQuality {
         self.last_ns.abs_diff(self.first_ns)
     }
 
-    /// Mean length of the observed bursts of loss over that of as much random loss: BurstR of ITU-T G.107, at least 1.
-    pub fn burst_ratio(&self) -> f64 {
+    /// Mean number of packets lost in a row; 1 where none is lost.
+    pub fn mean_loss_burst(&self) -> f64 {
         match self.sequence.loss_bursts() {
             0 => 1.0,
-            bursts => {
-                let mean_length = f64::from(self.lost()) / f64::from(bursts);
-                (mean_length * (1.0 - self.loss_percent() / 100.0)).max(1.0)
-            }
+            bursts => f64::from(self.lost()) / f64::from(bursts),
         }
     }
 
@@ -144,7 +141,7 @@ impl StreamQuality {
     pub fn r_factor(&self, codec: &[u8], clock_rate: u32) -> Option<f64> {
         let impairment = impairment(codec, clock_rate).filter(|_| self.packets != 0)?;
         let delay_ms = LEAST_DELAY_MS + BUFFERED_JITTER * self.mean_jitter_ms().unwrap_or(0.0);
-        Some(r_factor(impairment, self.loss_percent(), self.burst_ratio(), delay_ms))
+        Some(r_factor(impairment, self.loss_percent(), self.mean_loss_burst(), delay_ms))
     }
 
     /// Mean opinion score of [`r_factor`](Self::r_factor), 1 to 4.5.

@@ -17,21 +17,35 @@ pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Where the first comma is that ends an element, or the end.
 fn end_of_element(text: &[u8]) -> usize {
-    let (mut quoted, mut escaped, mut in_brackets) = (false, false, false);
-    for (at, octet) in text.iter().enumerate() {
-        match octet {
-            _ if quoted => {
-                quoted = escaped || *octet != b'"';
-                escaped = *octet == b'\\' && !escaped;
-            }
-            b'"' if !in_brackets => quoted = true,
-            b'<' => in_brackets = true,
-            b'>' => in_brackets = false,
-            b',' if !in_brackets => return at,
-            _ => {}
-        }
+    let mut at = 0;
+    while let Some(rest) = text.get(at..)
+        && let Some(found) = memchr::memchr3(b',', b'"', b'<', rest)
+    {
+        at += found;
+        let rest = rest.get(found..).unwrap_or_default();
+        let closing = match rest.first() {
+            Some(b'"') => end_of_quoted(rest),
+            Some(b'<') => memchr::memchr(b'>', rest),
+            _ => return at,
+        };
+        let Some(closing) = closing else { break };
+        at += closing + 1;
     }
     text.len()
+}
+
+/// Where the closing quote of the quoted string at the front is.
+fn end_of_quoted(text: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        let rest = text.get(at..)?;
+        let found = memchr::memchr2(b'"', b'\\', rest)?;
+        if rest.get(found) == Some(&b'"') {
+            return Some(at + found);
+        }
+        // An escape has two octets.
+        at += found + 2;
+    }
 }
 
 /// URI and parameters of one address, with or without a display name. Without angle brackets the parameters are those
@@ -42,17 +56,9 @@ pub fn name_address(value: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// Display name with its quotes, URI and parameters.
-fn parts_of_address(value: &[u8]) -> (&[u8], &[u8], &[u8]) {
-    let mut start = 0;
-    if value.first() == Some(&b'"') {
-        let mut escaped = false;
-        let closing = value.iter().skip(1).position(|octet| {
-            let closes = *octet == b'"' && !escaped;
-            escaped = *octet == b'\\' && !escaped;
-            closes
-        });
-        start = closing.map_or(0, |at| at + 2);
-    }
+pub(super) fn parts_of_address(value: &[u8]) -> (&[u8], &[u8], &[u8]) {
+    let is_quoted = value.first() == Some(&b'"');
+    let start = end_of_quoted(value).filter(|_| is_quoted).map_or(0, |closing| closing + 1);
     let rest = value.get(start..).unwrap_or_default();
     match memchr::memchr(b'<', rest) {
         Some(at) => {

@@ -3,9 +3,10 @@
 //! Where bytes are no message, lines are left out up to one that is a start line. That is told from the bytes at the
 //! front alone, so that the messages are the same however the stream is cut.
 
-use super::header::{Header, Line, line_at, name_and_value};
+use super::header::{Header, name_and_value};
 use super::message::{BodyLength, MOST_HEAD};
-use super::start_line::{MOST_START_LINE, StartLine};
+use super::start_line::StartLine;
+use crate::detect::text_message::MOST_START_LINE;
 
 /// Longest line in bytes, with its end.
 pub const MOST_LINE: usize = MOST_START_LINE;
@@ -80,27 +81,44 @@ impl Framer {
         let head = bytes.get(..bytes.len().min(MOST_HEAD)).unwrap_or_default();
         loop {
             let at = self.scanned as usize;
-            // A line that is not all there, or that may go on in the next one, is read again later.
-            let more = match head.len() == MOST_HEAD {
-                true => Err(Framed::Not(at)),
-                false => Err(Framed::Begun),
-            };
-            if let Some(long) = long_line(head, at) {
-                return Err(Framed::Not(long));
-            }
-            match line_at(head, at) {
-                Some(Line::Blank(body)) => {
-                    self.scanned = body as u32;
-                    return Ok(());
-                }
-                Some(Line::Field(end)) if end < head.len() => {
+            match head.get(at..).unwrap_or_default() {
+                [b'\r', b'\n', ..] => self.scanned += 2,
+                [b'\n', ..] => self.scanned += 1,
+                _ => {
+                    let end = match end_of_field(head, at) {
+                        Ok(end) => end,
+                        Err(Framed::Begun) if head.len() == MOST_HEAD => return Err(Framed::Not(at)),
+                        Err(framed) => return Err(framed),
+                    };
                     if self.length.is_none() {
                         self.length = content_length(head.get(at..end).unwrap_or_default());
                     }
                     self.scanned = end as u32;
+                    continue;
                 }
-                _ => return more,
             }
+            return Ok(());
+        }
+    }
+}
+
+/// Where the field ends that begins at `at`. A line that is not all there, or that may go on in the next one, is none
+/// yet.
+#[inline]
+fn end_of_field(head: &[u8], at: usize) -> Result<usize, Framed> {
+    let mut end = at;
+    loop {
+        let rest = head.get(end..).unwrap_or_default();
+        let most = rest.get(..rest.len().min(MOST_LINE)).unwrap_or_default();
+        match memchr::memchr(b'\n', most) {
+            Some(found) => end += found + 1,
+            None if most.len() == MOST_LINE => return Err(Framed::Not(end + MOST_LINE)),
+            None => return Err(Framed::Begun),
+        }
+        match head.get(end) {
+            Some(b' ' | b'\t') => {}
+            Some(_) => return Ok(end),
+            None => return Err(Framed::Begun),
         }
     }
 }
@@ -134,33 +152,6 @@ fn begin_record(bytes: &[u8]) -> Option<Framed> {
         [20..=23] | [20..=23, 3] | [20..=23, 3, 0..=4] | [20..=23, 3, 0..=4, _] => Some(Framed::Begun),
         _ => None,
     }
-}
-
-/// Where to go on if one of the lines of the field at `at` is too long, as far as it is there.
-#[inline]
-fn long_line(head: &[u8], at: usize) -> Option<usize> {
-    let text = head.get(at..)?;
-    let most = text.get(..text.len().min(MOST_LINE))?;
-    // Most fields have one line.
-    match memchr::memchr(b'\n', most) {
-        None => (most.len() == MOST_LINE).then_some(at + MOST_LINE),
-        Some(end) if matches!(text.get(end + 1), Some(b' ' | b'\t')) => long_continuation(head, at + end + 1),
-        Some(_) => None,
-    }
-}
-
-#[cold]
-fn long_continuation(head: &[u8], first: usize) -> Option<usize> {
-    let mut at = first;
-    while matches!(head.get(at), Some(b' ' | b'\t')) {
-        let text = head.get(at..)?;
-        let most = text.get(..text.len().min(MOST_LINE))?;
-        match memchr::memchr(b'\n', most) {
-            None => return (most.len() == MOST_LINE).then_some(at + MOST_LINE),
-            Some(end) => at += end + 1,
-        }
-    }
-    None
 }
 
 /// The number of bytes of the body, if the field says so; 0 where it makes no sense.

@@ -7,8 +7,8 @@
 use super::address::{NameAddr, list, parameter};
 use super::body::for_each_session_description;
 use super::header::{Header, Line, line_at, name_and_value};
-use super::start_line::{MOST_START_LINE, Refusal, StartLine, without_leading_line_ends};
-use crate::detect::text_message::split_at;
+use super::start_line::{Refusal, StartLine, without_leading_line_ends};
+use crate::detect::text_message::{MOST_START_LINE, split_at};
 
 /// Longest head in bytes: what is behind is not looked at.
 pub const MOST_HEAD: usize = u16::MAX as usize;
@@ -204,6 +204,11 @@ impl<'a> Message<'a> {
     pub fn head(&self) -> &'a [u8] {
         let end = self.body.unwrap_or(self.bytes.len()).min(MOST_HEAD);
         self.bytes.get(..end).unwrap_or(self.bytes)
+    }
+
+    /// Length of the start line in bytes, with its end.
+    pub(super) fn start_line_length(&self) -> usize {
+        self.start_line
     }
 
     /// The start line.

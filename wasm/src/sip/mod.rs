@@ -4,9 +4,13 @@
 pub mod address;
 mod body;
 pub mod equipment;
+pub mod fault;
 pub mod framing;
 pub mod header;
 pub mod message;
 pub mod parts;
 pub mod session_description;
 pub mod start_line;
+
+#[cfg(test)]
+mod tests;

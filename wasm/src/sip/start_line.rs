@@ -1,11 +1,6 @@
 //! Start lines (RFC 3261 sections 7.1 and 7.2).
 
-use crate::detect::text_message::split_at;
-
-/// Longest start line in bytes.
-pub const MOST_START_LINE: usize = 4096;
-/// Longest method in bytes that is taken for one.
-const MOST_METHOD: usize = 64;
+use crate::detect::text_message::{is_method, split_at};
 
 /// Why bytes are not taken for a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +63,7 @@ impl<'a> StartLine<'a> {
 #[inline]
 fn version(word: &[u8]) -> Option<bool> {
     let (name, number) = word.split_at_checked(4)?;
-    name.eq_ignore_ascii_case(b"SIP/").then(|| matches!(number, b"2.0" | b"2.0 "))
+    name.eq_ignore_ascii_case(b"SIP/").then_some(matches!(number, b"2.0" | b"2.0 "))
 }
 
 /// `SIP/2.0 200 OK`.
@@ -82,16 +77,6 @@ fn status_line(line: &[u8]) -> Result<StartLine<'_>, Refusal> {
         return Err(Refusal::StatusCode);
     }
     Ok(StartLine::Status { code, reason: reason.trim_ascii() })
-}
-
-/// A token (section 25.1) of sensible length.
-fn is_method(text: &[u8]) -> bool {
-    (1..=MOST_METHOD).contains(&text.len()) && is_token(text)
-}
-
-/// Whether all octets are those of a token (section 25.1).
-pub(crate) fn is_token(text: &[u8]) -> bool {
-    text.iter().all(|octet| octet.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(octet))
 }
 
 /// Without the line ends before it, which are a keep-alive (section 7.5, RFC 5626 section 3.5.1).

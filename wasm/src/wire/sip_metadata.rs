@@ -3,15 +3,13 @@
 use super::encoder::Encoder;
 use super::schema::Field;
 use super::schema::{access_network_info as network, sip_metadata as field};
+use crate::detect::text_message::{MOST_METHOD, is_token};
 use crate::sip::address::{Uri, decoded, parameters, unescaped};
 use crate::sip::header::{Header, unfolded};
 use crate::sip::message::Message;
-use crate::sip::start_line::is_token;
 
 /// Longest user in bytes whose escapes are decoded; a longer one stays as it is.
 const MOST_USER: usize = 256;
-/// Longest method in bytes of CSeq that is written in upper case; a longer one stays as it is.
-const MOST_METHOD: usize = 64;
 /// Parameters of P-Access-Network-Info that are looked at.
 const MOST_PARAMETERS: usize = 32;
 
@@ -33,13 +31,16 @@ pub fn encode<E: Encoder>(encoder: &mut E, message: &Message) {
     encoder.pieces(&field::TO_TAG, one(to.tag));
     encoder.pieces(&field::FROM_URI, unfolded(from.uri));
     encoder.pieces(&field::TO_URI, unfolded(to.uri));
-    if let Some(value) = message.values(Header::PAccessNetworkInfo).next() {
+    let has_type =
+        |value: &&[u8]| parameters(value).next().is_some_and(|(access_type, _)| !access_type.is_empty());
+    if let Some(value) = message.values(Header::PAccessNetworkInfo).find(has_type) {
         encoder.message(&field::ACCESS_NETWORK_INFO, |encoder| encode_access_network_info(encoder, value));
     }
     if let Some(value) = message.values(Header::PVisitedNetworkId).next() {
         let (network, _) = parameters(value).next().unwrap_or_default();
         encoder.pieces(&field::VISITED_NETWORK_ID, text(network));
     }
+    // A longer one than any that is taken for a method stays as it is.
     let method = message.cseq_parts().unwrap_or_default().1;
     let mut upper = [0; MOST_METHOD];
     let method = match upper.get_mut(..method.len()) {

@@ -252,10 +252,16 @@ impl Recognizer {
         self.flows.get_mut(observed.id).state.tcp = tcp;
     }
 
-    /// Gives up what SIP streams have waited for too long.
-    pub(in crate::engine) fn expire_sip_streams(&mut self, streams: &mut SipStreams) {
+    /// Gives up what SIP streams have waited for too long, but for those, by the slot of their flow, that `keeps`.
+    pub(in crate::engine) fn expire_sip_streams(
+        &mut self,
+        streams: &mut SipStreams,
+        keeps: &mut impl FnMut(u32) -> bool,
+    ) {
         let Self { flows, reassembler, newest_ns, .. } = self;
-        reassembler.expire(*newest_ns, &mut |_, _| false, &mut |owner, event| match flows.by_slot(owner) {
+        reassembler.expire(*newest_ns, &mut |owner, _| keeps(owner), &mut |owner, event| match flows
+            .by_slot(owner)
+        {
             Some(flow) => streams.take_apart(owner, flow, event),
             None => Want::Close,
         });

@@ -53,8 +53,8 @@ impl CallPcap {
     }
 
     /// Appends a group for each call with news to `out`: numbers of 32 bits, little endian, for the call and its flags
-    /// (1: first, 2: last); where it is the first, the length of the name, the name, the time in nanoseconds (64 bits) and
-    /// the link type; the length of the records, and the records of a pcap file.
+    /// (1: first, 2: last); the length of the name, which is 0 unless it is the first, and the name; where it is the first,
+    /// the time in nanoseconds (64 bits) and the link type; the length of the records, and the records of a pcap file.
     pub(super) fn write_groups(&mut self, out: &mut Vec<u8>) {
         self.records.sort_by_key(|record| record.call);
         self.ends.sort_unstable();
@@ -70,9 +70,10 @@ impl CallPcap {
             let flags = if start.is_some() { FIRST } else { 0 } | if is_last { LAST } else { 0 };
             out.extend_from_slice(&call.to_le_bytes());
             out.extend_from_slice(&flags.to_le_bytes());
+            let name = start.map_or(&b""[..], |start| &start.name);
+            out.extend_from_slice(&(name.len() as u32).to_le_bytes());
+            out.extend_from_slice(name);
             if let Some(start) = start {
-                out.extend_from_slice(&(start.name.len() as u32).to_le_bytes());
-                out.extend_from_slice(&start.name);
                 out.extend_from_slice(&start.timestamp_ns.to_le_bytes());
                 out.extend_from_slice(&start.link_type.to_le_bytes());
             }
@@ -132,6 +133,6 @@ mod tests {
         assert!(out.is_empty());
         pcap.end(one);
         pcap.write_groups(&mut out);
-        assert_eq!(out, [header(one, LAST), group(vec![])].concat());
+        assert_eq!(out, [header(one, LAST), 0u32.to_le_bytes().to_vec(), group(vec![])].concat());
     }
 }

@@ -41,9 +41,19 @@ impl Engine {
         self.recognizer.describe_apart(label, packet, frame.timestamp_ns, &mut self.scratch.facts);
         let protocol = (!protocol.is_empty()).then_some(protocol);
         let call = key.and_then(|key| voip.calls.get(key));
-        let Some(call) = call else { return self.show(frame, packet, protocol, said) };
-        self.scratch.workspace.matched.clear();
-        self.show(frame, packet, protocol, &Said { call_id: call.id(), ids: &call.data.ids, ..*said });
+        // Lines of media bury those of signalling.
+        if content != Content::Sip && !voip.rtp_lines {
+            self.options.outputs &= !TEXT;
+        }
+        match call {
+            None => self.show(frame, packet, protocol, said),
+            Some(call) => {
+                self.scratch.workspace.matched.clear();
+                let said = Said { call_id: call.id(), ids: &call.data.ids, ..*said };
+                self.show(frame, packet, protocol, &said);
+            }
+        }
+        self.options.outputs = outputs;
     }
 
     /// The same for a packet that has waited for the decision on its call.

@@ -1,1 +1,188 @@
+use super::super::tests::Random;
+use super::*;
 
+/// A packet of this type with this count, and its length.
+fn packet(packet_type: u8, count: u8, content: &[u8]) -> Vec<u8> {
+    assert_eq!(content.len() % 4, 0);
+    [&[0x80 | count, packet_type, 0, content.len() as u8 / 4][..], content].concat()
+}
+
+const SSRC: [u8; 4] = [0, 0, 0, 9];
+const BLOCK: [u8; 24] =
+    [0, 0, 0, 7, 64, 0xff, 0xff, 0xfe, 0, 1, 0, 5, 0, 0, 0, 80, 0x11, 0x22, 0x33, 0x44, 0, 1, 0, 0];
+
+fn sender_report() -> Vec<u8> {
+    let sent = [1, 2, 3, 4, 0x80, 0, 0, 0, 0, 0, 1, 64, 0, 0, 0, 50, 0, 0, 31, 64];
+    packet(200, 1, &[&SSRC[..], &sent, &BLOCK].concat())
+}
+
+fn description() -> Vec<u8> {
+    // A chunk with two items, one without, one whose item ends with its word.
+    let content = [
+        &SSRC[..],
+        b"\x01\x03a@b\x06\x02hi\0\0\0",
+        &[0, 0, 0, 8],
+        &[0; 4],
+        &[0, 0, 0, 6],
+        b"\x01\x06012345",
+        &[0; 4],
+    ];
+    packet(202, 3, &content.concat())
+}
+
+fn goodbye() -> Vec<u8> {
+    packet(203, 2, &[&SSRC[..], &[0, 0, 0, 8], b"\x03end"].concat())
+}
+
+fn extended_report() -> Vec<u8> {
+    let metrics = [
+        7, 0, 0, 8, 0, 0, 0, 7, 26, 13, 128, 3, 0, 100, 1, 0, 0, 40, 0, 60, 0xec, 0xc4, 40, 16, 88, 127, 41,
+        40, 0xb0, 0, 0, 50, 0, 80, 0, 200,
+    ];
+    packet(207, 0, &[&SSRC[..], &[4, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8], &metrics].concat())
+}
+
+/// What of a datagram is shown.
+fn found(bytes: &[u8]) -> (Form, Vec<Packet<'_>>) {
+    let mut packets = Vec::new();
+    let form = for_each_packet(bytes, &mut |packet| packets.push(packet));
+    (form, packets)
+}
+
+#[test]
+fn reads_a_compound() {
+    let application = packet(204, 5, &[&SSRC[..], b"namedata"].concat());
+    let feedback = packet(205, 1, &[&SSRC[..], &[0, 0, 0, 7, 0, 1, 0, 0]].concat());
+    let compound =
+        [sender_report(), description(), goodbye(), application, feedback, extended_report()].concat();
+    let (form, packets) = found(&compound);
+    assert_eq!((form, packets.len()), (Form::Plain, 6));
+    let Packet::SenderReport { ssrc: 9, sent, mut reports } = packets[0] else { panic!("{packets:?}") };
+    assert_eq!(
+        sent,
+        SenderInformation {
+            ntp_timestamp: 0x0102_0304_8000_0000,
+            rtp_timestamp: 320,
+            packets: 50,
+            bytes: 8000
+        }
+    );
+    assert_eq!(
+        reports.next(),
+        Some(ReportBlock {
+            ssrc: 7,
+            fraction_lost: 64,
+            cumulative_lost: -2,
+            extended_highest: 65_541,
+            jitter: 80,
+            last_sender_report: 0x1122_3344,
+            delay_since: 65_536,
+        })
+    );
+    assert_eq!(reports.next(), None);
+    let Packet::SourceDescription(items) = packets[1] else { panic!("{packets:?}") };
+    assert_eq!(
+        items.collect::<Vec<_>>(),
+        [
+            Item { ssrc: 9, kind: 1, text: b"a@b" },
+            Item { ssrc: 9, kind: 6, text: b"hi" },
+            Item { ssrc: 6, kind: 1, text: b"012345" },
+        ]
+    );
+    let Packet::Goodbye { sources, reason: b"end" } = packets[2] else { panic!("{packets:?}") };
+    assert_eq!(sources.collect::<Vec<_>>(), [9, 8]);
+    assert_eq!(packets[3], Packet::Application { ssrc: 9, subtype: 5, name: *b"name", data: b"data" });
+    assert_eq!(packets[4], Packet::Other { packet_type: 205, ssrc: Some(9) });
+    let Packet::ExtendedReport { ssrc: 9, mut metrics } = packets[5] else { panic!("{packets:?}") };
+    let voice = metrics.next().unwrap();
+    assert_eq!((voice.ssrc, voice.loss_rate, voice.discard_rate), (7, 26, 13));
+    assert_eq!((voice.burst_density, voice.gap_density), (128, 3));
+    assert_eq!((voice.burst_duration_ms, voice.gap_duration_ms), (100, 256));
+    assert_eq!((voice.round_trip_ms, voice.end_system_ms), (40, 60));
+    assert_eq!((voice.signal_level, voice.noise_level, voice.echo_return_loss), (-20, -60, 40));
+    assert_eq!((voice.gap_threshold, voice.r_factor, voice.external_r_factor), (16, 88, 127));
+    assert_eq!((voice.mos_lq, voice.mos_cq, voice.receiver_configuration), (41, 40, 0xb0));
+    assert_eq!(
+        (voice.buffer_nominal_ms, voice.buffer_maximum_ms, voice.buffer_absolute_maximum_ms),
+        (50, 80, 200)
+    );
+    assert_eq!(metrics.next(), None);
+}
+
+#[test]
+fn reduced_size_and_padding() {
+    let receiver = packet(201, 1, &[&SSRC[..], &BLOCK].concat());
+    assert!(
+        matches!(found(&receiver), (Form::Plain, packets) if matches!(packets[..], [Packet::ReceiverReport { ssrc: 9, .. }]))
+    );
+    assert_eq!(found(&goodbye()).1.len(), 1);
+    // Padding of the last packet is no reason.
+    let mut padded = packet(203, 1, &[&SSRC[..], &[0, 0, 0, 4]].concat());
+    padded[0] |= 0x20;
+    let compound = [receiver.clone(), padded.clone()].concat();
+    let Packet::Goodbye { reason: b"", .. } = found(&compound).1[1] else { panic!() };
+    // Of another packet it is not allowed.
+    assert_eq!(found(&[padded, receiver].concat()).0, Form::Protected);
+}
+
+#[test]
+fn of_encrypted_packets_only_the_header() {
+    let mut random = Random(4);
+    for tag in [4, 10, 16] {
+        let mut bytes = sender_report();
+        let length = bytes.len();
+        bytes.extend(random.bytes(4 + tag));
+        bytes[8..length].copy_from_slice(&random.bytes(length - 8));
+        assert_eq!(found(&bytes), (Form::Protected, vec![Packet::Other { packet_type: 200, ssrc: Some(9) }]));
+    }
+}
+
+#[test]
+fn told_from_rtp_by_the_second_byte() {
+    for second in 0..=255 {
+        assert_eq!(looks_like_rtcp(&[0x80, second, 0, 1]), (192..=223).contains(&second), "{second}");
+        assert!(!looks_like_rtcp(&[0x40, second, 0, 1]));
+    }
+    assert!(!looks_like_rtcp(&[0x80]));
+    // 28 bytes with the length of 6 words behind the first, and of 7.
+    let mut report = packet(200, 0, &[9; 24]);
+    assert_eq!(packet_at(&report, 28, 0), Some((200, 28)));
+    report[3] = 7;
+    assert_eq!(packet_at(&report, 28, 0), None);
+    assert_eq!(packet_at(&report, 32, 0), Some((200, 32)));
+    assert!(is_compound(&report, 32), "its end was not captured");
+    assert!(!is_compound(&report, 28));
+    for bytes in
+        [&[][..], &[0x80], &[0x80, 200, 0, 0], &[0x40; 40], &[0x80, 0, 0, 1, 0, 0, 0, 160, 0, 0, 0, 7]]
+    {
+        assert_eq!(found(bytes), (Form::Not, vec![]));
+    }
+}
+
+#[test]
+fn damaged_packets_are_read_as_far_as_they_go() {
+    let compound = [sender_report(), description(), goodbye(), extended_report()].concat();
+    let mut random = Random(6);
+    let (mut plain, mut items, mut blocks) = (0, 0, 0);
+    for _ in 0..100_000 {
+        let mut bytes = compound.clone();
+        for _ in 0..=random.below(3) {
+            let at = random.below(bytes.len() as u64) as usize;
+            bytes[at] = [0, 1, 3, 0x7f, 0xff, random.next() as u8][random.below(6) as usize];
+        }
+        if random.below(4) == 0 {
+            bytes.truncate(random.below(bytes.len() as u64) as usize);
+        }
+        let form = for_each_packet(&bytes, &mut |packet| match packet {
+            Packet::SenderReport { reports, .. } | Packet::ReceiverReport { reports, .. } => {
+                assert!(reports.count() < 32);
+            }
+            Packet::SourceDescription(found) => items += found.count(),
+            Packet::Goodbye { sources, .. } => assert!(sources.count() < 32),
+            Packet::ExtendedReport { metrics, .. } => blocks += metrics.count(),
+            Packet::Application { .. } | Packet::Other { .. } => {}
+        });
+        plain += u32::from(form == Form::Plain);
+    }
+    assert!(plain > 10_000 && items > 10_000 && blocks > 1000, "{plain} {items} {blocks}");
+}
