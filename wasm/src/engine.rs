@@ -523,6 +523,7 @@ impl Engine {
             outer_addresses: packet.outer_ip.as_ref().map(addresses),
             domains: &|each| dns.for_each_name(each),
             content: recognizer.sighting.of(packet),
+            message: None,
         };
         filters.decide(&subject, &mut scratch.workspace)
     }

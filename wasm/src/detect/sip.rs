@@ -6,6 +6,7 @@ use super::signature::FirstBytes;
 use super::state::seen;
 use super::text_message::{self, HeaderFields, MOST_START_LINE, StartLine, split_at};
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
+use crate::sip;
 
 const PORTS: &[u16] = &[5060, 5061];
 const VERSION: &[&[u8]] = &[b"SIP/2.0"];
@@ -298,6 +299,44 @@ fn contact_parts(contact: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// Of a message that has one.
+const DESCRIPTION: &[u8] = b", with session description";
+
+/// Says what a message is, in the words of [`describe`], without details.
+pub(crate) fn say_message(facts: &mut Facts, message: &sip::message::Message) {
+    match message.status() {
+        Some(code) => {
+            let method = message.cseq().map(|(_, method)| method);
+            say_status(facts, code, message.reason(), method);
+        }
+        None => say_request(facts, message.method(), message.request_uri()),
+    }
+    let mut has_description = false;
+    message.session_descriptions(&mut |_| has_description = true);
+    if has_description {
+        facts.say(DESCRIPTION);
+    }
+}
+
+fn say_request(facts: &mut Facts, method: &[u8], target: &[u8]) {
+    facts.say(b"Request: ");
+    facts.say(method);
+    facts.say(b" ");
+    say_uri(facts, target);
+}
+
+fn say_status(facts: &mut Facts, code: u16, reason: &[u8], method: Option<&[u8]>) {
+    facts.say(b"Status: ");
+    facts.say_number(code.into());
+    facts.say(b" ");
+    facts.say(reason);
+    if let Some(method) = method {
+        facts.say(b" (");
+        facts.say(method);
+        facts.say(b")");
+    }
+}
+
 fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Facts) {
     let bytes = without_leading_line_ends(payload.bytes);
     let Some(message) = Message::parse(bytes) else {
@@ -308,30 +347,20 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
     };
     match message.start {
         StartLine::Request { method, target } => {
-            facts.say(b"Request: ");
-            facts.say(method);
-            facts.say(b" ");
-            say_uri(facts, target);
+            say_request(facts, method, target);
             facts.put("type", b"request");
             facts.put("method", method);
         }
         StartLine::Status { code, reason } => {
-            facts.say(b"Status: ");
-            facts.say_number(code.into());
-            facts.say(b" ");
-            facts.say(reason);
-            if let Some((_, method)) = message.cseq.and_then(text_message::split_at_blank) {
-                facts.say(b" (");
-                facts.say(method);
-                facts.say(b")");
-            }
+            let method = message.cseq.and_then(text_message::split_at_blank).map(|(_, method)| method);
+            say_status(facts, code, reason, method);
             facts.put("type", b"response");
             facts.put_number("status_code", code.into());
             facts.put("reason", reason);
         }
     }
     if message.sdp().is_some() {
-        facts.say(b", with session description");
+        facts.say(DESCRIPTION);
     }
     if let Some(call_id) = message.call_id {
         facts.put("call_id", call_id);

@@ -434,13 +434,13 @@ impl Engine {
         let said = Said { message: Some(message), ..Said::default() };
         let Some(key) = key else {
             // It stands for itself.
-            return match self.passes_call_filters(packet, Content::Sip, bytes) {
+            return match self.passes_call_filters(packet, Content::Sip, bytes, Some(message)) {
                 true => self.emit(voip, None, frame, packet, Content::Sip, &said),
                 false => self.counters.rejected_by_filters += 1,
             };
         };
         if !self.is_matched(voip, key) {
-            if !self.passes_call_filters(packet, Content::Sip, bytes) {
+            if !self.passes_call_filters(packet, Content::Sip, bytes, Some(message)) {
                 return self.hold(voip, key, frame, Content::Sip);
             }
             self.admit(voip, key, frame.inputs);
@@ -469,7 +469,7 @@ impl Engine {
         if !self.is_matched(voip, key) {
             let by_itself = self.filters.wants_addresses() || self.filters.wants(content);
             let passes = by_itself || self.filters.decides_all() == Some(true);
-            if !passes || !self.passes_call_filters(packet, content, packet.payload) {
+            if !passes || !self.passes_call_filters(packet, content, packet.payload, None) {
                 return self.hold(voip, key, frame, content);
             }
             self.admit(voip, key, frame.inputs);
@@ -484,13 +484,20 @@ impl Engine {
     }
 
     /// Whether the packet itself is what filters ask for; which ones is then in the workspace.
-    fn passes_call_filters(&mut self, packet: &Packet, content: Content, bytes: &[u8]) -> bool {
+    fn passes_call_filters(
+        &mut self,
+        packet: &Packet,
+        content: Content,
+        bytes: &[u8],
+        message: Option<&Message>,
+    ) -> bool {
         let addresses = |ip: &net::IpHeader| (bits_of(&ip.source), bits_of(&ip.destination));
         let subject = Subject {
             addresses: packet.ip.as_ref().map(addresses),
             outer_addresses: packet.outer_ip.as_ref().map(addresses),
             domains: &|_| {},
             content: Some((content, bytes)),
+            message,
         };
         self.filters.decide(&subject, &mut self.scratch.workspace)
     }

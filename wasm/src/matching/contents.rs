@@ -10,6 +10,7 @@ use crate::detect::tls;
 use crate::detect::tls_fingerprint::{Transport, ja3, ja3s, ja4};
 use crate::detect::tls_hello::Hello;
 use crate::sip::framing::{Framed, frame};
+use crate::sip::message::Message;
 use crate::sip::parts::{self, Part};
 use crate::sip::session_description::{for_each_codec, static_codec};
 
@@ -105,9 +106,16 @@ impl Texts {
     }
 
     fn sip(&mut self, bytes: &[u8], wanted: u32, found: &mut Found) {
+        if let Ok(message) = Message::scan(bytes) {
+            self.message(&message, wanted, found);
+        }
+    }
+
+    /// Calls `found` with the texts of a message that was read.
+    pub fn message(&mut self, message: &Message, wanted: u32, found: &mut Found) {
         let wants = |field: Field| wanted >> field as u32 & 1 != 0;
         let text = &mut self.text;
-        parts::for_each_part(bytes, &mut |part| match part {
+        parts::for_each_part_of(message, &mut |part| match part {
             Part::Identity(uri) => {
                 if (wants(Field::User) || wants(Field::Number)) && !uri.user.is_empty() {
                     text.clear();

@@ -12,6 +12,7 @@ use super::pattern::{Bare, Pattern};
 use super::search::Matches;
 use super::text_set::{SearchOptions, TextSet};
 use crate::bounded::MixHasher;
+use crate::sip::message::Message;
 
 /// What passes while no filter is loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,6 +71,8 @@ pub struct Subject<'a> {
     pub domains: &'a EachDomain<'a>,
     /// What else it carries that filters may look at.
     pub content: Option<(Content, &'a [u8])>,
+    /// The SIP message that this is, where it was read.
+    pub message: Option<&'a Message<'a>>,
 }
 
 /// Memory for decisions, used again for the next one.
@@ -285,7 +288,10 @@ impl FilterSet {
         if let Some((content, bytes)) = subject.content
             && self.wants(content)
         {
-            texts.for_each(content, bytes, self.wanted, &mut look_up);
+            match subject.message {
+                Some(message) => texts.message(message, self.wanted, &mut look_up),
+                None => texts.for_each(content, bytes, self.wanted, &mut look_up),
+            }
         }
         matched.sort_from(addressed, |number| (self.fields.get(number as usize).copied(), number));
         !matched.is_empty()
@@ -325,7 +331,8 @@ mod tests {
         let mut workspace = Workspace::default();
         let domains = |each: &mut dyn FnMut(&[u8])| names.iter().for_each(|name| each(name.as_bytes()));
         let addresses = addresses.map(|(source, destination)| (v4_bits(source), v4_bits(destination)));
-        let subject = Subject { addresses, outer_addresses: None, domains: &domains, content: None };
+        let subject =
+            Subject { addresses, outer_addresses: None, domains: &domains, content: None, message: None };
         let passes = set.decide(&subject, &mut workspace);
         (passes, workspace.matched.iter().map(|number| set.id(number).to_owned()).collect())
     }

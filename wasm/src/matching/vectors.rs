@@ -12,8 +12,13 @@ fn matched(filters: &[(FilterType, &str)], content: Content, bytes: &[u8]) -> Ve
     }
     set.build().unwrap();
     let mut workspace = Workspace::default();
-    let subject =
-        Subject { addresses: None, outer_addresses: None, domains: &|_| {}, content: Some((content, bytes)) };
+    let subject = Subject {
+        addresses: None,
+        outer_addresses: None,
+        domains: &|_| {},
+        content: Some((content, bytes)),
+        message: None,
+    };
     let passes = set.decide(&subject, &mut workspace);
     assert_eq!(passes, !workspace.matched.is_empty());
     workspace.matched.iter().map(|number| set.id(number).to_owned()).collect()

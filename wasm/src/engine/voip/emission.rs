@@ -2,6 +2,7 @@
 
 use super::Voip;
 use crate::call::CallKey;
+use crate::detect::sip;
 use crate::engine::arrival::Frame;
 use crate::engine::rendering::Said;
 use crate::engine::{CALL_PCAP, Engine, JSON, TEXT, WIRE};
@@ -38,7 +39,17 @@ impl Engine {
             _ if rtp::rtcp::looks_like_rtcp(packet.payload) => (voip.rtcp, "RTCP"),
             _ => (None, ""),
         };
-        self.recognizer.describe_apart(label, packet, frame.timestamp_ns, &mut self.scratch.facts);
+        // What a message or a packet says in its own metadata is not said again in details. The processor needs no words for
+        // media.
+        let facts = &mut self.scratch.facts;
+        facts.clear();
+        match said.message {
+            Some(message) => sip::say_message(facts, message),
+            None if outputs & (JSON | TEXT) != 0 => {
+                self.recognizer.describe_apart(label, packet, frame.timestamp_ns, facts);
+            }
+            None => {}
+        }
         let protocol = (!protocol.is_empty()).then_some(protocol);
         let call = key.and_then(|key| voip.calls.get(key));
         // Lines of media bury those of signalling.

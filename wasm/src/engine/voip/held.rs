@@ -30,8 +30,9 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    /// A ring of `capacity` bytes.
+    /// A ring of `capacity` bytes, a power of two.
     pub(super) fn new(capacity: usize) -> Self {
+        debug_assert!(capacity.is_power_of_two());
         // No packet lies at 0.
         Self { bytes: Vec::new(), capacity, start: capacity as u64, end: capacity as u64 }
     }
@@ -92,7 +93,7 @@ impl Ring {
     }
 
     fn position(&self, place: Place) -> usize {
-        (place % self.capacity.max(1) as u64) as usize
+        place as usize & self.capacity.wrapping_sub(1)
     }
 }
 
@@ -113,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_newest_packets_are_held_whole() {
-        for capacity in [HEADER + 40, 1000, 4096] {
+        for capacity in [128, 1024, 4096] {
             let mut ring = Ring::new(capacity);
             let frames: Vec<Vec<u8>> = (0..500).map(|n| vec![n as u8; n * 7 % 41]).collect();
             let mut places = Vec::new();
@@ -141,10 +142,10 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_not_found() {
-        let mut ring = Ring::new(100);
+        let mut ring = Ring::new(128);
         assert_eq!(ring.get(0), None);
-        assert_eq!(ring.get(100), None);
-        assert_eq!(ring.put(&packet(1, &[0; 101])), None);
+        assert_eq!(ring.get(128), None);
+        assert_eq!(ring.put(&packet(1, &[0; 129])), None);
         assert_eq!(Ring::default().put(&packet(1, &[])), None);
     }
 }
