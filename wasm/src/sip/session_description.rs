@@ -31,8 +31,8 @@ const MOST_GROUP: usize = 1024;
 /// A session description, or the beginning of one.
 #[derive(Clone, Copy, Debug)]
 pub struct Description<'a> {
-    /// Who made it, by its `o=` line.
-    pub origin: Origin<'a>,
+    /// Value of its `o=` line.
+    origin: &'a [u8],
     /// What it says for all sections that do not say otherwise.
     common: Common<'a>,
     /// Identification tags of BUNDLE groups (RFC 9143, before that RFC 8843); empty where there is none.
@@ -71,7 +71,7 @@ impl<'a> Description<'a> {
     /// Reads what is before the media sections. The description ends with the text, or where the next one begins.
     pub fn parse(text: &'a [u8]) -> Self {
         let mut description = Self {
-            origin: Origin::default(),
+            origin: &[],
             common: Common::default(),
             groups: [&[]; MOST_GROUPS],
             first: None,
@@ -99,10 +99,15 @@ impl<'a> Description<'a> {
         }
     }
 
+    /// Who made it.
+    pub fn origin(&self) -> Origin<'a> {
+        Origin::parse(self.origin)
+    }
+
     #[inline]
     fn read_line(&mut self, letter: u8, value: &'a [u8]) {
         match letter {
-            b'o' => self.origin = Origin::parse(value),
+            b'o' => self.origin = value,
             b'c' => self.common.connection = Connection::parse(value),
             b'a' => {
                 let (attribute, value) = attribute(value);
@@ -165,8 +170,9 @@ impl<'a> Description<'a> {
             }
         };
         let (mut rest, mut number) = (self.media, 0);
-        let mut next = self.first;
-        while let Some(section) = &next {
+        let mut next = self.first.as_ref();
+        let mut read;
+        while let Some(section) = next {
             if section.is_bundle_only && section.port == 0 {
                 let tagged = tagged.get_or_insert_with(|| self.tagged());
                 let mut groups = self.groups.iter().zip(tagged);
@@ -183,7 +189,8 @@ impl<'a> Description<'a> {
                 omitted = omitted.saturating_add(sections_in(rest));
                 break;
             }
-            next = Section::read(&mut rest, number, self.common);
+            read = Section::read(&mut rest, number, self.common);
+            next = read.as_ref();
         }
         omitted.saturating_add(told.saturating_sub(MOST_ENDPOINTS))
     }
@@ -221,22 +228,28 @@ fn sections_in(mut rest: &[u8]) -> u32 {
 
 /// Takes the first line that has a type off the front of `rest`: its letter, in lower case, and its value without blanks
 /// around.
-#[inline]
+#[inline(always)]
 fn next_line<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
     while !rest.is_empty() {
         let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
         let (line, after) = rest.split_at_checked(end)?;
         *rest = after.get(1..).unwrap_or_default();
-        // Most lines begin with their letter and end with one carriage return.
-        let line = match line {
-            [b'a'..=b'z', .., last, b'\r'] if last.is_ascii_graphic() => line.get(..end.wrapping_sub(1))?,
-            _ => line.trim_ascii(),
-        };
-        if let [letter, b'=', value @ ..] = line {
+        // Most lines are a letter, a value that does not begin or end with a blank, and one carriage return.
+        if let [letter @ b'a'..=b'z', b'=', value @ .., b'\r'] = line
+            && let [b'!'..=b'~', .., b'!'..=b'~'] = value
+        {
+            return Some((*letter, value));
+        }
+        if let [letter, b'=', value @ ..] = without_blanks(line) {
             return Some((letter.to_ascii_lowercase(), value.trim_ascii_start()));
         }
     }
     None
+}
+
+#[cold]
+fn without_blanks(line: &[u8]) -> &[u8] {
+    line.trim_ascii()
 }
 
 /// What blanks separate.
