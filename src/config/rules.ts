@@ -310,6 +310,9 @@ function checkApiKeyAuth(resolution: Resolution): void {
   }
 }
 
+/** As for `--domain`. */
+const maxDomainLength = 1_024;
+
 async function readDomains(path: string): Promise<string[]> {
   requirePermission({ name: "read", path }, `reading the domains file ${path}`);
   let text: string;
@@ -322,5 +325,11 @@ async function readDomains(path: string): Promise<string[]> {
   const lines = text.replace(/^\uFEFF/, "").split(/\r?\n/).map((line) =>
     line.replace(/(^|\s)#.*$/, "").trim()
   );
+  const long = lines.findIndex((line) => line.length > maxDomainLength);
+  if (long >= 0) {
+    throw wrong(
+      `--domains-file ${path}:${long + 1}: the pattern is longer than ${maxDomainLength} characters`,
+    );
+  }
   return lines.filter((line) => line !== "");
 }

@@ -327,6 +327,10 @@ Deno.test("rules: the domains file joins --domain", async () => {
     );
     const { settings } = await check("sniff", { domains: "a.example", domainsFile: path });
     assert.deepEqual(settings.domains, ["a.example", "*.example.com", "b.example"]);
+    await Deno.writeTextFile(path, `\n${"a".repeat(1_025)}\n`);
+    await assert.rejects(check("sniff", { domainsFile: path }), {
+      message: `--domains-file ${path}:2: the pattern is longer than 1024 characters`,
+    });
   } finally {
     await Deno.remove(path);
   }

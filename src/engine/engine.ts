@@ -278,7 +278,7 @@ export class Engine {
       yield;
       begun = performance.now();
     }
-    for (const pattern of settings.localDomains) this.#handle.filters_add_local_domain(pattern);
+    for (const pattern of settings.localDomains) this.#addLocalDomain(pattern);
     for (const pattern of settings.localSipUsers ?? []) this.#handle.filters_add_local_sip_user(pattern);
     try {
       while (this.#handle.filters_build(PATTERNS_PER_STEP)) {
@@ -294,6 +294,14 @@ export class Engine {
         .map((filter) => ({ filter, reason: String(reason) }));
     }
     return refused;
+  }
+
+  #addLocalDomain(pattern: string): void {
+    try {
+      this.#handle.filters_add_local_domain(pattern);
+    } catch (reason) {
+      throw new OperatorError(`--domain ${pattern.slice(0, 64)}: ${reason}`);
+    }
   }
 
   /** Puts the set in force that {@link buildFilters} has built to its end. */

@@ -57,6 +57,8 @@ export class CaptureLoop {
   #filters: CaptureFilters;
   /** The change of filters that is under way, or was the last. */
   #change: Generator<void, void> | undefined;
+  /** What became of the filters that are in force. */
+  #inForce: Omit<FilterReport, "version"> = { active: 0, refused: [] };
   /** Packets are taken. */
   #running = false;
   /** Filters can be judged: it is known what kinds of packets come. */
@@ -129,6 +131,7 @@ export class CaptureLoop {
         if (change.next().done) return;
       } catch (error) {
         this.#host.notice(`the filters stay as they were: ${messageOf(error)}`);
+        this.#host.filtersSet({ ...this.#inForce, version: this.#filters.version });
         return;
       }
     }
@@ -161,6 +164,7 @@ export class CaptureLoop {
       const expression = this.#judge.expressionFor(linkType, wanted.kernel, filters);
       change(source.name, () => source.setFilter(expression));
     }
+    this.#inForce = report;
     this.#host.filtersSet({ version: wanted.version, ...report });
   }
 

@@ -18,6 +18,8 @@ export class Pipeline {
   #progress: Progress | undefined;
   #progressAt: number | undefined;
   #filterReport: FilterReport | undefined;
+  /** The filters that the thread was told last, until it says what became of them. */
+  #told: CaptureFilters | undefined;
   /** The first failure of a sink; it ends the run. */
   #sinkFailure: unknown;
 
@@ -104,9 +106,17 @@ export class Pipeline {
     this.#thread.cannotReopen(reason);
   }
 
-  /** Swaps the filters between two blocks, those of the kernel too. */
+  /**
+   * Swaps the filters between two blocks, those of the kernel too. While a set is made ready, of those that come the
+   * last one waits: changes that never pause neither pile up nor keep every set from being in force.
+   */
   setFilters(filters: CaptureFilters): void {
     this.#plan = { ...this.#plan, filters };
+    if (this.#told === undefined) this.#tell(filters);
+  }
+
+  #tell(filters: CaptureFilters): void {
+    this.#told = filters;
     this.#thread.setFilters(filters);
   }
 
@@ -128,6 +138,12 @@ export class Pipeline {
       filtersSet: (report) => {
         this.#filterReport = report;
         this.#listener.filtersSet(report);
+        // The report may be about a set before that one.
+        if (this.#told === undefined || report.version < this.#told.version) return;
+        const { filters } = this.#plan;
+        const isLatest = filters.version <= report.version;
+        this.#told = undefined;
+        if (!isLatest) this.#tell(filters);
       },
     };
   }

@@ -7,6 +7,8 @@ import type { FilterStore } from "./filter_store.ts";
 /** A SubscribeFilters stream. */
 export type FilterCall = ServerWritableStream<FilterRequest, FilterUpdate>;
 
+type Change = readonly [FilterUpdateType, Filter];
+
 /**
  * Keeps one subscribed hunter in step with the filter store: what it was sent is remembered and compared, so a slow
  * hunter costs no queue, and a filter that comes within its reach by a change arrives as an addition.
@@ -17,23 +19,41 @@ export class FilterFeed {
   readonly #call: FilterCall;
   readonly #store: FilterStore;
   readonly #sent = new Map<string, Filter>();
+  /** What is left to send; undefined when nothing is. */
+  #left: Iterator<Change, undefined> | undefined;
+  /** The first of it. */
+  #next: Change | undefined;
 
   /** Sends what is in force now. */
   constructor(call: FilterCall, store: FilterStore) {
     this.hunterId = call.request.hunter_id;
     this.#call = call;
     this.#store = store;
-    call.on("drain", () => this.update());
+    call.on("drain", () => this.#send());
     this.update();
   }
 
   /** Sends what has changed since the last time; false when nothing has. */
   update(): boolean {
+    // What was left is among the changes.
+    this.#left = this.#changes();
+    this.#next = undefined;
+    return this.#send();
+  }
+
+  /** Sends as much of what is left as the stream takes; false when nothing was. */
+  #send(): boolean {
     let changed = false;
-    if (this.#call.writableEnded) return false;
-    for (const [type, filter] of this.#changes()) {
+    while (this.#left !== undefined && !this.#call.writableEnded) {
+      this.#next ??= this.#left.next().value;
+      if (this.#next === undefined) {
+        this.#left = undefined;
+        break;
+      }
       if (this.#call.writableNeedDrain || this.#call.destroyed) return true;
       changed = true;
+      const [type, filter] = this.#next;
+      this.#next = undefined;
       if (type === FilterUpdateType.UPDATE_DELETE) this.#sent.delete(filter.id);
       else this.#sent.set(filter.id, filter);
       this.#call.write({ update_type: type, filter: filterMessage(filter) });
@@ -41,7 +61,7 @@ export class FilterFeed {
     return changed;
   }
 
-  *#changes(): Generator<[FilterUpdateType, Filter]> {
+  *#changes(): Generator<Change, undefined> {
     const wanted = new Map(this.#store.forHunter(this.hunterId).map((filter) => [filter.id, filter]));
     for (const filter of [...this.#sent.values()]) {
       // A hunter that keeps one list per type would miss half of a change of type.
@@ -52,5 +72,6 @@ export class FilterFeed {
       if (sent === undefined) yield [FilterUpdateType.UPDATE_ADD, filter];
       else if (!sameFilter(sent, filter)) yield [FilterUpdateType.UPDATE_MODIFY, filter];
     }
+    return undefined;
   }
 }

@@ -6,7 +6,15 @@ import { isGranted, requirePermission } from "../runtime/permissions.ts";
 import { filterProblem } from "./filter_validation.ts";
 
 /** Every scalar is read as the text that stands in the file: `0049...` is a number of digits, not an integer. */
-const yamlOptions = { schema: "failsafe" as const, lineCounter: undefined as LineCounter | undefined };
+const yamlOptions = {
+  schema: "failsafe" as const,
+  // `!!binary` and the like would make other things than text.
+  resolveKnownTags: false,
+  lineCounter: undefined as LineCounter | undefined,
+};
+
+/** Mistakes in the syntax that are told: behind the first few, nothing is what it seems. */
+const maxSyntaxProblems = 5;
 
 const missing = "is missing";
 
@@ -76,10 +84,14 @@ export function examineFilters(source: string): { filters: FileFilter[]; problem
   const lineCounter = new LineCounter();
   const document = parseDocument(source, { ...yamlOptions, lineCounter });
   const lineOf = (offset: number) => lineCounter.linePos(offset).line;
-  if (document.errors.length > 0) {
-    const problems = document.errors.map(({ pos, message }) => ({
+  // A tag that is not known is a warning to the library. The value would not be what was meant.
+  const mistakes = [...document.errors, ...document.warnings];
+  if (mistakes.length > 0) {
+    const problems = mistakes.slice(0, maxSyntaxProblems).map(({ code, pos, message }) => ({
       line: lineOf(pos[0]),
-      reason: message.split(" at line ")[0] ?? message,
+      reason: code === "MULTIPLE_DOCS"
+        ? "the file must be one YAML document"
+        : message.split(" at line ")[0] ?? message,
     }));
     return { filters: [], problems };
   }
@@ -115,7 +127,13 @@ export function examineFilters(source: string): { filters: FileFilter[]; problem
     });
     return [...unknown, ...others];
   };
-  const content: unknown = document.toJS();
+  let content: unknown;
+  try {
+    content = document.toJS();
+  } catch (error) {
+    // Aliases that multiply each other.
+    return { filters: [], problems: [{ line: 1, reason: messageOf(error) }] };
+  }
   const file = fileSchema.safeParse(content === null || content === "" ? {} : content);
   if (!file.success) return { filters: [], problems: problemsOf(file.error, []) };
   const filters: FileFilter[] = [];
@@ -143,9 +161,10 @@ export function examineFilters(source: string): { filters: FileFilter[]; problem
 export function readFilterFile(path: string, reader = "--filter-file"): string | undefined {
   requirePermission({ name: "read", path }, `reading ${path} (${reader})`);
   try {
-    return Deno.readTextFileSync(path);
+    return new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync(path));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof TypeError) throw new OperatorError(`${reader}: ${path} is not UTF-8 text`);
     throw new OperatorError(`${reader}: cannot read ${path}: ${messageOf(error)}`);
   }
 }

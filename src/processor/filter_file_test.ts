@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Filter, filterTypeNames } from "../engine/filter.ts";
 import { OperatorError } from "../runtime/operator_error.ts";
-import { parseFilters, readFilterFile, writeFilter } from "./filter_file.ts";
+import { examineFilters, parseFilters, readFilterFile, writeFilter } from "./filter_file.ts";
 
 Deno.test("filters are read as lippycat writes them, and with every default", () => {
   const source = `
@@ -165,5 +165,29 @@ Deno.test("a new file is private, and a broken one is never written over", async
   assert.throws(() => writeFilter(path, "a", filter), OperatorError);
   assert.equal(Deno.readTextFileSync(path), "filters: [{id: half");
   assert.throws(() => readFilterFile(folder), /cannot read/);
+  Deno.writeFileSync(path, Uint8Array.of(...new TextEncoder().encode("filters: # "), 0xfc));
+  assert.throws(() => readFilterFile(path), {
+    name: "OperatorError",
+    message: /filters.yaml is not UTF-8 text/,
+  });
   await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("files that are made to break readers are problems like others", () => {
+  const aliases = Array.from({ length: 9 }, (_, at) => `a${at + 1}: &a${at + 1} [${`*a${at},`.repeat(9)}]`);
+  const bomb = ["a0: &a0 [x]", ...aliases, "filters: *a9"].join("\n");
+  for (
+    const [source, reason] of [
+      [bomb, /alias/i],
+      ["filters: [*a]", /alias/i],
+      ["filters:\n  - { id: a, type: sip_user, pattern: !!binary aGFsbG8= }", /tag/],
+      ["filters: []\n---\nfilters: []", /one YAML document/],
+      [`filters: ${"[".repeat(20_000)}`, /./],
+    ] as const
+  ) {
+    const { filters, problems } = examineFilters(source);
+    assert.deepEqual(filters, []);
+    assert.ok(problems.length > 0 && problems.length <= 5, `${problems.length} problems`);
+    assert.match(problems[0]?.reason ?? "", reason);
+  }
 });

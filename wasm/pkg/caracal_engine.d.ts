@@ -33,7 +33,7 @@ export class EngineHandle {
      */
     filters_add(filter_type: number, id: string, pattern: string): string;
     /**
-     * Adds a domain pattern of the operator's own to it.
+     * Adds a domain pattern of the operator's own to it. The error says why it was refused.
      */
     filters_add_local_domain(pattern: string): void;
     /**

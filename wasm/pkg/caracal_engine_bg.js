@@ -95,13 +95,16 @@ export class EngineHandle {
         }
     }
     /**
-     * Adds a domain pattern of the operator's own to it.
+     * Adds a domain pattern of the operator's own to it. The error says why it was refused.
      * @param {string} pattern
      */
     filters_add_local_domain(pattern) {
         const ptr0 = passStringToWasm0(pattern, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
         const len0 = WASM_VECTOR_LEN;
-        wasm.enginehandle_filters_add_local_domain(this.__wbg_ptr, ptr0, len0);
+        const ret = wasm.enginehandle_filters_add_local_domain(this.__wbg_ptr, ptr0, len0);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
     }
     /**
      * Adds a user of SIP that the operator named to it. Returns why it was refused, or an empty string.

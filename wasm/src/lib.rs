@@ -235,9 +235,9 @@ impl EngineHandle {
         self.next_filters.add(filter_type, id, pattern).err().unwrap_or_default()
     }
 
-    /// Adds a domain pattern of the operator's own to it.
-    pub fn filters_add_local_domain(&mut self, pattern: &str) {
-        self.next_filters.add_local_domain(pattern);
+    /// Adds a domain pattern of the operator's own to it. The error says why it was refused.
+    pub fn filters_add_local_domain(&mut self, pattern: &str) -> Result<(), String> {
+        self.next_filters.add_local_domain(pattern)
     }
 
     /// Adds a user of SIP that the operator named to it. Returns why it was refused, or an empty string.

@@ -10,6 +10,9 @@ import { logger } from "../../telemetry/log.ts";
 
 const log = logger("filters");
 
+/** Refused filters that are named at once; of the others it is said how many there are. */
+const maxNamed = 20;
+
 /**
  * Brings what the operator, the processor and the node itself want to filter together, hands it to the capture, and
  * tells the operator what became of it.
@@ -81,12 +84,16 @@ export class FilterControl {
   /** Tells the operator what became of the filters: how many are in force, and once each which are not, and why. */
   tell({ version, active, refused }: FilterReport): void {
     const told = new Map(this.#refused.map(({ filter }) => [filter.id, filter]));
-    for (const { filter, reason, standIn } of refused) {
+    const untold = refused.filter(({ filter }) => {
       const known = told.get(filter.id);
-      if (known !== undefined && sameFilter(known, filter)) continue;
+      return known === undefined || !sameFilter(known, filter);
+    });
+    for (const { filter, reason, standIn } of untold.slice(0, maxNamed)) {
       const instead = standIn === undefined ? "" : `; "${standIn.pattern}" stays in force in its place`;
       log.warn(`filter ${filter.id} (${filter.type} "${filter.pattern}") is refused: ${reason}${instead}`);
     }
+    const more = untold.length - maxNamed;
+    if (more > 0) log.warn(`${more} more ${more === 1 ? "filter is" : "filters are"} refused`);
     this.#refused = refused;
     if (version < this.#latest || this.#told === this.#latest) return;
     this.#told = this.#latest;

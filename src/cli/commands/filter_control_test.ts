@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { libpcapObstacle } from "../../../tests/live/libpcap_library.ts";
+import type { Filter } from "../../engine/filter.ts";
+import { configureLog } from "../../telemetry/log.ts";
 import { parseCommandLine } from "../program.ts";
 import { FilterControl } from "./filter_control.ts";
 
@@ -61,4 +63,37 @@ Deno.test({
       message: "--sip-port, --rtp-port-range or --udp-only on a capture file needs permission: " +
         "add --allow-ffi to the deno command",
     }),
+});
+
+function refusal(number: number) {
+  const filter: Filter = {
+    id: `f${number}`,
+    type: "sip_user",
+    pattern: "x",
+    targetHunters: [],
+    enabled: true,
+    description: "",
+  };
+  return { filter, reason: "no room", standIn: undefined };
+}
+
+Deno.test("refused filters are named once each, and only the first of many", async () => {
+  const control = await controlOf("sniff -i eth0");
+  control.setFilters([]);
+  const lines: string[] = [];
+  configureLog({ json: false, write: (line) => lines.push(line), variable: () => undefined });
+  try {
+    const tell = (refused: ReturnType<typeof refusal>[]) => {
+      lines.length = 0;
+      control.tell({ version: 0, active: 0, refused });
+      return lines.length;
+    };
+    assert.equal(tell([refusal(0)]), 1);
+    assert.match(lines[0] ?? "", /filter f0 \(sip_user "x"\) is refused: no room$/m);
+    assert.equal(tell([refusal(0), refusal(1)]), 1);
+    assert.equal(tell(Array.from({ length: 100_000 }, (_, number) => refusal(number))), 21);
+    assert.match(lines.at(-1) ?? "", /99978 more filters are refused/);
+  } finally {
+    configureLog({ json: false, write: () => {}, variable: () => undefined });
+  }
 });

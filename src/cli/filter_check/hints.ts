@@ -16,12 +16,15 @@ export interface Hint {
   readonly text: string;
 }
 
-/** Filters that are the same as another one, or match only what another one matches, too. */
+/** Filters that are the same as another one, match only what another one matches, too, or can match nothing. */
 export function hintsFor(filters: readonly FileFilter[]): Hint[] {
   const enabled = filters.filter(({ filter }) => filter.enabled);
   const hints = new Map<FileFilter, string>();
   const sameAs = new Map<string, FileFilter[]>();
   for (const one of enabled) {
+    if (one.filter.type === "http_url" && /^https:\/\//i.test(one.filter.pattern.trim())) {
+      hints.set(one, "only requests that are not encrypted are seen: no URL begins with https://");
+    }
     const key = keyOf(one.filter);
     const others = sameAs.get(key) ?? [];
     const twin = others.find((other) => sharesHunters(one.filter, other.filter));

@@ -31,6 +31,10 @@ const cases: readonly [what: string, filters: readonly string[], expected: reado
   ["the same number", ["a phone_number +49123456789", "b phone_number 0049123456789"], [
     "3 b looks for the same as a (line 2)",
   ]],
+  ["letters beyond ASCII in another case", ["a sip_user MÜLLER", "b sip_user müller"], []],
+  ["a URL that is encrypted", ["a http_url HTTPS://x.test/*", "b http_url *https://*"], [
+    "2 a only requests that are not encrypted are seen: no URL begins with https://",
+  ]],
   ["other types are others", ["a dns_domain x.test", "b tls_sni x.test"], []],
   ["a disabled one", ["a dns_domain x.test - off", "b dns_domain x.test"], []],
   ["for other hunters", ["a dns_domain x.test one", "b dns_domain x.test two"], []],

@@ -58,7 +58,8 @@ const shortestNumberEnd = 10;
  * it. Undefined for what is no text.
  */
 export function partsOf({ type, pattern }: Filter): readonly string[] | undefined {
-  const trimmed = pattern.trim().toLowerCase();
+  // Letters beyond ASCII fit only themselves.
+  const trimmed = pattern.trim().replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
   const textType = textTypes[type];
   if (textType !== undefined) {
     const parts = cutAtStars(withoutFrame(type, trimmed), textType.escapes);
@@ -66,14 +67,15 @@ export function partsOf({ type, pattern }: Filter): readonly string[] | undefine
   }
   switch (type) {
     case "phone_number": {
-      const digits = trimmed.replace(/^tel:/, "").replace(/[^\d*]/g, "").replace(/^(011|00)(?=\d)/, "");
+      const number = trimmed.replace(/^(tel|sips?):/, "").replace(/[@;?].*$/, "");
+      const digits = number.replace(/[^\d*]/g, "").replace(/^(011|00)(?=\d)/, "");
       if (digits.includes("*")) return digits.split("*");
       return digits.length < shortestNumberEnd ? [digits] : ["", digits];
     }
     case "imsi":
       return [trimmed.replace(/\D/g, "")];
     case "imei":
-      return [trimmed.replace(/\D/g, "").slice(0, 14)];
+      return [trimmed.replace(/^urn:.*:/, "").replace(/\D/g, "").slice(0, 14)];
     case "tls_ja3":
     case "tls_ja3s":
     case "tls_ja4":

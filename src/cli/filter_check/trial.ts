@@ -41,17 +41,25 @@ export interface Tally {
   readonly first: Sighting[];
 }
 
-/** Why the engine, or libpcap, refuses filters: by id. Whether they are enabled makes no difference. */
+/** Why the engine, or libpcap, refuses filters: by id. Disabled ones are judged, too, and take no room from the others. */
 export function refusalsOf(filters: readonly Filter[]): Map<string, string> {
   const engine = newEngine([], "deny");
-  const { report } = drained(
-    new FilterJudge([]).settle(
-      filters.map((filter) => ({ ...filter, enabled: true })),
-      linkTypesOfFiles,
-      (wanted) => engine.buildFilters({ filters: wanted, noFilterPolicy: "deny", localDomains: [] }),
-    ),
+  const disabled = filters.filter(({ enabled }) => !enabled).map((filter) => ({ ...filter, enabled: true }));
+  const groups = [
+    filters.filter(({ enabled }) => enabled),
+    disabled.filter((filter) => !isBpf(filter)),
+    ...disabled.filter(isBpf).map((filter) => [filter]),
+  ];
+  const refused = groups.filter((group) => group.length > 0).flatMap((group) =>
+    drained(
+      new FilterJudge([]).settle(
+        group,
+        linkTypesOfFiles,
+        (wanted) => engine.buildFilters({ filters: wanted, noFilterPolicy: "deny", localDomains: [] }),
+      ),
+    ).report.refused
   );
-  return new Map(report.refused.map(({ filter, reason }) => [filter.id, reason]));
+  return new Map(refused.map(({ filter, reason }) => [filter.id, reason]));
 }
 
 /** An engine, and the filter that each line of its output stands for. */

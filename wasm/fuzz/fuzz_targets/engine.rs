@@ -256,7 +256,7 @@ fn filter_set(choice: u8) -> FilterSet {
         }
     }
     if choice & 64 != 0 {
-        set.add_local_domain("*e*");
+        set.add_local_domain("*e*").expect("a good pattern");
     }
     if choice & 128 != 0 {
         for filter_type in FilterType::ALL {

@@ -192,7 +192,7 @@ impl<T: Default> Calls<T> {
             return;
         }
         let users = self.users_key(message);
-        let origin = description.map(|text| Description::parse(text).origin());
+        let origin = description.map(|text| Description::parse(text).origin);
         // Many makers number all their sessions 0 or 1.
         let origin = origin
             .filter(|made| made.session_id.len() > 2)

@@ -5,6 +5,7 @@ mod plain;
 mod sip_streams;
 mod streams;
 
+use heads::Progress;
 pub(super) use heads::{Inspected, Sighting};
 pub(super) use plain::Settled;
 pub(super) use sip_streams::SipStreams;
@@ -40,6 +41,15 @@ pub(super) struct FlowData {
     in_step: [bool; 2],
     /// By direction: what is remembered of heads that filters look at.
     phases: [u8; 2],
+    /// By direction: bytes of a body that heads come behind.
+    bodies: [u32; 2],
+}
+
+impl FlowData {
+    fn progress(&mut self, direction: Direction) -> Option<Progress<'_>> {
+        let at = direction as usize;
+        Some(Progress { phase: self.phases.get_mut(at)?, body: self.bodies.get_mut(at)? })
+    }
 }
 
 /// What becomes of the bytes of a TCP flow.

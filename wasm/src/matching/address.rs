@@ -146,11 +146,14 @@ impl AddressFilters {
             .collect()
     }
 
-    /// Adds the filters that contain `address`, most specific first, of equal ones in the order of their numbers.
+    /// Adds the filters of its version that contain `address`, most specific first, of equal ones in the order of their numbers.
     #[inline]
     pub fn find(&self, address: AddressBits, matched: &mut Matched) {
         let (mut low, mut high) = (0, self.starts.len());
+        // Prefixes that are shorter hold the mapped form of IPv4, and mean IPv6.
+        let mut least = 0;
         if address & !0xffff_ffff == V4_NETWORK {
+            least = 96;
             let half = (address >> 16) as usize & 0xffff;
             if let Some(&[first, last]) = self.index.get(half..half + 2) {
                 (low, high) = (first as usize, last as usize);
@@ -160,7 +163,9 @@ impl AddressFilters {
         let range = low + among.partition_point(|start| *start <= address);
         let mut owner =
             range.checked_sub(1).and_then(|range| self.owners.get(range)).copied().unwrap_or(NONE);
-        while let Some(entry) = self.entries.get(owner as usize) {
+        while let Some(entry) = self.entries.get(owner as usize)
+            && entry.prefix.length >= least
+        {
             matched.push(entry.number);
             owner = entry.parent;
         }
@@ -284,8 +289,9 @@ mod tests {
             "2001:db8::/32",
             "10.1.2.9/24",
         ];
-        assert_eq!(found(&patterns, "10.1.2.3"), [1, 2, 7, 3, 0, 4, 5]);
-        assert_eq!(found(&patterns, "11.0.0.1"), [4, 5]);
+        assert_eq!(found(&patterns, "10.1.2.3"), [1, 2, 7, 3, 0, 4]);
+        assert_eq!(found(&patterns, "11.0.0.1"), [4]);
+        assert_eq!(found(&["::/0", "::/80", "::ffff:0:0/96"], "10.1.2.3"), [2], "IPv6 is not IPv4");
         assert_eq!(found(&patterns, "2001:db8::1"), [6, 5]);
         assert_eq!(found(&["255.255.255.255", "ffff::/16"], "255.255.255.255"), [0]);
         assert_eq!(found(&["255.255.255.255", "ffff::/16"], "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), [1]);

@@ -4,7 +4,7 @@
 //! later ones match.
 
 use super::filter_type::Field;
-use super::number::{Digits, without_international_prefix};
+use super::number::{Digits, LEAST_SUFFIX, without_international_prefix};
 use crate::detect::text_message::{HeaderFields, split_at};
 use crate::detect::tls;
 use crate::detect::tls_fingerprint::{Transport, ja3, ja3s, ja4};
@@ -88,8 +88,9 @@ impl Texts {
                 }
             }
             Content::Rtp => {
-                if let Some(second) = bytes.get(1) {
-                    found(Field::Codec, static_codec(second & 0x7f).as_bytes());
+                let codec = bytes.get(1).map_or("", |second| static_codec(second & 0x7f));
+                if !codec.is_empty() {
+                    found(Field::Codec, codec.as_bytes());
                 }
             }
             Content::Media => {}
@@ -113,8 +114,11 @@ impl Texts {
                     uri.write_user(text);
                     found(Field::User, text);
                     if wants(Field::Number) {
+                        // A name that has letters may hold a number, and hardly a short code.
+                        let least = if text.iter().any(u8::is_ascii_alphabetic) { LEAST_SUFFIX } else { 1 };
                         let digits = Digits::of(text);
-                        let digits = digits.as_bytes();
+                        let digits = Some(digits.as_bytes()).filter(|digits| digits.len() >= least);
+                        let digits = digits.unwrap_or_default();
                         let national = without_international_prefix(digits);
                         if !digits.is_empty() {
                             found(Field::Number, digits);
@@ -127,7 +131,9 @@ impl Texts {
                 if wants(Field::Uri) {
                     text.clear();
                     uri.write_address(text);
-                    found(Field::Uri, text);
+                    if !text.is_empty() {
+                        found(Field::Uri, text);
+                    }
                 }
             }
             Part::Imsi(digits) => found(Field::Imsi, &digits),
@@ -140,41 +146,52 @@ impl Texts {
         });
     }
 
+    /// Heads, one behind the other. Of the last one the end may be missing.
     fn http(&mut self, bytes: &[u8], wanted: u32, found: &mut Found) {
-        let wants_url = wanted >> Field::Url as u32 & 1 != 0;
         let mut rest = bytes;
         while let Some((method, target)) = request_line(rest) {
-            let mut fields = HeaderFields::of(rest);
-            let (mut host, mut has_body) = (&b""[..], false);
-            for (name, value) in &mut fields {
-                let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
-                if is(b"Host") {
-                    host = value;
-                }
-                has_body |= is(b"Content-Length") || is(b"Transfer-Encoding");
-            }
-            // Behind a head without a body comes the next one.
-            rest = fields.body().filter(|_| !has_body).unwrap_or_default();
             // A target in absolute form takes the place of Host (RFC 9112 section 3.2.2).
-            let mut path = target;
-            if let Some((scheme, after)) = split_absolute(target)
-                && !scheme.is_empty()
-            {
-                let end = after.iter().position(|octet| b"/?".contains(octet)).unwrap_or(after.len());
-                (host, path) = after.split_at_checked(end).unwrap_or((after, b""));
-            } else if method == b"CONNECT" {
-                (host, path) = (target, b"");
+            let (authority, path) = match split_absolute(target) {
+                Some((scheme, after)) if !scheme.is_empty() => {
+                    let end = after.iter().position(|octet| b"/?".contains(octet)).unwrap_or(after.len());
+                    let (host, path) = after.split_at_checked(end).unwrap_or((after, b""));
+                    (Some(host), path)
+                }
+                _ if method == b"CONNECT" => (Some(target), &b""[..]),
+                _ => (None, target),
+            };
+            let mut named = authority.is_some();
+            if let Some(host) = authority {
+                self.site(host, path, wanted, found);
             }
-            // User information is no part of the host (RFC 9110 section 4.2.4).
-            let host = host.rsplit(|octet| *octet == b'@').next().unwrap_or_default();
+            let mut fields = HeaderFields::of(rest);
+            for (name, value) in &mut fields {
+                // Which one counts where there are several differs from server to server.
+                if authority.is_none() && name.eq_ignore_ascii_case(b"Host") {
+                    self.site(value, path, wanted, found);
+                    named = true;
+                }
+            }
+            if !named {
+                self.site(b"", path, wanted, found);
+            }
+            rest = fields.body().unwrap_or_default();
+        }
+    }
+
+    /// What a request is for.
+    fn site(&mut self, authority: &[u8], path: &[u8], wanted: u32, found: &mut Found) {
+        // User information is no part of the host (RFC 9110 section 4.2.4).
+        let host = authority.rsplit(|octet| *octet == b'@').next().unwrap_or_default();
+        if !host.is_empty() {
             found(Field::Host, host);
-            let without_port = crate::sip::address::host_of(host);
-            if without_port.len() < host.len() {
-                found(Field::Host, without_port);
-            }
-            if wants_url && !path.is_empty() {
-                self.url(host, path, found);
-            }
+        }
+        let without_port = crate::sip::address::host_of(host);
+        if !without_port.is_empty() && without_port.len() < host.len() {
+            found(Field::Host, without_port);
+        }
+        if wanted >> Field::Url as u32 & 1 != 0 && !path.is_empty() {
+            self.url(host, path, found);
         }
     }
 
@@ -211,17 +228,25 @@ impl Texts {
                 found(Field::Subject, &self.text);
             } else if [&b"From"[..], b"To", b"Cc", b"Bcc", b"Sender", b"Reply-To"].iter().any(|one| is(one)) {
                 for element in crate::sip::address::list(value) {
-                    let address = match memchr::memrchr(b'<', element) {
-                        Some(at) => {
-                            element.get(at + 1..).and_then(|rest| rest.split(|octet| *octet == b'>').next())
-                        }
-                        None => Some(element),
-                    };
-                    put_address(address.unwrap_or_default().trim_ascii(), found);
+                    put_address(mailbox(element), found);
                 }
             }
         }
     }
+}
+
+/// The address in an element of an address list (RFC 5322 section 3.4): behind a display name in angle brackets, or by
+/// itself, with comments beside it, and the name of a group before it.
+fn mailbox(element: &[u8]) -> &[u8] {
+    if let Some(at) = memchr::memrchr(b'<', element) {
+        let rest = element.get(at + 1..).unwrap_or_default();
+        return rest.split(|octet| *octet == b'>').next().unwrap_or_default().trim_ascii();
+    }
+    if element.first() == Some(&b'"') {
+        return element;
+    }
+    let mut words = element.split(|octet| b" \t\r\n()<>;:".contains(octet));
+    words.find(|word| word.contains(&b'@')).unwrap_or_default()
 }
 
 fn put_address(address: &[u8], found: &mut Found) {

@@ -1,5 +1,6 @@
 //! The filters in force: built aside, whole, then swapped in between two blocks.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -7,7 +8,7 @@ use super::address::{AddressBits, AddressFilters};
 use super::contents::{Content, Texts};
 use super::filter_type::{Condition, Field, FilterType};
 use super::matched::Matched;
-use super::pattern::{Glob, Pattern};
+use super::pattern::{Bare, Pattern};
 use super::search::Matches;
 use super::text_set::{SearchOptions, TextSet};
 use crate::bounded::MixHasher;
@@ -47,12 +48,12 @@ pub struct FilterSet {
     /// Kernel filters count as filters for the policy, although they are applied before the engine.
     kernel_filters: bool,
     /// The operator's own domain patterns (`--domain`): a further condition, without an id.
-    local_domains: Vec<Glob>,
+    local_domains: TextSet,
     /// Users of SIP that the operator named (`--sip-user`): a further condition, without ids.
     local_users: Option<Box<FilterSet>>,
     /// Hashes of the ids.
     ids: HashSet<u64, BuildHasherDefault<MixHasher>>,
-    /// Parts that are built: the addresses, then the texts.
+    /// Parts that are built: the addresses, then the texts, then the operator's domains.
     built: usize,
 }
 
@@ -139,10 +140,13 @@ impl FilterSet {
         Ok(())
     }
 
-    /// Adds a domain pattern of the operator's own.
-    pub fn add_local_domain(&mut self, pattern: &str) {
+    /// Adds a domain pattern of the operator's own. The error says why it was refused.
+    pub fn add_local_domain(&mut self, pattern: &str) -> Result<(), String> {
         let name = pattern.strip_suffix('.').unwrap_or(pattern);
-        self.local_domains.push(Glob::new(&Pattern::parse(name.as_bytes(), false)));
+        let pattern = Pattern::parse(name.as_bytes(), false).map(<[u8]>::to_ascii_lowercase);
+        // The operator's own file is no reason to be sparing.
+        let options = SearchOptions { memory_limit: usize::MAX, ..self.options };
+        self.local_domains.add(&pattern, Bare::Equals, 0, options).map_err(|error| error.to_string())
     }
 
     /// Adds a user of SIP that the operator named, as the pattern of a `sip_user` filter. The error says why it is refused.
@@ -164,7 +168,12 @@ impl FilterSet {
         match self.built.checked_sub(1) {
             None => self.addresses.build(),
             Some(part) => {
-                let Some(set) = self.texts.get_mut(part) else { return Ok(false) };
+                let set = match part.cmp(&self.texts.len()) {
+                    Ordering::Less => self.texts.get_mut(part),
+                    Ordering::Equal => Some(&mut self.local_domains),
+                    Ordering::Greater => None,
+                };
+                let Some(set) = set else { return Ok(false) };
                 if set.build_step(patterns).map_err(|error| error.to_string())? {
                     return Ok(true);
                 }
@@ -245,7 +254,7 @@ impl FilterSet {
     pub fn decide(&self, subject: &Subject, workspace: &mut Workspace) -> bool {
         let Workspace { matched, texts, matches, local } = workspace;
         matched.begin(self.len());
-        if !self.local_domains.is_empty() && !self.fits_local_domain(subject) {
+        if !self.local_domains.is_empty() && !self.fits_local_domain(subject, matches) {
             return false;
         }
         if let Some(users) = &self.local_users
@@ -282,11 +291,11 @@ impl FilterSet {
         !matched.is_empty()
     }
 
-    fn fits_local_domain(&self, subject: &Subject) -> bool {
+    fn fits_local_domain(&self, subject: &Subject, matches: &mut Matches) -> bool {
         let mut fits = false;
         (subject.domains)(&mut |name| {
             let name = name.strip_suffix(b".").unwrap_or(name);
-            fits = fits || self.local_domains.iter().any(|glob| glob.matches(name))
+            fits = fits || self.local_domains.fits_any(name, matches);
         });
         fits
     }
@@ -355,11 +364,11 @@ mod tests {
     #[test]
     fn local_domains_are_a_further_condition() {
         let mut set = FilterSet::new(NoFilterPolicy::Allow);
-        set.add_local_domain("*.test.");
+        set.add_local_domain("*.test.").unwrap();
         assert_eq!(decide(&mut set, HOSTS, &[]), (false, vec![]));
         assert_eq!(decide(&mut set, HOSTS, &["x.test"]), (true, vec![]));
         let mut set = FilterSet::new(NoFilterPolicy::Allow);
-        set.add_local_domain("*.test");
+        set.add_local_domain("*.test").unwrap();
         set.add(DNS_DOMAIN, "other", "y.test").unwrap();
         assert_eq!(decide(&mut set, HOSTS, &["x.test"]), (false, vec![]));
         assert_eq!(decide(&mut set, HOSTS, &["x.test.", "y.test"]), (true, vec!["other".to_owned()]));

@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | SIP_USER | user part of the identities of a SIP message, decoded; the number of a tel URI | is contained |
 //! | SIP_URI | `user@host` of the same, no scheme, port or parameters | is equal |
-//! | PHONE_NUMBER | digits of the same users | 10 digits or more: is the end; fewer: is equal |
+//! | PHONE_NUMBER | digits of the same users; at least 10 where there are letters, too | 10 digits or more: is the end; fewer: is equal |
 //! | CALL_ID | Call-ID of a SIP message | is equal |
 //! | CODEC | encoding names in a session description; static payload type of an RTP packet | is equal |
 //! | IP_ADDRESS | both addresses, also outside and inside of tunnels; CIDR, or `10.1.*` | contains it |
@@ -239,6 +239,8 @@ impl Condition {
         let shown = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
         match (pattern.shape(), bare) {
             (Shape::Everything, _) => format!("there is a {field}"),
+            // The root of DNS.
+            (Shape::Bare(b""), _) => format!("{field} is ."),
             (Shape::Bare(text), Bare::Equals) => format!("{field} is {}", shown(text)),
             (Shape::Bare(text), Bare::Ends) | (Shape::Ends(text), _) => {
                 format!("{field} ends with {}", shown(text))
@@ -356,7 +358,7 @@ fn is_ja4(text: &str) -> bool {
 
 /// The digits of a number that may be written in groups; none where there is anything else in it.
 fn digits(text: &str) -> Option<Vec<u8>> {
-    let rest = strip_scheme(text, &["urn:gsma:imei:", "urn:urn-7:3gpp-imei:"]);
+    let rest = strip_scheme(text, &["urn:gsma:imei:", "urn:gsma:imeisv:", "urn:urn-7:3gpp-imei:"]);
     rest.bytes()
         .all(|octet| octet.is_ascii_digit() || b"- ./".contains(&octet))
         .then(|| rest.bytes().filter(u8::is_ascii_digit).collect())
@@ -395,6 +397,7 @@ mod tests {
             (Imsi, "310-260-123456789", "IMSI is 310260123456789"),
             (Imei, "90420156025763", "IMEI without its check digit is 90420156025763"),
             (Imei, "904201560257637", "IMEI without its check digit is 90420156025763"),
+            (Imei, "urn:gsma:imeisv:90420156-025763-42", "IMEI without its check digit is 90420156025763"),
             (Imei, "90420156-025763-42", "IMEI without its check digit is 90420156025763"),
             (Bpf, "udp", "the packet fits the expression in the kernel"),
         ] {

@@ -40,6 +40,8 @@ pub struct TextSet {
     globs: Vec<Glob>,
     /// Filters that every value fits.
     everything: Vec<u32>,
+    /// Filters that the empty value fits, beside those.
+    nothing: Vec<u32>,
     collected: Option<Box<PatternSetBuilder>>,
     build: Option<Box<Build>>,
     set: PatternSet,
@@ -48,7 +50,7 @@ pub struct TextSet {
 impl TextSet {
     /// True when no pattern was added.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.everything.is_empty()
+        self.entries.is_empty() && self.everything.is_empty() && self.nothing.is_empty()
     }
 
     /// Adds a pattern of the filter `number`. It takes effect once the set is [built](Self::build_step), after which
@@ -63,6 +65,10 @@ impl TextSet {
         let (literal, kind) = match pattern.shape() {
             Shape::Everything => {
                 self.everything.push(number);
+                return Ok(());
+            }
+            Shape::Bare(b"") => {
+                self.nothing.push(number);
                 return Ok(());
             }
             Shape::Bare(text) => (
@@ -114,18 +120,34 @@ impl TextSet {
         Ok(true)
     }
 
+    /// Whether there is a pattern that `value` fits.
+    pub fn fits_any(&self, value: &[u8], matches: &mut Matches) -> bool {
+        if !self.everything.is_empty() || value.is_empty() && !self.nothing.is_empty() {
+            return true;
+        }
+        !self.set.is_empty()
+            && self.set.find(value, matches).iter().any(|pattern| self.entry(*pattern, value).is_some())
+    }
+
+    /// The filter of a pattern that was found in `value`, if that fits the whole pattern.
+    fn entry(&self, pattern: u32, value: &[u8]) -> Option<u32> {
+        let Entry { number, glob } = *self.entries.get(pattern as usize)?;
+        let fits = glob == NONE || self.globs.get(glob as usize).is_some_and(|glob| glob.matches(value));
+        fits.then_some(number)
+    }
+
     /// Adds the filters that `value` fits, in the order of their numbers.
     pub fn find(&self, value: &[u8], matches: &mut Matches, matched: &mut Matched) {
         self.everything.iter().for_each(|number| matched.push(*number));
+        if value.is_empty() {
+            self.nothing.iter().for_each(|number| matched.push(*number));
+        }
         if self.set.is_empty() {
             return;
         }
         for pattern in self.set.find(value, matches) {
-            if let Some(entry) = self.entries.get(*pattern as usize)
-                && (entry.glob == NONE
-                    || self.globs.get(entry.glob as usize).is_some_and(|glob| glob.matches(value)))
-            {
-                matched.push(entry.number);
+            if let Some(number) = self.entry(*pattern, value) {
+                matched.push(number);
             }
         }
     }
@@ -187,6 +209,7 @@ mod tests {
                     .collect();
                 hits += expected.len();
                 assert_eq!(found(&set, patterns.len(), &value), expected, "{}", value.escape_ascii());
+                assert_eq!(set.fits_any(&value, &mut Matches::default()), !expected.is_empty());
             }
         }
         assert!(hits > 10_000, "{hits}");
@@ -204,13 +227,14 @@ mod tests {
             ("abc", Bare::Contains),
             ("abc", Bare::Ends),
             ("**", Bare::Equals),
+            ("", Bare::Equals),
         ]) {
             set.add(&Pattern::parse(text.as_bytes(), false), bare, number, SearchOptions::default()).unwrap();
         }
         while set.build_step(7).unwrap() {}
-        assert_eq!(found(&set, 8, b"abc"), [0, 1, 2, 3, 4, 5, 6, 7]);
-        assert_eq!(found(&set, 8, b"xabc"), [1, 3, 5, 6, 7]);
-        assert_eq!(found(&set, 8, b"abcx"), [1, 2, 5, 7]);
-        assert_eq!(found(&set, 8, b""), [7]);
+        assert_eq!(found(&set, 9, b"abc"), [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(found(&set, 9, b"xabc"), [1, 3, 5, 6, 7]);
+        assert_eq!(found(&set, 9, b"abcx"), [1, 2, 5, 7]);
+        assert_eq!(found(&set, 9, b""), [7, 8]);
     }
 }

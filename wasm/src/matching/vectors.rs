@@ -85,6 +85,8 @@ fn phone_numbers() {
         (&["0049*"], "01149123456789", &["0049*"]),
         (&["110"], "110", &["110"]),
         (&["110"], "+491234567110", &[]),
+        (&["110", "*110"], "user110", &[]),
+        (&["+49123456789"], "ext+49123456789", &["+49123456789"]),
         (&["123456789"], "+49123456789", &[]),
         (&["49123456789", "1234567890"], "0001234567890;npdi", &["1234567890"]),
         (&["49123456789", "1234567890"], "+4912345678", &[]),
@@ -290,8 +292,14 @@ fn web_requests() {
     ] {
         assert_eq!(matched(&[(HttpHost, host), (HttpHost, "b.example")], Content::Http, head), [host]);
     }
-    let posted = b"POST / HTTP/1.1\r\nContent-Length: 99\r\n\r\nGET / HTTP/1.1\r\nHost: body.example\r\n\r\n";
-    assert!(matched(&[(HttpHost, "body.example")], Content::Http, posted).is_empty());
+    let several = b"GET /x HTTP/1.1\r\nHost: a.example\r\nHost: b.example\r\n\r\n";
+    let filters = [(HttpHost, "a.example"), (HttpHost, "b.example"), (HttpUrl, "a.example/x")];
+    assert_eq!(matched(&filters, Content::Http, several), ["a.example", "b.example", "a.example/x"]);
+    let none = b"GET /x HTTP/1.0\r\nHost:\r\n\r\nGET /y HTTP/1.0\r\n\r\n";
+    assert_eq!(
+        matched(&[(HttpHost, "*"), (HttpUrl, "/x"), (HttpUrl, "/y")], Content::Http, none),
+        ["/x", "/y"]
+    );
 }
 
 #[test]
@@ -304,6 +312,11 @@ fn mails() {
         ("From: \"N, M\" <u@e>, v@e\r\n", "v@e", true),
         ("From: \"N <x@y>\" <u@e>\r\n", "x@y", false),
         ("Message-ID: <u@e>\r\n", "u@e", false),
+        ("From: u@e (Jo (at) e)\r\n", "u@e", true),
+        ("To: Friends: u@e, \"a, b\"\r\n <v@e>;\r\n", "u@e", true),
+        ("To: Friends: u@e, \"a, b\"\r\n <v@e>;\r\n", "v@e", true),
+        ("Cc: a@b, u@e;\r\n", "u@e", true),
+        ("Cc: \"a b\"@e\r\n", "\"a b\"@e", true),
         ("MAIL FROM:<user@example.com>\r\n", "*@example.com", true),
         ("MAIL FROM:<user@example.com>\r\n", "example.com", false),
     ] {

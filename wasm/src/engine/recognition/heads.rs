@@ -4,8 +4,9 @@
 //! Streams of a protocol that filters ask for stay in order after they got their label ([`Stream::Heads`]); of other
 //! flows, and of streams that got their label before there was such a filter, each packet is looked at by itself.
 
-use super::{Arrival, FlowData, Label, Recognizer, Stream};
+use super::{Arrival, Label, Recognizer, Stream};
 use crate::detect::registry::SIGNATURES;
+use crate::detect::text_message::{HeaderFields, number};
 use crate::detect::tls_hello::Hello;
 use crate::detect::{http, tls};
 use crate::engine::dns_reading::DnsReader;
@@ -84,23 +85,49 @@ impl Sighting {
 
     /// Takes a part of a ClientHello.
     #[cold]
-    pub(super) fn take_begun(&mut self, arrival: &Arrival, bytes: &[u8]) {
+    pub(super) fn take_begun_hello(&mut self, arrival: &Arrival, bytes: &[u8]) {
         if arrival.inspected.has(Content::Tls) {
             self.add(Content::Tls, bytes);
         }
     }
 
-    /// Takes the heads at the front of a stream. `phase` is what is remembered of this direction. Returns how many bytes
-    /// are done with.
-    pub(super) fn take(&mut self, content: Content, bytes: &[u8], phase: &mut u8) -> usize {
+    /// Takes the heads at the front of a stream. `is_all`: nothing that goes on with these bytes will come. Returns how
+    /// many bytes are done with.
+    pub(super) fn take(
+        &mut self,
+        content: Content,
+        bytes: &[u8],
+        is_all: bool,
+        progress: &mut Progress,
+    ) -> usize {
         let taken = match content {
             Content::Sip | Content::SipStream => self.take_sip(bytes),
-            Content::Http => self.take_http(bytes),
-            Content::Mail => self.take_mail(bytes, phase),
-            Content::Tls => self.take_tls(bytes, phase),
+            Content::Http => self.take_http(bytes, progress),
+            Content::Mail => self.take_mail(bytes, progress),
+            Content::Tls => self.take_tls(bytes, progress),
             Content::Rtp | Content::Media | Content::QuicHello => bytes.len(),
         };
-        if bytes.len() - taken.min(bytes.len()) > MOST_HEAD { bytes.len() } else { taken }
+        let rest = bytes.get(taken..).unwrap_or_default();
+        if !is_all && rest.len() <= MOST_HEAD {
+            return taken;
+        }
+        self.take_begun(content, rest, progress);
+        bytes.len()
+    }
+
+    /// Takes what there is of a head of which no more will come.
+    fn take_begun(&mut self, content: Content, bytes: &[u8], progress: &Progress) {
+        let content = if content == Content::Sip { Content::SipStream } else { content };
+        let is_head = match content {
+            Content::SipStream => true,
+            Content::Http => *progress.body == 0,
+            Content::Mail => !matches!(*progress.phase, phase::BODY | phase::CHUNKED_BODY),
+            // All there was of it was taken when it came.
+            Content::Sip | Content::Tls | Content::Rtp | Content::Media | Content::QuicHello => false,
+        };
+        if is_head && !bytes.is_empty() {
+            self.add(content, bytes);
+        }
     }
 
     fn take_sip(&mut self, bytes: &[u8]) -> usize {
@@ -121,9 +148,13 @@ impl Sighting {
         }
     }
 
-    fn take_http(&mut self, bytes: &[u8]) -> usize {
+    fn take_http(&mut self, bytes: &[u8], Progress { body, .. }: &mut Progress) -> usize {
         let mut rest = bytes;
-        while rest.first().is_some_and(u8::is_ascii_uppercase) && !rest.starts_with(b"HTTP/") {
+        loop {
+            rest = without_body(rest, body);
+            if !rest.first().is_some_and(u8::is_ascii_uppercase) || rest.starts_with(b"HTTP/") {
+                return bytes.len();
+            }
             let has_line = memchr::memchr(b'\n', rest).is_some();
             let method_end = rest.iter().position(|octet| !octet.is_ascii_uppercase());
             let may_begin = method_end.is_none_or(|end| rest.get(end) == Some(&b' '));
@@ -133,71 +164,140 @@ impl Sighting {
             let Some(end) = end_of_head(rest) else { return bytes.len() - rest.len() };
             let (head, after) = rest.split_at(end.min(rest.len()));
             self.add(Content::Http, head);
+            **body = content_length(head);
             rest = after;
+        }
+    }
+
+    fn take_tls(&mut self, bytes: &[u8], Progress { phase, .. }: &mut Progress) -> usize {
+        let mut rest = bytes;
+        // The second hello of a client, behind a HelloRetryRequest, may come after this record (RFC 8446 appendix D.4).
+        if **phase == phase::RETRY && rest.starts_with(&CHANGE_CIPHER_SPEC[..rest.len().min(3)]) {
+            let Some(after) = rest.get(CHANGE_CIPHER_SPEC.len()..) else { return 0 };
+            rest = after;
+            if rest.is_empty() {
+                return bytes.len();
+            }
+        }
+        if **phase == phase::DONE || !matches!(rest, [22] | [22, 3, ..]) {
+            **phase = if **phase == phase::RETRY { phase::DONE } else { **phase };
+            return bytes.len();
+        }
+        let begun = bytes.len() - rest.len();
+        if rest.len() < 6 {
+            return begun;
+        }
+        // Also a part of it may have the name.
+        self.add(Content::Tls, rest);
+        let mut buffer = Vec::new();
+        match Hello::parse(tls::handshake(rest, &mut buffer)) {
+            Some(hello) if !hello.is_whole() => return begun,
+            Some(hello) if hello.is_client() && **phase != phase::RETRY => **phase = phase::RETRY,
+            Some(hello) if hello.is_retry() => {}
+            Some(_) => **phase = phase::DONE,
+            None if **phase == phase::RETRY => **phase = phase::DONE,
+            None => {}
         }
         bytes.len()
     }
 
-    fn take_tls(&mut self, bytes: &[u8], phase: &mut u8) -> usize {
-        if *phase == phase::DONE || !matches!(bytes, [22] | [22, 3, ..]) {
-            return bytes.len();
-        }
-        if bytes.len() < 6 {
-            return 0;
-        }
-        // Also a part of it may have the name.
-        self.add(Content::Tls, bytes);
-        let mut buffer = Vec::new();
-        match Hello::parse(tls::handshake(bytes, &mut buffer)) {
-            Some(hello) if !hello.is_whole() => 0,
-            Some(hello) => {
-                if !hello.is_retry() {
-                    *phase = phase::DONE;
+    /// Lines of an SMTP client: the commands with addresses, and the header fields of its mails, which come behind DATA,
+    /// or in the chunks of BDAT (RFC 3030).
+    fn take_mail(&mut self, bytes: &[u8], progress: &mut Progress) -> usize {
+        let mut rest = bytes;
+        loop {
+            let taken = match (*progress.phase, *progress.body) {
+                (phase::CHUNKED_BODY, 1..) => {
+                    let after = without_body(rest, progress.body);
+                    Some(rest.len() - after.len())
                 }
-                bytes.len()
+                (phase::CHUNKED_HEADER, 1..) => {
+                    let chunk = rest.get(..*progress.body as usize);
+                    let taken = self.take_mail_header(chunk.unwrap_or(rest), chunk.is_some(), progress);
+                    *progress.body = progress.body.saturating_sub(taken.unwrap_or(0) as u32);
+                    taken
+                }
+                (phase::HEADER, _) => self.take_mail_header(rest, false, progress),
+                _ => self.take_mail_line(rest, progress),
+            };
+            match taken {
+                Some(length @ 1..) => rest = rest.get(length..).unwrap_or_default(),
+                _ => return bytes.len() - rest.len(),
             }
-            None => bytes.len(),
         }
     }
 
-    /// Lines of an SMTP client: the commands with addresses, and the header fields of its mails.
-    fn take_mail(&mut self, bytes: &[u8], phase: &mut u8) -> usize {
-        let mut rest = bytes;
-        while let Some(end) = memchr::memchr(b'\n', rest) {
-            let (mut line, mut after) = rest.split_at((end + 1).min(rest.len()));
-            let text = line.trim_ascii_end();
-            let begins =
-                |word: &[u8]| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
-            match *phase {
-                phase::HEADER => {
-                    while matches!(after.first(), Some(b' ' | b'\t')) {
-                        let Some(end) = memchr::memchr(b'\n', after) else { return bytes.len() - rest.len() };
-                        (line, after) = rest.split_at((line.len() + end + 1).min(rest.len()));
-                    }
-                    match text {
-                        b"" => *phase = phase::BODY,
-                        b"." => *phase = phase::COMMANDS,
-                        // The next line may go on with it.
-                        _ if after.is_empty() => return bytes.len() - rest.len(),
-                        _ => self.add(Content::Mail, line),
-                    }
-                }
-                phase::BODY if text == b"." => *phase = phase::COMMANDS,
-                phase::BODY => {}
-                _ if begins(b"MAIL FROM:") || begins(b"RCPT TO:") => {
-                    *phase = phase::COMMANDS;
-                    self.add(Content::Mail, line);
-                }
-                _ if text.eq_ignore_ascii_case(b"DATA") => *phase = phase::HEADER,
-                _ => {}
+    /// A header field of a mail, folded or not, or the line that ends the header; none where its end is still to come.
+    /// `is_all`: nothing of the header follows `bytes`.
+    fn take_mail_header(&mut self, bytes: &[u8], is_all: bool, progress: &mut Progress) -> Option<usize> {
+        let end_from = |start: usize| {
+            let at = memchr::memchr(b'\n', bytes.get(start..)?);
+            at.map(|at| start + at + 1).or(is_all.then_some(bytes.len()))
+        };
+        let mut end = end_from(0)?;
+        let is_chunked = *progress.phase == phase::CHUNKED_HEADER;
+        let line = bytes.get(..end)?;
+        match line.trim_ascii_end() {
+            b"" => *progress.phase = if is_chunked { phase::CHUNKED_BODY } else { phase::BODY },
+            b"." if !is_chunked => *progress.phase = phase::COMMANDS,
+            // No header field has such a name: DATA was refused.
+            text if !is_chunked && (begins(text, b"MAIL FROM:") || begins(text, b"RCPT TO:")) => {
+                *progress.phase = phase::COMMANDS;
+                self.add(Content::Mail, line);
             }
-            rest = after;
+            _ => {
+                // The next line may go on with it.
+                loop {
+                    match bytes.get(end) {
+                        Some(b' ' | b'\t') => end = end_from(end)?,
+                        None if !is_all => return None,
+                        _ => break,
+                    }
+                }
+                self.add(Content::Mail, bytes.get(..end)?);
+            }
         }
-        bytes.len() - rest.len()
+        Some(end)
+    }
+
+    /// A command, or a line of the body behind DATA.
+    fn take_mail_line(&mut self, bytes: &[u8], progress: &mut Progress) -> Option<usize> {
+        let end = memchr::memchr(b'\n', bytes)? + 1;
+        let line = bytes.get(..end)?;
+        let text = line.trim_ascii_end();
+        let phase = &mut *progress.phase;
+        if *phase == phase::BODY {
+            if text == b"." {
+                *phase = phase::COMMANDS;
+            }
+        } else if begins(text, b"MAIL FROM:") || begins(text, b"RCPT TO:") {
+            if begins(text, b"MAIL") {
+                *phase = phase::COMMANDS;
+            }
+            self.add(Content::Mail, line);
+        } else if text.eq_ignore_ascii_case(b"DATA") {
+            *phase = phase::HEADER;
+        } else if begins(text, b"BDAT ") {
+            let size = text.get(5..).unwrap_or_default().trim_ascii_start();
+            *progress.body =
+                number(size.split(|octet| *octet == b' ').next().unwrap_or_default()).unwrap_or(0);
+            if *phase == phase::COMMANDS {
+                *phase = phase::CHUNKED_HEADER;
+            }
+        }
+        Some(end)
     }
 }
 
 /// What is remembered of a direction.
+pub(super) struct Progress<'p> {
+    /// One of [`phase`].
+    pub(super) phase: &'p mut u8,
+    /// Bytes of a body, or of a chunk, that are still to come.
+    pub(super) body: &'p mut u32,
+}
+
+/// Where a direction is.
 mod phase {
     pub const COMMANDS: u8 = 0;
     /// Of a mail.
@@ -205,6 +305,39 @@ mod phase {
     pub const BODY: u8 = 2;
     /// The hello was seen.
     pub const DONE: u8 = 3;
+    /// The client's hello was seen. The server may ask for another one.
+    pub const RETRY: u8 = 4;
+    /// Of a mail in chunks: in one, or, where no byte of it is left, between two of them.
+    pub const CHUNKED_HEADER: u8 = 5;
+    pub const CHUNKED_BODY: u8 = 6;
+}
+
+/// The record of a client in compatibility mode.
+const CHANGE_CIPHER_SPEC: [u8; 6] = [20, 3, 3, 0, 1, 1];
+
+/// Without the part of a body of which `left` bytes are still to come.
+fn without_body<'a>(bytes: &'a [u8], left: &mut u32) -> &'a [u8] {
+    let skipped = bytes.len().min(*left as usize);
+    *left -= skipped as u32;
+    bytes.get(skipped..).unwrap_or_default()
+}
+
+/// Bytes behind the head of a request: those of its Content-Length. None of them are known where it comes in chunks.
+fn content_length(head: &[u8]) -> u32 {
+    let mut length = 0;
+    for (name, value) in HeaderFields::of(head) {
+        if name.eq_ignore_ascii_case(b"Transfer-Encoding") {
+            return 0;
+        }
+        if name.eq_ignore_ascii_case(b"Content-Length") {
+            length = number(value).unwrap_or(0);
+        }
+    }
+    length
+}
+
+fn begins(text: &[u8], word: &[u8]) -> bool {
+    text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
 }
 
 /// Behind the empty line that ends a head.
@@ -274,8 +407,9 @@ impl Recognizer {
             }
             // Its stream says so where there is a head.
             _ if is_tcp && flows.get(observed.id).state.stream == Stream::Heads => {}
-            Content::Mail => {
-                sighting.take(content, packet.payload, &mut 0);
+            Content::Mail | Content::Http => {
+                let mut progress = Progress { phase: &mut 0, body: &mut 0 };
+                sighting.take(content, packet.payload, true, &mut progress);
             }
             _ => {
                 sighting.bytes.clear();
@@ -315,15 +449,21 @@ impl Recognizer {
             if direction != observed.direction {
                 return super::streams::take_other(flow, detector, detected, dns, event);
             }
-            let FlowData { phases, .. } = &mut flow.state;
-            let Some(phase) = phases.get_mut(direction as usize) else { return Want::Close };
+            let Some(mut progress) = flow.state.progress(direction) else { return Want::Close };
             match event {
+                // The rest of a packet that was cut will not come.
                 Event::Data { bytes, .. } => {
-                    let taken = sighting.take(content, bytes, phase);
-                    // The rest of a packet that was cut will not come.
-                    Want::Consumed(if packet.is_complete() { taken } else { bytes.len() })
+                    Want::Consumed(sighting.take(content, bytes, !packet.is_complete(), &mut progress))
                 }
-                Event::Gap { bytes, .. } | Event::End { bytes, .. } => Want::Consumed(bytes.len()),
+                Event::Gap { bytes, missing, .. } => {
+                    sighting.take_begun(content, bytes, &progress);
+                    *progress.body = progress.body.saturating_sub(missing.unwrap_or(u32::MAX));
+                    Want::Consumed(bytes.len())
+                }
+                Event::End { bytes, .. } => {
+                    sighting.take_begun(content, bytes, &progress);
+                    Want::Consumed(bytes.len())
+                }
             }
         };
         let segment = Segment::acknowledging(packet);
@@ -338,12 +478,13 @@ mod tests {
 
     /// What is taken of a stream that is shown in parts of `size` bytes.
     fn taken(content: Content, stream: &[u8], size: usize) -> Vec<u8> {
-        let (mut phase, mut start, mut all) = (0, 0, Vec::new());
+        let (mut phase, mut body, mut start, mut all) = (0, 0, 0, Vec::new());
         for end in (size..stream.len() + size).step_by(size) {
             let mut sighting = Sighting::default();
             let shown = &stream[start..end.min(stream.len())];
-            start += sighting.take(content, shown, &mut phase).min(shown.len());
-            if sighting.content.is_some() && (content != Content::Tls || phase == phase::DONE) {
+            let mut progress = Progress { phase: &mut phase, body: &mut body };
+            start += sighting.take(content, shown, false, &mut progress).min(shown.len());
+            if sighting.content.is_some() {
                 all.extend_from_slice(&sighting.bytes);
             }
         }
@@ -362,15 +503,94 @@ mod tests {
             (Content::SipStream, sip, &sip[2..]),
             (Content::Http, http, http),
         ] {
-            for size in 1..=stream.len() {
-                assert_eq!(
-                    taken(content, stream, size).escape_ascii().to_string(),
-                    expected.escape_ascii().to_string(),
-                    "{content:?} in parts of {size}"
-                );
-            }
+            assert_taken(content, stream, expected);
         }
-        let endless = vec![b'A'; MOST_HEAD + 2];
-        assert_eq!(Sighting::default().take(Content::Http, &endless, &mut 0), endless.len());
+    }
+
+    fn assert_taken(content: Content, stream: &[u8], expected: &[u8]) {
+        for size in 1..=stream.len() {
+            assert_eq!(
+                taken(content, stream, size).escape_ascii().to_string(),
+                expected.escape_ascii().to_string(),
+                "{content:?} in parts of {size}"
+            );
+        }
+    }
+
+    #[test]
+    fn requests_are_found_behind_bodies() {
+        let post = b"POST / HTTP/1.1\r\nContent-Length: 30\r\n\r\n";
+        let body = b"GET /no HTTP/1.1\r\nHost: a\r\n\r\nA";
+        let empty = b"GET /0 HTTP/1.1\r\nContent-Length: 0\r\n\r\n";
+        let next = b"GET /1 HTTP/1.1\r\nHost: b\r\n\r\n";
+        assert_eq!(body.len(), 30);
+        let stream = [&post[..], body, empty, next].concat();
+        assert_taken(Content::Http, &stream, &[&post[..], empty, next].concat());
+    }
+
+    #[test]
+    fn mail_in_chunks() {
+        let stream = b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 14\r\nSubject: x\r\n yBDAT 27 LAST\r\n z\r\nTo: e@f\r\n\r\nMAIL FROM:<>MAIL FROM:<g@h>\r\nBDAT 8 LAST\r\nTo:i@j\r\nMAIL FROM:<>\r\n";
+        let expected = b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nSubject: x\r\n y z\r\nTo: e@f\r\nMAIL FROM:<g@h>\r\nTo:i@j\r\nMAIL FROM:<>\r\n";
+        assert_taken(Content::Mail, stream, expected);
+    }
+
+    #[test]
+    fn mail_that_was_refused_is_no_header() {
+        let stream =
+            b"MAIL FROM:<a@b>\r\nDATA\r\nRSET\r\nMAIL FROM:<c@d>\r\nDATA\r\nTo: e@f\r\n\r\nTo: g@h\r\n.\r\n";
+        let expected = b"MAIL FROM:<a@b>\r\nRSET\r\nMAIL FROM:<c@d>\r\nTo: e@f\r\n";
+        assert_taken(Content::Mail, stream, expected);
+    }
+
+    #[test]
+    fn what_gets_too_long_is_taken_as_it_is() {
+        let (mut phase, mut body) = (0, 0);
+        let mut take = |content, bytes: &[u8], is_all| {
+            let mut sighting = Sighting::default();
+            let mut progress = Progress { phase: &mut phase, body: &mut body };
+            let taken = sighting.take(content, bytes, is_all, &mut progress);
+            assert_eq!(taken, bytes.len());
+            sighting.bytes
+        };
+        let head = b"BYE sip:a SIP/2.0\r\nl: 60000\r\n\r\n";
+        let long = [&head[..], &[b'x'; MOST_HEAD]].concat();
+        assert!(take(Content::SipStream, &long, false) == long);
+        assert_eq!(take(Content::SipStream, head, true), head);
+        let head = b"GET / HTTP/1.1\r\nHost: a\r\nCookie: ";
+        let long = [&head[..], &[b'x'; MOST_HEAD]].concat();
+        assert!(take(Content::Http, &long, false) == long);
+        assert_eq!(take(Content::Http, head, true), head);
+        let header = b"DATA\r\nSubject: x\r\n";
+        assert_eq!(take(Content::Mail, header, true), b"Subject: x\r\n");
+        // The line is part of a body now.
+        assert_eq!(take(Content::Mail, b"\r\nSubject: y", true), b"");
+    }
+
+    #[test]
+    fn both_hellos_of_a_client() {
+        let hello = |kind: u8, random: u8| {
+            let body = [&[3, 3][..], &[random; 32], &[0, 0, 2, 0x13, 1, 1, 0]].concat();
+            let message = [&[kind, 0, 0, body.len() as u8][..], &body].concat();
+            [&[22, 3, 1, 0, message.len() as u8][..], &message].concat()
+        };
+        let (first, second) = (hello(1, 1), hello(1, 2));
+        let data = [23, 3, 3, 0, 1, 0];
+        for (stream, expected) in [
+            (vec![&first[..], &second, &data], 2),
+            (vec![&first, &CHANGE_CIPHER_SPEC, &second, &second, &data], 2),
+            (vec![&first, &CHANGE_CIPHER_SPEC, &data, &second], 1),
+        ] {
+            let (mut phase, mut body, mut held, mut count) = (0, 0, Vec::new(), 0);
+            for part in stream {
+                let mut sighting = Sighting::default();
+                held.extend_from_slice(part);
+                let mut progress = Progress { phase: &mut phase, body: &mut body };
+                let taken = sighting.take(Content::Tls, &held, false, &mut progress);
+                held.drain(..taken);
+                count += usize::from(sighting.content.is_some());
+            }
+            assert_eq!((count, held), (expected, vec![]));
+        }
     }
 }

@@ -127,7 +127,7 @@ impl Recognizer {
                         Recognised::More => {
                             // The name is worth to be known before the hello is complete.
                             if arrival.inspected.any() && tls::begins_client_hello(bytes) {
-                                sighting.take_begun(arrival, bytes);
+                                sighting.take_begun_hello(arrival, bytes);
                             }
                             return Want::Consumed(0);
                         }
@@ -142,9 +142,10 @@ impl Recognizer {
             }
             if data.stream == Stream::Heads
                 && let Some(content) = Self::inspected(contents, arrival, data.detection.label())
-                && let Some(phase) = data.phases.get_mut(direction as usize)
+                && let Some(mut progress) = data.progress(direction)
             {
-                return Want::Consumed(sighting.take(content, bytes, phase));
+                let taken = sighting.take(content, bytes, !packet.is_complete(), &mut progress);
+                return Want::Consumed(taken);
             }
             if data.stream != Stream::Dns {
                 return Want::Close;
