@@ -31,8 +31,8 @@ const MOST_GROUP: usize = 1024;
 /// A session description, or the beginning of one.
 #[derive(Clone, Copy, Debug)]
 pub struct Description<'a> {
-    /// Value of its `o=` line.
-    origin: &'a [u8],
+    /// Who made it, by its `o=` line.
+    pub origin: Origin<'a>,
     /// What it says for all sections that do not say otherwise.
     common: Common<'a>,
     /// Identification tags of BUNDLE groups (RFC 9143, before that RFC 8843); empty where there is none.
@@ -71,7 +71,7 @@ impl<'a> Description<'a> {
     /// Reads what is before the media sections. The description ends with the text, or where the next one begins.
     pub fn parse(text: &'a [u8]) -> Self {
         let mut description = Self {
-            origin: &[],
+            origin: Origin::default(),
             common: Common::default(),
             groups: [&[]; MOST_GROUPS],
             first: None,
@@ -99,15 +99,10 @@ impl<'a> Description<'a> {
         }
     }
 
-    /// Who made it.
-    pub fn origin(&self) -> Origin<'a> {
-        Origin::parse(self.origin)
-    }
-
     #[inline]
     fn read_line(&mut self, letter: u8, value: &'a [u8]) {
         match letter {
-            b'o' => self.origin = value,
+            b'o' => self.origin = Origin::parse(value),
             b'c' => self.common.connection = Connection::parse(value),
             b'a' => {
                 let (attribute, value) = attribute(value);
