@@ -165,8 +165,9 @@ impl<'a> Description<'a> {
             }
         };
         let (mut rest, mut number) = (self.media, 0);
-        let mut next = self.first;
-        while let Some(section) = &next {
+        let mut next = self.first.as_ref();
+        let mut read;
+        while let Some(section) = next {
             if section.is_bundle_only && section.port == 0 {
                 let tagged = tagged.get_or_insert_with(|| self.tagged());
                 let mut groups = self.groups.iter().zip(tagged);
@@ -183,7 +184,8 @@ impl<'a> Description<'a> {
                 omitted = omitted.saturating_add(sections_in(rest));
                 break;
             }
-            next = Section::read(&mut rest, number, self.common);
+            read = Section::read(&mut rest, number, self.common);
+            next = read.as_ref();
         }
         omitted.saturating_add(told.saturating_sub(MOST_ENDPOINTS))
     }
@@ -221,22 +223,28 @@ fn sections_in(mut rest: &[u8]) -> u32 {
 
 /// Takes the first line that has a type off the front of `rest`: its letter, in lower case, and its value without blanks
 /// around.
-#[inline]
+#[inline(always)]
 fn next_line<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
     while !rest.is_empty() {
         let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
         let (line, after) = rest.split_at_checked(end)?;
         *rest = after.get(1..).unwrap_or_default();
-        // Most lines begin with their letter and end with one carriage return.
-        let line = match line {
-            [b'a'..=b'z', .., last, b'\r'] if last.is_ascii_graphic() => line.get(..end.wrapping_sub(1))?,
-            _ => line.trim_ascii(),
-        };
-        if let [letter, b'=', value @ ..] = line {
+        // Most lines are a letter, a value that does not begin or end with a blank, and one carriage return.
+        if let [letter @ b'a'..=b'z', b'=', value @ .., b'\r'] = line
+            && let [b'!'..=b'~', .., b'!'..=b'~'] = value
+        {
+            return Some((*letter, value));
+        }
+        if let [letter, b'=', value @ ..] = without_blanks(line) {
             return Some((letter.to_ascii_lowercase(), value.trim_ascii_start()));
         }
     }
     None
+}
+
+#[cold]
+fn without_blanks(line: &[u8]) -> &[u8] {
+    line.trim_ascii()
 }
 
 /// What blanks separate.

@@ -47,7 +47,11 @@ pub(super) enum Attribute {
 pub(super) fn attribute(text: &[u8]) -> (Attribute, &[u8]) {
     let colon = text.iter().position(|octet| *octet == b':').unwrap_or(text.len());
     let (name, value) = text.split_at_checked(colon).unwrap_or_default();
-    let kind = match name {
+    (kind(name), value.get(1..).unwrap_or_default().trim_ascii_start())
+}
+
+fn kind(name: &[u8]) -> Attribute {
+    match name {
         b"rtpmap" => Attribute::RtpMap,
         b"fmtp" => Attribute::FormatParameters,
         b"ptime" => Attribute::PacketTime,
@@ -67,8 +71,7 @@ pub(super) fn attribute(text: &[u8]) -> (Attribute, &[u8]) {
         b"setup" => Attribute::Setup,
         b"path" => Attribute::Path,
         _ => in_lower_case(name),
-    };
-    (kind, value.get(1..).unwrap_or_default().trim_ascii_start())
+    }
 }
 
 /// Names in other letters than the RFCs write them with, or with blanks around.
@@ -79,5 +82,5 @@ fn in_lower_case(name: &[u8]) -> Attribute {
     let Some(copy) = lower.get_mut(..trimmed.len()) else { return Attribute::Other };
     copy.copy_from_slice(trimmed);
     copy.make_ascii_lowercase();
-    if copy == name { Attribute::Other } else { attribute(copy).0 }
+    if copy == name { Attribute::Other } else { kind(copy) }
 }
