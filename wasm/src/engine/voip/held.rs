@@ -53,13 +53,9 @@ impl Ring {
         let place = self.end;
         self.end += length as u64;
         self.start = self.start.max(self.end.saturating_sub(self.capacity as u64));
-        if self.bytes.len() < at + length {
-            self.bytes.resize(at + length, 0);
-        }
-        let room = self.bytes.get_mut(at..at + length)?;
-        let (header, frame) = room.split_at_mut_checked(HEADER)?;
-        let (time, numbers) = header.split_at_mut_checked(8)?;
-        time.copy_from_slice(&packet.timestamp_ns.to_le_bytes());
+        let mut header = [0; HEADER];
+        let (time, numbers) = header.split_first_chunk_mut()?;
+        *time = packet.timestamp_ns.to_le_bytes();
         let values = [
             packet.link_type,
             packet.original_length,
@@ -70,6 +66,17 @@ impl Ring {
         for (number, value) in numbers.as_chunks_mut::<4>().0.iter_mut().zip(values) {
             *number = value.to_le_bytes();
         }
+        if at == self.bytes.len() {
+            self.bytes.extend_from_slice(&header);
+            self.bytes.extend_from_slice(packet.frame);
+            return Some(place);
+        }
+        // Over older ones; the last of the first round may have been shorter.
+        if self.bytes.len() < at + length {
+            self.bytes.resize(at + length, 0);
+        }
+        let (front, frame) = self.bytes.get_mut(at..at + length)?.split_first_chunk_mut()?;
+        *front = header;
         frame.copy_from_slice(packet.frame);
         Some(place)
     }
