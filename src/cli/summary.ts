@@ -53,8 +53,8 @@ export interface Summary {
 /**
  * Makes the summary of a run of `seconds`. `lost` are drops behind the pipeline, by reason.
  *
- * `packets` = `kept` + all of `rejected` + `fragments_merged` - `datagrams_rebuilt` + the `no_bpf_program` of the
- * drops. Of the kept packets, those with unwritable (unsendable) link types are only left out of the capture file (the
+ * `packets` = `kept` + all of `rejected` + `fragments_merged` - `datagrams_rebuilt` + `stream_segments` -
+ * `stream_messages` + the `no_bpf_program` and `call_buffer_full` of the drops. Of the kept packets, those with unwritable (unsendable) link types are only left out of the capture file (the
  * wire); the sinks' drops and `lost` are of the kept ones, too. What `protocols` count is said at {@link Traffic}.
  *
  * Throws where the engine has counted, but has no counter of a name that is read here.

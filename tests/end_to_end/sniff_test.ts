@@ -214,7 +214,10 @@ sniffTest("the summary tells protocols, flows and top talkers, in both forms", a
   assert.ok(protocols.some(({ protocol }) => protocol === "DNS"), json.stderr);
   assert.ok(top_talkers.length > 0 && top_talkers.length <= 10, json.stderr);
   assert.ok(Number(flows.total) > 0, json.stderr);
-  assert.deepEqual(Object.keys(reassembly), ["fragments_merged", "datagrams_rebuilt"]);
+  assert.deepEqual(Object.keys(reassembly), [
+    ...["fragments_merged", "datagrams_rebuilt"],
+    ...["stream_segments", "stream_messages"],
+  ]);
   assert.deepEqual(Object.keys(tunnels), ["packets", "vxlan_decapsulated", "esp_null_decapsulated"]);
   const { stderr } = await run(["sniff", "-r", dns, "--quiet"], { permissions: readOnly });
   const table = linesOf(stderr).map((line) => line.split(/ {2,}/));
