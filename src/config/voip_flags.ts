@@ -86,7 +86,7 @@ export const voipFlags: readonly AnyFlag[] = [
     group: "VoIP",
     kind: integer(1, 1_000_000),
     placeholder: "calls",
-    default: 10_000,
+    default: 65_536,
     protocols: voip,
     keys: shared(capturing, "voip.max_calls"),
     help: "calls that are followed at once",

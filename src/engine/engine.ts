@@ -154,11 +154,11 @@ export class Engine {
   }
 
   /**
-   * Ends what is over at that time, ms since 1970, though no packet has come: calls, fragments that wait for others. Only
-   * for packets that come as they are captured.
+   * So many ms have gone by since the last call: calls that are over by then are ended, though no packet may have come.
+   * Only for packets that come as they are captured.
    */
-  tick(timeMs: number): void {
-    this.#handle.tick(timeMs);
+  advance(elapsedMs: number): void {
+    this.#handle.advance(elapsedMs);
   }
 
   /** What was read so far, by protocol and by address; at most `top` addresses. */

@@ -62,6 +62,6 @@ export const defaultStreamOptions: StreamOptions = {
   tcpClosingTimeoutMs: 300_000,
   tcpIdleTimeoutMs: 120_000,
   tcpCallAwareTimeout: false,
-  maxCalls: 10_000,
+  maxCalls: 65_536,
   rtpLines: false,
 };

@@ -310,9 +310,10 @@ export class CaptureLoop {
   }
 
   #report(): void {
-    this.#lastReport = performance.now();
+    const now = performance.now();
     // What is over must not wait for the next packet to be told of.
-    if (this.#live) this.#engine.tick(Date.now());
+    if (this.#live) this.#engine.advance(now - this.#lastReport);
+    this.#lastReport = now;
     if (this.#plan.reportsTraffic && this.#lastReport >= this.#nextTraffic) this.#lookAtTraffic();
     this.#host.report(this.#progress());
   }

@@ -10,8 +10,8 @@ export interface BatchDecoder {
   processBatch(batch: Uint8Array, described: boolean): BatchInfo;
   /** What was rendered of the last batch. */
   take(): Chunk;
-  /** Ends calls that are over at that time, ms since 1970, though no packet has come. What was rendered of them. */
-  tick(timeMs: number): Chunk[];
+  /** So many ms have gone by: ends calls that are over, though no packet may have come. What was rendered of them. */
+  advance(elapsedMs: number): Chunk[];
   /** Ends all calls. What was rendered of them. */
   finish(): Chunk[];
   /** Lines for the operator since the last call. */

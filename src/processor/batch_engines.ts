@@ -30,9 +30,9 @@ export class BatchEngines implements BatchDecoder {
     return this.#last.take();
   }
 
-  /** Ends calls that are over at that time, ms since 1970, though no packet has come. What was rendered of them. */
-  tick(timeMs: number): Chunk[] {
-    return this.#renderedBy((engine) => engine.tick(timeMs));
+  /** So many ms have gone by: ends calls that are over, though no packet may have come. What was rendered of them. */
+  advance(elapsedMs: number): Chunk[] {
+    return this.#renderedBy((engine) => engine.advance(elapsedMs));
   }
 
   /** Ends all calls. What was rendered of them. */

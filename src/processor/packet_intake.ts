@@ -113,9 +113,9 @@ export class PacketIntake {
     });
   }
 
-  /** Gives the sinks what is over by now, though no packet has come. */
-  tick(): Promise<void> {
-    return this.#deliverAll(() => this.#decoder.tick(Date.now()));
+  /** So many ms have gone by: gives the sinks what is over, though no packet may have come. */
+  advance(elapsedMs: number): Promise<void> {
+    return this.#deliverAll(() => this.#decoder.advance(elapsedMs));
   }
 
   /** Gives the sinks what was waiting for more packets: none will come. */

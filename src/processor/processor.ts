@@ -175,7 +175,7 @@ export class Processor {
       this.#node.address = address.replace(/:0$/, `:${port}`);
       log.info(`listening on ${address.replace(/:0$/, `:${port}`)}`);
       this.#files = setInterval(() => this.refreshFiles(), filesMs);
-      this.#ticks = setInterval(() => this.#intake.tick(), tickMs);
+      this.#ticks = setInterval(() => this.#intake.advance(tickMs), tickMs);
       return port;
     } catch (error) {
       this.#watcher?.close();

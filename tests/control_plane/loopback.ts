@@ -90,7 +90,7 @@ export class TextDecoderOfBatches implements BatchDecoder {
     };
   }
 
-  tick(): Chunk[] {
+  advance(): Chunk[] {
     return [];
   }
 

@@ -49,6 +49,9 @@ pub const CALL_PCAP: u8 = 32;
 /// Fragmented datagrams that are remembered, so that their later fragments share the first one's fate.
 const FRAGMENT_LIMIT: usize = 8192;
 
+/// Hunters whose calls are followed; of more, those not heard of for longest are forgotten, and their calls ended.
+const HUNTER_LIMIT: usize = 1024;
+
 /// Notices kept until they are taken.
 const NOTICE_LIMIT: usize = 64;
 
@@ -163,6 +166,9 @@ pub struct Engine {
     esp: Option<EspNull>,
     /// In the mode for calls, and where calls are reported. Absent while a packet is in it.
     voip: Option<Box<Voip>>,
+    /// Those of the hunters whose batches are read, by the hash of their names: each has its own addresses and clock.
+    hunters: BoundedMap<u64, Box<Voip>>,
+    settings: Settings,
     search: SearchOptions,
     fragments: BoundedMap<FragmentKey, FragmentFate>,
     rendered: Rendered,
@@ -208,6 +214,8 @@ impl Engine {
             inspected: Inspected::default(),
             programs: Vec::new(),
             inputs: Vec::new(),
+            hunters: BoundedMap::new(HUNTER_LIMIT),
+            settings: settings.clone(),
             fragments: BoundedMap::new(FRAGMENT_LIMIT),
             rendered: Rendered::default(),
             scratch: Scratch::default(),
@@ -297,6 +305,7 @@ impl Engine {
             filtered_matched: header.filtered_matched,
             dropped: header.dropped,
         };
+        let own = self.begin_hunter(header.hunter_id);
         for packet in packet_batch::packets(batch) {
             self.batch.packets += 1;
             self.counters.packets += 1;
@@ -309,18 +318,17 @@ impl Engine {
             self.take_received(header.hunter_id, &packet);
         }
         self.close_piece();
+        self.end_hunter(header.hunter_id, own);
         true
     }
 
-    /// It is that time, nanoseconds since 1970, though no packet has come: what is over by then is ended.
-    pub fn tick(&mut self, now_ns: i64) {
-        if now_ns >= self.next_fragment_expiry_ns {
-            let inputs = std::mem::take(&mut self.inputs);
-            self.expire_fragments(&inputs, now_ns);
-            self.inputs = inputs;
-        }
-        self.expire_calls(now_ns);
+    /// So many nanoseconds have gone by, though no packet has come: what is over by then is ended.
+    pub fn advance(&mut self, elapsed_ns: i64) {
+        let inputs = std::mem::take(&mut self.inputs);
+        self.advance_calls(&inputs, elapsed_ns);
+        self.inputs = inputs;
         self.close_piece();
+        self.for_each_hunter(&mut |engine| engine.advance_calls(&[], elapsed_ns));
     }
 
     /// The bytes of one output since they were last emptied.
@@ -370,6 +378,8 @@ impl Engine {
         let inputs = std::mem::take(&mut self.inputs);
         self.give_up_fragments(&inputs);
         self.finish_calls(&inputs);
+        self.close_piece();
+        self.for_each_hunter(&mut |engine| engine.finish_calls(&[]));
         self.inputs = inputs;
         self.recognizer.finish(&mut self.dns);
         self.close_piece();

@@ -135,9 +135,9 @@ impl EngineHandle {
         self.engine.finish();
     }
 
-    /// It is that time, milliseconds since 1970, though no packet has come.
-    pub fn tick(&mut self, now_ms: f64) {
-        self.engine.tick((now_ms as i64).saturating_mul(1_000_000));
+    /// So many milliseconds have gone by, though no packet may have come: what is over by then is ended.
+    pub fn advance(&mut self, elapsed_ms: f64) {
+        self.engine.advance((elapsed_ms as i64).saturating_mul(1_000_000));
     }
 
     /// Flows, and packets and bytes by protocol and by address (the `top` ones), as a JSON object.

@@ -1,7 +1,5 @@
 //! UDP packets that are no signalling: which call's they are, and what they do to its streams.
 
-use std::io::Write;
-
 use crate::rtp::{Header, rtcp};
 use crate::sip::session_description::Carries;
 
@@ -15,8 +13,10 @@ use super::table::{CallKey, Calls};
 
 /// Most calls without signalling that one description makes known.
 const MOST_MERGED: usize = 4;
+/// Calls without signalling that have one SSRC.
+const MOST_NAMESAKES: u32 = 16;
 /// Of calls that share an endpoint, so many are looked at.
-const MOST_SHARING: usize = 8;
+const MOST_SHARING: usize = 32;
 
 /// A packet of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +85,16 @@ impl<T: Default> Calls<T> {
         if let Some((at, _)) = self.endpoint_of(passage) {
             self.endpoints.calls_on(at, MOST_SHARING).filter_map(|slot| self.key_of(slot)).for_each(found);
         }
+    }
+
+    /// Whether a call has both ends of a packet.
+    pub fn has_both_ends(&self, key: CallKey, passage: &Passage) -> bool {
+        let Some(call) = self.get(key) else { return false };
+        let ends = [(&passage.source, passage.source_port), (&passage.destination, passage.destination_port)];
+        ends.into_iter().all(|(address, port)| {
+            let place = self.endpoints.find(&Socket::new(address, port), passage.timestamp_ns);
+            place.is_some_and(|place| self.endpoints.announcement_in(&call.announced, place).is_some())
+        })
     }
 
     /// Where the packet's endpoint is, and whether the packet comes to it.
@@ -197,23 +207,27 @@ impl<T: Default> Calls<T> {
         Some(Media { call: self.key_of(slot)?, kind: MediaKind::Rtp(*header), is_shared })
     }
 
-    /// Begins a call without signalling for a stream that belongs to none, or adds the stream's endpoints to the one that the
-    /// SSRC has already. The packet itself is counted by [`observe_media`](Self::observe_media), which knows it now. None
-    /// without room.
+    /// Begins a call without signalling for a stream that belongs to none, or adds the stream's endpoints to one with its
+    /// SSRC and one of its ends. The packet itself is counted by [`observe_media`](Self::observe_media), which knows it now.
+    /// None without room.
     pub fn begin_rtp_only(
         &mut self,
         header: &Header,
         passage: &Passage,
         ended: &mut dyn FnMut(&mut Call<T>),
     ) -> Option<CallKey> {
-        let mut id = [0; 12];
-        // It fits.
-        let _ = write!(&mut id[..], "rtp-{:08x}", header.ssrc);
-        let (hash, now_ns) = (self.hash(&id), passage.timestamp_ns);
-        let slot = match self.slot_of(&id, hash) {
-            Some(slot) => slot,
-            None => self.begin(&id, hash, now_ns, State::RtpOnly, ended)?,
-        };
+        let now_ns = passage.timestamp_ns;
+        let slot = (0..MOST_NAMESAKES).find_map(|number| {
+            let id = match number {
+                0 => format!("rtp-{:08x}", header.ssrc),
+                _ => format!("rtp-{:08x}-{number}", header.ssrc),
+            };
+            let hash = self.hash(id.as_bytes());
+            match self.slot_of(id.as_bytes(), hash) {
+                Some(slot) => self.may_join(slot, passage).then_some(slot),
+                None => self.begin(id.as_bytes(), hash, now_ns, State::RtpOnly, ended),
+            }
+        })?;
         let announcing = Announcing { call: slot, side: 0, party: 0, is_offer: false, now_ns };
         let mut announced = self.calls.get(slot as usize)?.announced;
         for (address, port) in
@@ -229,7 +243,20 @@ impl<T: Default> Calls<T> {
         }
         let call = self.calls.get_mut(slot as usize)?;
         call.announced = announced;
+        let (at, _) = self.endpoint_of(passage)?;
+        self.endpoints.announcement_in(&announced, at)?;
         self.key_of(slot)
+    }
+
+    /// Whether a packet is of a call without signalling that has its SSRC: they share an end. Strangers may use one SSRC.
+    fn may_join(&self, slot: u32, passage: &Passage) -> bool {
+        let Some(call) = self.calls.get(slot as usize) else { return false };
+        let ends = [(&passage.source, passage.source_port), (&passage.destination, passage.destination_port)];
+        call.progress.state == State::RtpOnly
+            && ends.into_iter().any(|(address, port)| {
+                let place = self.endpoints.find(&Socket::new(address, port), passage.timestamp_ns);
+                place.is_some_and(|place| self.endpoints.announcement_in(&call.announced, place).is_some())
+            })
     }
 
     /// Calls without signalling that live and have an endpoint, which `slot` has announced now.

@@ -185,7 +185,7 @@ impl Engine {
     }
 
     #[cold]
-    pub(super) fn expire_fragments(&mut self, inputs: &[Input], now_ns: i64) {
+    fn expire_fragments(&mut self, inputs: &[Input], now_ns: i64) {
         let Some(defragmenter) = &mut self.defragmenter else { return };
         defragmenter.expire(now_ns);
         self.next_fragment_expiry_ns = match defragmenter.open_datagrams() == 0 {

@@ -15,7 +15,6 @@ use super::arrival::Frame;
 use super::recognition::{Arrival, Inspected, SipStreams};
 use super::rendering::Said;
 use super::{CALLS, Engine, Input, Oddity, Protocol, Settings};
-use crate::bounded::BoundedMap;
 use crate::call::state::EndReason;
 use crate::call::{Call, CallKey, Calls, Media, MediaKind, Passage};
 use crate::detect::Label;
@@ -41,8 +40,8 @@ const MEDIA_BYTES: usize = 32 << 20;
 const MOST_HELD: usize = 200;
 /// Sources of media without signalling that are on probation.
 const MOST_CANDIDATES: usize = 8192;
-/// TCP streams whose last call is remembered.
-const MOST_STREAMS: usize = 1 << 16;
+/// Packet time that goes back by more begins another capture: interfaces differ by less.
+const MOST_REWIND_NS: i64 = 60 * TICK_NS;
 /// Packet time between two looks at calls that are over.
 const TICK_NS: i64 = 1_000_000_000;
 
@@ -76,10 +75,11 @@ pub(super) struct Voip {
     next_expiry_ns: i64,
     /// Number of the filter set in force.
     filters: u32,
-    /// The call that a TCP stream carried last, where that keeps the stream.
-    stream_calls: Option<BoundedMap<u32, CallKey>>,
-    /// That of the last message.
-    last_call: Option<CallKey>,
+    /// The latest packet time, and the time since without a packet.
+    newest_ns: i64,
+    waited_ns: i64,
+    /// TCP streams are kept for as long as a call that they carried is active.
+    keeps_streams: bool,
     rtp_lines: bool,
     sip: Option<Label>,
     rtp: Option<Label>,
@@ -168,8 +168,9 @@ impl Voip {
             probation: Probation::new(MOST_CANDIDATES),
             next_expiry_ns: i64::MIN,
             filters: 0,
-            stream_calls: settings.call_aware_timeout().then(|| BoundedMap::new(MOST_STREAMS)),
-            last_call: None,
+            newest_ns: i64::MIN,
+            waited_ns: 0,
+            keeps_streams: settings.call_aware_timeout(),
             rtp_lines: settings.rtp_lines(),
             sip: label_of("SIP"),
             rtp: label_of("RTP"),
@@ -177,23 +178,50 @@ impl Voip {
         })
     }
 
-    /// Notes which call a stream carries.
-    fn remember_stream(&mut self, observed: Observed) {
-        if let Some(known) = &mut self.stream_calls
-            && let Some(key) = self.last_call.take()
-        {
-            known.insert(observed.id.slot() as u32, key);
-        }
-    }
-
-    /// Ends calls that are over, or idle.
+    /// Ends calls that are over, or idle, at the time of a packet.
     #[inline]
     fn expire(&mut self, now_ns: i64) {
-        if now_ns >= self.next_expiry_ns {
-            self.next_expiry_ns = now_ns.saturating_add(TICK_NS);
-            let Self { calls, endings, .. } = self;
-            calls.expire(now_ns, &mut |call| endings.end(call));
+        self.waited_ns = 0;
+        if now_ns >= self.next_expiry_ns || now_ns < self.newest_ns {
+            self.expire_due(now_ns);
         }
+        self.newest_ns = self.newest_ns.max(now_ns);
+    }
+
+    #[cold]
+    fn expire_due(&mut self, now_ns: i64) {
+        let Self { calls, endings, .. } = self;
+        if now_ns < self.newest_ns.saturating_sub(MOST_REWIND_NS) {
+            // Another capture, from an earlier time: nothing in it belongs to what was before.
+            calls.finish(&mut |call| endings.end(call));
+            self.newest_ns = now_ns;
+        } else if now_ns >= self.next_expiry_ns {
+            calls.expire(now_ns, &mut |call| endings.end(call));
+        } else {
+            return;
+        }
+        self.next_expiry_ns = now_ns.saturating_add(TICK_NS);
+    }
+
+    /// Whether what is over by that time has to be looked for.
+    #[inline]
+    fn is_due(&self, now_ns: i64) -> bool {
+        now_ns >= self.next_expiry_ns
+    }
+
+    /// Lets time go on without a packet; what time it is then.
+    fn advance(&mut self, elapsed_ns: i64) -> i64 {
+        self.waited_ns = self.waited_ns.saturating_add(elapsed_ns);
+        let now_ns = self.newest_ns.saturating_add(self.waited_ns);
+        if self.newest_ns != i64::MIN && self.is_due(now_ns) {
+            self.expire_due(now_ns);
+        }
+        now_ns
+    }
+
+    /// Makes calls heirs of those that turned out to be parts of them.
+    fn take_heirs(&mut self) -> Option<(CallKey, Judgement)> {
+        self.endings.left.pop()
     }
 
     /// Calls that began, and announcements of endpoints that another call had.
@@ -237,28 +265,41 @@ impl Engine {
             (Transport::Udp, Some(observed)) => self.take_datagram(&mut voip, frame, packet, observed),
             (Transport::Tcp, Some(observed)) => {
                 self.recognizer.read_sip(packet, &arrival, observed, &mut voip.streams);
-                let Voip { streams, stream_calls, calls, .. } = &mut *voip;
-                self.recognizer.expire_sip_streams(streams, &mut |owner| {
-                    let call = stream_calls.as_ref().and_then(|known| calls.get(*known.get(&owner)?));
-                    call.is_some_and(|call| !call.state().is_over())
-                });
-                self.take_stream_messages(&mut voip, frame, packet);
-                voip.remember_stream(observed);
+                self.expire_streams(&mut voip, frame.timestamp_ns);
+                self.take_stream_messages(&mut voip, frame, packet, Some(observed));
             }
             _ => self.counters.rejected_by_mode += 1,
+        }
+        if packet.transport != Transport::Tcp {
+            if voip.is_due(frame.timestamp_ns) {
+                self.expire_streams(&mut voip, frame.timestamp_ns);
+            }
+            if voip.streams.len() > 0 {
+                self.take_stream_messages(&mut voip, frame, packet, None);
+            }
         }
         voip.expire(frame.timestamp_ns);
         self.count_endings(&mut voip);
         self.voip = Some(voip);
     }
 
-    /// Ends calls that are over at a time at which no packet has come.
-    pub(super) fn expire_calls(&mut self, now_ns: i64) {
-        if let Some(mut voip) = self.voip.take() {
-            voip.expire(now_ns);
-            self.count_endings(&mut voip);
-            self.voip = Some(voip);
+    fn expire_streams(&mut self, voip: &mut Voip, now_ns: i64) {
+        let Voip { streams, calls, .. } = voip;
+        let is_active = &mut |key| calls.get(key).is_some_and(|call| !call.state().is_over());
+        self.recognizer.expire_sip_streams(streams, now_ns, is_active);
+    }
+
+    /// Time goes on, though no packet has come: calls end that are over, and streams that waited for too long.
+    pub(super) fn advance_calls(&mut self, inputs: &[Input], elapsed_ns: i64) {
+        let Some(mut voip) = self.voip.take() else { return };
+        let now_ns = voip.advance(elapsed_ns);
+        if self.options.protocol == Protocol::Voip {
+            voip.streams.clear();
+            self.expire_streams(&mut voip, now_ns);
+            self.take_stream_messages(&mut voip, &Frame::of_no_packet(inputs), &Packet::unread(&[]), None);
         }
+        self.count_endings(&mut voip);
+        self.voip = Some(voip);
     }
 
     /// No more packets will come.
@@ -267,8 +308,7 @@ impl Engine {
         if self.options.protocol == Protocol::Voip {
             voip.streams.clear();
             self.recognizer.finish_sip_streams(&mut voip.streams);
-            let nowhere = Frame::of_no_packet(inputs);
-            self.take_stream_messages(&mut voip, &nowhere, &Packet::unread(&[]));
+            self.take_stream_messages(&mut voip, &Frame::of_no_packet(inputs), &Packet::unread(&[]), None);
         }
         let Voip { calls, endings, .. } = &mut *voip;
         calls.finish(&mut |call| endings.end(call));
@@ -292,7 +332,8 @@ impl Engine {
             match Message::parse(packet.payload) {
                 Ok(message) => {
                     self.recognizer.label(observed, voip.sip);
-                    return self.take_message(voip, frame, packet, &message, packet.payload, &passage);
+                    self.take_message(voip, frame, packet, &message, packet.payload, &passage);
+                    return;
                 }
                 Err(Refusal::StartLine) => {}
                 Err(_) => return self.count_bad_message(frame),
@@ -330,17 +371,18 @@ impl Engine {
                     self.counters.rejected_by_mode += 1 + waiting.count() as u64;
                     return;
                 };
-                for place in waiting {
-                    if let Some(held) = media.get(place) {
-                        let earlier = net::decode_record(held.link_type, held.frame, held.original_length);
-                        calls.observe_media(earlier.payload, &passage_of(&earlier, held.timestamp_ns));
-                    }
-                    if let Some(call) = calls.get_mut(key) {
-                        call.data.media.push(place);
-                    }
+                let waiting: Vec<Place> = waiting.collect();
+                for held in waiting.iter().filter_map(|place| media.get(*place)) {
+                    let earlier = net::decode_record(held.link_type, held.frame, held.original_length);
+                    calls.observe_media(earlier.payload, &passage_of(&earlier, held.timestamp_ns));
                 }
-                let Some(media) = calls.observe_media(packet.payload, passage) else { return };
+                let media = calls.observe_media(packet.payload, passage);
                 self.recognizer.label(observed, voip.rtp);
+                self.join(voip, key, Vec::new(), waiting, frame.inputs);
+                let Some(media) = media else {
+                    self.counters.rejected_by_mode += 1;
+                    return;
+                };
                 self.take_media(voip, frame, packet, &media, passage);
             }
         }
@@ -348,8 +390,17 @@ impl Engine {
 
     /// The messages that a segment completes, or that were left of streams that ended. A message that fills the segment
     /// goes out as that packet, others in frames made for them.
-    fn take_stream_messages(&mut self, voip: &mut Voip, frame: &Frame, packet: &Packet) {
-        let streams = std::mem::take(&mut voip.streams);
+    ///
+    /// `observed`: the flow of the segment at hand, if it is one.
+    fn take_stream_messages(
+        &mut self,
+        voip: &mut Voip,
+        frame: &Frame,
+        packet: &Packet,
+        observed: Option<Observed>,
+    ) {
+        let mut streams = std::mem::take(&mut voip.streams);
+        let mut carried = None;
         let mut is_message = false;
         for number in 0..streams.len() {
             let Some((place, bytes)) = streams.get(number) else { break };
@@ -368,14 +419,14 @@ impl Engine {
                 continue;
             };
             if place.is_packet {
-                self.take_message(voip, frame, packet, &message, bytes, &passage);
+                carried = self.take_message(voip, frame, packet, &message, bytes, &passage);
                 continue;
             }
             let headers = Headers {
                 source: place.source,
                 destination: place.destination,
                 sequence: place.sequence,
-                acknowledgment: packet.tcp_acknowledgment,
+                acknowledgment: if place.is_of_packet { packet.tcp_acknowledgment } else { 0 },
             };
             let template = place.is_of_packet.then_some((packet, frame.data, frame.link_type));
             let mut made = std::mem::take(&mut self.scratch.rebuilt);
@@ -390,14 +441,21 @@ impl Engine {
                 ..*frame
             };
             let mut segment = net::decode(link_type, &made);
-            segment.put_into_tunnels_of(packet);
-            self.take_message(voip, &whole, &segment, &message, bytes, &passage);
+            if place.is_of_packet {
+                segment.put_into_tunnels_of(packet);
+            }
+            let key = self.take_message(voip, &whole, &segment, &message, bytes, &passage);
+            carried = if place.is_of_packet { key } else { carried };
             self.scratch.rebuilt = made;
         }
-        if packet.transport == Transport::Tcp && !is_message {
-            match streams.has_part {
-                true => self.counters.stream_segments += 1,
-                false => self.counters.rejected_by_mode += 1,
+        if let Some(observed) = observed {
+            match (is_message, streams.has_part) {
+                (true, _) => {}
+                (false, true) => self.counters.stream_segments += 1,
+                (false, false) => self.counters.rejected_by_mode += 1,
+            }
+            if let Some(key) = carried.filter(|_| voip.keeps_streams) {
+                streams.calls.insert(observed.id.slot() as u32, key);
             }
         }
         voip.streams = streams;
@@ -419,33 +477,75 @@ impl Engine {
         message: &Message,
         bytes: &[u8],
         passage: &Passage,
-    ) {
+    ) -> Option<CallKey> {
         self.counters.sip_messages += 1;
         let Voip { calls, endings, .. } = &mut *voip;
         let key = calls.observe_sip(message, passage, &mut |call| endings.end(call));
-        while let Some((heir, left)) = endings.left.pop() {
-            if let Some(call) = calls.get_mut(heir) {
-                call.data.signalling.extend(left.signalling);
-                call.data.media.extend(left.media);
-                call.data.homeless += left.homeless;
-            }
+        while let Some((heir, left)) = voip.take_heirs() {
+            self.inherit(voip, heir, left, frame.inputs);
         }
-        voip.last_call = key;
         let said = Said { message: Some(message), ..Said::default() };
         let Some(key) = key else {
             // It stands for itself.
-            return match self.passes_call_filters(packet, Content::Sip, bytes, Some(message)) {
+            match self.passes_call_filters(packet, Content::Sip, bytes, Some(message)) {
                 true => self.emit(voip, None, frame, packet, Content::Sip, &said),
                 false => self.counters.rejected_by_filters += 1,
-            };
+            }
+            return None;
         };
         if !self.is_matched(voip, key) {
             if !self.passes_call_filters(packet, Content::Sip, bytes, Some(message)) {
-                return self.hold(voip, key, frame, Content::Sip);
+                self.hold(voip, key, frame, Content::Sip);
+                return Some(key);
             }
             self.admit(voip, key, frame.inputs);
         }
         self.emit(voip, Some(key), frame, packet, Content::Sip, &said);
+        Some(key)
+    }
+
+    /// A call takes over what another has left that turned out to be a part of it.
+    #[cold]
+    fn inherit(&mut self, voip: &mut Voip, heir: CallKey, left: Judgement, inputs: &[Input]) {
+        let Some(call) = voip.calls.get_mut(heir) else {
+            self.counters.rejected_by_filters +=
+                (left.signalling.len() + left.media.len()) as u64 + left.homeless;
+            return;
+        };
+        let data = &mut call.data;
+        if left.is_matched && !data.is_matched {
+            data.is_matched = true;
+            data.filters = left.filters;
+        }
+        for id in left.ids {
+            if !data.ids.contains(&id) {
+                data.ids.push(id);
+            }
+        }
+        data.homeless += left.homeless;
+        self.join(voip, heir, left.signalling, left.media, inputs);
+    }
+
+    /// Packets that waited elsewhere turn out to be a call's: they go out with it, or wait with it.
+    fn join(
+        &mut self,
+        voip: &mut Voip,
+        key: CallKey,
+        signalling: Vec<Place>,
+        media: Vec<Place>,
+        inputs: &[Input],
+    ) {
+        let is_matched = self.is_matched(voip, key);
+        let Some(call) = voip.calls.get_mut(key) else { return };
+        let data = &mut call.data;
+        for (places, more) in [(&mut data.signalling, signalling), (&mut data.media, media)] {
+            let room = if is_matched { usize::MAX } else { MOST_HELD.saturating_sub(places.len()) };
+            data.homeless += more.len().saturating_sub(room) as u64;
+            places.extend(more.into_iter().take(room));
+        }
+        if is_matched {
+            self.emit_waiting(voip, key, inputs);
+        }
     }
 
     #[inline]
@@ -461,9 +561,15 @@ impl Engine {
         let rtp = if let MediaKind::Rtp(header) = &media.kind { Some(header) } else { None };
         let content = if rtp.is_some() { Content::Rtp } else { Content::Media };
         if media.is_shared && !self.is_matched(voip, key) {
-            // One session under several Call-IDs: it is enough that one of them goes out.
+            // One session under several Call-IDs: it is enough that one of them goes out. A port that is used again, while
+            // the end of the call before was not seen, is the newer call's.
             let mut sharing = Vec::new();
             voip.calls.for_each_sharing(passage, &mut |other| sharing.push(other));
+            let is_leg = |calls: &Calls<Judgement>, other| {
+                let id = |key| calls.get(key).map(|call| call.correlation_id());
+                id(other) == id(key) || calls.has_both_ends(other, passage)
+            };
+            sharing.retain(|other| is_leg(&voip.calls, *other));
             key = sharing.into_iter().find(|other| self.is_matched(voip, *other)).unwrap_or(key);
         }
         if !self.is_matched(voip, key) {
@@ -511,6 +617,14 @@ impl Engine {
         data.is_matched = true;
         data.filters = voip.filters;
         data.ids = scratch.workspace.matched.iter().map(|number| filters.id(number).into()).collect();
+        self.emit_waiting(voip, key, inputs);
+    }
+
+    /// Sends what waited with a call, in the order of time.
+    #[cold]
+    fn emit_waiting(&mut self, voip: &mut Voip, key: CallKey, inputs: &[Input]) {
+        let Some(call) = voip.calls.get_mut(key) else { return };
+        let data = &mut call.data;
         let homeless = std::mem::take(&mut data.homeless);
         let (signalling, media) = (std::mem::take(&mut data.signalling), std::mem::take(&mut data.media));
         let rings = (std::mem::take(&mut voip.signalling), std::mem::take(&mut voip.media));

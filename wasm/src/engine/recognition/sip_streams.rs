@@ -2,6 +2,7 @@
 
 use super::{Arrival, FlowData, Recognizer, Stream, add_flow};
 use crate::bounded::BoundedMap;
+use crate::call::CallKey;
 use crate::detect::{Confidence, Method};
 use crate::flow::key::Direction;
 use crate::flow::reassembly::{Event, Segment, Want};
@@ -48,6 +49,8 @@ pub(in crate::engine) struct StreamMessage {
 /// The messages that a packet completes, and what is known of streams in the middle of one.
 pub(in crate::engine) struct SipStreams {
     halves: BoundedMap<(u32, bool), Half>,
+    /// By the slot of a flow: the call that its stream carried last, where that keeps the stream.
+    pub(in crate::engine) calls: BoundedMap<u32, CallKey>,
     bytes: Vec<u8>,
     found: Vec<StreamMessage>,
     /// The packet at hand has bytes of a SIP stream, or of one that may become one.
@@ -60,6 +63,7 @@ impl Default for SipStreams {
     fn default() -> Self {
         Self {
             halves: BoundedMap::new(MOST_STREAMS),
+            calls: BoundedMap::new(MOST_STREAMS),
             bytes: Vec::new(),
             found: Vec::new(),
             has_part: false,
@@ -217,7 +221,8 @@ impl Recognizer {
             }
             let key = (owner, direction == Direction::Reverse);
             let mut half = streams.halves.get(&key).copied().unwrap_or_default();
-            let is_packet = seen == 0 && bytes.len() == packet.payload.len();
+            // Of segments that contradict each other, the first is believed.
+            let is_packet = seen == 0 && bytes == packet.payload;
             let sequence = half.next_sequence.filter(|_| !is_packet).unwrap_or(packet.tcp_sequence);
             let shown = Shown {
                 bytes,
@@ -252,19 +257,22 @@ impl Recognizer {
         self.flows.get_mut(observed.id).state.tcp = tcp;
     }
 
-    /// Gives up what SIP streams have waited for too long, but for those, by the slot of their flow, that `keeps`.
+    /// Gives up what SIP streams have waited for too long, but for those whose call `is_active`.
     pub(in crate::engine) fn expire_sip_streams(
         &mut self,
         streams: &mut SipStreams,
-        keeps: &mut impl FnMut(u32) -> bool,
+        now_ns: i64,
+        is_active: &mut impl FnMut(CallKey) -> bool,
     ) {
+        self.newest_ns = self.newest_ns.max(now_ns);
         let Self { flows, reassembler, newest_ns, .. } = self;
-        reassembler.expire(*newest_ns, &mut |owner, _| keeps(owner), &mut |owner, event| match flows
-            .by_slot(owner)
-        {
+        let calls = std::mem::replace(&mut streams.calls, BoundedMap::new(1));
+        let mut keeps = |owner, _| calls.get(&owner).is_some_and(|key| is_active(*key));
+        reassembler.expire(*newest_ns, &mut keeps, &mut |owner, event| match flows.by_slot(owner) {
             Some(flow) => streams.take_apart(owner, flow, event),
             None => Want::Close,
         });
+        streams.calls = calls;
     }
 
     /// Ends all flows; the messages that their streams still hold are then in `streams`.
@@ -293,8 +301,9 @@ impl SipStreams {
         let key = (owner, direction == Direction::Reverse);
         if let Some(half) = self.halves.get_mut(&key) {
             let length = missing.map(|missing| missing.wrapping_add(bytes.len() as u32));
-            half.next_sequence =
-                half.next_sequence.zip(length).map(|(next, length)| next.wrapping_add(length));
+            let next = half.next_sequence.zip(length).map(|(next, length)| next.wrapping_add(length));
+            // What was read of the message that is cut must not be taken for a part of the next one.
+            *half = Half { next_sequence: next, strange: half.strange, ..Half::default() };
         }
         Want::Consumed(bytes.len())
     }
@@ -340,5 +349,8 @@ fn finish_stream(
     if flow.protocol() == crate::net::protocol::TCP && !streams.halves.is_empty() {
         streams.halves.remove(&(owner, false));
         streams.halves.remove(&(owner, true));
+    }
+    if !streams.calls.is_empty() {
+        streams.calls.remove(&owner);
     }
 }

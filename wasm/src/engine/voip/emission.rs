@@ -23,6 +23,10 @@ impl Engine {
         content: Content,
         said: &Said,
     ) {
+        if self.limit_reached() {
+            self.counters.rejected_by_filters += 1;
+            return;
+        }
         self.count_kept(frame, packet);
         let outputs = self.options.outputs;
         if let Some(key) = key
@@ -70,8 +74,11 @@ impl Engine {
     /// The same for a packet that has waited for the decision on its call.
     pub(super) fn emit_held(&mut self, voip: &mut Voip, key: CallKey, frame: &Frame, packet: &Packet) {
         let bytes = packet.payload;
-        if packet.transport == Transport::Tcp || super::may_be_sip(bytes) {
-            let message = Message::parse(bytes).ok();
+        let message = match packet.transport == Transport::Tcp || super::may_be_sip(bytes) {
+            true => Message::parse(bytes).ok(),
+            false => None,
+        };
+        if message.is_some() {
             let said = Said { message: message.as_ref(), ..Said::default() };
             return self.emit(voip, Some(key), frame, packet, Content::Sip, &said);
         }

@@ -1,7 +1,7 @@
 //! The calls in packets that hunters sent: they have been judged, and are reported.
 
 use super::{CallKey, Voip, may_be_sip, passage_of};
-use crate::engine::Engine;
+use crate::engine::{Engine, hash_of};
 use crate::net::{self, Fragment, Transport};
 use crate::rtp::candidates::{Endpoints, Verdict};
 use crate::sip::message::Message;
@@ -10,6 +10,44 @@ use crate::wire::protobuf::{Fields, Value};
 use crate::wire::schema::captured_packet::MATCHED_FILTER_IDS;
 
 impl Engine {
+    /// Takes up the calls of a hunter. What was in their place.
+    pub(in crate::engine) fn begin_hunter(&mut self, hunter_id: &[u8]) -> Option<Box<Voip>> {
+        let own = self.voip.take()?;
+        let known = self.hunters.remove(&hash_of(hunter_id));
+        self.voip = Some(known.unwrap_or_else(|| Voip::new(self.options.outputs, &self.settings)));
+        Some(own)
+    }
+
+    /// Puts the calls of a hunter back.
+    pub(in crate::engine) fn end_hunter(&mut self, hunter_id: &[u8], own: Option<Box<Voip>>) {
+        let Some(voip) = self.voip.take() else { return };
+        let evicted = self.hunters.insert(hash_of(hunter_id), voip);
+        if let Some((_, evicted)) = evicted {
+            self.voip = Some(evicted);
+            self.finish_calls(&[]);
+            self.close_piece();
+        }
+        self.voip = own;
+    }
+
+    /// Does something with the calls of each hunter.
+    pub(in crate::engine) fn for_each_hunter(&mut self, act: &mut dyn FnMut(&mut Self)) {
+        let own = self.voip.take();
+        let mut hunters = Vec::with_capacity(self.hunters.len());
+        while let Some(one) = self.hunters.pop_oldest_if(|_, _| true) {
+            hunters.push(one);
+        }
+        for (key, voip) in hunters {
+            self.voip = Some(voip);
+            act(self);
+            self.close_piece();
+            if let Some(voip) = self.voip.take() {
+                self.hunters.insert(key, voip);
+            }
+        }
+        self.voip = own;
+    }
+
     /// Adds a received packet to its call. The hunter has put together what belongs together: a message is a packet.
     pub(in crate::engine) fn observe_received(&mut self, received: &ReceivedPacket) {
         let Some(mut voip) = self.voip.take() else { return };
@@ -35,6 +73,13 @@ impl Engine {
                         calls.observe_media(packet.payload, &passage);
                         voip.take_ids(key, received);
                     }
+                }
+            }
+            while let Some((heir, left)) = voip.take_heirs() {
+                if let Some(call) = voip.calls.get_mut(heir) {
+                    call.data.is_matched |= left.is_matched;
+                    let known = MOST_IDS.saturating_sub(call.data.ids.len());
+                    call.data.ids.extend(left.ids.into_iter().take(known));
                 }
             }
             voip.expire(received.timestamp_ns);
