@@ -15,6 +15,11 @@ pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// The first of them; empty where there is nothing before the first comma.
+pub(super) fn first_element(value: &[u8]) -> &[u8] {
+    value.get(..end_of_element(value)).unwrap_or_default().trim_ascii()
+}
+
 /// Where the first comma is that ends an element, or the end.
 fn end_of_element(text: &[u8]) -> usize {
     let mut at = 0;
@@ -60,7 +65,8 @@ pub(super) fn parts_of_address(value: &[u8]) -> (&[u8], &[u8], &[u8]) {
     let is_quoted = value.first() == Some(&b'"');
     let start = end_of_quoted(value).filter(|_| is_quoted).map_or(0, |closing| closing + 1);
     let rest = value.get(start..).unwrap_or_default();
-    match memchr::memchr(b'<', rest) {
+    let at = if rest.first() == Some(&b'<') { Some(0) } else { memchr::memchr(b'<', rest) };
+    match at {
         Some(at) => {
             let address = rest.get(at + 1..).unwrap_or_default();
             let (uri, parameters) = split_at(address, b'>').unwrap_or((address, b""));
@@ -119,7 +125,8 @@ fn split_name(text: &[u8]) -> (&[u8], &[u8]) {
 /// Where the first semicolon outside of quoted strings is, or the end.
 #[inline]
 fn end_of_parameter(text: &[u8]) -> usize {
-    match memchr::memchr2(b';', b'"', text) {
+    // Most are too short for a call to pay.
+    match text.iter().position(|octet| matches!(octet, b';' | b'"')) {
         Some(at) if text.get(at) == Some(&b'"') => end_of_quoted_parameter(text),
         Some(at) => at,
         None => text.len(),
@@ -139,9 +146,30 @@ fn end_of_quoted_parameter(text: &[u8]) -> usize {
     end.unwrap_or(text.len())
 }
 
-/// The value of a parameter, without its quotes; empty where it has none.
+/// The value of a parameter, without its quotes; empty where it has none. A name has no white space and no equals sign.
 pub fn parameter<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    parameters(text).find_map(|(key, value)| key.eq_ignore_ascii_case(name).then(|| unquoted(value)))
+    let mut rest = text;
+    loop {
+        let end = end_of_parameter(rest);
+        if let Some(value) = rest.get(..end).and_then(|one| value_of(one, name)) {
+            return Some(unquoted(value));
+        }
+        rest = rest.get(end + 1..)?;
+    }
+}
+
+/// What follows a name and the equals sign, if that is the name.
+#[inline]
+fn value_of<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = text.trim_ascii_start().split_at_checked(name.len())?;
+    if !start.eq_ignore_ascii_case(name) {
+        return None;
+    }
+    match rest.trim_ascii_start() {
+        [] => Some(&[]),
+        [b'=', value @ ..] => Some(value),
+        _ => None,
+    }
 }
 
 /// Without quotes around it. Escapes in it stay as they are.
