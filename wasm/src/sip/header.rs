@@ -357,6 +357,26 @@ mod tests {
     }
 
     #[test]
+    fn plain_fields_are_read_like_others() {
+        let mut plain = 0;
+        for name in
+            ["", " ", "f", "CSeq", "Call-ID", "call-id ", "Call\rID", "X-Other", "P-Access-Network-Info"]
+        {
+            for value in ["", " ", " a", "a", "  a b", " a b \t", " a:b\r\n c", "\n:"] {
+                for end in ["", "\n", "\r\n"] {
+                    let field = format!("{name}:{value}{end}");
+                    let text = format!("{field}Content-Length: 0\r\n\r\n");
+                    let Ok(found) = plain_field(text.as_bytes(), field.len()) else { continue };
+                    let (name, value) = name_and_value(field.as_bytes()).unwrap();
+                    assert_eq!(found, (Header::of(name), value), "{field:?}");
+                    plain += 1;
+                }
+            }
+        }
+        assert!(plain >= 5, "{plain}");
+    }
+
+    #[test]
     fn folds_become_spaces() {
         for (value, expected) in
             [("a", "a"), ("a\r\n  b\n\tc", "a b c"), ("a  b", "a  b"), ("", ""), ("a\r\n \r\n b", "a b")]

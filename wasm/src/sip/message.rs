@@ -84,29 +84,18 @@ impl<'a> Message<'a> {
     /// at (RFC 3261 section 18.3). The end may be missing.
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Refusal> {
-        let mut message = Self::scan(bytes)?;
-        (message.from, message.to) = (Some(message.from()), Some(message.to()));
-        let call_id = message.call_id();
-        if call_id.is_empty() {
-            return Err(Refusal::NoCallId);
-        }
-        let controls = call_id.iter().fold(false, |any, octet| any | octet.is_ascii_control());
-        if controls || call_id.len() > MOST_CALL_ID { Err(Refusal::CallId) } else { Ok(message) }
+        let mut message = Self::unread();
+        message.read(bytes)?;
+        Ok(message)
     }
 
-    /// Reads anything that begins with a start line, whatever it lacks: it may have no Call-ID, or a bad one.
-    pub fn scan(bytes: &'a [u8]) -> Result<Self, Refusal> {
-        let bytes = without_leading_line_ends(bytes);
-        let head = bytes.get(..bytes.len().min(MOST_HEAD)).unwrap_or_default();
-        let start_line = match memchr::memchr(b'\n', head) {
-            Some(at) if at < MOST_START_LINE => at + 1,
-            None if head.len() < MOST_START_LINE => head.len(),
-            _ => return Err(Refusal::StartLine),
-        };
-        let mut message = Self {
-            bytes,
-            start: StartLine::parse(head.get(..start_line).unwrap_or_default())?,
-            start_line,
+    /// A message without anything, for [`Self::read`].
+    #[inline]
+    pub fn unread() -> Self {
+        Self {
+            bytes: &[],
+            start: StartLine::Status { code: 0, reason: &[] },
+            start_line: 0,
             body: None,
             length: BodyLength::Absent,
             firsts: [NOWHERE; Header::COUNT],
@@ -116,12 +105,43 @@ impl<'a> Message<'a> {
             has_others: false,
             from: None,
             to: None,
-        };
-        message.index(head);
-        if let Some(value) = message.first(Header::ContentLength) {
-            message.length = BodyLength::parse(value);
         }
+    }
+
+    /// What [`Self::parse`] does, with an unread message: nothing large is moved. Of no use where it fails.
+    pub fn read(&mut self, bytes: &'a [u8]) -> Result<(), Refusal> {
+        self.read_any(bytes)?;
+        (self.from, self.to) = (Some(self.from()), Some(self.to()));
+        let call_id = self.call_id();
+        if call_id.is_empty() {
+            return Err(Refusal::NoCallId);
+        }
+        let controls = call_id.iter().fold(false, |any, octet| any | octet.is_ascii_control());
+        if controls || call_id.len() > MOST_CALL_ID { Err(Refusal::CallId) } else { Ok(()) }
+    }
+
+    /// Reads anything that begins with a start line, whatever it lacks: it may have no Call-ID, or a bad one.
+    pub fn scan(bytes: &'a [u8]) -> Result<Self, Refusal> {
+        let mut message = Self::unread();
+        message.read_any(bytes)?;
         Ok(message)
+    }
+
+    fn read_any(&mut self, bytes: &'a [u8]) -> Result<(), Refusal> {
+        let bytes = without_leading_line_ends(bytes);
+        let head = bytes.get(..bytes.len().min(MOST_HEAD)).unwrap_or_default();
+        let start_line = match memchr::memchr(b'\n', head) {
+            Some(at) if at < MOST_START_LINE => at + 1,
+            None if head.len() < MOST_START_LINE => head.len(),
+            _ => return Err(Refusal::StartLine),
+        };
+        self.start = StartLine::parse(head.get(..start_line).unwrap_or_default())?;
+        (self.bytes, self.start_line) = (bytes, start_line);
+        self.index(head);
+        if let Some(value) = self.first(Header::ContentLength) {
+            self.length = BodyLength::parse(value);
+        }
+        Ok(())
     }
 
     /// Notes where the values of the header fields are.

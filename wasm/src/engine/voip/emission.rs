@@ -71,8 +71,9 @@ impl Engine {
     pub(super) fn emit_held(&mut self, voip: &mut Voip, key: CallKey, frame: &Frame, packet: &Packet) {
         let bytes = packet.payload;
         if packet.transport == Transport::Tcp || super::may_be_sip(bytes) {
-            let message = Message::parse(bytes).ok();
-            let said = Said { message: message.as_ref(), ..Said::default() };
+            let mut message = Message::unread();
+            let is_read = message.read(bytes).is_ok();
+            let said = Said { message: is_read.then_some(&message), ..Said::default() };
             return self.emit(voip, Some(key), frame, packet, Content::Sip, &said);
         }
         let header = rtp::packet::Header::parse(bytes).filter(|_| !rtp::rtcp::looks_like_rtcp(bytes));
