@@ -13,7 +13,7 @@ use crate::net::Address;
 use crate::sip::address::{Uri, decoded, parameter};
 use crate::sip::header::Header;
 use crate::sip::message::Message;
-use crate::sip::session_description::Description;
+use crate::sip::session_description::Origin;
 
 use super::Passage;
 use super::table::{CallKey, Calls};
@@ -91,7 +91,7 @@ impl<T: Default> Calls<T> {
         &mut self,
         slot: u32,
         message: &Message<'_>,
-        description: Option<&[u8]>,
+        origin: Option<Origin<'_>>,
         passage: &Passage,
         begins: bool,
     ) {
@@ -100,7 +100,7 @@ impl<T: Default> Calls<T> {
         }
         if begins {
             self.correlate_names(slot, message, passage.timestamp_ns);
-            self.correlate_next_leg(slot, message, description, passage);
+            self.correlate_next_leg(slot, message, origin, passage);
         }
     }
 
@@ -131,7 +131,7 @@ impl<T: Default> Calls<T> {
         if let Some(value) = message.first(Header::Replaces) {
             self.correlate_name(slot, value, now_ns);
         }
-        if !may_be_named(message.head()) {
+        if !message.has_others() || !may_be_named(message.head()) {
             return;
         }
         for (name, value) in message.fields() {
@@ -185,14 +185,13 @@ impl<T: Default> Calls<T> {
         &mut self,
         slot: u32,
         message: &Message<'_>,
-        description: Option<&[u8]>,
+        origin: Option<Origin<'_>>,
         passage: &Passage,
     ) {
         if passage.source == passage.destination {
             return;
         }
         let users = self.users_key(message);
-        let origin = description.map(|text| Description::parse(text).origin);
         // Many makers number all their sessions 0 or 1.
         let origin = origin
             .filter(|made| made.session_id.len() > 2)

@@ -87,7 +87,7 @@ impl<T: Default> Calls<T> {
                 described += 1;
             }
         });
-        let descriptions = descriptions.get(..described).unwrap_or_default();
+        let mut descriptions = descriptions.get(..described).unwrap_or_default();
         let has_description = !descriptions.is_empty();
         let omitted = call.ladder.omitted();
         call.ladder.push(message, passage, has_description, bounds, &mut self.room);
@@ -99,10 +99,15 @@ impl<T: Default> Calls<T> {
         self.settle(slot, was_over, event.now_ns);
         if event.method == Method::Invite {
             let begins = is_first && event.is_initial_invite();
-            self.correlate(slot, message, descriptions.first().filter(|_| begins).copied(), passage, begins);
+            let first = descriptions.first().filter(|_| begins).map(|text| Description::parse(text));
+            self.correlate(slot, message, first.as_ref().map(|first| first.origin), passage, begins);
+            if let Some(first) = &first {
+                self.learn(slot, first, passage, event, ended);
+                descriptions = descriptions.get(1..).unwrap_or_default();
+            }
         }
         for text in descriptions {
-            self.learn(slot, text, passage, event, ended);
+            self.learn(slot, &Description::parse(text), passage, event, ended);
         }
     }
 
@@ -168,7 +173,7 @@ impl<T: Default> Calls<T> {
     fn learn(
         &mut self,
         slot: u32,
-        text: &[u8],
+        description: &Description<'_>,
         passage: &Passage,
         event: &Event,
         ended: &mut dyn FnMut(&mut Call<T>),
@@ -187,7 +192,6 @@ impl<T: Default> Calls<T> {
         let is_new = call.progress.answer_ns.is_none();
         let mut rtp_only = NO_RTP_ONLY;
         let mut shared_with = NONE;
-        let description = Description::parse(text);
         self.endpoints.begin_description(&announced);
         let omitted = description.for_each_endpoint(&mut |endpoint| {
             if endpoint.is_tcp {

@@ -4,6 +4,8 @@
 const MOST_BYTES: usize = 4096;
 /// Most bytes of a text other than a Call-ID; of a longer one, the beginning is kept.
 const MOST_TEXT: usize = 256;
+/// First size of a call's buffer: what most calls need, at once.
+const FIRST_BYTES: usize = 256;
 /// Room that a call's buffer keeps for the next one.
 const KEPT_BYTES: usize = 512;
 
@@ -43,6 +45,9 @@ impl Texts {
 
     /// Sets a text to what `write` appends.
     pub(super) fn set_with(&mut self, text: Text, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve(FIRST_BYTES);
+        }
         let start = self.bytes.len();
         write(&mut self.bytes);
         let most =

@@ -129,6 +129,10 @@ fn put_hex(out: &mut Vec<u8>, bytes: &[u8]) {
 
 /// Appends `text` until `out` has `most` bytes.
 fn put_clean(out: &mut Vec<u8>, text: &[u8], most: usize) {
+    let is_plain = text.iter().fold(true, |plain, octet| plain & matches!(octet, b' '..=b'~'));
+    if is_plain && out.len() + text.len() <= most {
+        return out.extend_from_slice(text);
+    }
     for chunk in text.utf8_chunks() {
         for character in chunk.valid().chars() {
             if out.len() + character.len_utf8() > most {

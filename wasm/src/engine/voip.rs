@@ -329,8 +329,9 @@ impl Engine {
     fn take_datagram(&mut self, voip: &mut Voip, frame: &Frame, packet: &Packet, observed: Observed) {
         let passage = passage_of(packet, frame.timestamp_ns);
         if may_be_sip(packet.payload) {
-            match Message::parse(packet.payload) {
-                Ok(message) => {
+            let mut message = Message::unread();
+            match message.read(packet.payload) {
+                Ok(()) => {
                     self.recognizer.label(observed, voip.sip);
                     self.take_message(voip, frame, packet, &message, packet.payload, &passage);
                     return;
@@ -414,10 +415,11 @@ impl Engine {
             };
             is_message |= place.is_packet;
             self.counters.stream_messages += u64::from(!place.is_packet);
-            let Ok(message) = Message::parse(bytes) else {
+            let mut message = Message::unread();
+            if message.read(bytes).is_err() {
                 self.count_bad_message(frame);
                 continue;
-            };
+            }
             if place.is_packet {
                 carried = self.take_message(voip, frame, packet, &message, bytes, &passage);
                 continue;

@@ -15,6 +15,11 @@ pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// The first of them; empty where there is nothing before the first comma.
+pub(super) fn first_element(value: &[u8]) -> &[u8] {
+    value.get(..end_of_element(value)).unwrap_or_default().trim_ascii()
+}
+
 /// Where the first comma is that ends an element, or the end.
 fn end_of_element(text: &[u8]) -> usize {
     let mut at = 0;
@@ -60,7 +65,8 @@ pub(super) fn parts_of_address(value: &[u8]) -> (&[u8], &[u8], &[u8]) {
     let is_quoted = value.first() == Some(&b'"');
     let start = end_of_quoted(value).filter(|_| is_quoted).map_or(0, |closing| closing + 1);
     let rest = value.get(start..).unwrap_or_default();
-    match memchr::memchr(b'<', rest) {
+    let at = if rest.first() == Some(&b'<') { Some(0) } else { memchr::memchr(b'<', rest) };
+    match at {
         Some(at) => {
             let address = rest.get(at + 1..).unwrap_or_default();
             let (uri, parameters) = split_at(address, b'>').unwrap_or((address, b""));
@@ -119,11 +125,29 @@ fn split_name(text: &[u8]) -> (&[u8], &[u8]) {
 /// Where the first semicolon outside of quoted strings is, or the end.
 #[inline]
 fn end_of_parameter(text: &[u8]) -> usize {
-    match memchr::memchr2(b';', b'"', text) {
+    match semicolon_or_quote(text) {
         Some(at) if text.get(at) == Some(&b'"') => end_of_quoted_parameter(text),
         Some(at) => at,
         None => text.len(),
     }
+}
+
+/// Where the first of either is. Parameters are short: eight bytes at a time are faster than a call.
+#[inline]
+fn semicolon_or_quote(text: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let (chunks, tail) = text.as_chunks::<8>();
+    for (number, chunk) in chunks.iter().enumerate() {
+        let word = u64::from_le_bytes(*chunk);
+        // The lowest of these bits is exact.
+        let zeros_of = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
+        let found = zeros_of(word ^ ONES * b';' as u64) | zeros_of(word ^ ONES * b'"' as u64);
+        if found != 0 {
+            return Some(number * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let at = tail.iter().position(|octet| matches!(octet, b';' | b'"'))?;
+    Some(chunks.len() * 8 + at)
 }
 
 fn end_of_quoted_parameter(text: &[u8]) -> usize {
@@ -139,9 +163,30 @@ fn end_of_quoted_parameter(text: &[u8]) -> usize {
     end.unwrap_or(text.len())
 }
 
-/// The value of a parameter, without its quotes; empty where it has none.
+/// The value of a parameter, without its quotes; empty where it has none. A name has no white space and no equals sign.
 pub fn parameter<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    parameters(text).find_map(|(key, value)| key.eq_ignore_ascii_case(name).then(|| unquoted(value)))
+    let mut rest = text;
+    loop {
+        let end = end_of_parameter(rest);
+        if let Some(value) = rest.get(..end).and_then(|one| value_of(one, name)) {
+            return Some(unquoted(value));
+        }
+        rest = rest.get(end + 1..)?;
+    }
+}
+
+/// What follows a name and the equals sign, if that is the name.
+#[inline]
+fn value_of<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = text.trim_ascii_start().split_at_checked(name.len())?;
+    if !start.eq_ignore_ascii_case(name) {
+        return None;
+    }
+    match rest.trim_ascii_start() {
+        [] => Some(&[]),
+        [b'=', value @ ..] => Some(value),
+        _ => None,
+    }
 }
 
 /// Without quotes around it. Escapes in it stay as they are.
@@ -183,16 +228,24 @@ pub struct Uri<'a> {
 impl<'a> Uri<'a> {
     /// Reads a sip, sips or tel URI; none of another scheme.
     pub fn parse(uri: &'a [u8]) -> Option<Self> {
-        let (scheme, rest) = split_at(uri.trim_ascii(), b':')?;
-        if scheme.eq_ignore_ascii_case(b"tel") {
-            return Some(Self { is_tel: true, user: until(rest, b";?"), host: b"" });
+        let uri = uri.trim_ascii();
+        if let Some(([b's' | b'S', b'i' | b'I', b'p' | b'P', b':'], rest)) = uri.split_first_chunk() {
+            return Some(Self::of_sip(rest));
         }
-        let is_sip = scheme.eq_ignore_ascii_case(b"sip") || scheme.eq_ignore_ascii_case(b"sips");
-        is_sip.then(|| {
-            // Whatever else may stand in a URI, an `@` is escaped there.
-            let (user_info, rest) = split_at(rest, b'@').unwrap_or((b"", rest));
-            Self { is_tel: false, user: until(user_info, b":;?"), host: host_of(rest) }
-        })
+        let (scheme, rest) = split_at(uri, b':')?;
+        if scheme.eq_ignore_ascii_case(b"tel") {
+            return Some(Self { is_tel: true, user: until(rest, |octet| b";?".contains(octet)), host: b"" });
+        }
+        scheme.eq_ignore_ascii_case(b"sips").then(|| Self::of_sip(rest))
+    }
+
+    /// What follows the scheme.
+    #[inline]
+    fn of_sip(rest: &'a [u8]) -> Self {
+        // Whatever else may stand in a URI, an `@` is escaped there.
+        let (user_info, rest) = split_at(rest, b'@').unwrap_or((b"", rest));
+        let user = until(user_info, |octet| matches!(octet, b':' | b';' | b'?'));
+        Self { is_tel: false, user, host: host_of(rest) }
     }
 
     /// Appends the user: escapes decoded (RFC 3261 section 19.1.2), visual separators of a telephone number left out
@@ -217,17 +270,21 @@ pub fn host_of(text: &[u8]) -> &[u8] {
         // An IPv6 address keeps its brackets (RFC 3261 section 25.1, IPv6reference).
         return memchr::memchr(b']', text).and_then(|end| text.get(..=end)).unwrap_or(text);
     }
-    let host = until(text, b":;?>");
+    let host = until(text, |octet| matches!(octet, b':' | b';' | b'?' | b'>'));
     host.strip_suffix(b".").unwrap_or(host)
 }
 
-fn until<'a>(text: &'a [u8], ends: &[u8]) -> &'a [u8] {
-    let end = text.iter().position(|octet| ends.contains(octet));
+#[inline]
+fn until(text: &[u8], ends: impl Fn(&u8) -> bool) -> &[u8] {
+    let end = text.iter().position(ends);
     text.get(..end.unwrap_or(text.len())).unwrap_or_default()
 }
 
 /// Appends `text` in lower case with its escapes decoded.
 pub fn write_decoded(text: &[u8], is_number: bool, out: &mut Vec<u8>) {
+    if !is_number && memchr::memchr(b'%', text).is_none() {
+        return out.extend(text.iter().map(u8::to_ascii_lowercase));
+    }
     let octets = decoded(text).filter(|octet| !is_number || !matches!(octet, b'-' | b'.' | b'(' | b')'));
     out.extend(octets.map(|octet| octet.to_ascii_lowercase()));
 }
@@ -299,6 +356,18 @@ mod tests {
     fn lists() {
         let parts: Vec<&[u8]> = list(br#""a, \"b" <sip:a,b@c>;x="1" , <tel:1>,"#).collect();
         assert_eq!(parts, [&br#""a, \"b" <sip:a,b@c>;x="1""#[..], b"<tel:1>", b""]);
+    }
+
+    #[test]
+    fn ends_of_parameters() {
+        for length in 0..30 {
+            let mut text = vec![b'<'; length];
+            assert_eq!(semicolon_or_quote(&text), None);
+            for at in (0..length).rev() {
+                text[at] = if at % 3 == 0 { b'"' } else { b';' };
+                assert_eq!(semicolon_or_quote(&text), Some(at));
+            }
+        }
     }
 
     #[test]

@@ -13,8 +13,8 @@ pub fn imsi(user: &[u8], host: &[u8]) -> Option<[u8; IMSI_DIGITS]> {
         16 => user.get(1..)?,
         _ => return None,
     };
-    let is_mobile = contains(host, b"3gppnetwork.org") || contains(host, b".mnc");
-    (is_mobile && user.iter().all(u8::is_ascii_digit)).then(|| digits.try_into().ok())?
+    let is_mobile = || contains(host, b"3gppnetwork.org") || contains(host, b".mnc");
+    (user.iter().all(u8::is_ascii_digit) && is_mobile()).then(|| digits.try_into().ok())?
 }
 
 fn contains(text: &[u8], wanted: &[u8]) -> bool {

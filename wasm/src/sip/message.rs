@@ -4,9 +4,9 @@
 //! told apart from something else or belongs to no call ([`Refusal`]); what else is wrong is noted
 //! ([`Message::faults`]).
 
-use super::address::{NameAddr, list, parameter};
+use super::address::{NameAddr, first_element, list, parameter};
 use super::body::for_each_session_description;
-use super::header::{Header, Line, line_at, name_and_value};
+use super::header::{Header, Line, NotPlain, line_at, name_and_value, plain_field};
 use super::start_line::{Refusal, StartLine, without_leading_line_ends};
 use crate::detect::text_message::{MOST_START_LINE, split_at};
 
@@ -16,7 +16,7 @@ pub const MOST_HEAD: usize = u16::MAX as usize;
 pub const MOST_BODY: usize = 1 << 20;
 /// Longest Call-ID in bytes.
 pub const MOST_CALL_ID: usize = 1024;
-/// Header fields that are kept beside the first one of each name.
+/// Header fields that are looked at beside the first one of each name.
 const MOST_REPEATED: usize = 64;
 
 /// What Content-Length says.
@@ -65,28 +65,69 @@ pub struct Message<'a> {
     length: BodyLength,
     /// By header: its first value.
     firsts: [Span; Header::COUNT],
-    /// The further ones in their order, with the number of their header.
-    repeated: [Span; MOST_REPEATED],
-    headers: [u8; MOST_REPEATED],
+    /// A bit for each header that has further ones; how many there are in all, and where the line of the last one ends
+    /// that is looked at. They are read when they are asked for: few are.
+    repeated: u64,
     repetitions: usize,
+    repetitions_end: usize,
+    /// Whether there are fields that have no [`Header`].
+    has_others: bool,
+    /// Those of a message that was parsed: several ask for them.
+    from: Option<NameAddr<'a>>,
+    to: Option<NameAddr<'a>>,
 }
+
+const _: () = assert!(Header::COUNT <= u64::BITS as usize);
 
 impl<'a> Message<'a> {
     /// Reads a datagram, or a message that was framed. What is behind the body that Content-Length tells is not looked
     /// at (RFC 3261 section 18.3). The end may be missing.
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Refusal> {
-        let message = Self::scan(bytes)?;
-        let call_id = message.call_id();
+        let mut message = Self::unread();
+        message.read(bytes)?;
+        Ok(message)
+    }
+
+    /// A message without anything, for [`Self::read`].
+    #[inline]
+    pub fn unread() -> Self {
+        Self {
+            bytes: &[],
+            start: StartLine::Status { code: 0, reason: &[] },
+            start_line: 0,
+            body: None,
+            length: BodyLength::Absent,
+            firsts: [NOWHERE; Header::COUNT],
+            repeated: 0,
+            repetitions: 0,
+            repetitions_end: 0,
+            has_others: false,
+            from: None,
+            to: None,
+        }
+    }
+
+    /// What [`Self::parse`] does, with an unread message: nothing large is moved. Of no use where it fails.
+    pub fn read(&mut self, bytes: &'a [u8]) -> Result<(), Refusal> {
+        self.read_any(bytes)?;
+        (self.from, self.to) = (Some(self.from()), Some(self.to()));
+        let call_id = self.call_id();
         if call_id.is_empty() {
             return Err(Refusal::NoCallId);
         }
         let controls = call_id.iter().fold(false, |any, octet| any | octet.is_ascii_control());
-        if controls || call_id.len() > MOST_CALL_ID { Err(Refusal::CallId) } else { Ok(message) }
+        if controls || call_id.len() > MOST_CALL_ID { Err(Refusal::CallId) } else { Ok(()) }
     }
 
     /// Reads anything that begins with a start line, whatever it lacks: it may have no Call-ID, or a bad one.
     pub fn scan(bytes: &'a [u8]) -> Result<Self, Refusal> {
+        let mut message = Self::unread();
+        message.read_any(bytes)?;
+        Ok(message)
+    }
+
+    fn read_any(&mut self, bytes: &'a [u8]) -> Result<(), Refusal> {
         let bytes = without_leading_line_ends(bytes);
         let head = bytes.get(..bytes.len().min(MOST_HEAD)).unwrap_or_default();
         let start_line = match memchr::memchr(b'\n', head) {
@@ -94,22 +135,13 @@ impl<'a> Message<'a> {
             None if head.len() < MOST_START_LINE => head.len(),
             _ => return Err(Refusal::StartLine),
         };
-        let mut message = Self {
-            bytes,
-            start: StartLine::parse(head.get(..start_line).unwrap_or_default())?,
-            start_line,
-            body: None,
-            length: BodyLength::Absent,
-            firsts: [NOWHERE; Header::COUNT],
-            repeated: [NOWHERE; MOST_REPEATED],
-            headers: [0; MOST_REPEATED],
-            repetitions: 0,
-        };
-        message.index(head);
-        if let Some(value) = message.first(Header::ContentLength) {
-            message.length = BodyLength::parse(value);
+        self.start = StartLine::parse(head.get(..start_line).unwrap_or_default())?;
+        (self.bytes, self.start_line) = (bytes, start_line);
+        self.index(head);
+        if let Some(value) = self.first(Header::ContentLength) {
+            self.length = BodyLength::parse(value);
         }
-        Ok(message)
+        Ok(())
     }
 
     /// Notes where the values of the header fields are.
@@ -124,26 +156,32 @@ impl<'a> Message<'a> {
                     return;
                 }
             };
-            if let Some((name, value)) = head.get(at..end).and_then(name_and_value)
-                && let Some(header) = Header::of(name)
-            {
-                // A head has no more bytes than 16 bits can number.
-                let span = Span { start: (at + value.start) as u16, end: (at + value.end) as u16 };
-                match self.firsts.get_mut(header as usize) {
-                    Some(first) if first.start == 0 => *first = span,
-                    _ => self.repeat(header, span),
+            let rest = head.get(at..).unwrap_or_default();
+            let found = plain_field(rest, end - at).or_else(|NotPlain| {
+                let (name, value) = rest.get(..end - at).and_then(name_and_value).ok_or(NotPlain)?;
+                Ok((Header::of(name), value))
+            });
+            match found {
+                Ok((Some(header), value)) => {
+                    // A head has no more bytes than 16 bits can number.
+                    let span = Span { start: (at + value.start) as u16, end: (at + value.end) as u16 };
+                    match self.firsts.get_mut(header as usize) {
+                        Some(first) if first.start == 0 => *first = span,
+                        _ => self.repeat(header, end),
+                    }
                 }
+                Ok((None, _)) => self.has_others = true,
+                Err(NotPlain) => {}
             }
             at = end;
         }
     }
 
     #[inline(never)]
-    fn repeat(&mut self, header: Header, span: Span) {
-        if let Some((place, number)) =
-            self.repeated.get_mut(self.repetitions).zip(self.headers.get_mut(self.repetitions))
-        {
-            (*place, *number) = (span, header as u8);
+    fn repeat(&mut self, header: Header, end: usize) {
+        if self.repetitions < MOST_REPEATED {
+            self.repeated |= 1 << header as u8;
+            self.repetitions_end = end;
         }
         self.repetitions += 1;
     }
@@ -162,9 +200,17 @@ impl<'a> Message<'a> {
 
     /// The values of all fields of a name, in order, each as on its lines.
     pub fn lines(&self, header: Header) -> impl Iterator<Item = &'a [u8]> {
-        let further = self.headers.iter().zip(&self.repeated).take(self.repetitions);
-        let further = further.filter(move |(number, _)| **number == header as u8);
-        self.first(header).into_iter().chain(further.filter_map(|(_, span)| self.value(*span)))
+        let is_repeated = self.repeated >> header as u8 & 1 != 0;
+        let further = is_repeated.then(|| self.further_lines(header));
+        self.first(header).into_iter().chain(further.into_iter().flatten())
+    }
+
+    /// The values of all fields of a name but the first.
+    fn further_lines(&self, header: Header) -> impl Iterator<Item = &'a [u8]> {
+        let head = self.bytes.get(..self.repetitions_end).unwrap_or_default();
+        let fields =
+            fields_of(head, self.start_line).filter(move |(name, _)| Header::of(name) == Some(header));
+        fields.skip(1).map(|(_, value)| value)
     }
 
     /// The elements of all fields of a name, in order: of fields that are lists, what commas separate. Empty ones are
@@ -181,17 +227,12 @@ impl<'a> Message<'a> {
 
     /// Name and value of each header field in order, also of those that have no [`Header`].
     pub fn fields(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
-        let (head, mut at) = (self.head(), self.start_line);
-        std::iter::from_fn(move || {
-            loop {
-                let Line::Field(end) = line_at(head, at)? else { return None };
-                let field = head.get(at..end)?;
-                at = end;
-                if let Some((name, value)) = name_and_value(field) {
-                    return Some((name, field.get(value)?));
-                }
-            }
-        })
+        fields_of(self.head(), self.start_line)
+    }
+
+    /// Whether there are fields that have no [`Header`].
+    pub fn has_others(&self) -> bool {
+        self.has_others
     }
 
     /// The message from its start line to the end of its body; what is behind it is left out.
@@ -292,12 +333,12 @@ impl<'a> Message<'a> {
 
     /// From; its parts are empty where there is none.
     pub fn from(&self) -> NameAddr<'a> {
-        NameAddr::parse(self.first(Header::From).unwrap_or_default())
+        self.from.unwrap_or_else(|| NameAddr::parse(self.first(Header::From).unwrap_or_default()))
     }
 
     /// To; its parts are empty where there is none.
     pub fn to(&self) -> NameAddr<'a> {
-        NameAddr::parse(self.first(Header::To).unwrap_or_default())
+        self.to.unwrap_or_else(|| NameAddr::parse(self.first(Header::To).unwrap_or_default()))
     }
 
     /// The first address of Contact; its URI is `*` where all are meant (RFC 3261 section 10.2.2).
@@ -307,7 +348,10 @@ impl<'a> Message<'a> {
 
     /// The branch of the topmost Via; empty where it has none (RFC 2543).
     pub fn top_via_branch(&self) -> &'a [u8] {
-        let via = self.values(Header::Via).next().unwrap_or_default();
+        let via = match first_element(self.first(Header::Via).unwrap_or_default()) {
+            b"" => self.values(Header::Via).next().unwrap_or_default(),
+            via => via,
+        };
         let parameters = split_at(via, b';').map_or(&b""[..], |(_, parameters)| parameters);
         parameter(parameters, b"branch").unwrap_or_default()
     }
@@ -352,6 +396,20 @@ impl<'a> Message<'a> {
         let encoded = self.first(Header::ContentEncoding).unwrap_or_default();
         for_each_session_description(self.body(), self.first(Header::ContentType), encoded, found);
     }
+}
+
+/// Name and value of each header field of a head from `at` on, in order.
+fn fields_of(head: &[u8], mut at: usize) -> impl Iterator<Item = (&[u8], &[u8])> {
+    std::iter::from_fn(move || {
+        loop {
+            let Line::Field(end) = line_at(head, at)? else { return None };
+            let field = head.get(at..end)?;
+            at = end;
+            if let Some((name, value)) = name_and_value(field) {
+                return Some((name, field.get(value)?));
+            }
+        }
+    })
 }
 
 /// A decimal number of 32 bits, of any number of digits, and nothing else.

@@ -38,9 +38,17 @@ pub fn for_each_part<'a>(bytes: &'a [u8], found: &mut dyn FnMut(Part<'a>)) -> bo
 /// Calls `found` with the parts of a message that was read.
 pub fn for_each_part_of<'a>(message: &Message<'a>, found: &mut dyn FnMut(Part<'a>)) {
     put_identity(message.request_uri(), found);
-    for line in IDENTITIES.iter().flat_map(|header| message.lines(*header)) {
-        for address in list(line) {
-            put_identity(name_address(address).0, found);
+    for header in IDENTITIES {
+        for (number, line) in message.lines(header).enumerate() {
+            match header {
+                _ if memchr::memchr(b',', line).is_some() => {
+                    list(line).for_each(|address| put_identity(name_address(address).0, found));
+                }
+                // The first of these has been read.
+                Header::From if number == 0 => put_identity(message.from().uri, found),
+                Header::To if number == 0 => put_identity(message.to().uri, found),
+                _ => put_identity(name_address(line).0, found),
+            }
         }
     }
     for credentials in message.lines(Header::Authorization) {

@@ -52,7 +52,9 @@ impl<'a> StartLine<'a> {
             _ => return Err(Refusal::StartLine),
         }
         let uri = uri.trim_ascii();
-        if !is_method(method) || uri.is_empty() {
+        // Those of the RFCs are told apart from damage at a glance.
+        let is_known = method.len() < 16 && method.iter().all(u8::is_ascii_uppercase);
+        if method.is_empty() || !is_known && !is_method(method) || uri.is_empty() {
             return Err(Refusal::StartLine);
         }
         Ok(Self::Request { method, uri })

@@ -92,11 +92,16 @@ pub fn open_nested(out: &mut Vec<u8>, field: u32) -> usize {
 pub fn close_nested(out: &mut Vec<u8>, mark: usize) {
     let length = out.len().saturating_sub(mark);
     let width = varint_length(length as u64);
-    if width > 1 {
-        // The length took more than the byte that was kept free for it: move the content up.
-        out.resize(out.len() + width - 1, 0);
-        out.copy_within(mark..mark + length, mark + width - 1);
+    if width == 1 {
+        // Most are short.
+        if let Some(byte) = out.get_mut(mark.wrapping_sub(1)) {
+            *byte = length as u8;
+        }
+        return;
     }
+    // The length took more than the byte that was kept free for it: move the content up.
+    out.resize(out.len() + width - 1, 0);
+    out.copy_within(mark..mark + length, mark + width - 1);
     let mut rest = length;
     for (at, byte) in out.iter_mut().skip(mark.saturating_sub(1)).take(width).enumerate() {
         *byte = rest as u8 & 0x7f | if at + 1 < width { 0x80 } else { 0 };

@@ -74,12 +74,10 @@ impl Engine {
     /// The same for a packet that has waited for the decision on its call.
     pub(super) fn emit_held(&mut self, voip: &mut Voip, key: CallKey, frame: &Frame, packet: &Packet) {
         let bytes = packet.payload;
-        let message = match packet.transport == Transport::Tcp || super::may_be_sip(bytes) {
-            true => Message::parse(bytes).ok(),
-            false => None,
-        };
-        if message.is_some() {
-            let said = Said { message: message.as_ref(), ..Said::default() };
+        let mut message = Message::unread();
+        let may_be = packet.transport == Transport::Tcp || super::may_be_sip(bytes);
+        if may_be && message.read(bytes).is_ok() {
+            let said = Said { message: Some(&message), ..Said::default() };
             return self.emit(voip, Some(key), frame, packet, Content::Sip, &said);
         }
         let header = rtp::packet::Header::parse(bytes).filter(|_| !rtp::rtcp::looks_like_rtcp(bytes));

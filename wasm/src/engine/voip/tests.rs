@@ -332,3 +332,102 @@ fn streams_without_signalling_are_calls_of_their_own() {
     assert_eq!(answer.calls.len(), 1);
     assert!(answer.calls[0].contains("\"call_id\":\"rtp-00000001\""), "{}", answer.calls[0]);
 }
+
+#[test]
+fn a_hole_in_a_stream_costs_the_message_that_it_cuts_alone() {
+    let [one, two, three] = ["BYE", "OPTIONS", "MESSAGE"].map(|method| request(method, "one", "", ""));
+    for lost in 1..one.len() - 1 {
+        let mut scene = Scene::new();
+        // A byte is lost, and acknowledged: it will not come again.
+        let (from, to) = ((1, 40_001), (2, 5060));
+        scene.tcp(from, to, 1000, &one[..lost]).tcp(from, to, 1001 + lost as u32, &one[lost + 1..]);
+        let next = 1000 + one.len() as u32;
+        scene.tcp(from, to, next, &two).wait(10 * SECOND);
+        scene.tcp(from, to, next + two.len() as u32, &three);
+        let answer = run(&scene, &[], NoFilterPolicy::Allow, 1 << 20);
+        let shown = answer.shown();
+        assert!(shown.ends_with(&["OPTIONS".into(), "MESSAGE".into()]), "byte {lost} is lost: {shown:?}");
+    }
+}
+
+#[test]
+fn strangers_with_one_ssrc_are_calls_of_their_own() {
+    let mut scene = Scene::new();
+    for sequence in 0..8u16 {
+        // Both have the SSRC that their host's last octet is.
+        scene.rtp((1, 4000), (2, 4002), sequence);
+        scene.rtp((1, 6000), (3, 6002), sequence);
+    }
+    let answer = run(&scene, &[(FilterType::IpAddress, "10.0.0.2")], NoFilterPolicy::Deny, 1 << 20);
+    assert_eq!(answer.lines.len(), 8);
+    assert!(answer.lines.iter().all(|line| line.contains("\"dst_ip\":\"10.0.0.2\"")));
+    // Ever new ports of one source.
+    let mut scene = Scene::new();
+    for port in 0..200 {
+        for sequence in 0..5 {
+            scene.rtp((1, 4000 + 2 * port), (2, 4002), sequence);
+        }
+    }
+    let answer = run(&scene, &[], NoFilterPolicy::Allow, 1 << 20);
+    assert!(answer.lines.len() > 500, "{}", answer.lines.len());
+}
+
+#[test]
+fn media_that_came_before_its_description_goes_out_with_the_call() {
+    for (filters, policy) in
+        [(&[(FilterType::SipUser, "alice")][..], NoFilterPolicy::Deny), (&[][..], NoFilterPolicy::Allow)]
+    {
+        let mut scene = Scene::new();
+        scene.udp(ALICE, BOB, &request("INVITE", "one", "", ""));
+        for sequence in 0..6 {
+            scene.rtp((2, 10_000), (1, 40_000), sequence);
+        }
+        scene.udp(BOB, ALICE, &response("200 OK", "INVITE", "one", &sdp(2, 10_000)));
+        scene.udp(ALICE, BOB, &request("ACK", "one", "", &sdp(1, 40_000)));
+        scene.rtp((2, 10_000), (1, 40_000), 6);
+        let answer = run(&scene, filters, policy, 1 << 20);
+        assert_eq!(answer.lines.len(), 10, "{:?}", answer.shown());
+    }
+}
+
+#[test]
+fn an_earlier_capture_begins_anew() {
+    let mut scene = Scene::new();
+    scene.wait(1000 * SECOND);
+    basic_call(&mut scene, "late", (40_000, 10_000));
+    scene.wait(-2000 * SECOND);
+    // The same endpoints, of others.
+    let early = request("INVITE", "early", "", &sdp(1, 40_000)).escape_ascii().to_string();
+    let early = early.replace("alice", "carol").replace("bob", "dave").replace("\\r\\n", "\r\n");
+    scene.udp(ALICE, BOB, early.as_bytes()).rtp((2, 10_000), (1, 40_000), 9);
+    let answer = run(&scene, &[(FilterType::SipUser, "alice")], NoFilterPolicy::Deny, 1 << 20);
+    assert_eq!(answer.shown(), WHOLE_CALL);
+}
+
+#[test]
+fn the_limit_holds() {
+    let mut scene = Scene::new();
+    basic_call(&mut scene, "one", (40_000, 10_000));
+    for limit in 1..12 {
+        let options = Options { outputs: JSON, protocol: Protocol::Voip, limit, ..Options::default() };
+        let mut engine = Engine::new(options);
+        let input = engine.open_input("a capture", "");
+        engine.process(input, &scene.capture, true);
+        engine.finish();
+        assert_eq!(engine.counters().kept, limit);
+    }
+}
+
+#[test]
+fn calls_end_without_another_packet() {
+    let mut scene = Scene::new();
+    basic_call(&mut scene, "one", (40_000, 10_000));
+    let options = Options { outputs: CALLS, protocol: Protocol::Voip, ..Options::default() };
+    let mut engine = Engine::new(options);
+    let input = engine.open_input("a capture", "");
+    engine.process(input, &scene.capture, false);
+    engine.advance(20 * SECOND);
+    assert!(engine.output(CALLS).is_empty());
+    engine.advance(15 * SECOND);
+    assert!(engine.output(CALLS).starts_with(b"{\"call_id\":\"one\""));
+}

@@ -87,12 +87,17 @@ impl<'a> Section<'a> {
         if self.protocol.carries != Carries::Rtp {
             return;
         }
-        let mut told = 0u128;
+        // Not one number of 128 bits: WebAssembly has no shifts of such.
+        let mut told = [0u64; 2];
         let mut is_new = |payload_type: u8| {
-            let bit = 1 << (payload_type & 127);
-            let is_new = told & bit == 0;
-            told |= bit;
-            is_new
+            let bit = 1 << (payload_type & 63);
+            let is_upper = usize::from(payload_type >> 6 & 1);
+            let place = told.get_mut(is_upper);
+            place.is_some_and(|told| {
+                let is_new = *told & bit == 0;
+                *told |= bit;
+                is_new
+            })
         };
         self.maps.for_each(Attribute::RtpMap, u16::MAX, |value| {
             if let Some(format) = Format::parse(value).filter(|format| is_new(format.payload_type)) {
