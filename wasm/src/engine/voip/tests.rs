@@ -72,9 +72,10 @@ impl Scene {
 
 /// A request of a call between Alice (10.0.0.1) and Bob (10.0.0.2).
 fn request(method: &str, call: &str, more: &str, body: &str) -> Vec<u8> {
+    let tag = if matches!(method, "ACK" | "BYE" | "UPDATE") { ";tag=b" } else { "" };
     format!(
         "{method} sip:bob@x SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK{method}\r\n\
-         From: <sip:alice@x>;tag=a\r\nTo: <sip:bob@x>\r\nCall-ID: {call}\r\nCSeq: 1 {method}\r\n{more}\
+         From: <sip:alice@x>;tag=a\r\nTo: <sip:bob@x>{tag}\r\nCall-ID: {call}\r\nCSeq: 1 {method}\r\n{more}\
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     )
@@ -429,5 +430,6 @@ fn calls_end_without_another_packet() {
     engine.advance(20 * SECOND);
     assert!(engine.output(CALLS).is_empty());
     engine.advance(15 * SECOND);
+    assert_eq!(engine.counters().calls_ended, 1);
     assert!(engine.output(CALLS).starts_with(b"{\"call_id\":\"one\""));
 }
