@@ -144,7 +144,8 @@ fn semicolon_or_quote(text: &[u8]) -> Option<usize> {
         let word = u64::from_le_bytes(*chunk);
         // The lowest of these bits is exact.
         let zeros_of = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
-        let found = zeros_of(word ^ ONES * b';' as u64) | zeros_of(word ^ ONES * b'"' as u64);
+        let octet = |octet: u8| ONES * u64::from(octet);
+        let found = zeros_of(word ^ octet(b';')) | zeros_of(word ^ octet(b'"'));
         if found != 0 {
             return Some(number * 8 + found.trailing_zeros() as usize / 8);
         }
