@@ -219,8 +219,8 @@ impl<T: Default> Calls<T> {
     /// None where one of them is not known.
     fn users_key(&self, message: &Message<'_>) -> Option<u64> {
         let (mut from, mut to) = ([0; MOST_USER], [0; MOST_USER]);
-        let from = compared(Uri::parse(message.from().uri)?.user, &mut from);
-        let to = compared(Uri::parse(message.to().uri)?.user, &mut to);
+        let from = compared(Uri::user_of(message.from().uri)?, &mut from);
+        let to = compared(Uri::user_of(message.to().uri)?, &mut to);
         (!from.is_empty() && !to.is_empty()).then(|| self.correlation.key(Kind::Users, &[from, to]))
     }
 

@@ -290,7 +290,7 @@ impl<T> Call<T> {
 }
 
 fn put_user(texts: &mut Texts, text: Text, uri: &[u8]) {
-    if let Some(uri) = Uri::parse(uri) {
-        texts.set_with(text, |out| out.extend(decoded(uri.user).take(256)));
+    if let Some(user) = Uri::user_of(uri) {
+        texts.set_with(text, |out| out.extend(decoded(user).take(256)));
     }
 }

@@ -123,6 +123,14 @@ impl Method {
 
     /// The method that a CSeq names in any case.
     pub fn of_cseq(name: &[u8]) -> Self {
+        match Self::of(name) {
+            Self::Other => Self::of_any_case(name),
+            method => method,
+        }
+    }
+
+    #[cold]
+    fn of_any_case(name: &[u8]) -> Self {
         let mut upper = [0; 8];
         match upper.get_mut(..name.len()) {
             Some(upper) => {

@@ -96,7 +96,10 @@ impl<'a> NameAddr<'a> {
     /// Reads one address. What is damaged is read as far as it makes sense.
     pub fn parse(value: &'a [u8]) -> Self {
         let (display, uri, parameters) = parts_of_address(value);
-        let tag = parameter(parameters, b"tag").unwrap_or_default();
+        let tag = match parameters.strip_prefix(b";tag=").and_then(plain_value) {
+            Some(tag) => tag,
+            None => parameter(parameters, b"tag").unwrap_or_default(),
+        };
         Self { display: unquoted(display), uri, parameters, tag }
     }
 }
@@ -141,7 +144,8 @@ fn semicolon_or_quote(text: &[u8]) -> Option<usize> {
         let word = u64::from_le_bytes(*chunk);
         // The lowest of these bits is exact.
         let zeros_of = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
-        let found = zeros_of(word ^ (ONES * b';' as u64)) | zeros_of(word ^ (ONES * b'"' as u64));
+        let octet = |octet: u8| ONES * u64::from(octet);
+        let found = zeros_of(word ^ octet(b';')) | zeros_of(word ^ octet(b'"'));
         if found != 0 {
             return Some(number * 8 + found.trailing_zeros() as usize / 8);
         }
@@ -173,6 +177,13 @@ pub fn parameter<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
         }
         rest = rest.get(end + 1..)?;
     }
+}
+
+/// The value at the front, up to the next parameter; none where there are quotes, which [`parameter`] understands.
+#[inline]
+pub(super) fn plain_value(text: &[u8]) -> Option<&[u8]> {
+    let end = semicolon_or_quote(text).unwrap_or(text.len());
+    text.get(..end).filter(|_| text.get(end) != Some(&b'"')).map(<[u8]>::trim_ascii)
 }
 
 /// What follows a name and the equals sign, if that is the name.
@@ -239,13 +250,20 @@ impl<'a> Uri<'a> {
         scheme.eq_ignore_ascii_case(b"sips").then(|| Self::of_sip(rest))
     }
 
+    /// The user of a URI, where [`Self::parse`] finds a URI.
+    pub fn user_of(uri: &'a [u8]) -> Option<&'a [u8]> {
+        match uri.strip_prefix(b"sip:").and_then(|rest| split_at(rest, b'@')) {
+            Some((user_info, _)) => Some(user_in(user_info)),
+            None => Self::parse(uri).map(|uri| uri.user),
+        }
+    }
+
     /// What follows the scheme.
     #[inline]
     fn of_sip(rest: &'a [u8]) -> Self {
         // Whatever else may stand in a URI, an `@` is escaped there.
         let (user_info, rest) = split_at(rest, b'@').unwrap_or((b"", rest));
-        let user = until(user_info, |octet| matches!(octet, b':' | b';' | b'?'));
-        Self { is_tel: false, user, host: host_of(rest) }
+        Self { is_tel: false, user: user_in(user_info), host: host_of(rest) }
     }
 
     /// Appends the user: escapes decoded (RFC 3261 section 19.1.2), visual separators of a telephone number left out
@@ -272,6 +290,12 @@ pub fn host_of(text: &[u8]) -> &[u8] {
     }
     let host = until(text, |octet| matches!(octet, b':' | b';' | b'?' | b'>'));
     host.strip_suffix(b".").unwrap_or(host)
+}
+
+/// Without password, parameters and header fields.
+#[inline]
+fn user_in(user_info: &[u8]) -> &[u8] {
+    until(user_info, |octet| matches!(octet, b':' | b';' | b'?'))
 }
 
 #[inline]
@@ -316,7 +340,9 @@ mod tests {
 
     /// User and `user@host` of a header field's value.
     fn texts(value: &str) -> Option<(String, String)> {
-        let uri = Uri::parse(name_address(value.as_bytes()).0)?;
+        let uri = name_address(value.as_bytes()).0;
+        assert_eq!(Uri::user_of(uri), Uri::parse(uri).map(|uri| uri.user), "{value}");
+        let uri = Uri::parse(uri)?;
         let (mut user, mut address) = (Vec::new(), Vec::new());
         uri.write_user(&mut user);
         uri.write_address(&mut address);

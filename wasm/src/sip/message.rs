@@ -4,7 +4,7 @@
 //! told apart from something else or belongs to no call ([`Refusal`]); what else is wrong is noted
 //! ([`Message::faults`]).
 
-use super::address::{NameAddr, first_element, list, parameter};
+use super::address::{NameAddr, first_element, list, parameter, plain_value};
 use super::body::for_each_session_description;
 use super::header::{Header, Line, NotPlain, line_at, name_and_value, plain_field};
 use super::start_line::{Refusal, StartLine, without_leading_line_ends};
@@ -353,7 +353,10 @@ impl<'a> Message<'a> {
             via => via,
         };
         let parameters = split_at(via, b';').map_or(&b""[..], |(_, parameters)| parameters);
-        parameter(parameters, b"branch").unwrap_or_default()
+        match parameters.strip_prefix(b"branch=").and_then(plain_value) {
+            Some(branch) => branch,
+            None => parameter(parameters, b"branch").unwrap_or_default(),
+        }
     }
 
     /// Content-Type; empty where there is none.

@@ -137,6 +137,10 @@ impl Encoder for Protobuf<'_> {
 /// Appends text as UTF-8.
 #[inline]
 fn put_utf8(out: &mut Vec<u8>, text: &[u8]) {
+    // Told faster of what is short.
+    if text.is_ascii() {
+        return out.extend_from_slice(text);
+    }
     match str::from_utf8(text) {
         Ok(_) => out.extend_from_slice(text),
         Err(_) => put_repaired(out, text),

@@ -83,7 +83,7 @@ fn encode_access_network_info<E: Encoder>(encoder: &mut E, value: &[u8]) {
 
 /// The user of a URI.
 fn put_user<E: Encoder>(encoder: &mut E, field: &Field, uri: &[u8]) {
-    let user = Uri::parse(uri).map_or(&b""[..], |uri| uri.user);
+    let user = Uri::user_of(uri).unwrap_or_default();
     let mut buffer = [0; MOST_USER];
     if !user.contains(&b'%') || user.len() > MOST_USER {
         return encoder.pieces(field, one(user));
