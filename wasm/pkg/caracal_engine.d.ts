@@ -8,6 +8,10 @@ export class EngineHandle {
     free(): void;
     [Symbol.dispose](): void;
     /**
+     * So many milliseconds have gone by, though no packet may have come: what is over by then is ended.
+     */
+    advance(elapsed_ms: number): void;
+    /**
      * Sender of the last batch; U+FFFD for what is not UTF-8.
      */
     batch_hunter_id(): string;
@@ -126,10 +130,6 @@ export class EngineHandle {
      * Lines for the operator since the last call, separated by line feeds.
      */
     take_notices(): string;
-    /**
-     * It is that time, milliseconds since 1970, though no packet has come.
-     */
-    tick(now_ms: number): void;
     /**
      * Flows, and packets and bytes by protocol and by address (the `top` ones), as a JSON object.
      */

@@ -13,6 +13,13 @@ export class EngineHandle {
         wasm.__wbg_enginehandle_free(ptr, 0);
     }
     /**
+     * So many milliseconds have gone by, though no packet may have come: what is over by then is ended.
+     * @param {number} elapsed_ms
+     */
+    advance(elapsed_ms) {
+        wasm.enginehandle_advance(this.__wbg_ptr, elapsed_ms);
+    }
+    /**
      * Sender of the last batch; U+FFFD for what is not UTF-8.
      * @returns {string}
      */
@@ -359,13 +366,6 @@ export class EngineHandle {
         } finally {
             wasm.__wbindgen_free(deferred1_0, deferred1_1, 1);
         }
-    }
-    /**
-     * It is that time, milliseconds since 1970, though no packet has come.
-     * @param {number} now_ms
-     */
-    tick(now_ms) {
-        wasm.enginehandle_tick(this.__wbg_ptr, now_ms);
     }
     /**
      * Flows, and packets and bytes by protocol and by address (the `top` ones), as a JSON object.
