@@ -37,7 +37,7 @@ export function callLadder(call: CallReport, width: number): string[] {
     : [heading(layout), ...messages.map((one) => (time(one) + rung(one, layout).slice(TIME_ROOM)).trimEnd())];
   const omitted = call.messages_omitted ?? 0;
   const rest = omitted === 0 ? [] : [`${" ".repeat(TIME_ROOM)}  and ${omitted} more`];
-  const leg = call.correlation_id === undefined
+  const leg = call.correlation_id === undefined || call.correlation_id === call.call_id
     ? []
     : [`${" ".repeat(TIME_ROOM)}  leg of ${printable(call.correlation_id)}`];
   return [title, ...leg, ...lines, ...rest].map((line) => shortened(line, width));

@@ -4,7 +4,7 @@
 //! What names the whole call is believed: Session-ID (RFC 7989), the ICID of P-Charging-Vector (RFC 7315), a header field that
 //! holds the other Call-ID (Replaces, Join, Target-Dialog, and what vendors have for it). Without any, a call is the next leg
 //! of one whose INVITE went to the host that its own comes from, within seconds, if both have the same users or the same
-//! session in `o=`; or if both announce the same endpoint.
+//! session in `o=`. A media endpoint in common says nothing: test calls share one, and gateways use them again.
 
 use std::hash::Hasher;
 
@@ -222,17 +222,6 @@ impl<T: Default> Calls<T> {
         let from = compared(Uri::user_of(message.from().uri)?, &mut from);
         let to = compared(Uri::user_of(message.to().uri)?, &mut to);
         (!from.is_empty() && !to.is_empty()).then(|| self.correlation.key(Kind::Users, &[from, to]))
-    }
-
-    /// Two calls that begin at the same time and announce the same endpoint.
-    pub(super) fn correlate_by_media(&mut self, slot: u32, other: u32, now_ns: i64) {
-        let is_near = self
-            .calls
-            .get(other as usize)
-            .is_some_and(|call| call.is_held && now_ns.saturating_sub(call.start_ns).abs() <= NEXT_LEG_NS);
-        if is_near {
-            self.adopt(slot, other);
-        }
     }
 
     /// Gives a call that has none the correlation id of an earlier one.

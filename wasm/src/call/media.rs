@@ -248,15 +248,21 @@ impl<T: Default> Calls<T> {
         self.key_of(slot)
     }
 
-    /// Whether a packet is of a call without signalling that has its SSRC: they share an end. Strangers may use one SSRC.
+    /// Whether a packet is of a call without signalling that has its SSRC: they share an end, or one goes on where the other
+    /// arrives. Strangers may use one SSRC.
     fn may_join(&self, slot: u32, passage: &Passage) -> bool {
         let Some(call) = self.calls.get(slot as usize) else { return false };
         let ends = [(&passage.source, passage.source_port), (&passage.destination, passage.destination_port)];
+        let is_relayed = |stream: &Stream| {
+            *stream.destination().0 == passage.source || *stream.source().0 == passage.destination
+        };
         call.progress.state == State::RtpOnly
-            && ends.into_iter().any(|(address, port)| {
-                let place = self.endpoints.find(&Socket::new(address, port), passage.timestamp_ns);
-                place.is_some_and(|place| self.endpoints.announcement_in(&call.announced, place).is_some())
-            })
+            && (call.streams.iter().any(is_relayed)
+                || ends.into_iter().any(|(address, port)| {
+                    let place = self.endpoints.find(&Socket::new(address, port), passage.timestamp_ns);
+                    place
+                        .is_some_and(|place| self.endpoints.announcement_in(&call.announced, place).is_some())
+                }))
     }
 
     /// Calls without signalling that live and have an endpoint, which `slot` has announced now.

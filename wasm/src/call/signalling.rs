@@ -138,6 +138,10 @@ impl<T: Default> Calls<T> {
         hasher.write_u64(u64::from(event.branch) << 32 | u64::from(event.cseq));
         hasher.write_u64(ports << 32 | u64::from(event.status.unwrap_or(0)) << 16 | event.method as u64);
         hasher.write_u64(route(&passage.source, &passage.destination) ^ message.bytes().len() as u64);
+        if message.status().is_some_and(|status| status < 200) {
+            // A second description in a provisional response may be another one of the same length.
+            hasher.write(message.body());
+        }
         if event.method == Method::Other {
             hasher.write(message.transaction_method());
         }
@@ -189,9 +193,7 @@ impl<T: Default> Calls<T> {
             is_request && event.to_tag != 0 && matches!(event.method, Method::Invite | Method::InDialog);
         let announcing = Announcing { call: slot, side, party, is_offer, now_ns: event.now_ns };
         let mut announced = call.announced;
-        let is_new = call.progress.answer_ns.is_none();
         let mut rtp_only = NO_RTP_ONLY;
-        let mut shared_with = NONE;
         self.endpoints.begin_description(&announced);
         let omitted = description.for_each_endpoint(&mut |endpoint| {
             if endpoint.is_tcp {
@@ -208,8 +210,6 @@ impl<T: Default> Calls<T> {
                     self.figures.shared_endpoints += 1;
                     if let Some(at) = self.endpoints.find(&socket, event.now_ns) {
                         self.note_rtp_only(at, slot, event.now_ns, &mut rtp_only);
-                        shared_with =
-                            self.endpoints.calls_on(at, 2).find(|other| *other != slot).unwrap_or(NONE);
                     }
                 }
             }
@@ -232,9 +232,6 @@ impl<T: Default> Calls<T> {
         }
         for from in rtp_only.into_iter().filter(|from| *from != NONE) {
             self.merge(from, slot, ended);
-        }
-        if is_new && is_request && shared_with != NONE {
-            self.correlate_by_media(slot, shared_with, event.now_ns);
         }
     }
 }

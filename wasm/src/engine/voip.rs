@@ -42,6 +42,8 @@ const MOST_HELD: usize = 200;
 const MOST_CANDIDATES: usize = 8192;
 /// Packet time that goes back by more begins another capture: interfaces differ by less.
 const MOST_REWIND_NS: i64 = 60 * TICK_NS;
+/// Filters of one call that are told, at most.
+const MOST_IDS: usize = 64;
 /// Packet time between two looks at calls that are over.
 const TICK_NS: i64 = 1_000_000_000;
 
@@ -252,6 +254,9 @@ impl Engine {
     pub(super) fn take_call_packet(&mut self, frame: &Frame, packet: &Packet) {
         let Some(mut voip) = self.voip.take() else { return };
         voip.streams.clear();
+        // What is over must not be taken for what begins: a Call-ID may be used again.
+        let is_due = voip.is_due(frame.timestamp_ns);
+        voip.expire(frame.timestamp_ns);
         let arrival = Arrival {
             timestamp_ns: frame.timestamp_ns,
             captured: frame.data.len() as u32,
@@ -263,22 +268,21 @@ impl Engine {
         let observed = self.recognizer.observe_for_calls(packet, &arrival, &mut voip.streams);
         match (packet.transport, observed) {
             (Transport::Udp, Some(observed)) => self.take_datagram(&mut voip, frame, packet, observed),
-            (Transport::Tcp, Some(observed)) => {
+            (Transport::Tcp, Some(observed)) if !self.options.udp_only => {
                 self.recognizer.read_sip(packet, &arrival, observed, &mut voip.streams);
                 self.expire_streams(&mut voip, frame.timestamp_ns);
                 self.take_stream_messages(&mut voip, frame, packet, Some(observed));
             }
             _ => self.counters.rejected_by_mode += 1,
         }
-        if packet.transport != Transport::Tcp {
-            if voip.is_due(frame.timestamp_ns) {
+        if packet.transport != Transport::Tcp || self.options.udp_only {
+            if is_due {
                 self.expire_streams(&mut voip, frame.timestamp_ns);
             }
             if voip.streams.len() > 0 {
                 self.take_stream_messages(&mut voip, frame, packet, None);
             }
         }
-        voip.expire(frame.timestamp_ns);
         self.count_endings(&mut voip);
         self.voip = Some(voip);
     }
@@ -495,15 +499,33 @@ impl Engine {
             }
             return None;
         };
-        if !self.is_matched(voip, key) {
+        let is_matched = self.is_matched(voip, key);
+        if !is_matched {
             if !self.passes_call_filters(packet, Content::Sip, bytes, Some(message)) {
                 self.hold(voip, key, frame, Content::Sip);
                 return Some(key);
             }
             self.admit(voip, key, frame.inputs);
+        } else if self.filters.decides_all().is_none()
+            && self.passes_call_filters(packet, Content::Sip, bytes, Some(message))
+        {
+            // More filters may ask for it than so far.
+            self.add_ids(voip, key);
         }
         self.emit(voip, Some(key), frame, packet, Content::Sip, &said);
         Some(key)
+    }
+
+    /// A call has matched the filters in the workspace, too.
+    fn add_ids(&mut self, voip: &mut Voip, key: CallKey) {
+        let Self { scratch, filters, .. } = self;
+        let Some(call) = voip.calls.get_mut(key) else { return };
+        let ids = &mut call.data.ids;
+        for id in scratch.workspace.matched.iter().map(|number| filters.id(number)) {
+            if ids.len() < MOST_IDS && !ids.iter().any(|known| **known == *id) {
+                ids.push(id.into());
+            }
+        }
     }
 
     /// A call takes over what another has left that turned out to be a part of it.
@@ -567,11 +589,7 @@ impl Engine {
             // the end of the call before was not seen, is the newer call's.
             let mut sharing = Vec::new();
             voip.calls.for_each_sharing(passage, &mut |other| sharing.push(other));
-            let is_leg = |calls: &Calls<Judgement>, other| {
-                let id = |key| calls.get(key).map(|call| call.correlation_id());
-                id(other) == id(key) || calls.has_both_ends(other, passage)
-            };
-            sharing.retain(|other| is_leg(&voip.calls, *other));
+            sharing.retain(|other| voip.calls.has_both_ends(*other, passage));
             key = sharing.into_iter().find(|other| self.is_matched(voip, *other)).unwrap_or(key);
         }
         if !self.is_matched(voip, key) {
@@ -618,7 +636,8 @@ impl Engine {
         let data = &mut call.data;
         data.is_matched = true;
         data.filters = voip.filters;
-        data.ids = scratch.workspace.matched.iter().map(|number| filters.id(number).into()).collect();
+        let ids = scratch.workspace.matched.iter().map(|number| filters.id(number).into());
+        data.ids = ids.take(MOST_IDS).collect();
         self.emit_waiting(voip, key, inputs);
     }
 

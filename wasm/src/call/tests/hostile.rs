@@ -77,9 +77,11 @@ fn any_order() {
                         let (reports, clock) = (&mut scene.reports, &mut scene.clock);
                         let key = scene
                             .calls
-                            .begin_rtp_only(&header, &passage, &mut |call| reports.push(report(call, clock)))
-                            .unwrap();
-                        assert!(scene.calls.get(key).unwrap().id().starts_with(b"rtp-"));
+                            .begin_rtp_only(&header, &passage, &mut |call| reports.push(report(call, clock)));
+                        // None where its endpoints find no room.
+                        if let Some(key) = key {
+                            assert!(scene.calls.get(key).unwrap().id().starts_with(b"rtp-"));
+                        }
                     }
                 }
                 _ => {

@@ -1,6 +1,6 @@
 //! The calls in packets that hunters sent: they have been judged, and are reported.
 
-use super::{CallKey, Voip, may_be_sip, passage_of};
+use super::{CallKey, MOST_IDS, Voip, may_be_sip, passage_of};
 use crate::engine::{Engine, hash_of};
 use crate::net::{self, Fragment, Transport};
 use crate::rtp::candidates::{Endpoints, Verdict};
@@ -106,6 +106,3 @@ impl Voip {
         }
     }
 }
-
-/// Filters of one call that are reported.
-const MOST_IDS: usize = 64;

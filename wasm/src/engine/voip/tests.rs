@@ -433,3 +433,49 @@ fn calls_end_without_another_packet() {
     assert_eq!(engine.counters().calls_ended, 1);
     assert!(engine.output(CALLS).starts_with(b"{\"call_id\":\"one\""));
 }
+
+#[test]
+fn a_shared_endpoint_gives_no_call_the_media_of_another() {
+    let mut scene = Scene::new();
+    // Alice's and Carol's calls have Bob's endpoint in common.
+    let carols = |message: Vec<u8>| {
+        String::from_utf8(message).unwrap().replace("alice", "carol").replace("tag=a", "tag=c").into_bytes()
+    };
+    scene.udp(ALICE, BOB, &request("INVITE", "one", "", &sdp(1, 40_000)));
+    scene.udp(BOB, ALICE, &response("200 OK", "INVITE", "one", &sdp(2, 10_000)));
+    scene.udp((3, 5060), BOB, &carols(request("INVITE", "two", "", &sdp(3, 50_000))));
+    scene.udp(BOB, (3, 5060), &carols(response("200 OK", "INVITE", "two", &sdp(2, 10_000))));
+    for sequence in 0..5 {
+        scene.rtp((1, 40_000), (2, 10_000), sequence).rtp((3, 50_000), (2, 10_000), sequence);
+    }
+    for (user, host) in [("alice", "10.0.0.1"), ("carol", "10.0.0.3")] {
+        let answer = run(&scene, &[(FilterType::SipUser, user)], NoFilterPolicy::Deny, 1 << 20);
+        assert_eq!(answer.lines.len(), 7, "{user}: {:?}", answer.shown());
+        assert!(answer.lines.iter().all(|line| line.contains(host)), "{user}");
+    }
+}
+
+#[test]
+fn filters_that_match_later_are_told_from_then_on() {
+    let mut scene = Scene::new();
+    scene.udp(ALICE, BOB, &request("INVITE", "one", "", &sdp(1, 40_000)));
+    scene.udp(BOB, ALICE, &request("UPDATE", "one", "P-Asserted-Identity: <tel:+4930123>\r\n", ""));
+    scene.rtp((1, 40_000), (2, 10_000), 1);
+    let filters = [(FilterType::SipUser, "alice"), (FilterType::PhoneNumber, "+4930123")];
+    let answer = run(&scene, &filters, NoFilterPolicy::Deny, 1 << 20);
+    let ids: Vec<bool> = answer.lines.iter().map(|line| line.contains("[\"f0\",\"f1\"]")).collect();
+    assert_eq!(ids, [false, true, true]);
+}
+
+#[test]
+fn tcp_is_left_out_where_only_udp_is_asked_for() {
+    let mut scene = Scene::new();
+    scene.tcp((1, 40_001), (2, 5060), 1, &request("OPTIONS", "one", "", ""));
+    scene.udp(ALICE, BOB, &request("OPTIONS", "two", "", ""));
+    let options = Options { outputs: JSON, protocol: Protocol::Voip, udp_only: true, ..Options::default() };
+    let mut engine = Engine::new(options);
+    let input = engine.open_input("a capture", "");
+    engine.process(input, &scene.capture, true);
+    engine.finish();
+    assert_eq!((engine.counters().kept, engine.counters().rejected_by_mode), (1, 1));
+}
