@@ -157,7 +157,8 @@ const lippycatsOfVoip: typeof lippycats = [
   ["tap", "u", "sip-user", [], "tap.voip.sipuser"],
   ["tap", "R", "rtp-port-range", [], "tap.voip.rtp_port_ranges"],
   ["tap", "", "pattern-algorithm", "auto", "tap.voip.pattern_algorithm"],
-  ["tap", "", "max-calls", 10_000, "voip.max_calls"],
+  // lippycat's 10,000 hold half a minute of calls that are over, too.
+  ["tap", "", "max-calls", 65_536, "voip.max_calls"],
   // lippycat's is on by default.
   ["tap", "", "per-call-pcap", false, "tap.per_call_pcap.enabled"],
   ["tap", "", "per-call-pcap-dir", "./pcaps", "tap.per_call_pcap.output_dir"],
