@@ -283,7 +283,7 @@ impl Engine {
                 self.take_stream_messages(&mut voip, frame, packet, None);
             }
         }
-        self.count_endings(&mut voip);
+        self.count_endings(&mut voip, frame.inputs);
         self.voip = Some(voip);
     }
 
@@ -302,7 +302,7 @@ impl Engine {
             self.expire_streams(&mut voip, now_ns);
             self.take_stream_messages(&mut voip, &Frame::of_no_packet(inputs), &Packet::unread(&[]), None);
         }
-        self.count_endings(&mut voip);
+        self.count_endings(&mut voip, inputs);
         self.voip = Some(voip);
     }
 
@@ -317,11 +317,14 @@ impl Engine {
         let Voip { calls, endings, .. } = &mut *voip;
         calls.finish(&mut |call| endings.end(call));
         self.counters.rejected_by_mode += voip.probation.finish();
-        self.count_endings(&mut voip);
+        self.count_endings(&mut voip, inputs);
         self.voip = Some(voip);
     }
 
-    fn count_endings(&mut self, voip: &mut Voip) {
+    fn count_endings(&mut self, voip: &mut Voip, inputs: &[Input]) {
+        while let Some((heir, left)) = voip.take_heirs() {
+            self.inherit(voip, heir, left, inputs);
+        }
         let endings = &mut voip.endings;
         self.counters.rejected_by_filters += std::mem::take(&mut endings.rejected);
         self.counters.calls_ended += std::mem::take(&mut endings.ended);
@@ -560,7 +563,10 @@ impl Engine {
         inputs: &[Input],
     ) {
         let is_matched = self.is_matched(voip, key);
-        let Some(call) = voip.calls.get_mut(key) else { return };
+        let Some(call) = voip.calls.get_mut(key) else {
+            self.counters.rejected_by_filters += (signalling.len() + media.len()) as u64;
+            return;
+        };
         let data = &mut call.data;
         for (places, more) in [(&mut data.signalling, signalling), (&mut data.media, media)] {
             let room = if is_matched { usize::MAX } else { MOST_HELD.saturating_sub(places.len()) };
@@ -666,7 +672,10 @@ impl Engine {
     /// Keeps a packet of a call for as long as a filter may still ask for the call.
     fn hold(&mut self, voip: &mut Voip, key: CallKey, frame: &Frame, content: Content) {
         let Voip { calls, signalling, media, .. } = voip;
-        let Some(call) = calls.get_mut(key) else { return };
+        let Some(call) = calls.get_mut(key) else {
+            self.counters.rejected_by_filters += 1;
+            return;
+        };
         let is_over = call.state().is_over();
         let (ring, places) = match content {
             Content::Sip => (signalling, &mut call.data.signalling),

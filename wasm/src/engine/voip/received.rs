@@ -83,7 +83,7 @@ impl Engine {
                 }
             }
             voip.expire(received.timestamp_ns);
-            self.count_endings(&mut voip);
+            self.count_endings(&mut voip, &[]);
         }
         self.voip = Some(voip);
     }

@@ -479,3 +479,34 @@ fn tcp_is_left_out_where_only_udp_is_asked_for() {
     engine.finish();
     assert_eq!((engine.counters().kept, engine.counters().rejected_by_mode), (1, 1));
 }
+
+#[test]
+fn damaged_captures_are_accounted_for() {
+    let mut scene = Scene::new();
+    for sequence in 0..10 {
+        scene.rtp((1, 40_000), (2, 10_000), sequence).rtp((2, 10_000), (1, 40_000), sequence);
+    }
+    basic_call(&mut scene, "one", (40_000, 10_000));
+    scene.tcp((3, 40_001), (2, 5060), 1, &request("INVITE", "two", "", &sdp(3, 40_000)));
+    scene.tcp((2, 5060), (3, 40_001), 1, &response("200 OK", "INVITE", "two", &sdp(2, 10_000)));
+    for sequence in 20..40 {
+        scene.rtp((3, 40_000), (2, 10_000), sequence).rtp((7, 4_000), (8, 4_002), sequence);
+    }
+    let mut state = 1u64;
+    let mut below = |limit: usize| {
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        (state >> 33) as usize % limit
+    };
+    for round in 0..400 {
+        let mut capture = scene.capture.clone();
+        for _ in 0..1 << below(10) {
+            let at = 24 + below(capture.len() - 24);
+            capture[at] ^= 1 << below(8);
+        }
+        let damaged = Scene { capture, now_ns: 0 };
+        let users = [(FilterType::SipUser, "alice")];
+        let filters = if round % 2 == 0 { &users[..] } else { &[] };
+        let policy = if round % 3 == 0 { NoFilterPolicy::Allow } else { NoFilterPolicy::Deny };
+        run(&damaged, filters, policy, 1 << 20);
+    }
+}
