@@ -1,5 +1,6 @@
 /** Our hunter with lippycat's processor, and lippycat's hunter and command line with our processor. */
 import assert from "node:assert/strict";
+import { filterTypeNames } from "../../src/engine/filter.ts";
 import { authority, certificate, file } from "../control_plane/certificates.ts";
 import {
   type CaptureRecord,
@@ -124,7 +125,7 @@ test("every packet of an interface arrives at its processor, and it shows our hu
     hostname: Deno.hostname(),
     status: "healthy",
     interfaces: ["vb"],
-    types: ["bpf", "ip_address"],
+    types: [...filterTypeNames],
   });
   assert.deepEqual([stats?.packets_captured, stats?.packets_matched], [packets, packets]);
   assert.equal(stats?.packets_dropped ?? 0, 0);
