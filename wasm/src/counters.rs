@@ -126,7 +126,7 @@ counters! {
     /// TCP streams that gave way to others.
     reassembly_evictions,
     /// Entries of detection that gave way to others: announced endpoints, hellos and requests in the making, ESP
-    /// associations.
+    /// associations, SIP streams and media that are not known yet.
     detection_evictions,
     /// Addresses that gave way to others in the list of those with most traffic.
     talker_evictions,

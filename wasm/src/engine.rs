@@ -417,7 +417,8 @@ impl Engine {
             reassembly_discarded_bytes: reassembly.discarded_bytes,
             reassembly_evictions: reassembly.evicted_streams,
             detection_evictions: self.recognizer.detection_evictions()
-                + self.esp.as_ref().map_or(0, |esp| esp.counters().association_evictions),
+                + self.esp.as_ref().map_or(0, |esp| esp.counters().association_evictions)
+                + self.voip.as_ref().map_or(0, |voip| voip.evictions()),
             talker_evictions: self.recognizer.talker_evictions(),
             ..self.counters
         }

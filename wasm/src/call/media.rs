@@ -16,7 +16,7 @@ const MOST_MERGED: usize = 4;
 /// Calls without signalling that have one SSRC.
 const MOST_NAMESAKES: u32 = 16;
 /// Of calls that share an endpoint, so many are looked at.
-const MOST_SHARING: usize = 32;
+pub const MOST_SHARING: usize = 32;
 
 /// A packet of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use super::recognition::{Arrival, Inspected, SipStreams};
 use super::rendering::Said;
 use super::{CALLS, Engine, Input, Oddity, Protocol, Settings};
 use crate::call::state::EndReason;
-use crate::call::{Call, CallKey, Calls, Media, MediaKind, Passage};
+use crate::call::{Call, CallKey, Calls, MOST_SHARING, Media, MediaKind, Passage};
 use crate::detect::Label;
 use crate::detect::registry::label_of;
 use crate::flow::table::Observed;
@@ -230,6 +230,15 @@ impl Voip {
     pub(super) fn figures(&self) -> (u64, u64) {
         let figures = self.calls.figures();
         (figures.total, figures.shared_endpoints)
+    }
+
+    /// Entries of its tables that gave way to others, or found no room.
+    pub(super) fn evictions(&self) -> u64 {
+        let figures = self.calls.figures();
+        self.candidates.evictions()
+            + self.streams.evictions()
+            + figures.correlation_evicted
+            + figures.endpoints_omitted
     }
 
     /// Other filters are in force.
@@ -593,10 +602,18 @@ impl Engine {
         if media.is_shared && !self.is_matched(voip, key) {
             // One session under several Call-IDs: it is enough that one of them goes out. A port that is used again, while
             // the end of the call before was not seen, is the newer call's.
-            let mut sharing = Vec::new();
-            voip.calls.for_each_sharing(passage, &mut |other| sharing.push(other));
-            sharing.retain(|other| voip.calls.has_both_ends(*other, passage));
-            key = sharing.into_iter().find(|other| self.is_matched(voip, *other)).unwrap_or(key);
+            let mut sharing = [None; MOST_SHARING];
+            let mut places = sharing.iter_mut();
+            voip.calls.for_each_sharing(passage, &mut |other| {
+                if let Some(place) = places.next() {
+                    *place = Some(other);
+                }
+            });
+            let has_both = |calls: &Calls<Judgement>, other| calls.has_both_ends(other, passage);
+            let mut others = sharing.into_iter().flatten();
+            key = others
+                .find(|other| has_both(&voip.calls, *other) && self.is_matched(voip, *other))
+                .unwrap_or(key);
         }
         if !self.is_matched(voip, key) {
             let by_itself = self.filters.wants_addresses() || self.filters.wants(content);

@@ -55,8 +55,6 @@ pub(in crate::engine) struct SipStreams {
     found: Vec<StreamMessage>,
     /// The packet at hand has bytes of a SIP stream, or of one that may become one.
     pub(in crate::engine) has_part: bool,
-    /// Bytes in SIP streams that belong to no message.
-    pub(in crate::engine) strange_bytes: u64,
 }
 
 impl Default for SipStreams {
@@ -67,12 +65,16 @@ impl Default for SipStreams {
             bytes: Vec::new(),
             found: Vec::new(),
             has_part: false,
-            strange_bytes: 0,
         }
     }
 }
 
 impl SipStreams {
+    /// Streams that were forgotten in the middle of a message, for others.
+    pub(in crate::engine) fn evictions(&self) -> u64 {
+        self.halves.evictions()
+    }
+
     /// Begins a packet.
     pub(in crate::engine) fn clear(&mut self) {
         self.bytes.clear();
@@ -120,7 +122,6 @@ impl SipStreams {
                 Framed::Not(length) => {
                     let length = length.clamp(1, rest.len());
                     half.strange = half.strange.saturating_add(length as u32);
-                    self.strange_bytes += length as u64;
                     if half.strange > MOST_STRANGE_BYTES {
                         return None;
                     }

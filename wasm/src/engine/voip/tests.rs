@@ -1,10 +1,11 @@
 //! Calls through the whole engine: what goes out, and with what.
 
-use crate::engine::{CALL_PCAP, CALLS, Engine, JSON, Options, Protocol};
+use crate::engine::{CALL_PCAP, CALLS, Engine, JSON, Options, Protocol, WIRE};
 use crate::matching::filter_set::{FilterSet, NoFilterPolicy};
 use crate::matching::filter_type::FilterType;
 use crate::net::Address;
 use crate::net::segment::{Headers, write_segment};
+use crate::wire::protobuf::put_bytes;
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -478,6 +479,42 @@ fn tcp_is_left_out_where_only_udp_is_asked_for() {
     engine.process(input, &scene.capture, true);
     engine.finish();
     assert_eq!((engine.counters().kept, engine.counters().rejected_by_mode), (1, 1));
+}
+
+/// What a hunter of that name sends of a call that begins so many seconds later.
+fn batch_of(hunter: &[u8], seconds: i64) -> Vec<u8> {
+    let mut scene = Scene::new();
+    basic_call(scene.wait(seconds * SECOND), "one", (40_000, 10_000));
+    let options = Options {
+        outputs: WIRE,
+        protocol: Protocol::Voip,
+        batch_packets: 64,
+        batch_bytes: 1 << 20,
+        ..Options::default()
+    };
+    let mut engine = Engine::new(options);
+    let input = engine.open_input("a capture", "");
+    engine.process(input, &scene.capture, true);
+    let mut batch = Vec::new();
+    put_bytes(&mut batch, 1, hunter);
+    batch.extend_from_slice(engine.output(WIRE));
+    batch
+}
+
+#[test]
+fn a_processor_follows_the_calls_of_each_hunter_by_its_own_clock() {
+    let mut engine = Engine::new(Options { outputs: CALLS, ..Options::default() });
+    for (hunter, seconds) in [(&b"a"[..], 0), (b"b", 7200), (b"c", -7200)] {
+        assert!(engine.process_batch(&batch_of(hunter, seconds)));
+        assert_eq!(engine.batch.packets, WHOLE_CALL.len() as u64);
+    }
+    assert!(engine.output(CALLS).is_empty(), "the call of one hunter says nothing of another's time");
+    engine.advance(35 * SECOND);
+    let lines = String::from_utf8(engine.output(CALLS).to_vec()).unwrap();
+    assert_eq!(lines.lines().filter(|line| line.contains("\"rtp_packets\":6")).count(), 3, "{lines}");
+    engine.clear_outputs();
+    engine.finish();
+    assert!(engine.output(CALLS).is_empty(), "each call is told once");
 }
 
 #[test]
