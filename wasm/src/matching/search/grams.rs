@@ -11,12 +11,10 @@
 //! for each.
 
 use super::builder::filled;
+use super::lists::{Bits, Lists, MOST_SHARING};
 use super::rarity::probability;
 use super::texts::{Texts, absorb, partial_word, spread};
 use super::{BuildError, Found};
-
-/// Most patterns listed for one run.
-const MOST_SHARING: u32 = 16;
 
 /// What bytes look like in lower case, roughly: the bit that sets small letters apart. Other bytes that differ
 /// in it alone are taken for the same.
@@ -141,28 +139,13 @@ impl Plan {
 
     /// Bytes that tables and making take for so many groups.
     pub fn bytes_for(&self, groups: usize) -> usize {
-        let tables = 10 * self.table + 4 * (1 << self.bucket_bits(groups));
-        groups.saturating_mul(size_of::<Entry>() + 4).saturating_add(tables + SKETCH)
-    }
-
-    /// Of the table of runs.
-    fn bucket_bits(&self, groups: usize) -> u32 {
-        groups.saturating_mul(2).max(64).next_power_of_two().ilog2().min(24)
+        let made = 10 * self.table + SKETCH + groups.saturating_mul(4);
+        Lists::bytes_for(groups).saturating_add(made)
     }
 
     fn mask(&self) -> u64 {
         u64::MAX >> (64 - 8 * self.window.clamp(1, 8))
     }
-}
-
-/// The run of a pattern.
-#[derive(Clone, Copy, Default)]
-struct Entry {
-    /// Bits of the run's hash beside those that lead to it.
-    check: u32,
-    group: u32,
-    /// Of the run in the pattern's text.
-    offset: u32,
 }
 
 /// Bit table and runs.
@@ -172,10 +155,8 @@ pub(super) struct Grams {
     run: usize,
     mask: u64,
     table: Table,
-    /// By the upper bits of a run's hash: where its entries begin; they end where the next begin.
-    starts: Vec<u32>,
-    starts_shift: u32,
-    entries: Vec<Entry>,
+    /// By a run's hash.
+    lists: Lists,
 }
 
 impl Grams {
@@ -262,33 +243,11 @@ impl Grams {
             let start = at - passed.trailing_zeros() as usize;
             passed &= passed - 1;
             let run = haystack.get(start..start + self.run).unwrap_or_default();
-            if !self.verify_run(texts, haystack, start, run_hash(run), found) {
+            if !self.lists.report(run_hash(run), texts, haystack, start, found) {
                 return false;
             }
         }
         true
-    }
-
-    #[inline]
-    fn verify_run(
-        &self,
-        texts: &Texts,
-        haystack: &[u8],
-        at: usize,
-        hash: u64,
-        found: &mut impl Found,
-    ) -> bool {
-        let bucket = (hash >> self.starts_shift) as usize;
-        let start = |bucket: usize| self.starts.get(bucket).copied().unwrap_or_default() as usize;
-        let entries = self.entries.get(start(bucket)..start(bucket + 1)).unwrap_or_default();
-        entries.iter().all(|entry| {
-            entry.check != hash as u32
-                || at.checked_sub(entry.offset as usize).is_none_or(|start| {
-                    found.has(entry.group)
-                        || !texts.stands_at(entry.group, haystack, start)
-                        || found.group(entry.group)
-                })
-        })
     }
 
     /// Bytes of memory held.
@@ -297,40 +256,7 @@ impl Grams {
             Table::Small(..) => 10 * SMALL_TABLE,
             Table::Large(..) => 10 * LARGE_TABLE,
         };
-        table + 4 * self.starts.capacity() + size_of::<Entry>() * self.entries.capacity()
-    }
-}
-
-/// Which windows or runs are known: two bits of one word for each.
-///
-/// The number of words is part of the type, so that no access needs a check.
-struct Bits<const WORDS: usize>(Box<[u64; WORDS]>);
-
-impl<const WORDS: usize> Bits<WORDS> {
-    fn new() -> Result<Self, BuildError> {
-        let words = filled(WORDS, 0)?.into_boxed_slice();
-        words.try_into().map(Bits).map_err(|_| BuildError::OutOfMemory)
-    }
-
-    /// In the lowest bit whether a window of that hash can be known.
-    #[inline]
-    fn may_know(&self, hash: u64) -> u64 {
-        let (word, [one, other]) = Self::places(hash);
-        let word = self.0.get(word).copied().unwrap_or_default();
-        word.wrapping_shr(one) & word.wrapping_shr(other)
-    }
-
-    fn note(&mut self, hash: u64) {
-        let (word, [one, other]) = Self::places(hash);
-        if let Some(word) = self.0.get_mut(word) {
-            *word |= 1u64.wrapping_shl(one) | 1u64.wrapping_shl(other);
-        }
-    }
-
-    /// The word, and the bits in it, modulo 64.
-    #[inline]
-    fn places(hash: u64) -> (usize, [u32; 2]) {
-        ((hash >> (64 - WORDS.ilog2())) as usize, [(hash >> 16) as u32, (hash >> 24) as u32])
+        table + self.lists.memory_bytes()
     }
 }
 
@@ -395,7 +321,6 @@ enum Pass {
 impl GramsBuild {
     /// Begins it for groups whose texts have at least `plan.shortest` bytes.
     pub fn new(plan: Plan, groups: Vec<u32>) -> Result<GramsBuild, BuildError> {
-        let bucket_bits = plan.bucket_bits(groups.len());
         Ok(GramsBuild {
             grams: Grams {
                 window: plan.window,
@@ -406,9 +331,7 @@ impl GramsBuild {
                     SMALL_TABLE => Table::Small(Bits::new()?, Bits::new()?),
                     _ => Table::Large(Bits::new()?, Bits::new()?),
                 },
-                starts: filled((1 << bucket_bits) + 1, 0)?,
-                starts_shift: 64 - bucket_bits,
-                entries: Vec::new(),
+                lists: Lists::new(groups.len())?,
             },
             chosen: filled(groups.len(), REFUSED)?,
             sketch: filled(SKETCH, 0)?,
@@ -453,13 +376,7 @@ impl GramsBuild {
         match self.pass {
             Pass::Count => self.pass = Pass::Choose,
             Pass::Choose => {
-                // From counts to ends: filling goes down from there, and leaves the starts.
-                let mut sum = 0u32;
-                for start in &mut self.grams.starts {
-                    sum = sum.wrapping_add(*start);
-                    *start = sum;
-                }
-                self.grams.entries = filled(sum as usize, Entry::default())?;
+                self.grams.lists.lay()?;
                 self.pass = Pass::Fill;
             }
             Pass::Fill => return Ok(true),
@@ -489,7 +406,7 @@ impl GramsBuild {
             let crowded = if u32::from(sharing) > MOST_SHARING { 1.0 } else { 0.0 };
             let run = text.get(start..start + self.plan.run()).unwrap_or_default();
             let cost = crowded + shared + run.windows(window).map(probability).sum::<f32>();
-            if cost < best.0 && self.starts_of(hash) < MOST_SHARING {
+            if cost < best.0 && self.grams.lists.counted(hash) < MOST_SHARING {
                 best = (cost, start as u32);
             }
         }
@@ -502,10 +419,7 @@ impl GramsBuild {
             Table::Small(_, runs) => runs.note(hash),
             Table::Large(_, runs) => runs.note(hash),
         }
-        let bucket = (hash >> self.grams.starts_shift) as usize;
-        if let Some(count) = self.grams.starts.get_mut(bucket) {
-            *count += 1;
-        }
+        self.grams.lists.count(hash);
         let run = text.get(chosen as usize..).unwrap_or_default();
         for gram in run.windows(window).take(stride) {
             let hash = self.grams.hash(partial_word(gram));
@@ -523,12 +437,7 @@ impl GramsBuild {
             return;
         }
         let hash = self.run_hash(text, offset as usize);
-        if let Some(start) = self.grams.starts.get_mut((hash >> self.grams.starts_shift) as usize) {
-            *start = start.wrapping_sub(1);
-            if let Some(slot) = self.grams.entries.get_mut(*start as usize) {
-                *slot = Entry { check: hash as u32, group, offset };
-            }
-        }
+        self.grams.lists.put(hash, group, offset);
     }
 
     /// Runs that a text has.
@@ -538,11 +447,6 @@ impl GramsBuild {
 
     fn run_hash(&self, text: &[u8], start: usize) -> u64 {
         run_hash(text.get(start..start + self.plan.run()).unwrap_or_default())
-    }
-
-    /// Patterns listed for runs of that hash so far.
-    fn starts_of(&self, hash: u64) -> u32 {
-        self.grams.starts.get((hash >> self.grams.starts_shift) as usize).copied().unwrap_or_default()
     }
 }
 

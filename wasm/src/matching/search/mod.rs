@@ -34,6 +34,7 @@ mod automaton;
 mod builder;
 mod grams;
 mod linear;
+mod lists;
 mod rarity;
 mod teddy;
 mod texts;
