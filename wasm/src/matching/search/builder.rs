@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::anchored::Anchored;
+use super::anchors::{self, Anchors, AnchorsBuild, Bounds, Progress};
 use super::automaton::Automaton;
-use super::grams::{Grams, GramsBuild, Plan};
+use super::grams::{Grams, GramsBuild, Plan, Planning};
 use super::linear::Linear;
 use super::teddy::{MOST_PATTERNS, Teddy};
 use super::texts::{Texts, absorb, partial_word};
@@ -45,12 +46,25 @@ impl fmt::Display for BuildError {
 
 impl std::error::Error for BuildError {}
 
+/// What more patterns than the SIMD prefilter takes are searched for with.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Many {
+    /// What takes least time.
+    #[default]
+    Cheapest,
+    #[cfg(test)]
+    Anchors,
+    #[cfg(test)]
+    Grams,
+}
+
 /// Collects patterns for a [`PatternSet`].
 pub struct PatternSetBuilder {
     algorithm: Algorithm,
     memory_limit: usize,
     /// Up to so many contained patterns are left to the SIMD prefilter alone.
     pub(super) simd_patterns: usize,
+    pub(super) many: Many,
     texts: Texts,
     /// Group by hash of kind and text; the next free number where hashes are equal and texts are not.
     index: HashMap<u64, u32>,
@@ -72,6 +86,7 @@ impl PatternSetBuilder {
             algorithm: Algorithm::Auto,
             memory_limit: MEMORY_BYTES,
             simd_patterns: MOST_PATTERNS,
+            many: Many::Cheapest,
             texts: Texts::default(),
             index: HashMap::new(),
             contained: Vec::new(),
@@ -170,9 +185,22 @@ pub struct Build {
 }
 
 enum Stage {
-    Anchored { done: usize },
+    Anchored {
+        done: usize,
+    },
     Contained,
-    Grams { build: Box<GramsBuild> },
+    Plan {
+        planning: Planning,
+    },
+    Grams {
+        build: Box<GramsBuild>,
+    },
+    /// And what else it could be, and how many patterns are too short for anchors.
+    Anchors {
+        build: Box<AnchorsBuild>,
+        plan: Plan,
+        short: usize,
+    },
     Rest,
 }
 
@@ -183,13 +211,33 @@ impl Build {
         let stage = std::mem::replace(&mut self.stage, Stage::Rest);
         self.stage = match stage {
             Stage::Anchored { done } => self.advance_anchored(done, patterns)?,
-            Stage::Contained => self.choose()?,
+            Stage::Contained => self.contained(),
+            Stage::Plan { mut planning } => match planning.advance(&self.builder.texts)? {
+                Some((plan, groups)) => self.choose(plan, groups)?,
+                None => Stage::Plan { planning },
+            },
             Stage::Grams { mut build } => {
                 if build.advance(&self.builder.texts, patterns, &mut self.others)? {
                     self.set.grams = Some(Grams::from(*build));
                     Stage::Rest
                 } else {
                     Stage::Grams { build }
+                }
+            }
+            Stage::Anchors { mut build, plan, short } => {
+                match build.advance(&self.builder.texts, patterns, &mut self.others)? {
+                    Progress::More => Stage::Anchors { build, plan, short },
+                    Progress::Ready => {
+                        self.set.anchors = Some(Anchors::from(*build));
+                        Stage::Rest
+                    }
+                    Progress::GivenUp => {
+                        self.others.truncate(short);
+                        match build.again()? {
+                            Ok(build) => Stage::Anchors { build: Box::new(build), plan, short },
+                            Err(groups) => self.grams(plan, groups)?,
+                        }
+                    }
                 }
             }
             Stage::Rest => return self.finish().map(Some),
@@ -210,14 +258,39 @@ impl Build {
         Ok(if end == groups.len() { Stage::Contained } else { Stage::Anchored { done: end } })
     }
 
-    fn choose(&mut self) -> Result<Stage, BuildError> {
+    fn contained(&mut self) -> Stage {
         let groups = std::mem::take(&mut self.builder.contained);
         if self.builder.algorithm != Algorithm::Auto || groups.len() <= self.builder.simd_patterns {
             self.others = groups;
-            return Ok(Stage::Rest);
+            return Stage::Rest;
         }
+        Stage::Plan { planning: Planning::new(&self.builder.texts, groups) }
+    }
+
+    fn choose(&mut self, plan: Plan, groups: Vec<u32>) -> Result<Stage, BuildError> {
         let texts = &self.builder.texts;
-        let plan = Plan::new(texts, &groups)?;
+        let most = match self.builder.many {
+            Many::Cheapest => Bounds::cheaper_than(plan.nanoseconds(), self.builder.simd_patterns),
+            #[cfg(test)]
+            Many::Anchors => Bounds { share: f32::MAX, refused: usize::MAX },
+            #[cfg(test)]
+            Many::Grams => return self.grams(plan, groups),
+        };
+        let shortest = anchors::shortest(texts, &groups);
+        let long;
+        (long, self.others) = groups.into_iter().partition(|group| texts.text(*group).len() >= shortest);
+        if self.others.len() > most.refused || self.allows(Anchors::bytes_for(long.len())).is_err() {
+            return self.grams(plan, long);
+        }
+        let short = self.others.len();
+        Ok(Stage::Anchors { build: Box::new(AnchorsBuild::new(long, shortest, most)?), plan, short })
+    }
+
+    /// Of these groups and the others.
+    fn grams(&mut self, plan: Plan, mut groups: Vec<u32>) -> Result<Stage, BuildError> {
+        let texts = &self.builder.texts;
+        groups.try_reserve(self.others.len()).map_err(|_| BuildError::OutOfMemory)?;
+        groups.append(&mut self.others);
         let long;
         (long, self.others) = groups.into_iter().partition(|group| texts.text(*group).len() >= plan.shortest);
         self.allows(plan.bytes_for(long.len()))?;

@@ -11,14 +11,10 @@
 //! for each.
 
 use super::builder::filled;
-use super::lists::{Bits, Lists, MOST_SHARING};
+use super::lists::{Bits, FOLD, Lists, MOST_SHARING, run_hash};
 use super::rarity::probability;
-use super::texts::{Texts, absorb, partial_word, spread};
+use super::texts::{Texts, partial_word, spread, word_at};
 use super::{BuildError, Found};
-
-/// What bytes look like in lower case, roughly: the bit that sets small letters apart. Other bytes that differ
-/// in it alone are taken for the same.
-const FOLD: u64 = 0x2020_2020_2020_2020;
 
 /// Longest step through the text, bytes.
 const LONGEST_STRIDE: usize = 12;
@@ -63,26 +59,44 @@ pub(super) struct Plan {
     table: usize,
 }
 
-impl Plan {
-    /// The cheapest plan for these groups.
-    pub fn new(texts: &Texts, groups: &[u32]) -> Result<Plan, BuildError> {
+/// Plans to choose from, tried one at a time.
+pub(super) struct Planning {
+    groups: Vec<u32>,
+    /// Shortest pattern, window, what else a byte of text costs.
+    left: Vec<(usize, usize, f32)>,
+    best: (f32, Plan),
+}
+
+impl Planning {
+    /// Begins it for these groups.
+    pub fn new(texts: &Texts, groups: Vec<u32>) -> Planning {
         let mut lengths: Vec<usize> = groups.iter().map(|group| texts.text(*group).len()).collect();
         let few = MOST_SHORT.min(lengths.len().saturating_sub(1));
         let with_few_short = (*lengths.select_nth_unstable(few).1).max(3);
         let all = lengths.iter().copied().min().unwrap_or_default().max(3);
-        let mut best = (f32::MAX, Plan::of(3, 3, groups.len()));
-        for (shortest, passes) in [(all, 0.0), (with_few_short, SECOND_PASS)] {
-            for window in 3..=shortest.min(8) {
-                let plan = Plan::of(shortest, window, groups.len());
-                let cost = plan.cost(texts, groups)? + passes;
-                if cost < best.0 {
-                    best = (cost, plan);
-                }
-            }
-        }
-        Ok(best.1)
+        let windows = |shortest: usize, passes: f32| {
+            (3..=shortest.min(8)).rev().map(move |window| (shortest, window, passes))
+        };
+        // Tried from the end on.
+        let left = windows(with_few_short, SECOND_PASS).chain(windows(all, 0.0)).collect();
+        Planning { left, best: (f32::MAX, Plan::of(3, 3, groups.len())), groups }
     }
 
+    /// Tries the next one. The cheapest and the groups when all were tried, once.
+    pub fn advance(&mut self, texts: &Texts) -> Result<Option<(Plan, Vec<u32>)>, BuildError> {
+        let Some((shortest, window, passes)) = self.left.pop() else {
+            return Ok(Some((self.best.1, std::mem::take(&mut self.groups))));
+        };
+        let plan = Plan::of(shortest, window, self.groups.len());
+        let cost = plan.cost(texts, &self.groups)? + passes;
+        if cost < self.best.0 {
+            self.best = (cost, plan);
+        }
+        Ok(None)
+    }
+}
+
+impl Plan {
     fn of(shortest: usize, window: usize, patterns: usize) -> Plan {
         let stride = (shortest + 1 - window).min(LONGEST_STRIDE);
         let small = patterns.saturating_mul(stride) <= SMALL_WINDOWS;
@@ -130,6 +144,11 @@ impl Plan {
         // Two bits for each window.
         let full = (2 * groups.len() * self.stride) as f32 / (64 * self.table) as f32;
         Ok((1.0 + CANDIDATE * (usual + like + full * full).min(1.0)) / self.stride as f32)
+    }
+
+    /// What a byte of text takes, in nanoseconds where those were measured that tell anchors' worth.
+    pub fn nanoseconds(&self) -> f32 {
+        (if self.table == SMALL_TABLE { 2.0 } else { 3.0 }) / self.stride as f32
     }
 
     /// Bytes of a run.
@@ -264,33 +283,6 @@ impl Grams {
 enum Table {
     Small(Bits<SMALL_TABLE>, Bits<{ SMALL_TABLE / 4 }>),
     Large(Bits<LARGE_TABLE>, Bits<{ LARGE_TABLE / 4 }>),
-}
-
-/// Eight bytes from `at` on; zeros for those behind the end.
-#[inline]
-fn word_at(bytes: &[u8], at: usize) -> u64 {
-    let rest = bytes.get(at..).unwrap_or_default();
-    if let Some(word) = rest.first_chunk() {
-        return u64::from_le_bytes(*word);
-    }
-    match bytes.last_chunk() {
-        Some(word) => u64::from_le_bytes(*word).wrapping_shr(64 - 8 * rest.len() as u32),
-        None => partial_word(rest),
-    }
-}
-
-/// Hash of a run of 3 to 24 bytes.
-#[inline]
-fn run_hash(run: &[u8]) -> u64 {
-    let folded = |word: &[u8; 8]| u64::from_le_bytes(*word) | FOLD;
-    let (Some(first), Some(last)) = (run.first_chunk(), run.last_chunk()) else {
-        return absorb(0, partial_word(run) | FOLD);
-    };
-    let ends = absorb(absorb(0, folded(first)), folded(last));
-    match run.get(8..16).and_then(|middle| middle.first_chunk()) {
-        Some(middle) if run.len() > 16 => absorb(ends, folded(middle)),
-        _ => ends,
-    }
 }
 
 /// Counters of the runs of all patterns, by hash.

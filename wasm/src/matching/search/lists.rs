@@ -1,8 +1,12 @@
 //! Patterns by the hash of some bytes that they have: two-bit filters for what is known at all, and lists.
 
 use super::builder::filled;
-use super::texts::Texts;
+use super::texts::{Texts, absorb, partial_word};
 use super::{BuildError, Found};
+
+/// What bytes look like in lower case, roughly: the bit that sets small letters apart. Other bytes that differ
+/// in it alone are taken for the same.
+pub(super) const FOLD: u64 = 0x2020_2020_2020_2020;
 
 /// Most patterns listed for one hash.
 pub(super) const MOST_SHARING: u32 = 16;
@@ -143,5 +147,19 @@ impl<const WORDS: usize> Bits<WORDS> {
     #[inline]
     fn places(hash: u64) -> (usize, [u32; 2]) {
         ((hash >> (64 - WORDS.ilog2())) as usize, [(hash >> 16) as u32, (hash >> 24) as u32])
+    }
+}
+
+/// Hash of a run of 3 to 24 bytes.
+#[inline]
+pub(super) fn run_hash(run: &[u8]) -> u64 {
+    let folded = |word: &[u8; 8]| u64::from_le_bytes(*word) | FOLD;
+    let (Some(first), Some(last)) = (run.first_chunk(), run.last_chunk()) else {
+        return absorb(0, partial_word(run) | FOLD);
+    };
+    let ends = absorb(absorb(0, folded(first)), folded(last));
+    match run.get(8..16).and_then(|middle| middle.first_chunk()) {
+        Some(middle) if run.len() > 16 => absorb(ends, folded(middle)),
+        _ => ends,
     }
 }

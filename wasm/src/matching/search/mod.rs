@@ -24,12 +24,14 @@
 //! |---|---|---|
 //! | [`linear`] | each pattern reads the text | asked for only |
 //! | [`teddy`] | 16 bytes a step (SIMD), patterns tried where three bytes fit | few patterns, or the few short ones |
+//! | [`anchors`] | 16 bytes a step (SIMD), one hash where rare pairs of bytes are | many patterns that have such pairs |
 //! | [`grams`] | one hash for every few bytes, patterns tried where one is known | many patterns |
 //! | [`automaton`] | at most two steps per byte, whatever the text | what the others cannot bound, or asked for |
 //!
 //! The worst a text can do to each is said there. No search allocates once its `Matches` has grown to the set.
 
 mod anchored;
+mod anchors;
 mod automaton;
 mod builder;
 mod grams;
@@ -38,6 +40,7 @@ mod lists;
 mod rarity;
 mod teddy;
 mod texts;
+mod traffic;
 mod vector;
 
 #[cfg(test)]
@@ -46,6 +49,7 @@ mod tests;
 pub use builder::{Build, BuildError, PATTERN_BYTES, PatternSetBuilder};
 
 use anchored::Anchored;
+use anchors::Anchors;
 use automaton::Automaton;
 use grams::Grams;
 use linear::Linear;
@@ -98,6 +102,7 @@ pub struct PatternSet {
     linear: Linear,
     teddy: Option<Teddy>,
     grams: Option<Grams>,
+    anchors: Option<Anchors>,
     automaton: Option<Automaton>,
 }
 
@@ -127,6 +132,7 @@ impl PatternSet {
             + self.linear.memory_bytes()
             + self.teddy.as_ref().map_or(0, Teddy::memory_bytes)
             + self.grams.as_ref().map_or(0, Grams::memory_bytes)
+            + self.anchors.as_ref().map_or(0, Anchors::memory_bytes)
             + self.automaton.as_ref().map_or(0, Automaton::memory_bytes)
     }
 
@@ -136,6 +142,7 @@ impl PatternSet {
             (!self.linear.is_empty()).then_some("linear"),
             self.teddy.as_ref().map(|_| "teddy"),
             self.grams.as_ref().map(|_| "grams"),
+            self.anchors.as_ref().map(|_| "anchors"),
             self.automaton.as_ref().map(|_| "aho-corasick"),
         ]
         .into_iter()
@@ -168,6 +175,7 @@ impl PatternSet {
         let goes_on = self.anchored.search(&self.texts, haystack, found)
             && self.teddy.as_ref().is_none_or(|teddy| teddy.search(&self.texts, haystack, found))
             && self.grams.as_ref().is_none_or(|grams| grams.search(&self.texts, haystack, found))
+            && self.anchors.as_ref().is_none_or(|anchors| anchors.search(&self.texts, haystack, found))
             && self.automaton.as_ref().is_none_or(|automaton| automaton.search(haystack, found));
         if goes_on {
             self.linear.search(&self.texts, haystack, found);

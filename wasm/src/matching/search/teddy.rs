@@ -8,7 +8,7 @@
 
 use super::Found;
 use super::rarity::{probability, rarest_window};
-use super::texts::Texts;
+use super::texts::{Texts, block_at};
 use super::vector::Bytes16;
 
 /// Patterns that eight buckets tell apart well enough.
@@ -19,6 +19,9 @@ const WIDTH: usize = 3;
 
 /// Bytes read for sixteen starts.
 const STEP: usize = 16 + WIDTH - 1;
+
+/// Starts of sixteen bytes behind which there are those that they are recognised by.
+const TAIL_STARTS: usize = 16 + 1 - WIDTH;
 
 /// Nibble tables of one of the three places: bit n stands for bucket n.
 #[derive(Clone, Copy, Default)]
@@ -72,22 +75,12 @@ impl Teddy {
             at += 16;
         }
         // What is left is shorter than a step: zeros behind it, and the comparison tells the end.
-        let rest = haystack.get(at..).unwrap_or_default();
-        let mut last = [0; 16 + STEP];
-        let (words, bytes) = rest.as_chunks::<8>();
-        let (slots, _) = last.as_chunks_mut::<8>();
-        // Word by word: a call to copy so little costs more.
-        slots.iter_mut().zip(words).for_each(|(slot, word)| *slot = *word);
-        last.iter_mut().skip(8 * words.len()).zip(bytes).for_each(|(slot, byte)| *slot = *byte);
-        for start in [0, 16] {
-            if start < rest.len()
-                && let Some(block) = last.get(start..).and_then(|rest| rest.first_chunk::<STEP>())
-            {
-                let fits = fits(&tables, block);
-                if !fits.is_zero() && !self.verify(texts, haystack, at + start, fits, found) {
-                    return false;
-                }
+        while at < haystack.len() {
+            let fits = fits(&tables, &block_at(haystack, at));
+            if !fits.is_zero() && !self.verify(texts, haystack, at, fits, found) {
+                return false;
             }
+            at += TAIL_STARTS;
         }
         true
     }

@@ -1,16 +1,25 @@
+use super::builder::Many;
 use super::*;
 
 /// Ways to search, each of which must find the same.
-const ENGINES: [(&str, Algorithm, usize); 4] = [
-    ("linear", Algorithm::Linear, 64),
-    ("aho-corasick", Algorithm::AhoCorasick, 64),
-    ("teddy", Algorithm::Auto, usize::MAX),
-    ("grams", Algorithm::Auto, 0),
+const ENGINES: [(&str, Algorithm, usize, Many); 5] = [
+    ("linear", Algorithm::Linear, 64, Many::Cheapest),
+    ("aho-corasick", Algorithm::AhoCorasick, 64, Many::Cheapest),
+    ("teddy", Algorithm::Auto, usize::MAX, Many::Cheapest),
+    ("grams", Algorithm::Auto, 0, Many::Grams),
+    ("anchors", Algorithm::Auto, 0, Many::Anchors),
 ];
 
-fn set_of(patterns: &[(Kind, &[u8])], algorithm: Algorithm, simd_patterns: usize, step: usize) -> PatternSet {
+fn set_of(
+    patterns: &[(Kind, &[u8])],
+    algorithm: Algorithm,
+    simd_patterns: usize,
+    many: Many,
+    step: usize,
+) -> PatternSet {
     let mut builder = PatternSetBuilder::new().algorithm(algorithm);
     builder.simd_patterns = simd_patterns;
+    builder.many = many;
     for (number, (kind, text)) in patterns.iter().enumerate() {
         assert_eq!(builder.add(*kind, text), Ok(number as u32));
     }
@@ -39,8 +48,8 @@ fn naive(patterns: &[(Kind, &[u8])], haystack: &[u8]) -> Vec<u32> {
 
 #[track_caller]
 fn all_find(patterns: &[(Kind, &[u8])], haystacks: &[&[u8]]) {
-    for (name, algorithm, simd_patterns) in ENGINES {
-        let set = set_of(patterns, algorithm, simd_patterns, 3);
+    for (name, algorithm, simd_patterns, many) in ENGINES {
+        let set = set_of(patterns, algorithm, simd_patterns, many, 3);
         let mut matches = Matches::default();
         for haystack in haystacks {
             let expected = naive(patterns, haystack);
@@ -211,7 +220,10 @@ fn crowded_windows_are_left_to_the_automaton() {
         .map(|at| [&vec![b'a'; at as usize % 20][..], b"shared", &vec![b'a'; at as usize / 20][..]].concat())
         .collect();
     let patterns: Vec<(Kind, &[u8])> = texts.iter().map(|text| (Kind::Contains, &text[..])).collect();
-    assert_eq!(set_of(&patterns, Algorithm::Auto, 64, 7).engines(), "grams+aho-corasick");
+    let engines = |many: Many| set_of(&patterns, Algorithm::Auto, 64, many, 7).engines();
+    assert_eq!(engines(Many::Grams), "grams+aho-corasick");
+    assert_eq!(engines(Many::Anchors), "anchors+aho-corasick");
+    assert_eq!(engines(Many::Cheapest), "grams+aho-corasick", "anchors are given up");
     let haystack = [&[b'a'; 12][..], b"SHARED", &[b'A'; 9], b"shared"].concat();
     all_find(&patterns, &[&haystack, &texts[399], b"shared", b"share"]);
 }
@@ -223,13 +235,18 @@ fn auto_goes_by_number_and_length() {
         let shorts: Vec<String> = (0..short).map(|at| format!("{at:02}")).collect();
         let patterns: Vec<(Kind, &[u8])> =
             texts.iter().chain(&shorts).map(|text| (Kind::Contains, text.as_bytes())).collect();
-        set_of(&patterns, Algorithm::Auto, teddy::MOST_PATTERNS, 1000).engines()
+        set_of(&patterns, Algorithm::Auto, teddy::MOST_PATTERNS, Many::Cheapest, 1000).engines()
     };
     assert_eq!(engines(0, 0), "");
     assert_eq!(engines(64, 0), "teddy");
     assert_eq!(engines(65, 0), "grams");
     assert_eq!(engines(1000, 3), "teddy+grams");
     assert_eq!(engines(1000, 100), "grams+aho-corasick");
+    let numbers: Vec<String> = (0..1000).map(|at| format!("+4915{:08}", at * 7_919)).collect();
+    let patterns: Vec<(Kind, &[u8])> =
+        numbers.iter().map(|number| (Kind::Contains, number.as_bytes())).collect();
+    let set = set_of(&patterns, Algorithm::Auto, teddy::MOST_PATTERNS, Many::Cheapest, 1000);
+    assert_eq!(set.engines(), "anchors", "a plus is rare");
 }
 
 #[test]
@@ -239,7 +256,7 @@ fn matches_serve_sets_of_any_size_one_after_the_other() {
         for texts in [&["a", "b", "c", "d"][..], &["x"], &["d", "a"]] {
             let patterns: Vec<(Kind, &[u8])> =
                 texts.iter().map(|text| (Kind::Contains, text.as_bytes())).collect();
-            let set = set_of(&patterns, Algorithm::AhoCorasick, 64, 1);
+            let set = set_of(&patterns, Algorithm::AhoCorasick, 64, Many::Cheapest, 1);
             assert_eq!(set.find(b"xad", &mut matches), naive(&patterns, b"xad"));
         }
         // The count of searches begins anew.
@@ -289,8 +306,8 @@ fn many_patterns_are_told_apart() {
     let text = |at: u32| format!("user{:06}.{}", at.wrapping_mul(7919) % 1_000_000, at % 10);
     let texts: Vec<String> = (0..20_000).map(text).collect();
     let patterns: Vec<(Kind, &[u8])> = texts.iter().map(|text| (Kind::Contains, text.as_bytes())).collect();
-    for (_, algorithm, _) in &ENGINES[1..3] {
-        let set = set_of(&patterns, *algorithm, teddy::MOST_PATTERNS, 777);
+    for (_, algorithm, _, many) in [ENGINES[1], ENGINES[3], ENGINES[4]] {
+        let set = set_of(&patterns, algorithm, teddy::MOST_PATTERNS, many, 777);
         let mut matches = Matches::default();
         for at in (0..20_000).step_by(61) {
             let (one, other) = (&texts[at], &texts[20_000 - 1 - at]);

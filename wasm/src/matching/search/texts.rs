@@ -121,6 +121,30 @@ pub(super) fn partial_word(bytes: &[u8]) -> u64 {
     bytes.iter().take(8).rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
+/// Eight bytes from `at` on; zeros for those behind the end.
+#[inline]
+pub(super) fn word_at(bytes: &[u8], at: usize) -> u64 {
+    let rest = bytes.get(at..).unwrap_or_default();
+    if let Some(word) = rest.first_chunk() {
+        return u64::from_le_bytes(*word);
+    }
+    match bytes.last_chunk() {
+        Some(word) if !rest.is_empty() => u64::from_le_bytes(*word).wrapping_shr(64 - 8 * rest.len() as u32),
+        _ => partial_word(rest),
+    }
+}
+
+/// Bytes from `at` on, `N` of them, at least 16; zeros for those behind the end, and behind the sixteenth.
+#[inline]
+pub(super) fn block_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    let mut block = [0; N];
+    if let Some(sixteen) = block.first_chunk_mut::<16>() {
+        let (low, high) = (word_at(bytes, at), word_at(bytes, at + 8));
+        *sixteen = (u128::from(low) | u128::from(high) << 64).to_le_bytes();
+    }
+    block
+}
+
 /// Eight bytes with their ASCII capitals made small.
 #[inline]
 pub(super) fn fold_word(word: u64) -> u64 {
@@ -144,6 +168,21 @@ fn equals_folded(bytes: &[u8], text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_and_blocks_end_in_zeros() {
+        let bytes: Vec<u8> = (1..=40).collect();
+        for length in 0..bytes.len() {
+            for at in 0..=length + 9 {
+                let mut padded = bytes[..length].to_vec();
+                padded.resize(70, 0);
+                let (bytes, padded) = (&bytes[..length], &padded[at..]);
+                assert_eq!(word_at(bytes, at).to_le_bytes(), padded[..8]);
+                let block: [u8; 18] = block_at(bytes, at);
+                assert_eq!((&block[..16], &block[16..]), (&padded[..16], &[0, 0][..]));
+            }
+        }
+    }
 
     #[test]
     fn words_fold_as_bytes_do() {

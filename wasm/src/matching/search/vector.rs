@@ -3,7 +3,8 @@
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod imp {
     use core::arch::wasm32::{
-        u8x16_bitmask, u8x16_ne, u8x16_splat, u8x16_swizzle, u16x8_shr, u64x2, v128, v128_and, v128_any_true,
+        u8x16_bitmask, u8x16_ne, u8x16_splat, u8x16_sub, u8x16_swizzle, u16x8_shr, u64x2, v128, v128_and,
+        v128_any_true, v128_or,
     };
 
     pub type Inner = v128;
@@ -20,6 +21,21 @@ mod imp {
     #[inline]
     pub fn and(a: v128, b: v128) -> v128 {
         v128_and(a, b)
+    }
+
+    #[inline]
+    pub fn or(a: v128, b: v128) -> v128 {
+        v128_or(a, b)
+    }
+
+    #[inline]
+    pub fn low_five(a: v128) -> v128 {
+        v128_and(a, u8x16_splat(0x1f))
+    }
+
+    #[inline]
+    pub fn minus_16(a: v128) -> v128 {
+        u8x16_sub(a, u8x16_splat(16))
     }
 
     #[inline]
@@ -70,6 +86,21 @@ mod imp {
     }
 
     #[inline]
+    pub fn or(a: Inner, b: Inner) -> Inner {
+        (u128::from_le_bytes(a) | u128::from_le_bytes(b)).to_le_bytes()
+    }
+
+    #[inline]
+    pub fn low_five(a: Inner) -> Inner {
+        a.map(|byte| byte & 0x1f)
+    }
+
+    #[inline]
+    pub fn minus_16(a: Inner) -> Inner {
+        a.map(|byte| byte.wrapping_sub(16))
+    }
+
+    #[inline]
     pub fn low_nibbles(a: Inner) -> Inner {
         a.map(|byte| byte & 0x0f)
     }
@@ -115,6 +146,24 @@ impl Bytes16 {
     #[inline]
     pub fn and(self, other: Self) -> Self {
         Self(imp::and(self.0, other.0))
+    }
+
+    /// Bits in either.
+    #[inline]
+    pub fn or(self, other: Self) -> Self {
+        Self(imp::or(self.0, other.0))
+    }
+
+    /// Low five bits of each byte.
+    #[inline]
+    pub fn low_five(self) -> Self {
+        Self(imp::low_five(self.0))
+    }
+
+    /// Each byte less 16, modulo 256.
+    #[inline]
+    pub fn minus_16(self) -> Self {
+        Self(imp::minus_16(self.0))
     }
 
     /// Low four bits of each byte.
