@@ -279,7 +279,7 @@ impl Build {
         let shortest = anchors::shortest(texts, &groups);
         let long;
         (long, self.others) = groups.into_iter().partition(|group| texts.text(*group).len() >= shortest);
-        if self.others.len() > most.refused || self.allows(Anchors::bytes_for(long.len())).is_err() {
+        if self.others.len() > most.refused || self.allows(AnchorsBuild::bytes_for(long.len())).is_err() {
             return self.grams(plan, long);
         }
         let short = self.others.len();
