@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::anchored::Anchored;
 use super::anchors::{self, Anchors, AnchorsBuild, Bounds, Progress};
-use super::automaton::Automaton;
+use super::automaton::AutomatonBuild;
 use super::grams::{Grams, GramsBuild, Plan, Planning};
 use super::linear::Linear;
 use super::teddy::{MOST_PATTERNS, Teddy};
@@ -174,8 +174,7 @@ impl PatternSetBuilder {
     }
 }
 
-/// A set in the making. An automaton is made in one step; [`Algorithm::Auto`] needs one only for what is said in
-/// [`super::grams`].
+/// A set in the making.
 pub struct Build {
     builder: PatternSetBuilder,
     set: PatternSet,
@@ -202,6 +201,9 @@ enum Stage {
         short: usize,
     },
     Rest,
+    Automaton {
+        build: Box<AutomatonBuild>,
+    },
 }
 
 impl Build {
@@ -240,7 +242,17 @@ impl Build {
                     }
                 }
             }
-            Stage::Rest => return self.finish().map(Some),
+            Stage::Rest => match self.rest()? {
+                Some(stage) => stage,
+                None => return Ok(Some(self.finish())),
+            },
+            Stage::Automaton { mut build } => {
+                self.set.automaton = build.advance(&self.builder.texts, patterns)?;
+                if self.set.automaton.is_some() {
+                    return Ok(Some(self.finish()));
+                }
+                Stage::Automaton { build }
+            }
         };
         Ok(None)
     }
@@ -297,7 +309,8 @@ impl Build {
         Ok(Stage::Grams { build: Box::new(GramsBuild::new(plan, long)?) })
     }
 
-    fn finish(&mut self) -> Result<PatternSet, BuildError> {
+    /// What is left for others: the next stage if that takes its time.
+    fn rest(&mut self) -> Result<Option<Stage>, BuildError> {
         let groups = std::mem::take(&mut self.others);
         let texts = &self.builder.texts;
         match self.builder.algorithm {
@@ -308,11 +321,16 @@ impl Build {
             }
             Algorithm::Auto | Algorithm::AhoCorasick => {
                 let left = self.allows(0)?;
-                self.set.automaton = Some(Automaton::new(texts, groups, left)?);
+                let build = Box::new(AutomatonBuild::new(texts, groups, left)?);
+                return Ok(Some(Stage::Automaton { build }));
             }
         }
+        Ok(None)
+    }
+
+    fn finish(&mut self) -> PatternSet {
         self.set.texts = std::mem::take(&mut self.builder.texts);
-        Ok(std::mem::take(&mut self.set))
+        std::mem::take(&mut self.set)
     }
 
     /// Bytes left after `bytes` more.
