@@ -19,6 +19,7 @@ import { type CaptureUnderTest, givenCapture, madeCapture } from "./capture_unde
 import { runForward } from "./forward.ts";
 import { huntProcessObstacle, runHuntProcess } from "./hunt_process.ts";
 import { measureMatch } from "./match_patterns.ts";
+import { measurePayloads } from "./match_payloads.ts";
 import { measureMatchWebGpu } from "./match_webgpu.ts";
 import { measureVoipMedia, measureVoipSignalling } from "./measure_voip.ts";
 import { installedPeers, secondsOf } from "./peers.ts";
@@ -98,6 +99,7 @@ const cases: readonly Case[] = [
     run: measureBatches,
   },
   ...[10, 1_000, 10_000, 100_000].map(matchCase),
+  ...[10, 1_000, 10_000, 100_000].map(payloadsCase),
   {
     name: "voip-rtp",
     what: "RTP of 10,000 calls at once > engine, VoIP mode; every second call is wanted by a filter",
@@ -234,6 +236,19 @@ function matchCase(patterns: number): Case {
       const { packets, bytes, seconds, secondsWithFew, buildSeconds } = measureMatch(patterns);
       const ratios = { "with 10 filters": secondsWithFew / seconds };
       return { packets, bytes, seconds, ratios, buildSeconds };
+    },
+  };
+}
+
+/** Long texts made for it, whatever the capture; `seconds` are those of the fastest round. */
+function payloadsCase(patterns: number): Case {
+  return {
+    name: `match-text-${patterns}`,
+    what: `text as of web pages, 1,400 bytes each, searched for ${patterns} phone numbers`,
+    async run() {
+      const { payloads, bytes, seconds, secondsWithFew, buildSeconds } = await measurePayloads(patterns);
+      const ratios = { "with 10 patterns": secondsWithFew / seconds };
+      return { packets: payloads, bytes, seconds, ratios, buildSeconds };
     },
   };
 }

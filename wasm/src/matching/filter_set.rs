@@ -385,8 +385,11 @@ mod tests {
     fn too_little_memory_is_said() {
         let options = SearchOptions { memory_limit: 1 << 16, ..SearchOptions::default() };
         let mut set = FilterSet::with_options(NoFilterPolicy::Allow, options);
-        let refused = (0..10_000).find_map(|number| set.add(0, "", &format!("user{number}")).err());
-        assert!(refused.is_some_and(|reason| reason.contains("pattern-buffer-mb")));
-        assert!(!set.is_empty());
+        let users: Vec<String> = (0..10_000).map(|number| format!("user{number:05}")).collect();
+        let refused: Vec<String> = users.iter().filter_map(|user| set.add(0, user, user).err()).collect();
+        assert!(refused.iter().all(|reason| reason.contains("pattern-buffer-mb")));
+        assert_eq!(set.len() + refused.len(), users.len());
+        assert!(set.len() > 300, "{} are kept", set.len());
+        set.build().unwrap();
     }
 }

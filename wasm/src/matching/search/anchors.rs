@@ -15,7 +15,7 @@
 
 mod build;
 
-pub(super) use build::{AnchorsBuild, Bounds, Progress, shortest};
+pub(super) use build::{AnchorsBuild, Bounds, Progress, SHORTEST, shortest};
 
 use super::Found;
 use super::lists::{Bits, FOLD, Lists, run_hash};

@@ -69,6 +69,10 @@ pub struct PatternSetBuilder {
     /// Group by hash of kind and text; the next free number where hashes are equal and texts are not.
     index: HashMap<u64, u32>,
     contained: Vec<u32>,
+    /// Bytes of the texts of those.
+    contained_bytes: usize,
+    /// Of those of them that only an automaton may be good for.
+    short_bytes: usize,
     anchored: Vec<u32>,
     small: Vec<u8>,
 }
@@ -90,6 +94,8 @@ impl PatternSetBuilder {
             texts: Texts::default(),
             index: HashMap::new(),
             contained: Vec::new(),
+            contained_bytes: 0,
+            short_bytes: 0,
             anchored: Vec::new(),
             small: Vec::new(),
         }
@@ -114,7 +120,8 @@ impl PatternSetBuilder {
         if text.len() > PATTERN_BYTES {
             return Err(BuildError::TooLong);
         }
-        if self.memory_bytes().saturating_add(text.len() + INDEX_BYTES) > self.memory_limit {
+        let own = self.memory_bytes().saturating_add(text.len() + INDEX_BYTES);
+        if own.saturating_add(self.search_bytes(kind, text.len())) > self.memory_limit {
             return Err(BuildError::TooLarge);
         }
         let refused = |_| BuildError::OutOfMemory;
@@ -145,12 +152,42 @@ impl PatternSetBuilder {
         }
         let group = self.texts.add_group(kind, &self.small);
         self.index.insert(key, group);
-        if kind == Kind::Contains { &mut self.contained } else { &mut self.anchored }.push(group);
+        if kind == Kind::Contains {
+            self.contained.push(group);
+            self.contained_bytes += self.small.len();
+            if self.small.len() < anchors::SHORTEST {
+                self.short_bytes += self.small.len();
+            }
+        } else {
+            self.anchored.push(group);
+        }
         group
     }
 
+    /// What a search for all patterns takes, and for one more of so many bytes: what was added can be built. Unless windows
+    /// of very many are crowded.
+    fn search_bytes(&self, kind: Kind, bytes: usize) -> usize {
+        let (contained, anchored) = match kind {
+            Kind::Contains => (1, 0),
+            _ => (0, 1),
+        };
+        let contained_bytes = self.contained_bytes.saturating_add(contained * bytes);
+        let contained = self.contained.len() + contained;
+        let automaton = AutomatonBuild::bytes_for(contained_bytes);
+        let search = match self.algorithm {
+            Algorithm::Linear => Linear::bytes_for(contained),
+            Algorithm::AhoCorasick => automaton,
+            Algorithm::Auto if contained <= self.simd_patterns => Linear::bytes_for(contained),
+            Algorithm::Auto => {
+                let short = self.short_bytes + if bytes < anchors::SHORTEST { bytes } else { 0 };
+                automaton.min(Plan::most_bytes_for(contained) + AutomatonBuild::bytes_for(short))
+            }
+        };
+        search.saturating_add(Anchored::bytes_for(self.anchored.len() + anchored))
+    }
+
     fn memory_bytes(&self) -> usize {
-        self.texts.memory_bytes().saturating_add(self.texts.groups().saturating_mul(INDEX_BYTES))
+        self.texts.used_bytes().saturating_add(self.texts.groups().saturating_mul(INDEX_BYTES))
     }
 
     /// Makes the set.
@@ -164,7 +201,8 @@ impl PatternSetBuilder {
     }
 
     /// Begins to make the set, for those who cannot wait for all of it at once.
-    pub fn start(self) -> Build {
+    pub fn start(mut self) -> Build {
+        self.texts.shrink();
         Build {
             builder: self,
             set: PatternSet::default(),
@@ -305,7 +343,11 @@ impl Build {
         groups.append(&mut self.others);
         let long;
         (long, self.others) = groups.into_iter().partition(|group| texts.text(*group).len() >= plan.shortest);
-        self.allows(plan.bytes_for(long.len()))?;
+        if self.allows(plan.bytes_for(long.len())).is_err() {
+            // The automaton takes less where texts are few and short.
+            self.others.extend(long);
+            return Ok(Stage::Rest);
+        }
         Ok(Stage::Grams { build: Box::new(GramsBuild::new(plan, long)?) })
     }
 

@@ -158,13 +158,21 @@ impl Plan {
 
     /// Bytes that tables and making take for so many groups.
     pub fn bytes_for(&self, groups: usize) -> usize {
-        let made = 10 * self.table + SKETCH + groups.saturating_mul(4);
-        Lists::bytes_for(groups).saturating_add(made)
+        bytes_for(groups, self.table)
+    }
+
+    /// The same, whatever the plan.
+    pub fn most_bytes_for(groups: usize) -> usize {
+        bytes_for(groups, LARGE_TABLE)
     }
 
     fn mask(&self) -> u64 {
         u64::MAX >> (64 - 8 * self.window.clamp(1, 8))
     }
+}
+
+fn bytes_for(groups: usize, table: usize) -> usize {
+    Lists::bytes_for(groups).saturating_add(10 * table + SKETCH + groups.saturating_mul(4))
 }
 
 /// Bit table and runs.

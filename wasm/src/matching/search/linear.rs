@@ -22,6 +22,11 @@ impl Linear {
         Linear { patterns: groups.iter().map(rarest).collect() }
     }
 
+    /// Bytes that so many groups take.
+    pub fn bytes_for(groups: usize) -> usize {
+        groups.saturating_mul(size_of::<(u32, u32)>())
+    }
+
     /// True when there are none.
     pub fn is_empty(&self) -> bool {
         self.patterns.is_empty()

@@ -294,6 +294,37 @@ fn what_does_not_fit_is_refused() {
 }
 
 #[test]
+fn what_was_added_can_be_built() {
+    let mut random = Random(7);
+    for round in 0..60 {
+        let algorithm = [Algorithm::Auto, Algorithm::AhoCorasick, Algorithm::Linear][round % 3];
+        let mut builder =
+            PatternSetBuilder::new().algorithm(algorithm).memory_limit(1 << (12 + round / 3 % 10));
+        let longest = [6, 12, 300][random.below(3)];
+        let mut kept = Vec::new();
+        let mut refused = 0;
+        for _ in 0..3000 {
+            let length = 1 + random.below(longest);
+            let text = random.text([&b"0123456789"[..], b"ab", b"abcdefgh.@"][round % 3], length);
+            let kind = [Kind::Contains, Kind::Contains, Kind::Suffix][random.below(3)];
+            match builder.add(kind, &text) {
+                Ok(_) => kept.push(text),
+                Err(error) => {
+                    assert_eq!(error, BuildError::TooLarge);
+                    refused += 1;
+                }
+            }
+        }
+        let set = builder.build().unwrap();
+        assert_eq!(set.len(), kept.len());
+        assert!(round / 3 % 10 > 3 || refused > 0);
+        for (number, text) in kept.iter().enumerate().step_by(37) {
+            assert!(set.find(text, &mut Matches::default()).contains(&(number as u32)), "{}", set.engines());
+        }
+    }
+}
+
+#[test]
 fn algorithms_have_names() {
     assert_eq!(Algorithm::from_name("auto"), Some(Algorithm::Auto));
     assert_eq!(Algorithm::from_name("linear"), Some(Algorithm::Linear));

@@ -81,6 +81,20 @@ impl Texts {
         there.is_some_and(|there| equals_folded(there, text))
     }
 
+    /// Bytes of memory in use, not counting room for more.
+    pub fn used_bytes(&self) -> usize {
+        self.bytes.len() + self.kinds.len() + 4 * (self.ends.len() + self.first.len() + self.next.len())
+    }
+
+    /// Gives back room for more.
+    pub fn shrink(&mut self) {
+        self.bytes.shrink_to_fit();
+        self.kinds.shrink_to_fit();
+        for words in [&mut self.ends, &mut self.first, &mut self.next] {
+            words.shrink_to_fit();
+        }
+    }
+
     /// Bytes of memory held.
     pub fn memory_bytes(&self) -> usize {
         self.bytes.capacity()

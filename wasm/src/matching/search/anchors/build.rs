@@ -40,7 +40,7 @@ const SKETCH: usize = 1 << 19;
 const MOST_SHORT: usize = 16;
 
 /// Bytes that the shortest pattern must have.
-const SHORTEST: usize = 4;
+pub const SHORTEST: usize = 4;
 
 /// Bytes that patterns must have to be searched for so: all of them, if need be all but a few that others search for.
 pub fn shortest(texts: &Texts, groups: &[u32]) -> usize {

@@ -11,6 +11,9 @@ pub const ROWS_BYTES: usize = 256 << 10;
 /// Bytes per state, of the automaton and of its making.
 const STATE_BYTES: usize = 17 + 8;
 
+/// Bytes to classes.
+const CLASSES: usize = 256;
+
 /// Groups that are sorted at once.
 const SORTED: usize = 256;
 
@@ -39,10 +42,15 @@ enum Stage {
 }
 
 impl AutomatonBuild {
+    /// Bytes that groups with so many bytes of text take at most, but for rows.
+    pub fn bytes_for(text_bytes: usize) -> usize {
+        text_bytes.saturating_add(2).saturating_mul(STATE_BYTES).saturating_add(CLASSES)
+    }
+
     /// Begins it for `groups`, whose texts differ, in at most `bytes` bytes of memory.
     pub fn new(texts: &Texts, mut groups: Vec<u32>, bytes: usize) -> Result<AutomatonBuild, BuildError> {
         groups.retain(|group| !texts.text(*group).is_empty());
-        let automaton = Automaton { classes: filled(256, 0)?, ..Automaton::default() };
+        let automaton = Automaton { classes: filled(CLASSES, 0)?, ..Automaton::default() };
         Ok(AutomatonBuild { automaton, bytes, groups, stage: Stage::Sort { done: 0, used: [false; 256] } })
     }
 
