@@ -6,6 +6,7 @@
 //!
 //! No function here panics on any input: bytes that make no sense are counted, and reported once.
 
+mod append;
 pub mod bounded;
 pub mod call;
 pub mod counters;

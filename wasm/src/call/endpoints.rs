@@ -35,8 +35,12 @@ pub(super) struct Socket {
 impl Socket {
     #[inline]
     pub(super) fn new(address: &Address, port: u16) -> Self {
-        let version_and_port = u32::from(address.version()) << 16 | u32::from(port);
-        Self { words: address.words(), version_and_port }
+        Self::of_words(address.words(), address.version(), port)
+    }
+
+    #[inline]
+    pub(super) fn of_words(words: [u64; 2], version: u8, port: u16) -> Self {
+        Self { words, version_and_port: u32::from(version) << 16 | u32::from(port) }
     }
 }
 

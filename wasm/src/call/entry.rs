@@ -1,5 +1,7 @@
 //! A call in the table: what is known of it.
 
+use crate::rtp::Header;
+
 use super::endpoints::Announced;
 use super::ladder::{Ladder, Room};
 use super::order::Class;
@@ -182,6 +184,20 @@ impl<T> Call<T> {
     /// Its streams.
     pub fn streams(&self) -> &[Stream] {
         &self.streams
+    }
+
+    /// A stream, to change its notes.
+    #[inline]
+    pub fn stream_mut(&mut self, number: usize) -> Option<&mut Stream> {
+        self.streams.get_mut(number)
+    }
+
+    /// Takes the next packet of a stream, of `length` bytes.
+    #[inline]
+    pub fn count_packet(&mut self, number: usize, header: &Header, length: usize, now_ns: i64) {
+        if let Some(stream) = self.streams.get_mut(number) {
+            stream.update(header, length, now_ns, &self.formats);
+        }
     }
 
     /// SIP messages, with retransmissions.

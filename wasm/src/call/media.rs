@@ -3,13 +3,13 @@
 use crate::rtp::{Header, rtcp};
 use crate::sip::session_description::Carries;
 
-use super::Passage;
+use super::{Ends, Passage};
 use super::endpoints::{Announcing, Cached, Socket};
 use super::entry::{Call, KEPT_STREAMS};
 use super::order::NONE;
 use super::state::{EndReason, State};
-use super::stream::Stream;
-use super::table::{CallKey, Calls};
+use super::stream::{Notes, Stream};
+use super::table::{CallKey, Calls, tick};
 
 /// Most calls without signalling that one description makes known.
 const MOST_MERGED: usize = 4;
@@ -77,6 +77,24 @@ impl<T: Default> Calls<T> {
         }
         self.note_use(cached.call, now_ns);
         Some(Media { call: self.key_of(cached.call)?, kind: MediaKind::Rtp(header), is_shared })
+    }
+
+    /// The call of an RTP packet and the number of its stream, where [`observe_media`](Self::observe_media) would find no
+    /// more than the stream that came last to an endpoint which one call alone has, and nothing to do but count the packet:
+    /// what nearly all packets are. To be followed by [`Call::count_packet`].
+    #[inline]
+    pub fn known_stream(&mut self, ssrc: u32, ends: &Ends, now_ns: i64) -> Option<(&mut Call<T>, usize)> {
+        let socket = Socket::of_words(ends.destination, ends.version, ends.destination_port);
+        let at = self.endpoints.find(&socket, now_ns)?;
+        let place = self.endpoints.place(at)?;
+        if !place.is_active() || place.is_shared() || matches!(place.carries, Carries::Udptl | Carries::Other) {
+            return None;
+        }
+        let Cached { call, stream } = place.to;
+        let call = self.calls.get_mut(call as usize)?;
+        let is_it = call.tick == tick(now_ns)
+            && call.streams.get(stream as usize).is_some_and(|stream| stream.is_between(ssrc, ends));
+        is_it.then_some((call, stream as usize))
     }
 
     /// Calls that are not over and have the endpoint of a packet for which [`observe_media`](Self::observe_media) said that
@@ -299,6 +317,7 @@ impl<T: Default> Calls<T> {
                 let packets = stream.quality().packets();
                 if call.streams.len() < self.limits.streams_per_call {
                     stream.renew_codec(&call.formats);
+                    stream.notes = Notes::default();
                     call.streams.push(stream);
                 } else {
                     call.streamless_packets += packets;

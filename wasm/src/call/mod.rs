@@ -25,6 +25,7 @@ mod tests;
 
 pub use entry::Call;
 pub use ladder::write_text;
+pub use stream::Notes;
 pub use media::{MOST_SHARING, Media, MediaKind};
 pub use table::{CallKey, Calls, Figures, Limits};
 
@@ -45,4 +46,19 @@ pub struct Passage {
     pub destination_port: u16,
     /// By TCP, not by UDP.
     pub is_tcp: bool,
+}
+
+/// The ends of a UDP packet as numbers, which is all that [`Calls::known_stream`] needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    /// IP version of both.
+    pub version: u8,
+    /// Sender, as [`Address::words`] has it.
+    pub source: [u64; 2],
+    /// Its port.
+    pub source_port: u16,
+    /// Receiver.
+    pub destination: [u64; 2],
+    /// Its port.
+    pub destination_port: u16,
 }

@@ -412,6 +412,6 @@ impl<T: Default> Calls<T> {
 
 /// The tick of the order of use. Wraps after centuries.
 #[inline]
-fn tick(now_ns: i64) -> i32 {
+pub(super) fn tick(now_ns: i64) -> i32 {
     (now_ns >> TICK_BITS) as i32
 }

@@ -6,6 +6,7 @@
 mod call_pcap;
 mod emission;
 pub(super) mod held;
+mod known_media;
 mod probation;
 mod received;
 #[cfg(test)]
@@ -14,7 +15,7 @@ mod tests;
 use super::arrival::Frame;
 use super::recognition::{Arrival, Inspected, SipStreams};
 use super::rendering::Said;
-use super::{CALLS, Engine, Input, Oddity, Protocol, Settings};
+use super::{CALL_PCAP, CALLS, Engine, Input, JSON, Oddity, Protocol, Settings, TEXT};
 use crate::call::state::EndReason;
 use crate::call::{Call, CallKey, Calls, MOST_SHARING, Media, MediaKind, Passage};
 use crate::detect::Label;
@@ -30,14 +31,12 @@ use crate::sip::message::Message;
 use crate::sip::start_line::Refusal;
 use crate::wire::time::Clock;
 use call_pcap::CallPcap;
-use held::{HeldPacket, Place, Ring};
+use held::{HeldPacket, MOST_HELD, Place, Ring};
 use probation::Probation;
 
 /// Bytes of signalling, and of media, that wait for a decision, at most.
 const SIGNALLING_BYTES: usize = 16 << 20;
 const MEDIA_BYTES: usize = 32 << 20;
-/// Packets of one call that wait for a decision, at most, of signalling and of media each.
-const MOST_HELD: usize = 200;
 /// Sources of media without signalling that are on probation.
 const MOST_CANDIDATES: usize = 8192;
 /// Packet time that goes back by more begins another capture: interfaces differ by less.
@@ -54,7 +53,7 @@ pub(super) struct Judgement {
     /// The filter set by which it was.
     filters: u32,
     /// The filters that it matched.
-    ids: Vec<Box<str>>,
+    ids: Ids,
     signalling: Vec<Place>,
     media: Vec<Place>,
     /// Packets that found no room to wait in.
@@ -63,6 +62,21 @@ pub(super) struct Judgement {
     number: u32,
     /// Link type of its first packet there.
     link_type: u32,
+}
+
+/// Filters by their ids.
+#[derive(Default)]
+struct Ids {
+    ids: Vec<Box<str>>,
+    /// Another one after each change.
+    version: u32,
+}
+
+impl Ids {
+    fn change(&mut self) -> &mut Vec<Box<str>> {
+        self.version = self.version.wrapping_add(1);
+        &mut self.ids
+    }
 }
 
 /// The state of the mode.
@@ -83,6 +97,8 @@ pub(super) struct Voip {
     /// TCP streams are kept for as long as a call that they carried is active.
     keeps_streams: bool,
     rtp_lines: bool,
+    /// Nothing of media goes out but by the wire, so that [`known_media`] may take them.
+    may_take_short_cut: bool,
     sip: Option<Label>,
     rtp: Option<Label>,
     rtcp: Option<Label>,
@@ -130,7 +146,7 @@ impl Endings {
         }
         if data.is_matched && self.wants_reports {
             let ids = std::mem::take(&mut call.data.ids);
-            call.write_json(&mut self.reports, &mut self.clock, ids.iter().map(|id| &**id));
+            call.write_json(&mut self.reports, &mut self.clock, ids.ids.iter().map(|id| &**id));
             self.reports.push(b'\n');
         }
         call.data = Judgement::default();
@@ -150,9 +166,10 @@ impl Judgement {
     fn is_matched(&mut self, filters: &FilterSet, number: u32) -> bool {
         if self.is_matched && self.filters != number {
             self.filters = number;
-            let by_policy = self.ids.is_empty();
-            self.ids.retain(|id| filters.has_id(id));
-            self.is_matched = !self.ids.is_empty() || by_policy && filters.passes_without_filters();
+            let by_policy = self.ids.ids.is_empty();
+            let ids = self.ids.change();
+            ids.retain(|id| filters.has_id(id));
+            self.is_matched = !ids.is_empty() || by_policy && filters.passes_without_filters();
         }
         self.is_matched
     }
@@ -174,6 +191,8 @@ impl Voip {
             waited_ns: 0,
             keeps_streams: settings.call_aware_timeout(),
             rtp_lines: settings.rtp_lines(),
+            may_take_short_cut: outputs & (JSON | CALL_PCAP) == 0
+                && (outputs & TEXT == 0 || !settings.rtp_lines()),
             sip: label_of("SIP"),
             rtp: label_of("RTP"),
             rtcp: label_of("RTCP"),
@@ -534,8 +553,8 @@ impl Engine {
         let Some(call) = voip.calls.get_mut(key) else { return };
         let ids = &mut call.data.ids;
         for id in scratch.workspace.matched.iter().map(|number| filters.id(number)) {
-            if ids.len() < MOST_IDS && !ids.iter().any(|known| **known == *id) {
-                ids.push(id.into());
+            if ids.ids.len() < MOST_IDS && !ids.ids.iter().any(|known| **known == *id) {
+                ids.change().push(id.into());
             }
         }
     }
@@ -553,9 +572,9 @@ impl Engine {
             data.is_matched = true;
             data.filters = left.filters;
         }
-        for id in left.ids {
-            if !data.ids.contains(&id) {
-                data.ids.push(id);
+        for id in left.ids.ids {
+            if !data.ids.ids.contains(&id) {
+                data.ids.change().push(id);
             }
         }
         data.homeless += left.homeless;
@@ -660,7 +679,7 @@ impl Engine {
         data.is_matched = true;
         data.filters = voip.filters;
         let ids = scratch.workspace.matched.iter().map(|number| filters.id(number).into());
-        data.ids = ids.take(MOST_IDS).collect();
+        *data.ids.change() = ids.take(MOST_IDS).collect();
         self.emit_waiting(voip, key, inputs);
     }
 
@@ -693,16 +712,14 @@ impl Engine {
             self.counters.rejected_by_filters += 1;
             return;
         };
-        let is_over = call.state().is_over();
-        let (ring, places) = match content {
-            Content::Sip => (signalling, &mut call.data.signalling),
-            _ => (media, &mut call.data.media),
-        };
-        let place = (!is_over && places.len() < MOST_HELD).then(|| ring.put(&frame.as_held())).flatten();
-        match place {
-            Some(place) => places.push(place),
-            None if is_over => self.counters.rejected_by_filters += 1,
-            None => call.data.homeless += 1,
+        if call.state().is_over() {
+            self.counters.rejected_by_filters += 1;
+            return;
+        }
+        let Judgement { signalling: held, media: held_media, homeless, .. } = &mut call.data;
+        match content {
+            Content::Sip => signalling.hold(held, homeless, &frame.as_held()),
+            _ => media.hold(held_media, homeless, &frame.as_held()),
         }
     }
 }

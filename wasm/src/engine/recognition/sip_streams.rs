@@ -4,9 +4,10 @@ use super::{Arrival, FlowData, Recognizer, Stream, add_flow};
 use crate::bounded::BoundedMap;
 use crate::call::CallKey;
 use crate::detect::{Confidence, Method};
-use crate::flow::key::Direction;
+use crate::flow::key::{self, Direction};
 use crate::flow::reassembly::{Event, Segment, Want};
-use crate::flow::table::{Flow, Observed};
+use crate::flow::table::{Flow, KnownFlow, Observed};
+use crate::net::plain::Plain;
 use crate::net::{Address, Packet};
 use crate::sip::framing::{Framed, Framer};
 
@@ -174,6 +175,31 @@ impl Recognizer {
                 add_flow(traffic, flow, flow.state.detection.label());
             },
         )
+    }
+
+    /// [`observe_for_calls`](Self::observe_for_calls) for a packet that changes nothing but the figures of its flow, which
+    /// gets that label if it has none. False if it is not one: nothing was counted then. `known` is the flow as it was
+    /// found for the packet before.
+    #[inline]
+    pub(in crate::engine) fn count_media(
+        &mut self,
+        packet: &Plain,
+        captured: u32,
+        timestamp_ns: i64,
+        label: Option<super::Label>,
+        known: &mut KnownFlow,
+    ) -> bool {
+        let (key, from_lower) = key::of_plain(packet);
+        if !self.flows.count_again(*known, &key, from_lower, captured, timestamp_ns) {
+            let Some(observed) = self.flows.count_in_passing(&key, from_lower, 0, captured, timestamp_ns)
+            else {
+                return false;
+            };
+            self.label(observed, label);
+            *known = self.flows.known(observed.id);
+        }
+        self.newest_ns = self.newest_ns.max(timestamp_ns);
+        true
     }
 
     /// Names what a flow carries, for the summary.

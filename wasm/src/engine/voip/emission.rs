@@ -64,7 +64,7 @@ impl Engine {
             None => self.show(frame, packet, protocol, said),
             Some(call) => {
                 self.scratch.workspace.matched.clear();
-                let said = Said { call_id: call.id(), ids: &call.data.ids, ..*said };
+                let said = Said { call_id: call.id(), ids: &call.data.ids.ids, ..*said };
                 self.show(frame, packet, protocol, &said);
             }
         }

@@ -4,6 +4,10 @@
 /// Where a packet lies in its ring. Never used again for another packet.
 pub(super) type Place = u64;
 
+/// Packets of one call that wait for a decision, at most, of signalling and of media each.
+pub(super) const MOST_HELD: usize = 200;
+/// Room for the places of so many of them is taken at first.
+const PLACES: usize = 8;
 /// Bytes in front of each frame.
 const HEADER: usize = 8 + 5 * 4;
 
@@ -79,6 +83,21 @@ impl Ring {
         *front = header;
         frame.copy_from_slice(packet.frame);
         Some(place)
+    }
+
+    /// Copies a packet into the ring, and notes its place, unless it is too many of its call: then it is `homeless`.
+    #[inline]
+    pub(super) fn hold(&mut self, places: &mut Vec<Place>, homeless: &mut u64, packet: &HeldPacket) {
+        let place = if places.len() < MOST_HELD { self.put(packet) } else { None };
+        match place {
+            Some(place) => {
+                if places.len() == places.capacity() {
+                    places.reserve_exact(places.len().max(PLACES));
+                }
+                places.push(place);
+            }
+            None => *homeless += 1,
+        }
     }
 
     /// The packet at a place, unless it was overwritten.

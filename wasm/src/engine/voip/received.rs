@@ -78,8 +78,8 @@ impl Engine {
             while let Some((heir, left)) = voip.take_heirs() {
                 if let Some(call) = voip.calls.get_mut(heir) {
                     call.data.is_matched |= left.is_matched;
-                    let known = MOST_IDS.saturating_sub(call.data.ids.len());
-                    call.data.ids.extend(left.ids.into_iter().take(known));
+                    let known = MOST_IDS.saturating_sub(call.data.ids.ids.len());
+                    call.data.ids.change().extend(left.ids.ids.into_iter().take(known));
                 }
             }
             voip.expire(received.timestamp_ns);
@@ -98,10 +98,10 @@ impl Voip {
             if let (number, Value::Bytes(id)) = field
                 && number == MATCHED_FILTER_IDS.number
                 && let Ok(id) = std::str::from_utf8(id)
-                && call.data.ids.len() < MOST_IDS
-                && !call.data.ids.iter().any(|known| **known == *id)
+                && call.data.ids.ids.len() < MOST_IDS
+                && !call.data.ids.ids.iter().any(|known| **known == *id)
             {
-                call.data.ids.push(id.into());
+                call.data.ids.change().push(id.into());
             }
         }
     }
