@@ -23,6 +23,7 @@ use crate::net::bpf::Program;
 use crate::net::esp::EspNull;
 use crate::net::fragments::Defragmenter;
 use crate::net::{self, Packet};
+use crate::sip::parts::Known;
 use crate::record::{Reader, Record, Step};
 use crate::wire::packet_batch;
 use crate::wire::time::Clock;
@@ -535,6 +536,7 @@ impl Engine {
             domains: &|each| dns.for_each_name(each),
             content: recognizer.sighting.of(packet),
             message: None,
+            known: Known::default(),
         };
         filters.decide(&subject, &mut scratch.workspace)
     }

@@ -1,5 +1,6 @@
 //! The messages of a call in their order: what a ladder diagram shows. Packed in one buffer of bounded size.
 
+use crate::append::append;
 use crate::net::Address;
 use crate::sip::message::Message;
 use crate::wire::json::{put_bool, put_decimal, put_text};
@@ -47,10 +48,10 @@ pub fn write_text(message: &Message<'_>, out: &mut Vec<u8>) {
             let reason = message.reason().trim_ascii();
             if !reason.is_empty() {
                 out.push(b' ');
-                out.extend_from_slice(beginning(reason, MOST_TEXT));
+                append(out, beginning(reason, MOST_TEXT));
             }
         }
-        None => out.extend_from_slice(beginning(message.method(), MOST_TEXT)),
+        None => append(out, beginning(message.method(), MOST_TEXT)),
     }
 }
 
@@ -88,12 +89,12 @@ impl Ladder {
         for (address, port) in
             [(&passage.source, passage.source_port), (&passage.destination, passage.destination_port)]
         {
-            out.extend_from_slice(address.octets());
+            append(out, address.octets());
             out.extend_from_slice(&port.to_le_bytes());
         }
         let (number, method) = message.cseq().unwrap_or_default();
         out.extend_from_slice(&number.to_le_bytes());
-        put_short(out, MOST_METHOD, |out| out.extend_from_slice(beginning(method, MOST_METHOD)));
+        put_short(out, MOST_METHOD, |out| append(out, beginning(method, MOST_METHOD)));
         put_short(out, MOST_TEXT, |out| write_text(message, out));
     }
 

@@ -300,6 +300,7 @@ impl<T: Default> Calls<T> {
     }
 
     /// Makes a call without signalling a part of the one whose signalling it turned out to have.
+    #[cold]
     pub(super) fn merge(&mut self, from: u32, into: u32, ended: &mut dyn FnMut(&mut Call<T>)) {
         let key = self.key_of(into);
         let Some(call) = self.calls.get_mut(from as usize) else { return };

@@ -15,6 +15,7 @@ mod media;
 mod order;
 mod report;
 mod signalling;
+mod slots;
 pub mod state;
 pub mod stream;
 mod table;

@@ -2,6 +2,7 @@
 
 use std::hash::Hasher;
 
+use crate::append::append;
 use crate::bounded::MixHasher;
 use crate::net::Address;
 use crate::sip::address::{Uri, decoded};
@@ -50,6 +51,7 @@ impl<T: Default> Calls<T> {
         self.key_of(slot)
     }
 
+    #[inline(never)]
     fn observe_message(
         &mut self,
         slot: u32,
@@ -111,6 +113,7 @@ impl<T: Default> Calls<T> {
         }
     }
 
+    #[inline(never)]
     fn event_of(&self, message: &Message<'_>, now_ns: i64) -> Event {
         let (status, method) = (message.status(), message.transaction_method());
         Event {
@@ -130,6 +133,7 @@ impl<T: Default> Calls<T> {
     }
 
     /// By what a message differs from every other one of its call that is no copy of it on the same way.
+    #[inline(never)]
     fn fingerprint(&self, message: &Message<'_>, passage: &Passage, event: &Event) -> u32 {
         let mut hasher = MixHasher::with_seed(self.limits.seed);
         let tags = u64::from(event.from_tag) << 32 | u64::from(event.to_tag);
@@ -158,6 +162,7 @@ impl<T: Default> Calls<T> {
     }
 
     /// Accepts or rejects an offer if the response is the one to it.
+    #[inline(never)]
     fn settle_offer(&mut self, slot: u32, (side, cseq): (u32, u32), passage: &Passage, event: &Event) {
         let responded = self.side(event.from_tag, &passage.destination, &passage.source);
         let is_it = event.cseq == cseq && matches!(event.method, Method::Invite | Method::InDialog);
@@ -174,6 +179,7 @@ impl<T: Default> Calls<T> {
     }
 
     /// Learns endpoints and formats from a description.
+    #[inline(never)]
     fn learn(
         &mut self,
         slot: u32,
@@ -256,6 +262,7 @@ impl<T> Call<T> {
     }
 
     /// Notes who calls whom, as far as it is not known.
+    #[inline(never)]
     fn note_parties(&mut self, message: &Message<'_>, event: &Event) {
         let is_answer = event.method == Method::Invite && matches!(event.status, Some(200..300));
         let is_known = !self.texts.get(Text::ToTag).is_empty() && !self.texts.get(Text::FromUri).is_empty();
@@ -276,7 +283,7 @@ impl<T> Call<T> {
             (called, Text::ToUri, Text::ToUser, Text::ToTag),
         ] {
             if texts.get(uri).is_empty() {
-                texts.set_with(uri, |out| unfolded(address.uri).for_each(|part| out.extend_from_slice(part)));
+                texts.set_with(uri, |out| unfolded(address.uri).for_each(|part| append(out, part)));
                 put_user(texts, user, address.uri);
             }
             if !address.tag.is_empty() && texts.get(tag) != address.tag {
@@ -287,7 +294,11 @@ impl<T> Call<T> {
 }
 
 fn put_user(texts: &mut Texts, text: Text, uri: &[u8]) {
-    if let Some(user) = Uri::user_of(uri) {
-        texts.set_with(text, |out| out.extend(decoded(user).take(256)));
+    match Uri::user_of(uri) {
+        Some(user) if user.contains(&b'%') => {
+            texts.set_with(text, |out| out.extend(decoded(user).take(256)));
+        }
+        Some(user) => texts.set(text, user.get(..256).unwrap_or(user)),
+        None => {}
     }
 }

@@ -257,6 +257,7 @@ impl Progress {
     }
 
     /// Takes one message in. Retransmissions do no harm.
+    #[inline(never)]
     pub(super) fn observe(&mut self, event: &Event) {
         match (event.status, event.method) {
             (None, Method::Invite) if event.to_tag == 0 => self.initial_invite(event),

@@ -10,6 +10,7 @@ use super::endpoints::Endpoints;
 use super::entry::Call;
 use super::ladder::{Bounds, Room};
 use super::order::{Class, Order};
+use super::slots::Slots;
 use super::state::{EndReason, State};
 use super::texts::Text;
 
@@ -120,7 +121,7 @@ pub struct Figures {
 /// Table of the calls.
 pub struct Calls<T> {
     pub(super) limits: Limits,
-    pub(super) calls: Vec<Call<T>>,
+    pub(super) calls: Slots<Call<T>>,
     free: Vec<u32>,
     index: Index,
     pub(super) order: Order,
@@ -151,7 +152,7 @@ impl<T: Default> Calls<T> {
         ];
         times.into_iter().for_each(|time| *time = (*time).max(1));
         Self {
-            calls: Vec::new(),
+            calls: Slots::new(),
             free: Vec::new(),
             index: Index::new(),
             order: Order::new(),
@@ -294,6 +295,7 @@ impl<T: Default> Calls<T> {
     }
 
     /// Begins a call, for which another may have to give way. None if there is no room for its key.
+    #[inline(never)]
     pub(super) fn begin(
         &mut self,
         call_id: &[u8],
@@ -355,6 +357,7 @@ impl<T: Default> Calls<T> {
     }
 
     /// Takes a call out of the table and reports it.
+    #[inline(never)]
     pub(super) fn release(&mut self, slot: u32, ended: &mut dyn FnMut(&mut Call<T>)) {
         let Some(call) = self.calls.get_mut(slot as usize).filter(|call| call.is_held) else { return };
         self.endpoints.forget_call(&mut call.announced);
@@ -369,6 +372,7 @@ impl<T: Default> Calls<T> {
     }
 
     /// What follows from a change of state, or from the passing of time, after a message or packet.
+    #[inline(never)]
     pub(super) fn settle(&mut self, slot: u32, was_over: bool, now_ns: i64) {
         let Some(call) = self.calls.get_mut(slot as usize) else { return };
         let is_over = call.progress.state.is_over();

@@ -27,7 +27,9 @@ use crate::matching::filter_set::{FilterSet, Subject};
 use crate::net::segment::{self, Headers};
 use crate::net::{self, Packet, Transport};
 use crate::rtp::candidates::{Candidates, Endpoints, Verdict};
+use crate::sip::header::Header;
 use crate::sip::message::Message;
+use crate::sip::parts::{Known, has_several};
 use crate::sip::start_line::Refusal;
 use crate::wire::time::Clock;
 use call_pcap::CallPcap;
@@ -54,6 +56,8 @@ pub(super) struct Judgement {
     filters: u32,
     /// The filters that it matched.
     ids: Ids,
+    /// Which filters have looked at the URIs of the caller and of the called side.
+    looked_at: LookedAt,
     signalling: Vec<Place>,
     media: Vec<Place>,
     /// Packets that found no room to wait in.
@@ -62,6 +66,24 @@ pub(super) struct Judgement {
     number: u32,
     /// Link type of its first packet there.
     link_type: u32,
+}
+
+/// Parties of a call that a filter set has looked at: what it had to say of them is known, and most messages name no
+/// others.
+#[derive(Clone, Copy, Default)]
+struct LookedAt {
+    /// Number of the filter set.
+    filters: u32,
+    caller: bool,
+    called: bool,
+}
+
+impl LookedAt {
+    /// Whether it has looked at the URI of a field, which is all that the field says.
+    fn knows(&self, call: &Call<Judgement>, line: &[u8], uri: &[u8]) -> bool {
+        let is_known = self.caller && uri == call.from_uri() || self.called && uri == call.to_uri();
+        is_known && !has_several(line)
+    }
 }
 
 /// Filters by their ids.
@@ -279,6 +301,7 @@ fn may_be_sip(bytes: &[u8]) -> bool {
 
 impl Engine {
     /// The stages of a packet in this mode.
+    #[inline(never)]
     pub(super) fn take_call_packet(&mut self, frame: &Frame, packet: &Packet) {
         let Some(mut voip) = self.voip.take() else { return };
         voip.streams.clear();
@@ -361,6 +384,7 @@ impl Engine {
         self.counters.calls_merged += std::mem::take(&mut endings.merged);
     }
 
+    #[inline(never)]
     fn take_datagram(&mut self, voip: &mut Voip, frame: &Frame, packet: &Packet, observed: Observed) {
         let passage = passage_of(packet, frame.timestamp_ns);
         if may_be_sip(packet.payload) {
@@ -384,6 +408,7 @@ impl Engine {
     }
 
     /// A datagram of no call that is known: perhaps of a stream without signalling.
+    #[inline(never)]
     fn take_candidate(
         &mut self,
         voip: &mut Voip,
@@ -428,6 +453,7 @@ impl Engine {
     /// goes out as that packet, others in frames made for them.
     ///
     /// `observed`: the flow of the segment at hand, if it is one.
+    #[inline(never)]
     fn take_stream_messages(
         &mut self,
         voip: &mut Voip,
@@ -506,6 +532,7 @@ impl Engine {
         self.notice_once(Oddity::SipMessage, frame.origin(), what, "sip_refused");
     }
 
+    #[inline(never)]
     fn take_message(
         &mut self,
         voip: &mut Voip,
@@ -524,7 +551,7 @@ impl Engine {
         let said = Said { message: Some(message), ..Said::default() };
         let Some(key) = key else {
             // It stands for itself.
-            match self.passes_call_filters(packet, Content::Sip, bytes, Some(message)) {
+            match self.passes_call_filters(packet, Content::Sip, bytes, Some(message), Known::default()) {
                 true => self.emit(voip, None, frame, packet, Content::Sip, &said),
                 false => self.counters.rejected_by_filters += 1,
             }
@@ -532,13 +559,13 @@ impl Engine {
         };
         let is_matched = self.is_matched(voip, key);
         if !is_matched {
-            if !self.passes_call_filters(packet, Content::Sip, bytes, Some(message)) {
+            if !self.passes_message_filters(voip, key, packet, message, bytes) {
                 self.hold(voip, key, frame, Content::Sip);
                 return Some(key);
             }
             self.admit(voip, key, frame.inputs);
         } else if self.filters.decides_all().is_none()
-            && self.passes_call_filters(packet, Content::Sip, bytes, Some(message))
+            && self.passes_message_filters(voip, key, packet, message, bytes)
         {
             // More filters may ask for it than so far.
             self.add_ids(voip, key);
@@ -637,7 +664,7 @@ impl Engine {
         if !self.is_matched(voip, key) {
             let by_itself = self.filters.wants_addresses() || self.filters.wants(content);
             let passes = by_itself || self.filters.decides_all() == Some(true);
-            if !passes || !self.passes_call_filters(packet, content, packet.payload, None) {
+            if !passes || !self.passes_call_filters(packet, content, packet.payload, None, Known::default()) {
                 return self.hold(voip, key, frame, content);
             }
             self.admit(voip, key, frame.inputs);
@@ -658,6 +685,7 @@ impl Engine {
         content: Content,
         bytes: &[u8],
         message: Option<&Message>,
+        known: Known,
     ) -> bool {
         let addresses = |ip: &net::IpHeader| (bits_of(&ip.source), bits_of(&ip.destination));
         let subject = Subject {
@@ -666,8 +694,52 @@ impl Engine {
             domains: &|_| {},
             content: Some((content, bytes)),
             message,
+            known,
         };
         self.filters.decide(&subject, &mut self.scratch.workspace)
+    }
+
+    /// The same for a message of a call, without another look at parties that the filters have looked at: either they
+    /// asked for none of them, or the call has their ids.
+    #[inline(never)]
+    fn passes_message_filters(
+        &mut self,
+        voip: &mut Voip,
+        key: CallKey,
+        packet: &Packet,
+        message: &Message,
+        bytes: &[u8],
+    ) -> bool {
+        let judges_apart = self.filters.judges_texts_apart();
+        let (from, to) = (message.from().uri, message.to().uri);
+        let line = |header| message.first(header).unwrap_or_default();
+        let known = match voip.calls.get(key) {
+            Some(call) if judges_apart && call.data.looked_at.filters == voip.filters => {
+                let looked_at = call.data.looked_at;
+                Known {
+                    from: looked_at.knows(call, line(Header::From), from),
+                    to: looked_at.knows(call, line(Header::To), to),
+                }
+            }
+            _ => Known::default(),
+        };
+        let passes = self.passes_call_filters(packet, Content::Sip, bytes, Some(message), known);
+        if !(known.from && known.to)
+            && let Some(call) = voip.calls.get_mut(key)
+        {
+            let mut looked_at = call.data.looked_at;
+            if looked_at.filters != voip.filters {
+                looked_at = LookedAt { filters: voip.filters, ..LookedAt::default() };
+            }
+            for (uri, header) in [(from, Header::From), (to, Header::To)] {
+                if !has_several(line(header)) {
+                    looked_at.caller |= uri == call.from_uri() && !uri.is_empty();
+                    looked_at.called |= uri == call.to_uri() && !uri.is_empty();
+                }
+            }
+            call.data.looked_at = looked_at;
+        }
+        passes
     }
 
     /// The call goes out from now on: by the filters in the workspace, and with what waited for that, in the order of time.

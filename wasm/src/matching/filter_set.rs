@@ -13,6 +13,7 @@ use super::search::Matches;
 use super::text_set::{SearchOptions, TextSet};
 use crate::bounded::MixHasher;
 use crate::sip::message::Message;
+use crate::sip::parts::Known;
 
 /// What passes while no filter is loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,6 +74,8 @@ pub struct Subject<'a> {
     pub content: Option<(Content, &'a [u8])>,
     /// The SIP message that this is, where it was read.
     pub message: Option<&'a Message<'a>>,
+    /// Parties of that message that need not be looked at.
+    pub known: Known,
 }
 
 /// Memory for decisions, used again for the next one.
@@ -227,6 +230,11 @@ impl FilterSet {
         (!by_packet).then_some(self.kernel_filters || self.policy == NoFilterPolicy::Allow)
     }
 
+    /// Whether a text matches on its own, whatever other texts the packet has.
+    pub fn judges_texts_apart(&self) -> bool {
+        self.local_users.is_none()
+    }
+
     /// Whether filters look at the addresses of packets.
     pub fn wants_addresses(&self) -> bool {
         !self.addresses.is_empty()
@@ -289,7 +297,7 @@ impl FilterSet {
             && self.wants(content)
         {
             match subject.message {
-                Some(message) => texts.message(message, self.wanted, &mut look_up),
+                Some(message) => texts.message(message, self.wanted, subject.known, &mut look_up),
                 None => texts.for_each(content, bytes, self.wanted, &mut look_up),
             }
         }
@@ -332,7 +340,7 @@ mod tests {
         let domains = |each: &mut dyn FnMut(&[u8])| names.iter().for_each(|name| each(name.as_bytes()));
         let addresses = addresses.map(|(source, destination)| (v4_bits(source), v4_bits(destination)));
         let subject =
-            Subject { addresses, outer_addresses: None, domains: &domains, content: None, message: None };
+            Subject { addresses, outer_addresses: None, domains: &domains, content: None, message: None, known: Known::default() };
         let passes = set.decide(&subject, &mut workspace);
         (passes, workspace.matched.iter().map(|number| set.id(number).to_owned()).collect())
     }

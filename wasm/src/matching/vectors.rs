@@ -18,6 +18,7 @@ fn matched(filters: &[(FilterType, &str)], content: Content, bytes: &[u8]) -> Ve
         domains: &|_| {},
         content: Some((content, bytes)),
         message: None,
+        known: Known::default(),
     };
     let passes = set.decide(&subject, &mut workspace);
     assert_eq!(passes, !workspace.matched.is_empty());

@@ -200,9 +200,14 @@ impl<'a> Message<'a> {
 
     /// The values of all fields of a name, in order, each as on its lines.
     pub fn lines(&self, header: Header) -> impl Iterator<Item = &'a [u8]> {
-        let is_repeated = self.repeated >> header as u8 & 1 != 0;
-        let further = is_repeated.then(|| self.further_lines(header));
+        let further = self.is_repeated(header).then(|| self.further_lines(header));
         self.first(header).into_iter().chain(further.into_iter().flatten())
+    }
+
+    /// Whether there may be further fields of a name.
+    #[inline]
+    pub fn is_repeated(&self, header: Header) -> bool {
+        self.repeated >> header as u8 & 1 != 0
     }
 
     /// The values of all fields of a name but the first.
