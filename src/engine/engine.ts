@@ -129,6 +129,11 @@ export class Engine {
     counterNames = bindings.EngineHandle.counter_names().split(",");
   }
 
+  /** Gives its memory back to engines that are made later in this thread. It must not be used any more. */
+  [Symbol.dispose](): void {
+    this.#handle.free();
+  }
+
   /** Opens an input; its number goes to {@link process}. */
   openInput(name: string, interfaceName: string): number {
     return this.#handle.open_input(name, interfaceName);

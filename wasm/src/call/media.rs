@@ -3,13 +3,13 @@
 use crate::rtp::{Header, rtcp};
 use crate::sip::session_description::Carries;
 
-use super::{Ends, Passage};
 use super::endpoints::{Announcing, Cached, Socket};
 use super::entry::{Call, KEPT_STREAMS};
 use super::order::NONE;
 use super::state::{EndReason, State};
 use super::stream::{Notes, Stream};
 use super::table::{CallKey, Calls, tick};
+use super::{Ends, Passage};
 
 /// Most calls without signalling that one description makes known.
 const MOST_MERGED: usize = 4;
@@ -87,7 +87,8 @@ impl<T: Default> Calls<T> {
         let socket = Socket::of_words(ends.destination, ends.version, ends.destination_port);
         let at = self.endpoints.find(&socket, now_ns)?;
         let place = self.endpoints.place(at)?;
-        if !place.is_active() || place.is_shared() || matches!(place.carries, Carries::Udptl | Carries::Other) {
+        if !place.is_active() || place.is_shared() || matches!(place.carries, Carries::Udptl | Carries::Other)
+        {
             return None;
         }
         let Cached { call, stream } = place.to;

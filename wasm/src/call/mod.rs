@@ -26,8 +26,8 @@ mod tests;
 
 pub use entry::Call;
 pub use ladder::write_text;
-pub use stream::Notes;
 pub use media::{MOST_SHARING, Media, MediaKind};
+pub use stream::Notes;
 pub use table::{CallKey, Calls, Figures, Limits};
 
 use crate::net::Address;

@@ -279,6 +279,7 @@ impl<T: Default> Calls<T> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn hash(&self, call_id: &[u8]) -> u32 {
         let mut hasher = MixHasher::with_seed(self.limits.seed);
         hasher.write(call_id);

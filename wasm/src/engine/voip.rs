@@ -27,9 +27,10 @@ use crate::matching::filter_set::{FilterSet, Subject};
 use crate::net::segment::{self, Headers};
 use crate::net::{self, Packet, Transport};
 use crate::rtp::candidates::{Candidates, Endpoints, Verdict};
+use crate::sip::address::Uri;
 use crate::sip::header::Header;
 use crate::sip::message::Message;
-use crate::sip::parts::{Known, has_several};
+use crate::sip::parts::{Known, has_no_other_identities, has_several};
 use crate::sip::start_line::Refusal;
 use crate::wire::time::Clock;
 use call_pcap::CallPcap;
@@ -81,8 +82,12 @@ struct LookedAt {
 impl LookedAt {
     /// Whether it has looked at the URI of a field, which is all that the field says.
     fn knows(&self, call: &Call<Judgement>, line: &[u8], uri: &[u8]) -> bool {
-        let is_known = self.caller && uri == call.from_uri() || self.called && uri == call.to_uri();
-        is_known && !has_several(line)
+        self.knows_uri(call, uri) && !has_several(line)
+    }
+
+    #[inline]
+    fn knows_uri(&self, call: &Call<Judgement>, uri: &[u8]) -> bool {
+        self.caller && uri == call.from_uri() || self.called && uri == call.to_uri()
     }
 }
 
@@ -723,6 +728,18 @@ impl Engine {
             }
             _ => Known::default(),
         };
+        if known.from
+            && known.to
+            && self.filters.asks_for_identities_alone()
+            && has_no_other_identities(message)
+            && voip.calls.get(key).is_some_and(|call| {
+                let uri = message.request_uri();
+                let is_anonymous = || !self.filters.wants_uris() && Uri::user_of(uri) == Some(b"");
+                uri.is_empty() || call.data.looked_at.knows_uri(call, uri) || is_anonymous()
+            })
+        {
+            return false;
+        }
         let passes = self.passes_call_filters(packet, Content::Sip, bytes, Some(message), known);
         if !(known.from && known.to)
             && let Some(call) = voip.calls.get_mut(key)

@@ -235,6 +235,20 @@ impl FilterSet {
         self.local_users.is_none()
     }
 
+    /// Whether filters look at nothing in a message of SIP but who takes part in it, nor at addresses.
+    pub fn asks_for_identities_alone(&self) -> bool {
+        let identities = 1 << Field::User as u32 | 1 << Field::Number as u32 | 1 << Field::Uri as u32;
+        !self.is_empty()
+            && self.judges_texts_apart()
+            && self.addresses.is_empty()
+            && self.wanted & Content::Sip.fields() & !identities == 0
+    }
+
+    /// Whether filters look at whole URIs.
+    pub fn wants_uris(&self) -> bool {
+        self.wanted & 1 << Field::Uri as u32 != 0
+    }
+
     /// Whether filters look at the addresses of packets.
     pub fn wants_addresses(&self) -> bool {
         !self.addresses.is_empty()
@@ -339,8 +353,14 @@ mod tests {
         let mut workspace = Workspace::default();
         let domains = |each: &mut dyn FnMut(&[u8])| names.iter().for_each(|name| each(name.as_bytes()));
         let addresses = addresses.map(|(source, destination)| (v4_bits(source), v4_bits(destination)));
-        let subject =
-            Subject { addresses, outer_addresses: None, domains: &domains, content: None, message: None, known: Known::default() };
+        let subject = Subject {
+            addresses,
+            outer_addresses: None,
+            domains: &domains,
+            content: None,
+            message: None,
+            known: Known::default(),
+        };
         let passes = set.decide(&subject, &mut workspace);
         (passes, workspace.matched.iter().map(|number| set.id(number).to_owned()).collect())
     }

@@ -43,7 +43,8 @@ pub struct Wanted {
 
 impl Wanted {
     /// All of them.
-    pub const ALL: Self = Self { identities: true, imsi: true, imei: true, call_id: true, descriptions: true };
+    pub const ALL: Self =
+        Self { identities: true, imsi: true, imei: true, call_id: true, descriptions: true };
 }
 
 /// Parties of a message that need not be told again.
@@ -121,6 +122,14 @@ fn put_identities<'a>(message: &Message<'a>, wanted: Wanted, known: Known, found
             }
         }
     }
+}
+
+/// Whether a message names nobody but in its Request-URI, its first From and its first To.
+pub(crate) fn has_no_other_identities(message: &Message) -> bool {
+    IDENTITIES.into_iter().all(|header| match header {
+        Header::From | Header::To => !message.is_repeated(header),
+        _ => message.first(header).is_none(),
+    })
 }
 
 /// Whether a field may name several parties.

@@ -90,7 +90,8 @@ impl Engine {
         if is_sent {
             if notes.version != version || notes.metadata_length == 0 {
                 let words = std::mem::take(&mut notes.words);
-                let (words, metadata_length) = put_words(record.data, &packet, call.id(), &call.data.ids, words);
+                let (words, metadata_length) =
+                    put_words(record.data, &packet, call.id(), &call.data.ids, words);
                 notes = &mut call.stream_mut(number)?.notes;
                 *notes = Notes { words, metadata_length, version, ..*notes };
             }
@@ -152,13 +153,7 @@ impl Voip {
 /// Puts together what is said of each packet of a stream, in `words`; that, and how much of it belongs to the metadata.
 /// Nothing where it is too much to be kept.
 #[cold]
-fn put_words(
-    frame: &[u8],
-    plain: &Plain,
-    call_id: &[u8],
-    ids: &Ids,
-    mut words: Vec<u8>,
-) -> (Vec<u8>, usize) {
+fn put_words(frame: &[u8], plain: &Plain, call_id: &[u8], ids: &Ids, mut words: Vec<u8>) -> (Vec<u8>, usize) {
     let mut packet = Packet::unread(frame);
     plain.put_into(&mut packet);
     let facts = Facts::default();
