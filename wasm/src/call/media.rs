@@ -85,7 +85,14 @@ impl<T: Default> Calls<T> {
     #[inline]
     pub fn known_stream(&mut self, ssrc: u32, ends: &Ends, now_ns: i64) -> Option<(&mut Call<T>, usize)> {
         let socket = Socket::of_words(ends.destination, ends.version, ends.destination_port);
-        let at = self.endpoints.find(&socket, now_ns)?;
+        let at = self.endpoints.find_in_turn(&socket, now_ns)?;
+        // What the next packet needs comes into the cache while this one is taken.
+        if let Some(next) = self.endpoints.next_in_turn()
+            && let Some(call) = self.calls.get(next.call as usize)
+        {
+            let ssrc = call.streams.get(next.stream as usize).map_or(0, |stream| stream.ssrc());
+            self.read_ahead = self.read_ahead.wrapping_add(ssrc);
+        }
         let place = self.endpoints.place(at)?;
         if !place.is_active() || place.is_shared() || matches!(place.carries, Carries::Udptl | Carries::Other)
         {

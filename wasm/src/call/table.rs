@@ -129,6 +129,8 @@ pub struct Calls<T> {
     pub(super) correlation: Correlation,
     pub(super) room: Room,
     pub(super) figures: Figures,
+    /// Sum of what was read for the sake of the cache alone.
+    pub(super) read_ahead: u32,
     /// Nothing is due before this packet time.
     next_due_ns: i64,
 }
@@ -160,6 +162,7 @@ impl<T: Default> Calls<T> {
             correlation: Correlation::new(limits.calls, limits.seed),
             room: Room { left: limits.ladder_bytes, all: limits.ladder_bytes },
             figures: Figures::default(),
+            read_ahead: 0,
             next_due_ns: i64::MAX,
             limits,
         }
