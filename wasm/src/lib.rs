@@ -6,7 +6,6 @@
 //!
 //! No function here panics on any input: bytes that make no sense are counted, and reported once.
 
-mod append;
 pub mod bounded;
 pub mod call;
 pub mod counters;
@@ -18,6 +17,7 @@ pub mod matching;
 pub mod net;
 pub mod record;
 pub mod rtp;
+mod short;
 pub mod sip;
 pub mod wire;
 

@@ -1,7 +1,7 @@
 //! The messages of a call in their order: what a ladder diagram shows. Packed in one buffer of bounded size.
 
-use crate::append::append;
 use crate::net::Address;
+use crate::short::append;
 use crate::sip::message::Message;
 use crate::wire::json::{put_bool, put_decimal, put_text};
 use crate::wire::time::Clock;

@@ -2,9 +2,9 @@
 
 use std::hash::Hasher;
 
-use crate::append::append;
 use crate::bounded::MixHasher;
 use crate::net::Address;
+use crate::short::{append, equal};
 use crate::sip::address::{Uri, decoded};
 use crate::sip::header::unfolded;
 use crate::sip::message::Message;
@@ -286,7 +286,7 @@ impl<T> Call<T> {
                 texts.set_with(uri, |out| unfolded(address.uri).for_each(|part| append(out, part)));
                 put_user(texts, user, address.uri);
             }
-            if !address.tag.is_empty() && texts.get(tag) != address.tag {
+            if !address.tag.is_empty() && !equal(texts.get(tag), address.tag) {
                 texts.set(tag, address.tag);
             }
         }

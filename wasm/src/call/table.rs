@@ -4,6 +4,7 @@ use std::hash::Hasher;
 
 use crate::bounded::MixHasher;
 use crate::flow::table::index::Index;
+use crate::short::equal;
 
 use super::correlation::Correlation;
 use super::endpoints::Endpoints;
@@ -290,7 +291,8 @@ impl<T: Default> Calls<T> {
     }
 
     pub(super) fn slot_of(&self, call_id: &[u8], hash: u32) -> Option<u32> {
-        self.index.find(hash, |slot| self.calls.get(slot as usize).is_some_and(|call| call.id() == call_id))
+        self.index
+            .find(hash, |slot| self.calls.get(slot as usize).is_some_and(|call| equal(call.id(), call_id)))
     }
 
     #[inline]

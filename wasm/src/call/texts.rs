@@ -1,6 +1,6 @@
 //! The texts of a call in one buffer of bounded length, which the next call in its place uses again.
 
-use crate::append::append;
+use crate::short::append;
 
 /// Most bytes of all texts of one call. Beyond the Call-ID, that is some for replaced ones.
 const MOST_BYTES: usize = 4096;

@@ -3,7 +3,7 @@
 //! Keys are those of the signatures; values are text. Never credentials, communities, cookies or bodies: what is
 //! secret is not put here in the first place.
 
-use crate::append::append;
+use crate::short::append;
 
 /// Longest value in bytes; longer ones are cut at a character.
 const MOST_VALUE: usize = 256;

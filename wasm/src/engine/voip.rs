@@ -27,6 +27,7 @@ use crate::matching::filter_set::{FilterSet, Subject};
 use crate::net::segment::{self, Headers};
 use crate::net::{self, Packet, Transport};
 use crate::rtp::candidates::{Candidates, Endpoints, Verdict};
+use crate::short::equal;
 use crate::sip::address::Uri;
 use crate::sip::header::Header;
 use crate::sip::message::Message;
@@ -87,7 +88,7 @@ impl LookedAt {
 
     #[inline]
     fn knows_uri(&self, call: &Call<Judgement>, uri: &[u8]) -> bool {
-        self.caller && uri == call.from_uri() || self.called && uri == call.to_uri()
+        self.caller && equal(uri, call.from_uri()) || self.called && equal(uri, call.to_uri())
     }
 }
 
@@ -750,8 +751,8 @@ impl Engine {
             }
             for (uri, header) in [(from, Header::From), (to, Header::To)] {
                 if !has_several(line(header)) {
-                    looked_at.caller |= uri == call.from_uri() && !uri.is_empty();
-                    looked_at.called |= uri == call.to_uri() && !uri.is_empty();
+                    looked_at.caller |= equal(uri, call.from_uri()) && !uri.is_empty();
+                    looked_at.called |= equal(uri, call.to_uri()) && !uri.is_empty();
                 }
             }
             call.data.looked_at = looked_at;

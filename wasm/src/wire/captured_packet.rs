@@ -3,8 +3,8 @@
 use super::encoder::{Encoder, Protobuf};
 use super::protobuf::{bytes_length, put_bytes, put_uint, put_varint, uint_length};
 use super::schema::{captured_packet as field, packet_metadata, rtp_metadata};
-use crate::append::append;
 use crate::rtp;
+use crate::short::append;
 
 /// Field number of `PacketBatch.packets`.
 const PACKETS: u32 = 4;

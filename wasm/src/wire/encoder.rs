@@ -4,7 +4,7 @@
 use super::json::{self, put_decimal, put_double};
 use super::protobuf;
 use super::schema::Field;
-use crate::append::append;
+use crate::short::append;
 
 /// Takes the fields of a message in ascending order. A default value may be left out.
 pub trait Encoder {

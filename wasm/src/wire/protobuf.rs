@@ -2,7 +2,7 @@
 //!
 //! Source: the Protocol Buffers encoding guide. Scalars that hold their default are left out, as proto3 does.
 
-use crate::append::append;
+use crate::short::append;
 
 /// Wire types of proto3; groups (3 and 4) do not occur in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
