@@ -172,3 +172,80 @@ fn put_words(frame: &[u8], plain: &Plain, call_id: &[u8], ids: &Ids, mut words: 
     Protobuf(&mut words).texts(&MATCHED_FILTER_IDS, ids.ids.iter().map(|id| &**id));
     (if words.len() <= MOST_WORDS { words } else { Vec::new() }, metadata_length)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::engine::{CALLS, Options, Protocol};
+    use crate::matching::filter_set::{FilterSet, NoFilterPolicy};
+    use crate::matching::filter_type::FilterType;
+
+    /// What an engine makes of a capture, with or without the short cut; the filters change in the middle.
+    fn answers(
+        capture: &[u8],
+        outputs: u8,
+        filters: [&[(FilterType, &str)]; 2],
+        takes_short_cut: bool,
+    ) -> (Vec<Vec<u8>>, Vec<u64>, String) {
+        let options = Options { outputs, protocol: Protocol::Voip, batch_packets: 7, ..Options::default() };
+        let mut engine = Engine::new(options);
+        let input = engine.open_input("a capture", "");
+        let mut written = Vec::new();
+        let (first, second) = capture.split_at(capture.len() / 2);
+        let mut rest = Vec::new();
+        for (part, filters) in [first, second].into_iter().zip(filters) {
+            let mut set = FilterSet::new(NoFilterPolicy::Deny);
+            for (number, (filter_type, pattern)) in filters.iter().enumerate() {
+                set.add(*filter_type as u32, &format!("f{number}"), pattern).unwrap();
+            }
+            set.build().unwrap();
+            engine.set_filters(set);
+            if let Some(voip) = engine.voip.as_mut().filter(|_| !takes_short_cut) {
+                voip.may_take_short_cut = false;
+            }
+            rest.extend_from_slice(part);
+            let progress = engine.process(input, &rest, false);
+            rest.drain(..progress.consumed);
+        }
+        engine.process(input, &rest, true);
+        engine.finish();
+        written.extend([WIRE, PCAP, CALLS].map(|kind| engine.output(kind).to_vec()));
+        written.push(engine.pieces().iter().flat_map(|number| number.to_le_bytes()).collect());
+        (written, engine.counters().values().to_vec(), engine.traffic_json(100))
+    }
+
+    #[test]
+    fn the_short_cut_changes_no_answer() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures");
+        for name in ["voip-udp.pcap", "voip-ipv6.pcap"] {
+            let capture = std::fs::read(root.join(name)).unwrap();
+            let all: &[_] = &[(FilterType::SipUser, "*"), (FilterType::IpAddress, "10.0.0.0/8")];
+            let users: &[_] = &[(FilterType::SipUser, "*1*"), (FilterType::SipUser, "alice")];
+            let nobody: &[_] = &[(FilterType::SipUser, "nobody")];
+            for filters in [[all, all], [users, users], [nobody, nobody], [users, nobody], [nobody, all]] {
+                for outputs in [WIRE, WIRE | PCAP | CALLS, 0] {
+                    let expected = answers(&capture, outputs, filters, false);
+                    assert_eq!(answers(&capture, outputs, filters, true), expected, "{name} {filters:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_short_cut_is_taken() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures");
+        let capture = std::fs::read(root.join("voip-udp.pcap")).unwrap();
+        let mut engine =
+            Engine::new(Options { outputs: WIRE, protocol: Protocol::Voip, ..Options::default() });
+        engine.set_filters(FilterSet::new(NoFilterPolicy::Allow));
+        let input = engine.open_input("a capture", "");
+        engine.process(input, &capture, false);
+        let mut noted = 0;
+        engine.voip.as_ref().unwrap().calls.for_each(&mut |_, call| {
+            noted += call.streams().iter().filter(|stream| !stream.notes.words.is_empty()).count();
+        });
+        assert!(noted > 0);
+    }
+}

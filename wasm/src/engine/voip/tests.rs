@@ -556,3 +556,31 @@ fn assert_damaged_are_accounted_for(whole: &[u8], rounds: usize) {
         run(&damaged, filters, policy, 1 << 20);
     }
 }
+
+#[test]
+fn a_party_that_is_named_later_is_judged() {
+    let scene = |later: &str| {
+        let mut scene = Scene::new();
+        scene
+            .udp((1, 5060), (2, 5060), &request("INVITE", "c", "", ""))
+            .udp((2, 5060), (1, 5060), &response("180 Ringing", "INVITE", "c", ""))
+            .udp((2, 5060), (1, 5060), later.as_bytes());
+        scene
+    };
+    let ok = String::from_utf8(response("200 OK", "INVITE", "c", "")).unwrap();
+    let ack = String::from_utf8(request("ACK", "c", "", "")).unwrap();
+    let carol = (FilterType::SipUser, "carol");
+    for (later, filter, is_matched) in [
+        (ok.clone(), carol, false),
+        (ok.replace("Call-ID", "P-Asserted-Identity: <sip:carol@x>\r\nCall-ID"), carol, true),
+        (ok.replace("To: <sip:bob@x>;tag=b", "To: <sip:carol@x>;tag=b"), carol, true),
+        (ok.replace("To: <sip:bob@x>;tag=b", "To: <sip:bob@x>;tag=b, <sip:carol@x>"), carol, true),
+        (ok.replace("Call-ID", "To: <sip:carol@x>\r\nCall-ID"), carol, true),
+        (ack.replace("ACK sip:bob@x", "ACK sip:carol@x"), carol, true),
+        (ack.replace("ACK sip:bob@x", "ACK sip:x"), (FilterType::SipUri, "carol@*"), false),
+        (ack.replace("ACK sip:bob@x", "ACK tel:carol"), carol, true),
+    ] {
+        let answer = run(&scene(&later), &[filter], NoFilterPolicy::Deny, 1 << 20);
+        assert_eq!(answer.lines.len(), if is_matched { 3 } else { 0 }, "{later}");
+    }
+}
