@@ -76,7 +76,8 @@ mod tests {
     fn all_line_feeds() {
         for length in 0..70 {
             for step in 1..20 {
-                let octet = |at: usize| [b'\n', b'\r', 0x8a, 0][if at % step == 0 { 0 } else { 1 + at % 3 }];
+                let octet =
+                    |at: usize| [b'\n', b'\r', 0x8a, 0][if at.is_multiple_of(step) { 0 } else { 1 + at % 3 }];
                 let text: Vec<u8> = (0..length).map(octet).collect();
                 for from in 0..=length {
                     let mut feeds = LineFeeds::from(&text, from);

@@ -139,7 +139,7 @@ mod tests {
         for number in 0..200u64 {
             let value = |salt: u64| {
                 let mixed = (number * 7 + salt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-                if (number + salt) % 5 == 0 { 0 } else { mixed >> ((number + salt) % 64) }
+                if (number + salt).is_multiple_of(5) { 0 } else { mixed >> ((number + salt) % 64) }
             };
             let name = "interface".repeat(number as usize % 20);
             let header = Header {
