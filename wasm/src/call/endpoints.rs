@@ -5,7 +5,8 @@
 //!
 //! Several calls may announce one endpoint: a port that is used again while the call before is being forgotten, or one
 //! session that passes through servers under several Call-IDs. Each keeps its announcement; the newest one of a call that is
-//! not over counts, before those of calls that are over or have moved their media elsewhere.
+//! not over counts, before those of calls that are over or have moved their media elsewhere. Those of calls that go out come
+//! before all others, so that nobody can push them away by announcing the same.
 
 use std::hash::Hasher;
 
@@ -22,8 +23,10 @@ const CURRENT: u8 = 1;
 const OFFERED: u8 = 1 << 1;
 /// In the description being read.
 const NAMED: u8 = 1 << 2;
-/// In the list of what counts first.
+/// In a list of what counts first.
 const ACTIVE: u8 = 1 << 3;
+/// Of a call that goes out.
+const WANTED: u8 = 1 << 4;
 
 /// An address and a port, to be looked up.
 #[derive(Clone, Copy)]
@@ -59,9 +62,11 @@ pub(super) struct Place {
     /// The stream that came here last, and the one that came from here.
     pub(super) to: Cached,
     pub(super) from: Cached,
+    /// The newest active announcement of calls that go out, of the other ones, and the newest that is not active.
+    wanted: u32,
     active: u32,
     inactive: u32,
-    hash: u32,
+    /// Of both kinds.
     active_length: u16,
     /// What the announcement that counts says.
     pub(super) carries: Carries,
@@ -71,13 +76,27 @@ impl Place {
     /// Whether a call that is not over has it.
     #[inline]
     pub(super) fn is_active(&self) -> bool {
-        self.active_length != 0
+        (self.wanted, self.active) != (NONE, NONE)
     }
 
     /// Whether several such calls have it.
     #[inline]
     pub(super) fn is_shared(&self) -> bool {
         self.active_length > 1
+    }
+
+    /// The announcement that counts.
+    fn first(&self) -> u32 {
+        [self.wanted, self.active].into_iter().find(|head| *head != NONE).unwrap_or(self.inactive)
+    }
+
+    /// The list for an announcement with these flags.
+    fn head_mut(&mut self, flags: u8) -> &mut u32 {
+        match (flags & ACTIVE != 0, flags & WANTED != 0) {
+            (true, true) => &mut self.wanted,
+            (true, false) => &mut self.active,
+            (false, _) => &mut self.inactive,
+        }
     }
 }
 
@@ -119,6 +138,8 @@ pub(super) struct Announcing {
     pub(super) call: u32,
     pub(super) side: u32,
     pub(super) party: u32,
+    /// The call goes out.
+    pub(super) is_wanted: bool,
     /// It has to be answered before what was announced earlier is replaced.
     pub(super) is_offer: bool,
     pub(super) now_ns: i64,
@@ -133,8 +154,10 @@ pub(super) enum AnnouncementResult {
     Made,
     /// Another call has it, too.
     Shared,
-    /// There is no room for it, or it is a guess and somebody else has the endpoint.
+    /// The call has no room for it, or it is a guess and somebody else has the endpoint.
     Refused,
+    /// There is no room for it.
+    Full,
 }
 
 /// All endpoints.
@@ -205,11 +228,14 @@ impl Endpoints {
         self.places.get_mut(slot as usize)
     }
 
+    /// Whether one more can be announced.
+    pub(super) fn has_room(&self) -> bool {
+        self.announcements.len() - self.free_announcements.len() < self.most
+    }
+
     /// The announcement that counts.
     pub(super) fn preferred(&self, slot: u32) -> Option<&Announcement> {
-        let place = self.place(slot)?;
-        let first = if place.active == NONE { place.inactive } else { place.active };
-        self.announcements.get(first as usize)
+        self.announcements.get(self.place(slot)?.first() as usize)
     }
 
     /// The announcement of that call, among `announced`.
@@ -217,15 +243,29 @@ impl Endpoints {
         self.of_call(announced).find(|announcement| announcement.place == slot)
     }
 
-    /// Calls of the active announcements of an endpoint, the newest first; at most `most`.
-    pub(super) fn calls_on(&self, slot: u32, most: usize) -> impl Iterator<Item = u32> {
-        let mut at = self.place(slot).map_or(NONE, |place| place.active);
+    /// Calls of the active announcements of an endpoint, those that go out before the others, the newest first.
+    pub(super) fn calls_on(&self, slot: u32) -> impl Iterator<Item = u32> {
+        let others = self.place(slot).map_or(NONE, |place| place.active);
+        self.wanted_on(slot).chain(self.calls_from(others))
+    }
+
+    /// Those of them that go out.
+    pub(super) fn wanted_on(&self, slot: u32) -> impl Iterator<Item = u32> {
+        self.calls_from(self.place(slot).map_or(NONE, |place| place.wanted))
+    }
+
+    /// The newest of the others.
+    pub(super) fn newest_unwanted_on(&self, slot: u32) -> Option<u32> {
+        let announcement = self.announcements.get(self.place(slot)?.active as usize)?;
+        Some(announcement.call)
+    }
+
+    fn calls_from(&self, mut at: u32) -> impl Iterator<Item = u32> {
         std::iter::from_fn(move || {
             let announcement = self.announcements.get(at as usize)?;
             at = announcement.older;
             Some(announcement.call)
         })
-        .take(most)
     }
 
     fn of_call(&self, announced: &Announced) -> impl Iterator<Item = &Announcement> {
@@ -267,6 +307,7 @@ impl Endpoints {
         let hash = self.hash(socket);
         let place = self.place_of(socket, hash);
         let flags = NAMED | if announcing.is_offer { OFFERED } else { CURRENT };
+        let wanted = if announcing.is_wanted { WANTED } else { 0 };
         if let Some(place) = place {
             let mut known = NONE;
             self.for_each_of(announced, |endpoints, at| {
@@ -303,8 +344,8 @@ impl Endpoints {
         if announced.length >= self.most_per_call && !self.forget_one(announced, announcing.now_ns) {
             return AnnouncementResult::Refused;
         }
-        if self.announcements.len() - self.free_announcements.len() >= self.most {
-            return AnnouncementResult::Refused;
+        if !self.has_room() {
+            return AnnouncementResult::Full;
         }
         // Forgetting may have given the place back.
         let Some(place) = self.place_of(socket, hash).or_else(|| self.make_place(socket, hash)) else {
@@ -321,7 +362,7 @@ impl Endpoints {
             party: announcing.party,
             section,
             carries,
-            flags,
+            flags: flags | wanted,
         };
         let at = put(&mut self.announcements, &mut self.free_announcements, announcement);
         announced.first = at;
@@ -395,8 +436,37 @@ impl Endpoints {
         *announced = Announced::default();
     }
 
+    /// The call goes out from now on, or does so no longer.
+    pub(super) fn set_wanted(&mut self, announced: &Announced, is_wanted: bool) {
+        self.for_each_of(announced, |endpoints, at| endpoints.set_one_wanted(at, is_wanted));
+    }
+
+    fn set_one_wanted(&mut self, at: u32, is_wanted: bool) {
+        let wanted = if is_wanted { WANTED } else { 0 };
+        let Some(announcement) = self.announcements.get_mut(at as usize) else { return };
+        let flags = announcement.flags;
+        if flags & WANTED == wanted {
+            return;
+        }
+        let is_active = flags & ACTIVE != 0;
+        if is_active {
+            self.unlink(at);
+        }
+        if let Some(announcement) = self.announcements.get_mut(at as usize) {
+            announcement.flags ^= WANTED;
+        }
+        if is_active {
+            self.link(at, true);
+        }
+    }
+
     /// Hands what one call has announced to another, which announces all of it from now on, as far as there is room.
-    pub(super) fn hand_over(&mut self, from: &mut Announced, to: &mut Announced, call: u32) {
+    pub(super) fn hand_over(
+        &mut self,
+        from: &mut Announced,
+        to: &mut Announced,
+        (call, is_wanted): (u32, bool),
+    ) {
         let most = self.most_per_call;
         self.for_each_of(from, |endpoints, at| {
             let Some(place) = endpoints.announcements.get(at as usize).map(|one| one.place) else { return };
@@ -409,6 +479,7 @@ impl Endpoints {
                 to.first = at;
                 to.length += 1;
             }
+            endpoints.set_one_wanted(at, is_wanted);
             endpoints.refresh(place);
         });
         *from = Announced::default();
@@ -440,9 +511,9 @@ impl Endpoints {
             expires_ns: i64::MIN,
             to: NOT_CACHED,
             from: NOT_CACHED,
+            wanted: NONE,
             active: NONE,
             inactive: NONE,
-            hash,
             active_length: 0,
             carries: Carries::Other,
         };
@@ -484,19 +555,18 @@ impl Endpoints {
         }
     }
 
-    /// Puts an announcement in front of the active or the inactive ones of its place.
+    /// Puts an announcement in front of those of its place that are active as it is, or that are not.
     fn link(&mut self, at: u32, is_active: bool) {
         let Some(announcement) = self.announcements.get_mut(at as usize) else { return };
         let slot = announcement.place;
         let Some(place) = self.places.get_mut(slot as usize) else { return };
-        let head = if is_active { &mut place.active } else { &mut place.inactive };
-        let older = std::mem::replace(head, at);
-        announcement.newer = NONE;
-        announcement.older = older;
         if is_active {
             announcement.flags |= ACTIVE;
             place.active_length = place.active_length.saturating_add(1);
         }
+        let older = std::mem::replace(place.head_mut(announcement.flags), at);
+        announcement.newer = NONE;
+        announcement.older = older;
         if let Some(neighbour) = self.announcements.get_mut(older as usize) {
             neighbour.newer = at;
         }
@@ -506,7 +576,8 @@ impl Endpoints {
     fn unlink(&mut self, at: u32) {
         let Some(announcement) = self.announcements.get_mut(at as usize) else { return };
         let (newer, older, slot) = (announcement.newer, announcement.older, announcement.place);
-        let was_active = announcement.flags & ACTIVE != 0;
+        let flags = announcement.flags;
+        let was_active = flags & ACTIVE != 0;
         announcement.flags &= !ACTIVE;
         if let Some(neighbour) = self.announcements.get_mut(older as usize) {
             neighbour.newer = newer;
@@ -514,10 +585,11 @@ impl Endpoints {
         if let Some(neighbour) = self.announcements.get_mut(newer as usize) {
             neighbour.older = older;
         } else if let Some(place) = self.places.get_mut(slot as usize) {
-            *(if was_active { &mut place.active } else { &mut place.inactive }) = older;
+            *place.head_mut(flags) = older;
         }
         if was_active && let Some(place) = self.places.get_mut(slot as usize) {
-            place.active_length = place.active_length.saturating_sub(1);
+            // Of so many that they were not counted on, it is not known how many are left.
+            place.active_length -= u16::from((1..u16::MAX).contains(&place.active_length));
         }
         self.refresh(slot);
     }
@@ -528,10 +600,9 @@ impl Endpoints {
         let slot = announcement.place;
         self.free_announcements.push(at);
         if let Some(place) = self.places.get(slot as usize)
-            && place.active == NONE
-            && place.inactive == NONE
+            && place.first() == NONE
         {
-            self.index.remove(place.hash, slot);
+            self.index.remove(self.hash(&place.socket), slot);
             self.free_places.push(slot);
         }
     }
@@ -540,8 +611,7 @@ impl Endpoints {
     fn refresh(&mut self, slot: u32) {
         let Some(place) = self.places.get_mut(slot as usize) else { return };
         (place.to, place.from) = (NOT_CACHED, NOT_CACHED);
-        let first = if place.active == NONE { place.inactive } else { place.active };
-        if let Some(announcement) = self.announcements.get(first as usize) {
+        if let Some(announcement) = self.announcements.get(place.first() as usize) {
             place.expires_ns = announcement.expires_ns;
             place.carries = announcement.carries;
         }

@@ -2,7 +2,7 @@
 
 use super::endpoints::Announced;
 use super::ladder::{Ladder, Room};
-use super::order::Class;
+use super::order::{Class, Rank};
 use super::state::{EndReason, Progress, State};
 use super::stream::{Formats, Stream};
 use super::table::CallKey;
@@ -18,6 +18,7 @@ pub(super) const KEPT_STREAMS: usize = 2;
 pub struct Call<T> {
     pub(super) generation: u32,
     pub(super) is_held: bool,
+    pub(super) is_wanted: bool,
     pub(super) class: Class,
     pub(super) tick: i32,
     pub(super) last_ns: i64,
@@ -58,6 +59,7 @@ impl<T: Default> Call<T> {
             data: T::default(),
             generation: 0,
             is_held: false,
+            is_wanted: false,
             class: Class::Early,
             tick: 0,
             last_ns: 0,
@@ -212,6 +214,11 @@ impl<T> Call<T> {
     /// Bytes of them: of SIP messages, and of UDP payloads.
     pub fn bytes(&self) -> u64 {
         self.streams.iter().map(Stream::octets).sum::<u64>() + self.other_bytes
+    }
+
+    /// What it was put in the order of use as.
+    pub(super) fn rank(&self) -> Rank {
+        (self.class, self.is_wanted)
     }
 
     pub(super) fn class_now(&self) -> Class {

@@ -15,8 +15,11 @@ use super::table::{CallKey, Calls};
 const MOST_MERGED: usize = 4;
 /// Calls without signalling that have one SSRC.
 const MOST_NAMESAKES: u32 = 16;
+/// A call that goes out gives a stream that nothing says to be its own to one that has its endpoint as well only after being
+/// silent for so long.
+const SILENT_NS: i64 = 60_000_000_000;
 /// Of calls that share an endpoint, so many are looked at.
-pub const MOST_SHARING: usize = 32;
+const MOST_SHARING: usize = 32;
 
 /// A packet of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +28,6 @@ pub struct Media {
     pub call: CallKey,
     /// What it is.
     pub kind: MediaKind,
-    /// Other calls that are not over have the endpoint, too: see [`Calls::for_each_sharing`].
-    pub is_shared: bool,
 }
 
 /// What came to, or from, an endpoint of a call.
@@ -48,10 +49,9 @@ impl<T: Default> Calls<T> {
     pub fn observe_media(&mut self, udp_payload: &[u8], passage: &Passage) -> Option<Media> {
         let (at, comes_to) = self.endpoint_of(passage)?;
         let place = self.endpoints.place(at)?;
-        let is_shared = place.is_shared();
         let is_rtp = !matches!(place.carries, Carries::Udptl | Carries::Other);
         let cached = if comes_to { place.to } else { place.from };
-        if is_shared {
+        if place.is_shared() {
             self.figures.shared_packets += 1;
         }
         let header = if is_rtp { Header::parse(udp_payload) } else { None };
@@ -76,25 +76,7 @@ impl<T: Default> Calls<T> {
             None => return self.find_stream(at, comes_to, &header, udp_payload.len(), passage),
         }
         self.note_use(cached.call, now_ns);
-        Some(Media { call: self.key_of(cached.call)?, kind: MediaKind::Rtp(header), is_shared })
-    }
-
-    /// Calls that are not over and have the endpoint of a packet for which [`observe_media`](Self::observe_media) said that
-    /// it is shared, the newest first; a few at most.
-    pub fn for_each_sharing(&self, passage: &Passage, found: &mut dyn FnMut(CallKey)) {
-        if let Some((at, _)) = self.endpoint_of(passage) {
-            self.endpoints.calls_on(at, MOST_SHARING).filter_map(|slot| self.key_of(slot)).for_each(found);
-        }
-    }
-
-    /// Whether a call has both ends of a packet.
-    pub fn has_both_ends(&self, key: CallKey, passage: &Passage) -> bool {
-        let Some(call) = self.get(key) else { return false };
-        let ends = [(&passage.source, passage.source_port), (&passage.destination, passage.destination_port)];
-        ends.into_iter().all(|(address, port)| {
-            let place = self.endpoints.find(&Socket::new(address, port), passage.timestamp_ns);
-            place.is_some_and(|place| self.endpoints.announcement_in(&call.announced, place).is_some())
-        })
+        Some(Media { call: self.key_of(cached.call)?, kind: MediaKind::Rtp(header) })
     }
 
     /// Where the packet's endpoint is, and whether the packet comes to it.
@@ -115,8 +97,40 @@ impl<T: Default> Calls<T> {
         }
     }
 
-    /// The call of a packet at a place. The other end of the packet tells calls apart that share the place.
-    fn call_at(&self, at: u32, comes_to: bool, passage: &Passage) -> Option<u32> {
+    /// The call of a packet at a place. What comes from an endpoint of a call that goes out is not another one's only because that
+    /// has announced where it goes to.
+    fn call_of(&self, at: u32, comes_to: bool, ssrc: Option<u32>, passage: &Passage) -> Option<u32> {
+        let slot = self.call_at(at, comes_to, ssrc, passage)?;
+        if !comes_to || self.is_wanted(slot) {
+            return Some(slot);
+        }
+        let source = Socket::new(&passage.source, passage.source_port);
+        let source = self.endpoints.find(&source, passage.timestamp_ns);
+        let sender = source.and_then(|source| {
+            let sender = self.endpoints.wanted_on(source).next()?;
+            (self.has_stream(sender, ssrc, passage) || !self.has_place(slot, source)).then_some(sender)
+        });
+        sender.or(Some(slot))
+    }
+
+    fn is_wanted(&self, slot: u32) -> bool {
+        self.calls.get(slot as usize).is_some_and(|call| call.is_wanted)
+    }
+
+    fn has_place(&self, slot: u32, place: u32) -> bool {
+        let call = self.calls.get(slot as usize);
+        call.is_some_and(|call| self.endpoints.announcement_in(&call.announced, place).is_some())
+    }
+
+    fn has_stream(&self, slot: u32, ssrc: Option<u32>, passage: &Passage) -> bool {
+        let streams = self.calls.get(slot as usize).map_or(&[][..], |call| &call.streams);
+        ssrc.is_some_and(|ssrc| streams.iter().any(|stream| stream.is_of(ssrc, passage)))
+    }
+
+    /// The call of a packet at a place (`ssrc`: of RTP). The other end of the packet tells calls apart that share the
+    /// place. One session under several Call-IDs is that of the call that goes out; a stream that such a call has stays its own,
+    /// whoever announces its ends.
+    fn call_at(&self, at: u32, comes_to: bool, ssrc: Option<u32>, passage: &Passage) -> Option<u32> {
         let preferred = self.endpoints.preferred(at)?.call;
         if !self.endpoints.place(at)?.is_shared() {
             return Some(preferred);
@@ -126,18 +140,30 @@ impl<T: Default> Calls<T> {
         } else {
             Socket::new(&passage.destination, passage.destination_port)
         };
-        let Some(other) = self.endpoints.find(&other, passage.timestamp_ns) else { return Some(preferred) };
-        let has = |slot: u32, place| {
-            let call = self.calls.get(slot as usize)?;
-            self.endpoints.announcement_in(&call.announced, place)
-        };
-        let opposite = self.endpoints.preferred(other).map(|one| one.call);
-        match opposite {
-            Some(opposite) if has(preferred, other).is_none() && has(opposite, at).is_some() => {
-                Some(opposite)
-            }
-            _ => Some(preferred),
+        let other = self.endpoints.find(&other, passage.timestamp_ns);
+        let opposite = other.and_then(|other| {
+            let opposite = self.endpoints.preferred(other)?.call;
+            let both = if self.has_place(preferred, other) { preferred } else { opposite };
+            self.has_place(both, at).then_some(both)
+        });
+        if opposite.is_some_and(|slot| self.is_wanted(slot)) || !self.is_wanted(preferred) {
+            return opposite.or(Some(preferred));
         }
+        let is_its = |slot: &u32| {
+            other.is_some_and(|other| self.has_place(*slot, other)) || self.has_stream(*slot, ssrc, passage)
+        };
+        let wanted = self.endpoints.wanted_on(at).take(MOST_SHARING).find(is_its);
+        wanted
+            .or(opposite)
+            .or_else(|| {
+                // A port that is used again, while the end of the call before was not seen, is the newer call's.
+                let is_silent = self
+                    .calls
+                    .get(preferred as usize)
+                    .is_some_and(|call| passage.timestamp_ns.saturating_sub(call.last_ns()) > SILENT_NS);
+                self.endpoints.newest_unwanted_on(at).filter(|_| is_silent)
+            })
+            .or(Some(preferred))
     }
 
     /// A packet that is of no stream.
@@ -149,8 +175,7 @@ impl<T: Default> Calls<T> {
         length: usize,
         passage: &Passage,
     ) -> Option<Media> {
-        let is_shared = self.endpoints.place(at)?.is_shared();
-        let slot = self.call_at(at, comes_to, passage)?;
+        let slot = self.call_of(at, comes_to, None, passage)?;
         let call = self.calls.get_mut(slot as usize)?;
         match kind {
             MediaKind::Rtp(_) => {
@@ -162,7 +187,7 @@ impl<T: Default> Calls<T> {
         }
         call.other_bytes += length as u64;
         self.note_use(slot, passage.timestamp_ns);
-        Some(Media { call: self.key_of(slot)?, kind, is_shared })
+        Some(Media { call: self.key_of(slot)?, kind })
     }
 
     /// A packet of another stream than the last one at that place.
@@ -176,7 +201,7 @@ impl<T: Default> Calls<T> {
         passage: &Passage,
     ) -> Option<Media> {
         let now_ns = passage.timestamp_ns;
-        let slot = self.call_at(at, comes_to, passage)?;
+        let slot = self.call_of(at, comes_to, Some(header.ssrc), passage)?;
         let call = self.calls.get_mut(slot as usize)?;
         let mut number = call.streams.iter().position(|stream| stream.is_of(header.ssrc, passage));
         if number.is_none() && call.streams.len() < self.limits.streams_per_call {
@@ -202,9 +227,8 @@ impl<T: Default> Calls<T> {
         let cached = Cached { call: slot, stream: number as u32 };
         let place = self.endpoints.place_mut(at)?;
         *(if comes_to { &mut place.to } else { &mut place.from }) = cached;
-        let is_shared = place.is_shared();
         self.note_use(slot, now_ns);
-        Some(Media { call: self.key_of(slot)?, kind: MediaKind::Rtp(*header), is_shared })
+        Some(Media { call: self.key_of(slot)?, kind: MediaKind::Rtp(*header) })
     }
 
     /// Begins a call without signalling for a stream that belongs to none, or adds the stream's endpoints to one with its
@@ -228,8 +252,9 @@ impl<T: Default> Calls<T> {
                 None => self.begin(id.as_bytes(), hash, now_ns, State::RtpOnly, ended),
             }
         })?;
-        let announcing = Announcing { call: slot, side: 0, party: 0, is_offer: false, now_ns };
-        let mut announced = self.calls.get(slot as usize)?.announced;
+        let call = self.calls.get(slot as usize)?;
+        let (is_wanted, mut announced) = (call.is_wanted, call.announced);
+        let announcing = Announcing { call: slot, side: 0, party: 0, is_wanted, is_offer: false, now_ns };
         for (address, port) in
             [(&passage.destination, passage.destination_port), (&passage.source, passage.source_port)]
         {
@@ -267,7 +292,7 @@ impl<T: Default> Calls<T> {
 
     /// Calls without signalling that live and have an endpoint, which `slot` has announced now.
     pub(super) fn note_rtp_only(&self, at: u32, slot: u32, now_ns: i64, found: &mut [u32; MOST_MERGED]) {
-        for other in self.endpoints.calls_on(at, MOST_SHARING).filter(|other| *other != slot) {
+        for other in self.endpoints.calls_on(at).take(MOST_SHARING).filter(|other| *other != slot) {
             let is_one = self.calls.get(other as usize).is_some_and(|call| {
                 call.progress.state == State::RtpOnly
                     && now_ns.saturating_sub(call.last_ns()) < self.limits.rtp_only_idle_ns
@@ -284,7 +309,8 @@ impl<T: Default> Calls<T> {
     /// Makes a call without signalling a part of the one whose signalling it turned out to have.
     pub(super) fn merge(&mut self, from: u32, into: u32, ended: &mut dyn FnMut(&mut Call<T>)) {
         let key = self.key_of(into);
-        let Some(call) = self.calls.get_mut(from as usize) else { return };
+        // It may have given way to an endpoint.
+        let Some(call) = self.calls.get_mut(from as usize).filter(|call| call.is_held) else { return };
         let mut announced = std::mem::take(&mut call.announced);
         let mut streams = std::mem::take(&mut call.streams);
         let (start_ns, last_ns) = (call.start_ns, call.last_ns);
@@ -294,7 +320,7 @@ impl<T: Default> Calls<T> {
         call.progress.end(State::Ended, EndReason::Merged, last_ns);
         call.merged_into = key;
         if let Some(call) = self.calls.get_mut(into as usize) {
-            self.endpoints.hand_over(&mut announced, &mut call.announced, into);
+            self.endpoints.hand_over(&mut announced, &mut call.announced, (into, call.is_wanted));
             for mut stream in streams.drain(..) {
                 let packets = stream.quality().packets();
                 if call.streams.len() < self.limits.streams_per_call {

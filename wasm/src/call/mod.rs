@@ -25,7 +25,7 @@ mod tests;
 
 pub use entry::Call;
 pub use ladder::write_text;
-pub use media::{MOST_SHARING, Media, MediaKind};
+pub use media::{Media, MediaKind};
 pub use table::{CallKey, Calls, Figures, Limits};
 
 use crate::net::Address;

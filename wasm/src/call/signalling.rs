@@ -191,7 +191,8 @@ impl<T: Default> Calls<T> {
         // A re-INVITE or UPDATE may be rejected, and then changes nothing (RFC 3261 section 14.1).
         let is_offer =
             is_request && event.to_tag != 0 && matches!(event.method, Method::Invite | Method::InDialog);
-        let announcing = Announcing { call: slot, side, party, is_offer, now_ns: event.now_ns };
+        let is_wanted = call.is_wanted;
+        let announcing = Announcing { call: slot, side, party, is_wanted, is_offer, now_ns: event.now_ns };
         let mut announced = call.announced;
         let mut rtp_only = NO_RTP_ONLY;
         self.endpoints.begin_description(&announced);
@@ -201,9 +202,13 @@ impl<T: Default> Calls<T> {
             }
             let socket = Socket::new(&endpoint.address, endpoint.port);
             let what = (endpoint.section, endpoint.carries, endpoint.is_fallback);
-            match self.endpoints.announce(&mut announced, &announcing, &socket, what) {
+            let mut result = self.endpoints.announce(&mut announced, &announcing, &socket, what);
+            if result == AnnouncementResult::Full && self.make_room_for_endpoints(slot, ended) {
+                result = self.endpoints.announce(&mut announced, &announcing, &socket, what);
+            }
+            match result {
                 AnnouncementResult::Known | AnnouncementResult::Made => {}
-                AnnouncementResult::Refused => {
+                AnnouncementResult::Refused | AnnouncementResult::Full => {
                     self.figures.endpoints_omitted += u64::from(!endpoint.is_fallback)
                 }
                 AnnouncementResult::Shared => {

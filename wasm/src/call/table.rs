@@ -9,13 +9,15 @@ use super::correlation::Correlation;
 use super::endpoints::Endpoints;
 use super::entry::Call;
 use super::ladder::{Bounds, Room};
-use super::order::{Class, Order};
+use super::order::{Class, Order, Rank};
 use super::state::{EndReason, State};
 use super::texts::Text;
 
 const SECOND_NS: i64 = 1_000_000_000;
 /// Most calls that a table can be given room for.
 pub const MOST_CALLS: usize = 1 << 22;
+/// Calls that give way to one announcement, at most: few have announced nothing.
+const MOST_DISPLACED: usize = 8;
 /// The order of use is kept to 2^33 ns, some nine seconds: most packets touch nothing but their stream.
 const TICK_BITS: u32 = 33;
 
@@ -199,7 +201,7 @@ impl<T: Default> Calls<T> {
 
     /// What has happened.
     pub fn figures(&self) -> Figures {
-        let length = |class| self.order.length(class);
+        let length = |class| self.order.length((class, false)) + self.order.length((class, true));
         let active = length(Class::Early) + length(Class::RtpOnly) + length(Class::Established);
         Figures {
             active,
@@ -222,14 +224,14 @@ impl<T: Default> Calls<T> {
     #[cold]
     fn expire_due(&mut self, now_ns: i64, ended: &mut dyn FnMut(&mut Call<T>)) {
         self.next_due_ns = i64::MAX;
-        for class in Class::ALL {
-            while let Some(slot) = self.order.oldest(class) {
+        for rank in ranks() {
+            while let Some(slot) = self.order.oldest(rank) {
                 let Some(call) = self.calls.get_mut(slot as usize) else { break };
                 let last_ns = call.last_ns();
-                if last_ns > call.last_ns && class != Class::Over {
+                if last_ns > call.last_ns && call.class != Class::Over {
                     // Its streams have gone on since it was put here.
                     call.last_ns = last_ns;
-                    self.order.touch(slot, class);
+                    self.order.touch(slot, rank);
                     continue;
                 }
                 let due_ns = self.due_ns(slot);
@@ -268,8 +270,8 @@ impl<T: Default> Calls<T> {
 
     /// Ends all calls: the capture is over.
     pub fn finish(&mut self, ended: &mut dyn FnMut(&mut Call<T>)) {
-        for class in Class::ALL {
-            while let Some(slot) = self.order.oldest(class) {
+        for rank in ranks() {
+            while let Some(slot) = self.order.oldest(rank) {
                 if let Some(call) = self.calls.get_mut(slot as usize) {
                     call.progress.end_reason.get_or_insert(EndReason::EndOfCapture);
                 }
@@ -321,28 +323,63 @@ impl<T: Default> Calls<T> {
         call.tick = tick(now_ns);
         call.progress.state = state;
         call.class = call.class_now();
-        let class = call.class;
-        self.order.insert(slot, class);
+        let rank = call.rank();
+        self.order.insert(slot, rank);
         self.next_due_ns = self.next_due_ns.min(self.due_ns(slot));
         self.figures.total += 1;
         Some(slot)
     }
 
-    /// Makes room: calls that are over go first; then those that were never answered or signalled, if there are many of them, so
-    /// that a flood of INVITEs does not push out conversations; then what was used longest ago.
+    /// Makes room: those that do not go out give way before those that do.
     #[cold]
     fn evict(&mut self, ended: &mut dyn FnMut(&mut Call<T>)) {
+        if let Some(slot) = self.least_worth(false).or_else(|| self.least_worth(true)) {
+            self.displace(slot, ended);
+        }
+    }
+
+    /// Calls that are over go first; then those that were never answered or signalled, if there are many of them, so that a
+    /// flood of INVITEs does not push out conversations; then what was used longest ago.
+    fn least_worth(&self, is_wanted: bool) -> Option<u32> {
         let many = self.limits.calls / 4;
         let first = [(Class::Over, 0), (Class::Early, many), (Class::RtpOnly, many)]
             .into_iter()
-            .find(|(class, most)| self.order.length(*class) > *most)
-            .and_then(|(class, _)| self.order.oldest(class));
+            .find(|(class, most)| self.order.length((*class, is_wanted)) > *most)
+            .and_then(|(class, _)| self.order.oldest((class, is_wanted)));
         let last_ns = |slot: &u32| self.calls.get(*slot as usize).map_or(i64::MAX, |call| call.last_ns);
-        let oldest =
-            || Class::ALL.into_iter().filter_map(|class| self.order.oldest(class)).min_by_key(last_ns);
-        if let Some(slot) = first.or_else(oldest) {
-            self.displace(slot, ended);
+        let oldest = || {
+            let all = Class::ALL.into_iter().filter_map(|class| self.order.oldest((class, is_wanted)));
+            all.min_by_key(last_ns)
+        };
+        first.or_else(oldest)
+    }
+
+    /// Makes room for what a call announces: others that do not go out give way. False where that gives none.
+    #[cold]
+    pub(super) fn make_room_for_endpoints(&mut self, slot: u32, ended: &mut dyn FnMut(&mut Call<T>)) -> bool {
+        for _ in 0..MOST_DISPLACED {
+            match self.least_worth(false).filter(|least| *least != slot) {
+                Some(least) => self.displace(least, ended),
+                None => return false,
+            }
+            if self.endpoints.has_room() {
+                return true;
+            }
         }
+        false
+    }
+
+    /// Says whether a call goes out: then it and its endpoints come before those that do not.
+    #[cold]
+    pub fn set_wanted(&mut self, key: CallKey, is_wanted: bool) {
+        let Some(call) = self.calls.get_mut(key.slot as usize).filter(|call| call.has(key)) else { return };
+        if call.is_wanted == is_wanted {
+            return;
+        }
+        self.order.remove(key.slot);
+        call.is_wanted = is_wanted;
+        self.order.insert(key.slot, call.rank());
+        self.endpoints.set_wanted(&call.announced, is_wanted);
     }
 
     #[cold]
@@ -378,6 +415,7 @@ impl<T: Default> Calls<T> {
             self.endpoints.resume_call(&call.announced);
         }
         let (class, tick) = (call.class_now(), tick(now_ns));
+        let rank = (class, call.is_wanted);
         let has_changed = class != call.class || is_over != was_over;
         let is_same_tick = tick == call.tick;
         (call.class, call.tick, call.last_ns) = (class, tick, call.last_ns.max(now_ns));
@@ -387,7 +425,7 @@ impl<T: Default> Calls<T> {
             // The grace time runs from the end on, whatever comes.
             return;
         }
-        self.order.touch(slot, class);
+        self.order.touch(slot, rank);
         self.next_due_ns = self.next_due_ns.min(self.due_ns(slot));
     }
 
@@ -408,6 +446,11 @@ impl<T: Default> Calls<T> {
     pub(super) fn ladder_bounds(&self) -> Bounds {
         Bounds { messages: self.limits.messages_per_call, bytes: self.limits.ladder_bytes_per_call }
     }
+}
+
+/// All lists of the order of use.
+fn ranks() -> impl Iterator<Item = Rank> {
+    Class::ALL.into_iter().flat_map(|class| [(class, false), (class, true)])
 }
 
 /// The tick of the order of use. Wraps after centuries.

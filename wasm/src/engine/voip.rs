@@ -16,7 +16,7 @@ use super::recognition::{Arrival, Inspected, SipStreams};
 use super::rendering::Said;
 use super::{CALLS, Engine, Input, Oddity, Protocol, Settings};
 use crate::call::state::EndReason;
-use crate::call::{Call, CallKey, Calls, MOST_SHARING, Media, MediaKind, Passage};
+use crate::call::{Call, CallKey, Calls, Media, MediaKind, Passage};
 use crate::detect::Label;
 use crate::detect::registry::label_of;
 use crate::flow::table::Observed;
@@ -359,7 +359,7 @@ impl Engine {
         if let Some(media) = voip.calls.observe_media(packet.payload, &passage) {
             let label = if let MediaKind::Rtcp = media.kind { voip.rtcp } else { voip.rtp };
             self.recognizer.label(observed, label);
-            return self.take_media(voip, frame, packet, &media, &passage);
+            return self.take_media(voip, frame, packet, &media);
         }
         self.take_candidate(voip, frame, packet, &passage, observed);
     }
@@ -400,7 +400,7 @@ impl Engine {
                     self.counters.rejected_by_mode += 1;
                     return;
                 };
-                self.take_media(voip, frame, packet, &media, passage);
+                self.take_media(voip, frame, packet, &media);
             }
         }
     }
@@ -549,7 +549,8 @@ impl Engine {
             return;
         };
         let data = &mut call.data;
-        if left.is_matched && !data.is_matched {
+        let becomes_matched = left.is_matched && !data.is_matched;
+        if becomes_matched {
             data.is_matched = true;
             data.filters = left.filters;
         }
@@ -559,6 +560,9 @@ impl Engine {
             }
         }
         data.homeless += left.homeless;
+        if becomes_matched {
+            voip.calls.set_wanted(heir, true);
+        }
         self.join(voip, heir, left.signalling, left.media, inputs);
     }
 
@@ -588,33 +592,10 @@ impl Engine {
     }
 
     #[inline]
-    fn take_media(
-        &mut self,
-        voip: &mut Voip,
-        frame: &Frame,
-        packet: &Packet,
-        media: &Media,
-        passage: &Passage,
-    ) {
-        let mut key = media.call;
+    fn take_media(&mut self, voip: &mut Voip, frame: &Frame, packet: &Packet, media: &Media) {
+        let key = media.call;
         let rtp = if let MediaKind::Rtp(header) = &media.kind { Some(header) } else { None };
         let content = if rtp.is_some() { Content::Rtp } else { Content::Media };
-        if media.is_shared && !self.is_matched(voip, key) {
-            // One session under several Call-IDs: it is enough that one of them goes out. A port that is used again, while
-            // the end of the call before was not seen, is the newer call's.
-            let mut sharing = [None; MOST_SHARING];
-            let mut places = sharing.iter_mut();
-            voip.calls.for_each_sharing(passage, &mut |other| {
-                if let Some(place) = places.next() {
-                    *place = Some(other);
-                }
-            });
-            let has_both = |calls: &Calls<Judgement>, other| calls.has_both_ends(other, passage);
-            let mut others = sharing.into_iter().flatten();
-            key = others
-                .find(|other| has_both(&voip.calls, *other) && self.is_matched(voip, *other))
-                .unwrap_or(key);
-        }
         if !self.is_matched(voip, key) {
             let by_itself = self.filters.wants_addresses() || self.filters.wants(content);
             let passes = by_itself || self.filters.decides_all() == Some(true);
@@ -629,7 +610,13 @@ impl Engine {
     #[inline]
     fn is_matched(&mut self, voip: &mut Voip, key: CallKey) -> bool {
         let filters = voip.filters;
-        voip.calls.get_mut(key).is_some_and(|call| call.data.is_matched(&self.filters, filters))
+        let Some(call) = voip.calls.get_mut(key) else { return false };
+        let was_matched = call.data.is_matched;
+        let is_matched = call.data.is_matched(&self.filters, filters);
+        if is_matched != was_matched {
+            voip.calls.set_wanted(key, is_matched);
+        }
+        is_matched
     }
 
     /// Whether the packet itself is what filters ask for; which ones is then in the workspace.
@@ -661,6 +648,7 @@ impl Engine {
         data.filters = voip.filters;
         let ids = scratch.workspace.matched.iter().map(|number| filters.id(number).into());
         data.ids = ids.take(MOST_IDS).collect();
+        voip.calls.set_wanted(key, true);
         self.emit_waiting(voip, key, inputs);
     }
 

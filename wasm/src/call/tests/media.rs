@@ -156,12 +156,6 @@ fn the_newest_call_that_is_not_over_has_it() {
     );
     check(&mut scene, &[("B:5000", "A:4000", ONE)]);
     assert!(scene.calls.figures().shared_packets >= 3);
-    let media = scene.packet("A:4000", "B:5000", &rtp(7, 2, 0)).unwrap();
-    assert!(media.is_shared);
-    let mut sharing = 0;
-    let passage = passage(scene.now, socket("A:4000"), socket("B:5000"));
-    scene.calls.for_each_sharing(&passage, &mut |_| sharing += 1);
-    assert_eq!(sharing, 2);
     second(&mut scene, "C>B BYE 2");
     check(&mut scene, &[("X:9", "B:5000", ONE)]);
     scene.step("A>B BYE 2");
@@ -171,6 +165,74 @@ fn the_newest_call_that_is_not_over_has_it() {
     scene.call_id = "call-3".to_owned();
     scene.step("D>B INVITE 1 sdp=A:4000");
     check(&mut scene, &[("B:5000", "A:4000", Some("call-3")), ("A:4000", "B:5000", Some("call-3"))]);
+}
+
+/// Forged calls that announce the endpoints of a call that goes out, before it does so and after.
+#[test]
+fn a_call_that_goes_out_keeps_its_media() {
+    let forge = |scene: &mut Scene, numbers: std::ops::Range<usize>, step: &str| {
+        let own = std::mem::replace(&mut scene.call_id, String::new());
+        for number in numbers {
+            scene.call_id = format!("forged-{number}");
+            scene.step(step);
+        }
+        scene.call_id = own;
+    };
+    let packets = [
+        ("A:4000", "B:5000", ONE),
+        ("B:5000", "A:4000", ONE),
+        ("X:9", "A:4000", ONE),
+        ("A:4000", "Y:9", ONE),
+    ];
+    for forged in ["sdp=A:4000", "sdp=B:5000", "sdp=A:4000,B:5000", "sdp=X:9,A:4000"] {
+        let mut scene = Scene::new();
+        let step = format!("M>N INVITE 1 {forged}");
+        forge(&mut scene, 0..40, &step);
+        let key = scene.step("A>B INVITE 1 sdp=A:4000").unwrap();
+        scene.calls.set_wanted(key, true);
+        scene.step("B>A 200 1 INVITE sdp=B:5000");
+        if !forged.contains('X') {
+            check(&mut scene, &packets);
+        }
+        forge(&mut scene, 40..80, &step);
+        // An endpoint that both announce later, in whatever order.
+        forge(&mut scene, 80..120, "M>N INVITE 1 sdp=B:7000");
+        scene.steps(&["A>B UPDATE 2 f=a t=b sdp=A:4000", "B>A 200 2 UPDATE sdp=B:5000,B:7000"]);
+        forge(&mut scene, 120..160, "M>N INVITE 1 sdp=B:7000");
+        if !forged.contains('X') {
+            check(&mut scene, &packets);
+        }
+        check(&mut scene, &[("A:4000", "B:7000", ONE), ("X:10", "B:7000", ONE), ("B:7000", "A:4000", ONE)]);
+        // What it leaves is the others'.
+        scene.calls.set_wanted(key, false);
+        forge(&mut scene, 160..161, "M>N INVITE 1 sdp=B:7000");
+        check(&mut scene, &[("X:11", "B:7000", Some("forged-160"))]);
+    }
+}
+
+/// Where only the source was announced, and somebody announces the destination, or both.
+#[test]
+fn a_stream_stays_with_the_call_that_goes_out() {
+    let mut scene = Scene::new();
+    let key = scene.step("A>B INVITE 1 sdp=A:4000").unwrap();
+    scene.calls.set_wanted(key, true);
+    check(&mut scene, &[("A:4000", "Y:9", ONE)]);
+    for (number, sockets) in ["Y:9", "A:4000,Y:9"].into_iter().enumerate() {
+        scene.call_id = format!("forged-{number}");
+        scene.step(&format!("M>N INVITE 1 sdp={sockets}"));
+        check(&mut scene, &[("A:4000", "Y:9", ONE), ("Y:9", "A:4000", ONE)]);
+    }
+    // Another stream between what a newer call has announced is the newer one's.
+    let mut scene = Scene::new();
+    let key = scene.step("A>B INVITE 1 sdp=A:4000").unwrap();
+    scene.calls.set_wanted(key, true);
+    scene.call_id = "call-2".to_owned();
+    scene.step("A>C INVITE 1 sdp=A:4000,C:6000");
+    check(&mut scene, &[("C:6000", "A:4000", Some("call-2")), ("A:4000", "C:6000", Some("call-2"))]);
+    // A port that is used again, long after the last that was heard of the call before.
+    check(&mut scene, &[("X:9", "A:4000", ONE)]);
+    scene.now += 61 * SECOND;
+    check(&mut scene, &[("X:10", "A:4000", Some("call-2")), ("X:9", "A:4000", ONE)]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Calls through the whole engine: what goes out, and with what.
 
-use crate::engine::{CALL_PCAP, CALLS, Engine, JSON, Options, Protocol, WIRE};
+use crate::engine::{CALL_PCAP, CALLS, Engine, JSON, Options, Protocol, Settings, WIRE};
 use crate::matching::filter_set::{FilterSet, NoFilterPolicy};
 use crate::matching::filter_type::FilterType;
 use crate::net::Address;
@@ -128,13 +128,23 @@ impl Answer {
 }
 
 fn run(scene: &Scene, filters: &[(FilterType, &str)], policy: NoFilterPolicy, block: usize) -> Answer {
+    run_with(scene, filters, policy, block, &Settings::default())
+}
+
+fn run_with(
+    scene: &Scene,
+    filters: &[(FilterType, &str)],
+    policy: NoFilterPolicy,
+    block: usize,
+    settings: &Settings,
+) -> Answer {
     let options = Options {
         outputs: JSON | CALLS | CALL_PCAP,
         protocol: Protocol::Voip,
         batch_packets: 64,
         ..Options::default()
     };
-    let mut engine = Engine::new(options);
+    let mut engine = Engine::with_settings(options, settings);
     let mut set = FilterSet::new(policy);
     for (number, (filter_type, pattern)) in filters.iter().enumerate() {
         set.add(*filter_type as u32, &format!("f{number}"), pattern).unwrap();
@@ -453,6 +463,55 @@ fn a_shared_endpoint_gives_no_call_the_media_of_another() {
         let answer = run(&scene, &[(FilterType::SipUser, user)], NoFilterPolicy::Deny, 1 << 20);
         assert_eq!(answer.lines.len(), 7, "{user}: {:?}", answer.shown());
         assert!(answer.lines.iter().all(|line| line.contains(host)), "{user}");
+    }
+}
+
+/// A call of a filtered user among many forged ones: as many as there is room for and more, at its endpoints, and with more
+/// packets than can wait.
+#[test]
+fn forged_calls_take_nothing_from_a_matched_one() {
+    let forged = |message: Vec<u8>| {
+        let text = String::from_utf8(message).unwrap();
+        text.replace("alice", "mallory").replace("bob", "nobody").into_bytes()
+    };
+    let fill = "X".repeat(40_000);
+    for (calls, more) in [(20, ""), (900, ""), (40, &fill[..])] {
+        let mut scene = Scene::new();
+        let mut number = 0;
+        let mut forge = |scene: &mut Scene, count: usize| {
+            for _ in 0..count {
+                number += 1;
+                let call = format!("forged-{number}");
+                let field = format!("X-Fill: {more}\r\n");
+                scene.udp((7, 5060), (8, 5060), &forged(request("INVITE", &call, &field, &sdp(1, 40_000))));
+                scene.udp(
+                    (8, 5060),
+                    (7, 5060),
+                    &forged(response("200 OK", "INVITE", &call, &sdp(2, 10_000))),
+                );
+            }
+        };
+        forge(&mut scene, calls);
+        scene.udp(ALICE, BOB, &request("INVITE", "one", "", &sdp(1, 40_000)));
+        forge(&mut scene, calls);
+        scene.udp(BOB, ALICE, &response("200 OK", "INVITE", "one", &sdp(2, 10_000)));
+        for sequence in 0..20 {
+            scene.rtp((1, 40_000), (2, 10_000), sequence).rtp((2, 10_000), (1, 40_000), sequence);
+            // Behind an address translator.
+            scene.rtp((9, 999), (1, 40_000), sequence);
+            forge(&mut scene, calls / 10);
+        }
+        scene.udp(ALICE, BOB, &request("BYE", "one", "", ""));
+        let filters = [(FilterType::SipUser, "alice")];
+        let mut settings = Settings::default();
+        assert!(settings.set("max_calls", "64"));
+        let answer = run_with(&scene, &filters, NoFilterPolicy::Deny, 1 << 20, &settings);
+        assert_eq!(answer.lines.len(), 63, "{calls} calls: {:?}", answer.shown());
+        assert!(answer.lines.iter().all(|line| line.contains("\"call_id\":\"one\"")));
+        let counters = answer.engine.counters();
+        assert_eq!(counters.calls_ended, 1);
+        assert_eq!(counters.calls_ended + counters.calls_unmatched + counters.calls_evicted, 1 + number);
+        assert_eq!(counters.call_buffer_full, 0);
     }
 }
 
