@@ -171,7 +171,7 @@ fn the_newest_call_that_is_not_over_has_it() {
 #[test]
 fn a_call_that_goes_out_keeps_its_media() {
     let forge = |scene: &mut Scene, numbers: std::ops::Range<usize>, step: &str| {
-        let own = std::mem::replace(&mut scene.call_id, String::new());
+        let own = std::mem::take(&mut scene.call_id);
         for number in numbers {
             scene.call_id = format!("forged-{number}");
             scene.step(step);

@@ -475,7 +475,7 @@ fn forged_calls_take_nothing_from_a_matched_one() {
         text.replace("alice", "mallory").replace("bob", "nobody").into_bytes()
     };
     let fill = "X".repeat(40_000);
-    for (calls, more) in [(20, ""), (900, ""), (40, &fill[..])] {
+    for (calls, more) in [(20, ""), (900, ""), (200, &fill[..])] {
         let mut scene = Scene::new();
         let mut number = 0;
         let mut forge = |scene: &mut Scene, count: usize| {
@@ -513,6 +513,22 @@ fn forged_calls_take_nothing_from_a_matched_one() {
         assert_eq!(counters.calls_ended + counters.calls_unmatched + counters.calls_evicted, 1 + number);
         assert_eq!(counters.call_buffer_full, 0);
     }
+}
+
+/// What waits for a decision gives way to what others let wait, and is counted when its call matches after all.
+#[test]
+fn what_was_overwritten_while_it_waited_is_counted() {
+    let mut scene = Scene::new();
+    scene.udp(ALICE, BOB, &request("INVITE", "one", "", &sdp(1, 40_000)));
+    let fill = format!("X-Fill: {}\r\n", "X".repeat(40_000));
+    for number in 0..450 {
+        scene.udp(ALICE, BOB, &request("INVITE", &format!("other-{number}"), &fill, ""));
+    }
+    scene.udp(BOB, ALICE, &response("180 Ringing", "INVITE", "one", ""));
+    scene.udp(BOB, ALICE, &request("UPDATE", "one", "P-Asserted-Identity: <tel:+4930123>\r\n", ""));
+    let answer = run(&scene, &[(FilterType::PhoneNumber, "+4930123")], NoFilterPolicy::Deny, 1 << 20);
+    assert_eq!(answer.shown(), ["180", "UPDATE"]);
+    assert_eq!(answer.engine.counters().call_buffer_full, 1);
 }
 
 #[test]
