@@ -53,8 +53,9 @@ pub(super) struct Judgement {
     is_matched: bool,
     /// The filter set by which it was.
     filters: u32,
-    /// The filters that it matched.
+    /// The filters that it matched: their ids, and what each asks for.
     ids: Vec<Box<str>>,
+    keys: Vec<u64>,
     signalling: Vec<Place>,
     media: Vec<Place>,
     /// Packets that found no room to wait in.
@@ -146,12 +147,25 @@ impl Judgement {
         held as u64 + std::mem::take(&mut self.homeless)
     }
 
+    /// Notes a filter that it matched, once.
+    fn add_id(&mut self, id: &str, key: u64) {
+        if self.ids.len() < MOST_IDS && !self.ids.iter().any(|known| **known == *id) {
+            self.ids.push(id.into());
+            self.keys.push(key);
+        }
+    }
+
     /// Whether the call goes out. After a change of filters only if one of those that it matched is still there.
     fn is_matched(&mut self, filters: &FilterSet, number: u32) -> bool {
         if self.is_matched && self.filters != number {
             self.filters = number;
             let by_policy = self.ids.is_empty();
-            self.ids.retain(|id| filters.has_id(id));
+            let keys = std::mem::take(&mut self.keys);
+            for (id, key) in std::mem::take(&mut self.ids).into_iter().zip(keys) {
+                if let Some(id) = filters.id_in_force(&id, key) {
+                    self.add_id(id, key);
+                }
+            }
             self.is_matched = !self.ids.is_empty() || by_policy && filters.passes_without_filters();
         }
         self.is_matched
@@ -532,11 +546,8 @@ impl Engine {
     fn add_ids(&mut self, voip: &mut Voip, key: CallKey) {
         let Self { scratch, filters, .. } = self;
         let Some(call) = voip.calls.get_mut(key) else { return };
-        let ids = &mut call.data.ids;
-        for id in scratch.workspace.matched.iter().map(|number| filters.id(number)) {
-            if ids.len() < MOST_IDS && !ids.iter().any(|known| **known == *id) {
-                ids.push(id.into());
-            }
+        for number in scratch.workspace.matched.iter() {
+            call.data.add_id(filters.id(number), filters.key(number));
         }
     }
 
@@ -554,10 +565,8 @@ impl Engine {
             data.is_matched = true;
             data.filters = left.filters;
         }
-        for id in left.ids {
-            if !data.ids.contains(&id) {
-                data.ids.push(id);
-            }
+        for (id, key) in left.ids.iter().zip(left.keys) {
+            data.add_id(id, key);
         }
         data.homeless += left.homeless;
         if becomes_matched {
@@ -646,8 +655,10 @@ impl Engine {
         let data = &mut call.data;
         data.is_matched = true;
         data.filters = voip.filters;
-        let ids = scratch.workspace.matched.iter().map(|number| filters.id(number).into());
-        data.ids = ids.take(MOST_IDS).collect();
+        (data.ids, data.keys) = Default::default();
+        for number in scratch.workspace.matched.iter().take(MOST_IDS) {
+            data.add_id(filters.id(number), filters.key(number));
+        }
         voip.calls.set_wanted(key, true);
         self.emit_waiting(voip, key, inputs);
     }

@@ -139,6 +139,20 @@ fn endpoints_last_as_long_as_the_call() {
 }
 
 #[test]
+fn a_challenged_bye_ends_no_media() {
+    let mut scene = answered();
+    scene.steps(&["A>B BYE 2", "B>A 401 2 BYE"]);
+    scene.wait(40);
+    check(&mut scene, &[("A:4000", "B:5000", ONE)]);
+    scene.steps(&["A>B BYE 3", "B>A 200 3 BYE"]);
+    scene.wait(29);
+    check(&mut scene, &[("A:4000", "B:5000", ONE)]);
+    scene.wait(2);
+    check(&mut scene, &[("A:4000", "B:5000", None)]);
+    assert_eq!(scene.reports[0]["end_time"], "2023-11-14T22:14:00.060000000Z");
+}
+
+#[test]
 fn the_newest_call_that_is_not_over_has_it() {
     let mut scene = answered();
     let second = |scene: &mut Scene, step: &str| {

@@ -312,21 +312,31 @@ fn a_change_of_filters_takes_calls_along_or_leaves_them() {
     // The capture is cut behind the ACK.
     let ack = request("ACK", "one", "", "");
     let cut = scene.capture.windows(ack.len()).position(|window| window == ack).unwrap() + ack.len();
-    for (second, kept) in [("alice", 12), ("carol", 4)] {
+    let set = |id: &str, filter_type: FilterType, pattern: &str| {
+        let mut set = FilterSet::new(NoFilterPolicy::Deny);
+        set.add(filter_type as u32, id, pattern).unwrap();
+        set.build().unwrap();
+        set
+    };
+    for (id, filter_type, pattern, kept) in [
+        ("a", FilterType::SipUser, "alice", 12),
+        ("b", FilterType::SipUser, "carol", 4),
+        // What a filter asks for counts, not what it is called.
+        ("b", FilterType::SipUser, "alice", 12),
+        ("a", FilterType::SipUser, "carol", 4),
+        ("a", FilterType::CallId, "alice", 4),
+    ] {
         let mut engine = Engine::new(options.clone());
-        let set = |id: &str, pattern: &str| {
-            let mut set = FilterSet::new(NoFilterPolicy::Deny);
-            set.add(FilterType::SipUser as u32, id, pattern).unwrap();
-            set.build().unwrap();
-            set
-        };
-        engine.set_filters(set("a", "alice"));
+        engine.set_filters(set("a", FilterType::SipUser, "alice"));
         let input = engine.open_input("a capture", "");
         let done = engine.process(input, &scene.capture[..cut], false).consumed;
-        engine.set_filters(set(if second == "alice" { "a" } else { "b" }, second));
+        engine.clear_outputs();
+        engine.set_filters(set(id, filter_type, pattern));
         engine.process(input, &scene.capture[done..], true);
         engine.finish();
-        assert_eq!(engine.counters().kept, kept, "{second}");
+        assert_eq!(engine.counters().kept, kept, "{id} {pattern}");
+        let lines = String::from_utf8(engine.output(JSON).to_vec()).unwrap();
+        assert!(lines.lines().all(|line| line.contains(&format!("\"matched_filter_ids\":[\"{id}\"]"))));
     }
 }
 
@@ -359,6 +369,42 @@ fn a_hole_in_a_stream_costs_the_message_that_it_cuts_alone() {
         let answer = run(&scene, &[], NoFilterPolicy::Allow, 1 << 20);
         let shown = answer.shown();
         assert!(shown.ends_with(&["OPTIONS".into(), "MESSAGE".into()]), "byte {lost} is lost: {shown:?}");
+    }
+}
+
+/// Messages that wait behind a hole have the times of their own segments, not that of the one which closes it.
+#[test]
+fn messages_behind_a_hole_keep_their_times() {
+    let [one, two, three] = ["BYE", "OPTIONS", "MESSAGE"].map(|method| request(method, "one", "", ""));
+    let (from, to) = ((1, 40_001), (2, 5060));
+    let ends = [1000, one.len(), two.len(), three.len()].map(|length| length as u32);
+    let starts = [ends[0], ends[0] + ends[1], ends[0] + ends[1] + ends[2]];
+    for order in [[0, 1, 2], [0, 2, 1]] {
+        let mut scene = Scene::new();
+        // The stream is known to begin there.
+        scene.tcp(from, to, 1000, &one[..10]).wait(SECOND);
+        for number in order {
+            match number {
+                0 => scene.tcp(from, to, starts[1], &two[..40]).tcp(from, to, starts[1] + 40, &two[40..]),
+                1 => scene.tcp(from, to, starts[2], &three),
+                _ => scene.tcp(from, to, 1010, &one[10..]),
+            };
+            scene.wait(SECOND);
+        }
+        let answer = run(&scene, &[], NoFilterPolicy::Allow, 1 << 20);
+        let mut times: Vec<(String, String)> = answer
+            .shown()
+            .into_iter()
+            .zip(&answer.lines)
+            .map(|(method, line)| {
+                let at = line.find("\"timestamp\":\"").unwrap() + 13;
+                (method, line[at + 17..at + 23].to_owned())
+            })
+            .collect();
+        times.sort();
+        let third = if order[1] == 1 { "22.003" } else { "23.004" };
+        let expected = [("BYE", "20.000"), ("MESSAGE", third), ("OPTIONS", "21.001")];
+        assert_eq!(times, expected.map(|(method, time)| (method.to_owned(), time.to_owned())), "{order:?}");
     }
 }
 
