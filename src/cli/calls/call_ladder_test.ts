@@ -59,7 +59,7 @@ Deno.test("call ladder: whatever the messages, no line is wider than the termina
       fc.record({
         source: hosts,
         destination: hosts,
-        text: fc.string({ unit: "binary" }),
+        text: fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("\u202eevil\u2066", "\u061c\u200f")),
         time: fc.constant("2026-01-31T12:00:00Z"),
       }),
     ),
@@ -70,7 +70,7 @@ Deno.test("call ladder: whatever the messages, no line is wider than the termina
       for (const line of lines) {
         assert.ok(line.length <= width, line);
         // deno-lint-ignore no-control-regex
-        assert.doesNotMatch(line, /[\x00-\x1f\x7f-\x9f]/);
+        assert.doesNotMatch(line, /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/);
       }
     },
   )));

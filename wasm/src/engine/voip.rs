@@ -24,7 +24,7 @@ use crate::matching::address::bits_of;
 use crate::matching::contents::Content;
 use crate::matching::filter_set::{FilterSet, Subject};
 use crate::net::segment::{self, Headers};
-use crate::net::{self, Packet, Transport};
+use crate::net::{self, Packet, Transport, Tunnels};
 use crate::rtp::candidates::{Candidates, Endpoints, Verdict};
 use crate::sip::message::Message;
 use crate::sip::start_line::Refusal;
@@ -393,6 +393,7 @@ impl Engine {
             Verdict::No => self.counters.rejected_by_mode += 1,
             Verdict::Probation => {
                 let place = media.put(&frame.as_held());
+                media.keep_tunnels(place, packet);
                 self.counters.rejected_by_mode += probation.wait(&endpoints, place);
             }
             Verdict::Accepted(header, _) => {
@@ -528,7 +529,7 @@ impl Engine {
         let is_matched = self.is_matched(voip, key);
         if !is_matched {
             if !self.passes_call_filters(packet, Content::Sip, bytes, Some(message)) {
-                self.hold(voip, key, frame, Content::Sip);
+                self.hold(voip, key, frame, packet, Content::Sip);
                 return Some(key);
             }
             self.admit(voip, key, frame.inputs);
@@ -609,7 +610,7 @@ impl Engine {
             let by_itself = self.filters.wants_addresses() || self.filters.wants(content);
             let passes = by_itself || self.filters.decides_all() == Some(true);
             if !passes || !self.passes_call_filters(packet, content, packet.payload, None) {
-                return self.hold(voip, key, frame, content);
+                return self.hold(voip, key, frame, packet, content);
             }
             self.admit(voip, key, frame.inputs);
         }
@@ -671,22 +672,25 @@ impl Engine {
         let homeless = std::mem::take(&mut data.homeless);
         let (signalling, media) = (std::mem::take(&mut data.signalling), std::mem::take(&mut data.media));
         let rings = (std::mem::take(&mut voip.signalling), std::mem::take(&mut voip.media));
-        let held = signalling.iter().map(|place| rings.0.get(*place));
-        let mut held: Vec<HeldPacket> =
-            held.chain(media.iter().map(|place| rings.1.get(*place))).flatten().collect();
+        let held = signalling.iter().filter_map(|place| rings.0.get_with_tunnels(*place));
+        let mut held: Vec<(HeldPacket, Option<Tunnels>)> =
+            held.chain(media.iter().filter_map(|place| rings.1.get_with_tunnels(*place))).collect();
         let lost = signalling.len() + media.len() - held.len();
         self.counters.call_buffer_full += lost as u64 + homeless;
-        held.sort_by_key(|packet| packet.timestamp_ns);
-        for one in &held {
+        held.sort_by_key(|(packet, _)| packet.timestamp_ns);
+        for (one, tunnels) in &held {
             let frame = Frame::held(one, inputs);
-            let packet = net::decode_record(frame.link_type, frame.data, frame.original_length);
+            let mut packet = net::decode_record(frame.link_type, frame.data, frame.original_length);
+            if let Some(tunnels) = tunnels {
+                packet.put_into(tunnels);
+            }
             self.emit_held(voip, key, &frame, &packet);
         }
         (voip.signalling, voip.media) = rings;
     }
 
     /// Keeps a packet of a call for as long as a filter may still ask for the call.
-    fn hold(&mut self, voip: &mut Voip, key: CallKey, frame: &Frame, content: Content) {
+    fn hold(&mut self, voip: &mut Voip, key: CallKey, frame: &Frame, packet: &Packet, content: Content) {
         let Voip { calls, signalling, media, .. } = voip;
         let Some(call) = calls.get_mut(key) else {
             self.counters.rejected_by_filters += 1;
@@ -698,6 +702,7 @@ impl Engine {
             _ => (media, &mut call.data.media),
         };
         let place = (!is_over && places.len() < MOST_HELD).then(|| ring.put(&frame.as_held())).flatten();
+        ring.keep_tunnels(place, packet);
         match place {
             Some(place) => places.push(place),
             None if is_over => self.counters.rejected_by_filters += 1,

@@ -157,12 +157,14 @@ impl FilterSet {
         self.local_domains.add(&pattern, Bare::Equals, 0, options).map_err(|error| error.to_string())
     }
 
-    /// Adds a user of SIP that the operator named, as the pattern of a `sip_user` filter. The error says why it is refused.
+    /// Adds a user of SIP that the operator named, as the pattern of a `sip_user` filter, or with its host as that of a `sip_uri`
+    /// filter. The error says why it is refused.
     pub fn add_local_sip_user(&mut self, pattern: &str) -> Result<(), String> {
         let options = self.options;
+        let filter_type = if pattern.contains('@') { FilterType::SipUri } else { FilterType::SipUser };
         self.local_users
             .get_or_insert_with(|| Box::new(Self::with_options(NoFilterPolicy::Deny, options)))
-            .add(FilterType::SipUser as u32, "", pattern)
+            .add(filter_type as u32, "", pattern)
     }
 
     /// Does a part of what is left to do before the set can be used: works on about so many patterns at once. False when

@@ -1,6 +1,9 @@
 //! Packets of calls of which no filter has decided yet: they wait in two rings, one for signalling and one for media,
 //! since media would crowd signalling out. What is overwritten is lost to its call, which counts it.
 
+use crate::bounded::BoundedMap;
+use crate::net::{Packet, Tunnels};
+
 /// Where a packet lies in its ring. Never used again for another packet.
 pub(super) type Place = u64;
 
@@ -19,14 +22,25 @@ pub(in crate::engine) struct HeldPacket<'a> {
     pub(in crate::engine) frame: &'a [u8],
 }
 
+/// Packets of a ring whose tunnels are remembered, at most.
+const MOST_TUNNELLED: usize = 4096;
+
 /// A ring of packets of all calls, in the order of their arrival. Its memory grows with use up to the bound.
-#[derive(Default)]
 pub(super) struct Ring {
     bytes: Vec<u8>,
     capacity: usize,
     /// Place of the oldest packet that is whole, and of the next one.
     start: Place,
     end: Place,
+    /// Tunnels of packets whose frames do not show them.
+    tunnels: BoundedMap<Place, Tunnels>,
+}
+
+impl Default for Ring {
+    /// A ring without room.
+    fn default() -> Self {
+        Self { bytes: Vec::new(), capacity: 0, start: 0, end: 0, tunnels: BoundedMap::new(MOST_TUNNELLED) }
+    }
 }
 
 impl Ring {
@@ -34,7 +48,7 @@ impl Ring {
     pub(super) fn new(capacity: usize) -> Self {
         debug_assert!(capacity.is_power_of_two());
         // No packet lies at 0.
-        Self { bytes: Vec::new(), capacity, start: capacity as u64, end: capacity as u64 }
+        Self { capacity, start: capacity as u64, end: capacity as u64, ..Self::default() }
     }
 
     /// Copies a packet into the ring, over the oldest ones where there is no other room. None where it is longer than the
@@ -97,6 +111,20 @@ impl Ring {
             interface: values.next()?,
             frame: rest.get(..values.next()? as usize)?,
         })
+    }
+
+    /// Remembers the tunnels of the packet at a place, where its frame does not show them.
+    #[inline]
+    pub(super) fn keep_tunnels(&mut self, place: Option<Place>, packet: &Packet) {
+        if let (Some(place), Some(tunnels)) = (place, packet.inherited_tunnels()) {
+            self.tunnels.insert(place, tunnels);
+        }
+    }
+
+    /// The packet at a place, unless it was overwritten, and its tunnels where its frame does not show them.
+    pub(super) fn get_with_tunnels(&self, place: Place) -> Option<(HeldPacket<'_>, Option<Tunnels>)> {
+        let tunnels = if self.tunnels.is_empty() { None } else { self.tunnels.get(&place).copied() };
+        Some((self.get(place)?, tunnels))
     }
 
     fn position(&self, place: Place) -> usize {

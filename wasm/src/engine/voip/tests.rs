@@ -256,6 +256,37 @@ fn what_came_before_the_match_goes_out_in_the_order_of_time() {
     assert_eq!(answer.engine.counters().calls_unmatched, 1);
 }
 
+/// What was put together from packets in a tunnel still was in it when it has waited.
+#[test]
+fn what_waited_was_in_its_tunnel() {
+    let mut inner = Vec::new();
+    let headers = Headers {
+        source: (Address::v4([10, 0, 0, 1]), 40_001),
+        destination: (Address::v4([10, 0, 0, 2]), 5060),
+        sequence: 1000,
+        acknowledgment: 1,
+    };
+    let invite = request("INVITE", "one", "", "");
+    let update = request("UPDATE", "one", "P-Asserted-Identity: <tel:+4930123>\r\n", "");
+    let mut scene = Scene::new();
+    let mut sequence = headers.sequence;
+    for part in [&invite[..50], &invite[50..], &update] {
+        inner.clear();
+        write_segment(&Headers { sequence, ..headers }, part, None, &mut inner);
+        sequence += part.len() as u32;
+        let vxlan = [&[8, 0, 0, 0, 0, 0, 77, 0][..], &inner].concat();
+        scene.udp((8, 50_000), (9, 4789), &vxlan);
+    }
+    let answer = run(&scene, &[(FilterType::PhoneNumber, "+4930123")], NoFilterPolicy::Deny, 1 << 20);
+    assert_eq!(answer.shown(), ["INVITE", "UPDATE"]);
+    for line in &answer.lines {
+        assert!(
+            line.contains("\"tunnel_id\":\"77\"") && line.contains("\"tunnel_src_ip\":\"10.0.0.8\""),
+            "{line}"
+        );
+    }
+}
+
 #[test]
 fn messages_that_make_no_call_are_judged_one_by_one() {
     let mut scene = Scene::new();
@@ -271,6 +302,33 @@ fn messages_that_make_no_call_are_judged_one_by_one() {
     assert_eq!(answer.engine.counters().calls_unmatched, 0);
     let none = run(&scene, &[(FilterType::SipUser, "carol")], NoFilterPolicy::Deny, 1 << 20);
     assert_eq!(none.lines.len(), 0);
+}
+
+/// The operator's own users, with and without their hosts.
+#[test]
+fn users_may_be_named_with_their_hosts() {
+    let mut scene = Scene::new();
+    basic_call(&mut scene, "one", (40_000, 10_000));
+    for (user, kept) in [
+        ("alice", 12),
+        ("alice@x", 12),
+        ("sip:alice@x", 12),
+        ("sips:alice@X:5061;transport=tls", 12),
+        ("*@x", 12),
+        ("alice@y", 0),
+        ("lice@x", 0),
+    ] {
+        let mut set = FilterSet::new(NoFilterPolicy::Allow);
+        set.add_local_sip_user(user).unwrap();
+        set.build().unwrap();
+        let options = Options { outputs: JSON, protocol: Protocol::Voip, ..Options::default() };
+        let mut engine = Engine::new(options);
+        engine.set_filters(set);
+        let input = engine.open_input("a capture", "");
+        engine.process(input, &scene.capture, true);
+        engine.finish();
+        assert_eq!(engine.counters().kept, kept, "{user}");
+    }
 }
 
 #[test]
