@@ -30,10 +30,12 @@ export interface CallReport {
   readonly response_code?: number | undefined;
   /** One for each SSRC and direction. */
   readonly streams: readonly CallStream[];
-  /** In the order in which they came; the first ones, where there were many. */
+  /** In the order in which they came; the first and the last ones, where there were many. */
   readonly messages: readonly CallMessage[];
   /** Messages that are not among these. */
   readonly messages_omitted?: number | undefined;
+  /** How many of these came before those that are not; all where it is not given. */
+  readonly messages_omitted_after?: number | undefined;
 }
 
 /** RTP of one source to one destination. */
@@ -109,6 +111,7 @@ const report: z.ZodType<CallReport> = z.object({
   streams: z.array(stream).default([]),
   messages: z.array(message).default([]),
   messages_omitted: number,
+  messages_omitted_after: number,
 });
 
 /** Reads a line of the engine's output `calls`. Fields that nothing here looks at may be there. Throws where it is none. */

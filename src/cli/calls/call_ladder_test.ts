@@ -35,6 +35,19 @@ Deno.test("call ladder: over a proxy, and what stays on one host", () => {
   );
 });
 
+Deno.test("call ladder: those that were left out are told of in their place", () => {
+  const messages = [message(0, "1", "2", "INVITE"), message(9, "1", "2", "BYE")];
+  for (const width of [30, 80]) {
+    const lines = callLadder(call({ messages, messages_omitted: 7, messages_omitted_after: 1 }), width);
+    assert.deepEqual(lines.slice(-3).map((line) => line.trim().slice(0, 10)), [
+      lines.at(-3)?.trim().slice(0, 10),
+      "and 7 more",
+      lines.at(-1)?.trim().slice(0, 10),
+    ]);
+    assert.match(lines.at(-1) ?? "", /^ +0\.009/);
+  }
+});
+
 Deno.test("call ladder: endpoints that do not fit side by side are in each line", () =>
   assert.deepEqual(callLadder(call({ messages: [message(0, "1", "2", "INVITE")] }), 30).slice(1), [
     "    0.000  192.0.2.1:5060 -> …",

@@ -216,6 +216,7 @@ impl<T: Default> Calls<T> {
                 call.streams.reserve_exact(KEPT_STREAMS);
             }
             call.streams.push(Stream::new(header, passage, (party, section), codec));
+            call.start_ns = call.start_ns.min(now_ns);
             self.figures.streams += 1;
         }
         let Some(number) = number else {
@@ -234,10 +235,13 @@ impl<T: Default> Calls<T> {
     /// Begins a call without signalling for a stream that belongs to none, or adds the stream's endpoints to one with its
     /// SSRC and one of its ends. The packet itself is counted by [`observe_media`](Self::observe_media), which knows it now.
     /// None without room.
+    ///
+    /// `begun_ns`: capture time of the stream's first packet.
     pub fn begin_rtp_only(
         &mut self,
         header: &Header,
         passage: &Passage,
+        begun_ns: i64,
         ended: &mut dyn FnMut(&mut Call<T>),
     ) -> Option<CallKey> {
         let now_ns = passage.timestamp_ns;
@@ -268,6 +272,7 @@ impl<T: Default> Calls<T> {
         }
         let call = self.calls.get_mut(slot as usize)?;
         call.announced = announced;
+        call.start_ns = call.start_ns.min(begun_ns);
         let (at, _) = self.endpoint_of(passage)?;
         self.endpoints.announcement_in(&announced, at)?;
         self.key_of(slot)

@@ -12,7 +12,9 @@ use super::texts::Text;
 impl<T> Call<T> {
     /// Appends the call as one JSON object, without a line end. Times are RFC 3339 text with nanoseconds; what is not
     /// known is left out. `setup_seconds` is from the INVITE to its answer, `duration_seconds` from the answer to the end, or to
-    /// the last packet where that is not known; of a call without signalling, from the first to the last packet.
+    /// the last packet where that is not known; of a call without signalling, from the first to the last packet. Of many
+    /// messages, those between the first ones and the last are left out: `messages_omitted`, after so many as
+    /// `messages_omitted_after` says.
     pub fn write_json<'a>(
         &self,
         out: &mut Vec<u8>,
@@ -86,6 +88,9 @@ impl<T> Call<T> {
         self.ladder.put_json(out, clock);
         out.push(b']');
         put_number(out, "messages_omitted", self.ladder.omitted().into());
+        if self.ladder.omitted() > 0 {
+            put_number(out, "messages_omitted_after", self.ladder.omitted_after().into());
+        }
         out.push(b'}');
     }
 }

@@ -396,8 +396,9 @@ impl Engine {
                 media.keep_tunnels(place, packet);
                 self.counters.rejected_by_mode += probation.wait(&endpoints, place);
             }
-            Verdict::Accepted(header, _) => {
-                let begun = calls.begin_rtp_only(&header, passage, &mut |call| endings.end(call));
+            Verdict::Accepted(header, quality) => {
+                let end = &mut |call: &mut _| endings.end(call);
+                let begun = calls.begin_rtp_only(&header, passage, quality.first_ns(), end);
                 let waiting = probation.end(&endpoints);
                 let Some(key) = begun else {
                     self.counters.rejected_by_mode += 1 + waiting.count() as u64;

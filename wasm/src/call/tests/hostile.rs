@@ -75,9 +75,9 @@ fn any_order() {
                     {
                         let passage = passage(scene.now, socket(&from), socket(&to));
                         let (reports, clock) = (&mut scene.reports, &mut scene.clock);
-                        let key = scene
-                            .calls
-                            .begin_rtp_only(&header, &passage, &mut |call| reports.push(report(call, clock)));
+                        let key = scene.calls.begin_rtp_only(&header, &passage, scene.now, &mut |call| {
+                            reports.push(report(call, clock))
+                        });
                         // None where its endpoints find no room.
                         if let Some(key) = key {
                             assert!(scene.calls.get(key).unwrap().id().starts_with(b"rtp-"));
@@ -99,7 +99,7 @@ fn any_order() {
         scene.finish();
         let figures = scene.calls.figures();
         assert_eq!((figures.held, figures.active, figures.endpoints), (0, 0, 0), "{seed}");
-        let kept: usize = scene.calls.calls.iter().map(|call| call.ladder.bytes.capacity()).sum();
+        let kept: usize = scene.calls.calls.iter().map(|call| call.ladder.capacity()).sum();
         assert_eq!(scene.calls.room.left + kept, 8192, "{seed}: room that nobody has");
         assert_eq!(figures.sip_messages, messages, "{seed}");
         assert_eq!(figures.total, scene.reports.len() as u64, "{seed}");

@@ -458,6 +458,11 @@ fn a_ladder_is_bounded() {
     scene.finish();
     let held = scene.reports[0]["messages"].as_array().unwrap().len();
     assert_eq!(held, 200);
+    assert_eq!(scene.reports[0]["messages_omitted_after"], 100);
+    let messages = scene.reports[0]["messages"].as_array().unwrap();
+    for (at, number) in [(0, 1), (99, 100), (100, 201), (199, 300)] {
+        assert_eq!(messages[at]["cseq"], format!("{number} INFO"));
+    }
     assert_eq!(scene.reports[0]["messages_omitted"], 100);
     assert_eq!(scene.calls.figures().messages_omitted, 100);
     let mut scene = Scene::with(Limits { ladder_bytes: 4096, ..Limits::default() });

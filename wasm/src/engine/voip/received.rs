@@ -67,9 +67,9 @@ impl Engine {
             {
                 let endpoints = Endpoints::from(&passage);
                 let verdict = candidates.observe(packet.payload, &endpoints, received.timestamp_ns);
-                if let Verdict::Accepted(header, _) = verdict {
+                if let Verdict::Accepted(header, quality) = verdict {
                     let end = &mut |call: &mut _| endings.end(call);
-                    if let Some(key) = calls.begin_rtp_only(&header, &passage, end) {
+                    if let Some(key) = calls.begin_rtp_only(&header, &passage, quality.first_ns(), end) {
                         calls.observe_media(packet.payload, &passage);
                         voip.take_ids(key, received);
                     }

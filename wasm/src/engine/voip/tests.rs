@@ -410,7 +410,12 @@ fn streams_without_signalling_are_calls_of_their_own() {
     let expected: Vec<String> = (65_530..65_536).chain([0]).map(|number| format!("RTP {number}")).collect();
     assert_eq!(answer.shown(), expected);
     assert_eq!(answer.calls.len(), 1);
-    assert!(answer.calls[0].contains("\"call_id\":\"rtp-00000001\""), "{}", answer.calls[0]);
+    let call = &answer.calls[0];
+    assert!(call.contains("\"call_id\":\"rtp-00000001\""), "{call}");
+    // From its first packet on, which has waited.
+    let start = "\"start_time\":\"2023-11-14T22:13:20.000000000Z\"";
+    assert_eq!(call.matches(start).count(), 2, "of the call and of its stream: {call}");
+    assert!(call.contains("\"duration_seconds\":0.006"), "{call}");
 }
 
 #[test]
