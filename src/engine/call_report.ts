@@ -56,6 +56,12 @@ export interface CallStream {
   readonly jitter_ms?: number | undefined;
   /** Estimate by ITU-T G.107, 1 to 5. */
   readonly mos?: number | undefined;
+  /** What its receiver said last in RTCP: lost before that report and after the one before it, in percent. */
+  readonly remote_loss_percent?: number | undefined;
+  /** The same: jitter, ms. */
+  readonly remote_jitter_ms?: number | undefined;
+  /** From here to the receiver and back, by RTCP, ms. */
+  readonly round_trip_ms?: number | undefined;
 }
 
 /** A SIP message of a call. */
@@ -84,6 +90,9 @@ const stream: z.ZodType<CallStream> = z.object({
   lost: number,
   jitter_ms: number,
   mos: number,
+  remote_loss_percent: number,
+  remote_jitter_ms: number,
+  round_trip_ms: number,
 });
 
 const message: z.ZodType<CallMessage> = z.object({

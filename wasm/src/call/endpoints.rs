@@ -7,15 +7,20 @@
 //! session that passes through servers under several Call-IDs. Each keeps its announcement; the newest one of a call that is
 //! not over counts, before those of calls that are over or have moved their media elsewhere. Those of calls that go out come
 //! before all others, so that nobody can push them away by announcing the same.
+//!
+//! Networks that are apart may use the same addresses: a packet is of no call that was announced in another network than its
+//! own. But signalling and media of a call may be in different networks (VLANs for telephones), so that holds only for packets
+//! from networks in which something was announced.
 
 use std::hash::Hasher;
 
-use crate::bounded::MixHasher;
+use crate::bounded::{BoundedMap, MixHasher};
 use crate::flow::table::index::Index;
 use crate::net::Address;
 use crate::sip::session_description::Carries;
 
 use super::order::NONE;
+use super::scope::ANY_SCOPE;
 
 /// Of an accepted description.
 const CURRENT: u8 = 1;
@@ -27,6 +32,11 @@ const NAMED: u8 = 1 << 2;
 const ACTIVE: u8 = 1 << 3;
 /// Of a call that goes out.
 const WANTED: u8 = 1 << 4;
+
+/// Networks in which something was announced, at most; packets of those forgotten are looked for in all.
+const MOST_SCOPES: usize = 8192;
+/// Announcements of one endpoint that are looked through for one of a packet's network.
+const MOST_LOOKED_THROUGH: usize = 32;
 
 /// An address and a port, to be looked up.
 #[derive(Clone, Copy)]
@@ -50,13 +60,16 @@ pub(super) struct Cached {
     pub(super) stream: u32,
 }
 
-const NOT_CACHED: Cached = Cached { call: NONE, stream: 0 };
+pub(super) const NOT_CACHED: Cached = Cached { call: NONE, stream: 0 };
 
 /// An endpoint. One cache line.
 #[derive(Clone)]
 #[repr(align(64))]
 pub(super) struct Place {
-    socket: Socket,
+    words: [u64; 2],
+    version_and_port: u32,
+    /// The network of the announcement that counts.
+    pub(super) scope: u32,
     /// The announcement that counts is none from this packet time on, nanoseconds.
     expires_ns: i64,
     /// The stream that came here last, and the one that came from here.
@@ -110,6 +123,8 @@ pub(super) struct Announcement {
     next: u32,
     newer: u32,
     older: u32,
+    /// In which network.
+    scope: u32,
     /// Who announced it on which way.
     side: u32,
     /// Who announced it.
@@ -142,6 +157,7 @@ pub(super) struct Announcing {
     pub(super) is_wanted: bool,
     /// It has to be answered before what was announced earlier is replaced.
     pub(super) is_offer: bool,
+    pub(super) scope: u32,
     pub(super) now_ns: i64,
 }
 
@@ -167,6 +183,7 @@ pub(super) struct Endpoints {
     free_places: Vec<u32>,
     announcements: Vec<Announcement>,
     free_announcements: Vec<u32>,
+    scopes: BoundedMap<u32, ()>,
     seed: u64,
     most: usize,
     most_per_call: u32,
@@ -180,6 +197,7 @@ impl Endpoints {
             free_places: Vec::new(),
             announcements: Vec::new(),
             free_announcements: Vec::new(),
+            scopes: BoundedMap::new(MOST_SCOPES),
             seed,
             most: most.clamp(1, 1 << 24),
             most_per_call: u32::try_from(most_per_call).unwrap_or(u32::MAX),
@@ -206,7 +224,7 @@ impl Endpoints {
     fn place_of(&self, socket: &Socket, hash: u32) -> Option<u32> {
         self.index.find(hash, |slot| {
             self.places.get(slot as usize).is_some_and(|place| {
-                place.socket.words == socket.words && place.socket.version_and_port == socket.version_and_port
+                place.words == socket.words && place.version_and_port == socket.version_and_port
             })
         })
     }
@@ -233,9 +251,37 @@ impl Endpoints {
         self.announcements.len() - self.free_announcements.len() < self.most
     }
 
-    /// The announcement that counts.
-    pub(super) fn preferred(&self, slot: u32) -> Option<&Announcement> {
-        self.announcements.get(self.place(slot)?.first() as usize)
+    /// Notes that calls are announced in a network.
+    pub(super) fn know_scope(&mut self, scope: u32) {
+        self.scopes.touch_or_insert_with(scope, |_| ());
+    }
+
+    /// Networks that were forgotten for others.
+    pub(super) fn evictions(&self) -> u64 {
+        self.scopes.evictions()
+    }
+
+    /// In which network a packet's calls are to be looked for.
+    pub(super) fn scope_of_calls(&self, scope: u32) -> u32 {
+        if self.scopes.get(&scope).is_some() { scope } else { ANY_SCOPE }
+    }
+
+    /// Whether a packet of that network may be of a call at the place.
+    #[inline]
+    pub(super) fn fits(&self, slot: u32, scope: u32) -> bool {
+        self.place(slot).is_some_and(|place| place.scope == scope) || self.fits_another(slot, scope)
+    }
+
+    #[cold]
+    fn fits_another(&self, slot: u32, scope: u32) -> bool {
+        self.preferred(slot, self.scope_of_calls(scope)).is_some()
+    }
+
+    /// The announcement that counts, of those in a network.
+    pub(super) fn preferred(&self, slot: u32, scope: u32) -> Option<&Announcement> {
+        let place = self.place(slot)?;
+        let lists = [place.wanted, place.active, place.inactive];
+        lists.into_iter().find_map(|head| self.list(head, scope).next())
     }
 
     /// The announcement of that call, among `announced`.
@@ -243,28 +289,35 @@ impl Endpoints {
         self.of_call(announced).find(|announcement| announcement.place == slot)
     }
 
-    /// Calls of the active announcements of an endpoint, those that go out before the others, the newest first.
-    pub(super) fn calls_on(&self, slot: u32) -> impl Iterator<Item = u32> {
-        let others = self.place(slot).map_or(NONE, |place| place.active);
-        self.wanted_on(slot).chain(self.calls_from(others))
+    /// Calls of the active announcements of an endpoint, those that go out before the others, the newest first, with their
+    /// networks.
+    pub(super) fn calls_on(&self, slot: u32) -> impl Iterator<Item = (u32, u32)> {
+        let heads = self.place(slot).map_or([NONE; 2], |place| [place.wanted, place.active]);
+        let all = heads.into_iter().flat_map(|head| self.list(head, ANY_SCOPE));
+        all.map(|announcement| (announcement.call, announcement.scope))
     }
 
-    /// Those of them that go out.
-    pub(super) fn wanted_on(&self, slot: u32) -> impl Iterator<Item = u32> {
-        self.calls_from(self.place(slot).map_or(NONE, |place| place.wanted))
+    /// Those of them that go out, in a network.
+    pub(super) fn wanted_on(&self, slot: u32, scope: u32) -> impl Iterator<Item = u32> {
+        let head = self.place(slot).map_or(NONE, |place| place.wanted);
+        self.list(head, scope).map(|announcement| announcement.call)
     }
 
     /// The newest of the others.
-    pub(super) fn newest_unwanted_on(&self, slot: u32) -> Option<u32> {
-        let announcement = self.announcements.get(self.place(slot)?.active as usize)?;
-        Some(announcement.call)
+    pub(super) fn newest_unwanted_on(&self, slot: u32, scope: u32) -> Option<u32> {
+        let mut others = self.list(self.place(slot)?.active, scope);
+        others.next().map(|announcement| announcement.call)
     }
 
-    fn calls_from(&self, mut at: u32) -> impl Iterator<Item = u32> {
-        std::iter::from_fn(move || {
+    /// The announcements from one on, as far as they are of a network.
+    fn list(&self, mut at: u32, scope: u32) -> impl Iterator<Item = &Announcement> {
+        let all = std::iter::from_fn(move || {
             let announcement = self.announcements.get(at as usize)?;
             at = announcement.older;
-            Some(announcement.call)
+            Some(announcement)
+        });
+        all.take(MOST_LOOKED_THROUGH).filter(move |announcement| {
+            scope == ANY_SCOPE || announcement.scope == ANY_SCOPE || announcement.scope == scope
         })
     }
 
@@ -323,6 +376,10 @@ impl Endpoints {
                 if is_guess && announcement.flags & NAMED != 0 {
                     return AnnouncementResult::Known;
                 }
+                if announcement.scope != announcing.scope {
+                    // Its signalling passes through several.
+                    announcement.scope = ANY_SCOPE;
+                }
                 announcement.side = announcing.side;
                 announcement.party = announcing.party;
                 announcement.section = section;
@@ -358,6 +415,7 @@ impl Endpoints {
             next: announced.first,
             newer: NONE,
             older: NONE,
+            scope: announcing.scope,
             side: announcing.side,
             party: announcing.party,
             section,
@@ -507,7 +565,9 @@ impl Endpoints {
 
     fn make_place(&mut self, socket: &Socket, hash: u32) -> Option<u32> {
         let place = Place {
-            socket: *socket,
+            words: socket.words,
+            version_and_port: socket.version_and_port,
+            scope: 0,
             expires_ns: i64::MIN,
             to: NOT_CACHED,
             from: NOT_CACHED,
@@ -602,7 +662,8 @@ impl Endpoints {
         if let Some(place) = self.places.get(slot as usize)
             && place.first() == NONE
         {
-            self.index.remove(self.hash(&place.socket), slot);
+            let socket = Socket { words: place.words, version_and_port: place.version_and_port };
+            self.index.remove(self.hash(&socket), slot);
             self.free_places.push(slot);
         }
     }
@@ -614,6 +675,7 @@ impl Endpoints {
         if let Some(announcement) = self.announcements.get(place.first() as usize) {
             place.expires_ns = announcement.expires_ns;
             place.carries = announcement.carries;
+            place.scope = announcement.scope;
         }
     }
 }

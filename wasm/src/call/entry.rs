@@ -131,46 +131,6 @@ impl<T> Call<T> {
         self.merged_into
     }
 
-    /// URI of the caller; empty where it is not known.
-    pub fn from_uri(&self) -> &[u8] {
-        self.texts.get(Text::FromUri)
-    }
-
-    /// User in that URI.
-    pub fn from_user(&self) -> &[u8] {
-        self.texts.get(Text::FromUser)
-    }
-
-    /// URI of the called side.
-    pub fn to_uri(&self) -> &[u8] {
-        self.texts.get(Text::ToUri)
-    }
-
-    /// User in that URI.
-    pub fn to_user(&self) -> &[u8] {
-        self.texts.get(Text::ToUser)
-    }
-
-    /// Its first message or packet, nanoseconds since 1970.
-    pub fn start_ns(&self) -> i64 {
-        self.start_ns
-    }
-
-    /// The first 180 or 183.
-    pub fn ringing_ns(&self) -> Option<i64> {
-        self.progress.ringing_ns
-    }
-
-    /// The answer.
-    pub fn answer_ns(&self) -> Option<i64> {
-        self.progress.answer_ns
-    }
-
-    /// The end.
-    pub fn end_ns(&self) -> Option<i64> {
-        self.progress.end_ns
-    }
-
     /// Its latest message or packet, nanoseconds since 1970.
     pub fn last_ns(&self) -> i64 {
         self.streams.iter().map(|stream| stream.quality().last_ns()).fold(self.last_ns, i64::max)

@@ -70,6 +70,7 @@ impl Ladder {
     }
 
     /// Memory that it takes, bytes.
+    #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         self.first.capacity() + self.latest.capacity()
     }

@@ -4,9 +4,10 @@ use crate::rtp::{Header, rtcp};
 use crate::sip::session_description::Carries;
 
 use super::Passage;
-use super::endpoints::{Announcing, Cached, Socket};
+use super::endpoints::{Announcing, Cached, NOT_CACHED, Socket};
 use super::entry::{Call, KEPT_STREAMS};
 use super::order::NONE;
+use super::scope::ANY_SCOPE;
 use super::state::{EndReason, State};
 use super::stream::Stream;
 use super::table::{CallKey, Calls};
@@ -18,8 +19,6 @@ const MOST_NAMESAKES: u32 = 16;
 /// A call that goes out gives a stream that nothing says to be its own to one that has its endpoint as well only after being
 /// silent for so long.
 const SILENT_NS: i64 = 60_000_000_000;
-/// Of calls that share an endpoint, so many are looked at.
-const MOST_SHARING: usize = 32;
 
 /// A packet of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +49,14 @@ impl<T: Default> Calls<T> {
         let (at, comes_to) = self.endpoint_of(passage)?;
         let place = self.endpoints.place(at)?;
         let is_rtp = !matches!(place.carries, Carries::Udptl | Carries::Other);
-        let cached = if comes_to { place.to } else { place.from };
+        let is_apart = place.scope != passage.scope && place.is_shared();
+        let cached = if is_apart {
+            NOT_CACHED
+        } else if comes_to {
+            place.to
+        } else {
+            place.from
+        };
         if place.is_shared() {
             self.figures.shared_packets += 1;
         }
@@ -58,7 +64,13 @@ impl<T: Default> Calls<T> {
         let Some(header) = header else {
             let kind =
                 if is_rtp && rtcp::looks_like_rtcp(udp_payload) { MediaKind::Rtcp } else { MediaKind::Other };
-            return self.count(at, comes_to, kind, udp_payload.len(), passage);
+            let media = self.count(at, comes_to, kind, udp_payload.len(), passage)?;
+            if kind == MediaKind::Rtcp
+                && let Some(call) = self.get_mut(media.call)
+            {
+                call.note_reports(udp_payload, passage);
+            }
+            return Some(media);
         };
         let now_ns = passage.timestamp_ns;
         let call = self.calls.get_mut(cached.call as usize);
@@ -84,7 +96,8 @@ impl<T: Default> Calls<T> {
     fn endpoint_of(&self, passage: &Passage) -> Option<(u32, bool)> {
         let now_ns = passage.timestamp_ns;
         let find = |socket| {
-            let at = self.endpoints.find(&socket, now_ns)?;
+            let at =
+                self.endpoints.find(&socket, now_ns).filter(|at| self.endpoints.fits(*at, passage.scope))?;
             Some((at, self.endpoints.place(at)?.is_active()))
         };
         match find(Socket::new(&passage.destination, passage.destination_port)) {
@@ -107,7 +120,8 @@ impl<T: Default> Calls<T> {
         let source = Socket::new(&passage.source, passage.source_port);
         let source = self.endpoints.find(&source, passage.timestamp_ns);
         let sender = source.and_then(|source| {
-            let sender = self.endpoints.wanted_on(source).next()?;
+            let scope = self.endpoints.scope_of_calls(passage.scope);
+            let sender = self.endpoints.wanted_on(source, scope).next()?;
             (self.has_stream(sender, ssrc, passage) || !self.has_place(slot, source)).then_some(sender)
         });
         sender.or(Some(slot))
@@ -131,7 +145,8 @@ impl<T: Default> Calls<T> {
     /// place. One session under several Call-IDs is that of the call that goes out; a stream that such a call has stays its own,
     /// whoever announces its ends.
     fn call_at(&self, at: u32, comes_to: bool, ssrc: Option<u32>, passage: &Passage) -> Option<u32> {
-        let preferred = self.endpoints.preferred(at)?.call;
+        let scope = self.endpoints.scope_of_calls(passage.scope);
+        let preferred = self.endpoints.preferred(at, scope)?.call;
         if !self.endpoints.place(at)?.is_shared() {
             return Some(preferred);
         }
@@ -142,7 +157,7 @@ impl<T: Default> Calls<T> {
         };
         let other = self.endpoints.find(&other, passage.timestamp_ns);
         let opposite = other.and_then(|other| {
-            let opposite = self.endpoints.preferred(other)?.call;
+            let opposite = self.endpoints.preferred(other, scope)?.call;
             let both = if self.has_place(preferred, other) { preferred } else { opposite };
             self.has_place(both, at).then_some(both)
         });
@@ -152,7 +167,7 @@ impl<T: Default> Calls<T> {
         let is_its = |slot: &u32| {
             other.is_some_and(|other| self.has_place(*slot, other)) || self.has_stream(*slot, ssrc, passage)
         };
-        let wanted = self.endpoints.wanted_on(at).take(MOST_SHARING).find(is_its);
+        let wanted = self.endpoints.wanted_on(at, scope).find(is_its);
         wanted
             .or(opposite)
             .or_else(|| {
@@ -161,7 +176,7 @@ impl<T: Default> Calls<T> {
                     .calls
                     .get(preferred as usize)
                     .is_some_and(|call| passage.timestamp_ns.saturating_sub(call.last_ns()) > SILENT_NS);
-                self.endpoints.newest_unwanted_on(at).filter(|_| is_silent)
+                self.endpoints.newest_unwanted_on(at, scope).filter(|_| is_silent)
             })
             .or(Some(preferred))
     }
@@ -227,7 +242,9 @@ impl<T: Default> Calls<T> {
         }
         let cached = Cached { call: slot, stream: number as u32 };
         let place = self.endpoints.place_mut(at)?;
-        *(if comes_to { &mut place.to } else { &mut place.from }) = cached;
+        if place.scope == passage.scope || !place.is_shared() {
+            *(if comes_to { &mut place.to } else { &mut place.from }) = cached;
+        }
         self.note_use(slot, now_ns);
         Some(Media { call: self.key_of(slot)?, kind: MediaKind::Rtp(*header) })
     }
@@ -258,7 +275,9 @@ impl<T: Default> Calls<T> {
         })?;
         let call = self.calls.get(slot as usize)?;
         let (is_wanted, mut announced) = (call.is_wanted, call.announced);
-        let announcing = Announcing { call: slot, side: 0, party: 0, is_wanted, is_offer: false, now_ns };
+        let scope = passage.scope;
+        let announcing =
+            Announcing { call: slot, side: 0, party: 0, is_wanted, is_offer: false, scope, now_ns };
         for (address, port) in
             [(&passage.destination, passage.destination_port), (&passage.source, passage.source_port)]
         {
@@ -296,12 +315,22 @@ impl<T: Default> Calls<T> {
     }
 
     /// Calls without signalling that live and have an endpoint, which `slot` has announced now.
-    pub(super) fn note_rtp_only(&self, at: u32, slot: u32, now_ns: i64, found: &mut [u32; MOST_MERGED]) {
-        for other in self.endpoints.calls_on(at).take(MOST_SHARING).filter(|other| *other != slot) {
-            let is_one = self.calls.get(other as usize).is_some_and(|call| {
-                call.progress.state == State::RtpOnly
-                    && now_ns.saturating_sub(call.last_ns()) < self.limits.rtp_only_idle_ns
-            });
+    pub(super) fn note_rtp_only(
+        &self,
+        at: u32,
+        slot: u32,
+        passage: &Passage,
+        found: &mut [u32; MOST_MERGED],
+    ) {
+        let now_ns = passage.timestamp_ns;
+        for (other, scope) in self.endpoints.calls_on(at).filter(|(other, _)| *other != slot) {
+            let is_near =
+                [passage.scope, ANY_SCOPE].contains(&scope) || self.endpoints.scope_of_calls(scope) != scope;
+            let is_one = is_near
+                && self.calls.get(other as usize).is_some_and(|call| {
+                    call.progress.state == State::RtpOnly
+                        && now_ns.saturating_sub(call.last_ns()) < self.limits.rtp_only_idle_ns
+                });
             if is_one
                 && !found.contains(&other)
                 && let Some(free) = found.iter_mut().find(|one| **one == NONE)

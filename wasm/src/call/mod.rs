@@ -13,7 +13,9 @@ mod entry;
 mod ladder;
 mod media;
 mod order;
+mod receiver_reports;
 mod report;
+mod scope;
 mod signalling;
 pub mod state;
 pub mod stream;
@@ -26,6 +28,8 @@ mod tests;
 pub use entry::Call;
 pub use ladder::write_text;
 pub use media::{Media, MediaKind};
+pub use receiver_reports::Reported;
+pub use scope::{ANY_SCOPE, scope_of};
 pub use table::{CallKey, Calls, Figures, Limits};
 
 use crate::net::Address;
@@ -45,4 +49,6 @@ pub struct Passage {
     pub destination_port: u16,
     /// By TCP, not by UDP.
     pub is_tcp: bool,
+    /// Its network: see [`scope_of`].
+    pub scope: u32,
 }

@@ -192,10 +192,12 @@ impl<T: Default> Calls<T> {
         let is_offer =
             is_request && event.to_tag != 0 && matches!(event.method, Method::Invite | Method::InDialog);
         let is_wanted = call.is_wanted;
-        let announcing = Announcing { call: slot, side, party, is_wanted, is_offer, now_ns: event.now_ns };
+        let (scope, now_ns) = (passage.scope, event.now_ns);
+        let announcing = Announcing { call: slot, side, party, is_wanted, is_offer, scope, now_ns };
         let mut announced = call.announced;
         let mut rtp_only = NO_RTP_ONLY;
         self.endpoints.begin_description(&announced);
+        self.endpoints.know_scope(scope);
         let omitted = description.for_each_endpoint(&mut |endpoint| {
             if endpoint.is_tcp {
                 return;
@@ -214,7 +216,7 @@ impl<T: Default> Calls<T> {
                 AnnouncementResult::Shared => {
                     self.figures.shared_endpoints += 1;
                     if let Some(at) = self.endpoints.find(&socket, event.now_ns) {
-                        self.note_rtp_only(at, slot, event.now_ns, &mut rtp_only);
+                        self.note_rtp_only(at, slot, passage, &mut rtp_only);
                     }
                 }
             }

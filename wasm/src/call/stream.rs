@@ -5,7 +5,7 @@ use crate::rtp::codec::static_format;
 use crate::rtp::{Header, StreamQuality};
 use crate::sip::session_description;
 
-use super::Passage;
+use super::{Passage, Reported};
 
 /// Most bytes of an encoding name that are kept.
 const MOST_NAME: usize = 22;
@@ -117,6 +117,8 @@ pub struct Stream {
     /// Bytes of all its packets, RTP headers included.
     octets: u64,
     quality: StreamQuality,
+    /// What RTCP said of it; nothing for most.
+    reported: Option<Box<Reported>>,
     name: Name,
 }
 
@@ -134,6 +136,7 @@ impl Stream {
             party,
             octets: 0,
             quality: StreamQuality::default(),
+            reported: None,
             name: codec.name,
         }
     }
@@ -221,6 +224,15 @@ impl Stream {
     /// Bytes of its packets with their RTP headers.
     pub fn octets(&self) -> u64 {
         self.octets
+    }
+
+    /// What RTCP said of it.
+    pub fn reported(&self) -> Option<&Reported> {
+        self.reported.as_deref()
+    }
+
+    pub(super) fn reported_mut(&mut self) -> &mut Reported {
+        self.reported.get_or_insert_default()
     }
 
     /// Packets, losses, jitter.

@@ -95,7 +95,7 @@ pub struct Figures {
     pub merged: u64,
     /// Calls that got the correlation id of another.
     pub correlated: u64,
-    /// Names and hosts of legs that gave way to others before the next leg came.
+    /// Names and hosts of legs that gave way to others before the next leg came, and networks of calls that did.
     pub correlation_evicted: u64,
     /// Endpoints now.
     pub endpoints: usize,
@@ -167,7 +167,8 @@ impl<T: Default> Calls<T> {
     }
 
     /// The call of that Call-ID.
-    pub fn find(&self, call_id: &[u8]) -> Option<CallKey> {
+    #[cfg(test)]
+    pub(super) fn find(&self, call_id: &[u8]) -> Option<CallKey> {
         self.slot_of(call_id, self.hash(call_id)).and_then(|slot| self.key_of(slot))
     }
 
@@ -183,17 +184,9 @@ impl<T: Default> Calls<T> {
         self.calls.get_mut(key.slot as usize).filter(|call| call.has(key))
     }
 
-    /// Forgets a call without a report. False where there is none.
-    pub fn remove(&mut self, key: CallKey) -> bool {
-        let is_held = self.get(key).is_some();
-        if is_held {
-            self.release(key.slot, &mut |_| {});
-        }
-        is_held
-    }
-
     /// Calls `visit` with each call in the table, in no particular order.
-    pub fn for_each(&self, visit: &mut dyn FnMut(CallKey, &Call<T>)) {
+    #[cfg(test)]
+    pub(super) fn for_each(&self, visit: &mut dyn FnMut(CallKey, &Call<T>)) {
         for (slot, call) in self.calls.iter().enumerate().filter(|(_, call)| call.is_held) {
             visit(CallKey { slot: slot as u32, generation: call.generation }, call);
         }
@@ -207,7 +200,7 @@ impl<T: Default> Calls<T> {
             active,
             held: active + length(Class::Over),
             endpoints: self.endpoints.length(),
-            correlation_evicted: self.correlation.evictions(),
+            correlation_evicted: self.correlation.evictions() + self.endpoints.evictions(),
             ..self.figures
         }
     }

@@ -16,7 +16,7 @@ use super::recognition::{Arrival, Inspected, SipStreams};
 use super::rendering::Said;
 use super::{CALLS, Engine, Input, Oddity, Protocol, Settings};
 use crate::call::state::EndReason;
-use crate::call::{Call, CallKey, Calls, Media, MediaKind, Passage};
+use crate::call::{ANY_SCOPE, Call, CallKey, Calls, Media, MediaKind, Passage, scope_of};
 use crate::detect::Label;
 use crate::detect::registry::label_of;
 use crate::flow::table::Observed;
@@ -272,6 +272,22 @@ fn may_be_sip(bytes: &[u8]) -> bool {
     bytes.first().is_some_and(|first| matches!(first, b'\r' | b'\n' | b'!'..=b'~'))
 }
 
+/// What of a datagram is read as a message: of a head that the snapshot length has cut, the lines that are whole.
+#[inline]
+fn uncut<'a>(packet: &Packet<'a>) -> &'a [u8] {
+    if packet.is_complete() { packet.payload } else { whole_lines(packet.payload) }
+}
+
+#[cold]
+fn whole_lines(bytes: &[u8]) -> &[u8] {
+    let mut lines = bytes.split_inclusive(|octet| *octet == b'\n');
+    let has_whole_head = lines.any(|line| matches!(line, b"\n" | b"\r\n"));
+    match bytes.iter().rposition(|octet| *octet == b'\n') {
+        Some(last) if !has_whole_head => bytes.get(..=last).unwrap_or_default(),
+        _ => bytes,
+    }
+}
+
 impl Engine {
     /// The stages of a packet in this mode.
     pub(super) fn take_call_packet(&mut self, frame: &Frame, packet: &Packet) {
@@ -360,13 +376,18 @@ impl Engine {
         let passage = passage_of(packet, frame.timestamp_ns);
         if may_be_sip(packet.payload) {
             let mut message = Message::unread();
-            match message.read(packet.payload) {
+            let bytes = uncut(packet);
+            match message.read(bytes) {
                 Ok(()) => {
+                    if !packet.is_complete() {
+                        self.notice_cut(frame);
+                    }
                     self.recognizer.label(observed, voip.sip);
-                    self.take_message(voip, frame, packet, &message, packet.payload, &passage);
+                    self.take_message(voip, frame, packet, &message, bytes, &passage);
                     return;
                 }
                 Err(Refusal::StartLine) => {}
+                Err(_) if !packet.is_complete() => return self.count_cut_message(frame),
                 Err(_) => return self.count_bad_message(frame),
             }
         }
@@ -407,7 +428,9 @@ impl Engine {
                 let waiting: Vec<Place> = waiting.collect();
                 for held in waiting.iter().filter_map(|place| media.get(*place)) {
                     let earlier = net::decode_record(held.link_type, held.frame, held.original_length);
-                    calls.observe_media(earlier.payload, &passage_of(&earlier, held.timestamp_ns));
+                    let earlier_passage =
+                        Passage { scope: passage.scope, ..passage_of(&earlier, held.timestamp_ns) };
+                    calls.observe_media(earlier.payload, &earlier_passage);
                 }
                 let media = calls.observe_media(packet.payload, passage);
                 self.recognizer.label(observed, voip.rtp);
@@ -444,6 +467,7 @@ impl Engine {
                 destination: place.destination.0,
                 destination_port: place.destination.1,
                 is_tcp: true,
+                scope: if place.is_of_packet { scope_of(packet) } else { ANY_SCOPE },
             };
             is_message |= place.is_packet;
             self.counters.stream_messages += u64::from(!place.is_packet);
@@ -501,6 +525,22 @@ impl Engine {
         self.counters.rejected_by_mode += 1;
         let what = "begins a SIP message that cannot be read";
         self.notice_once(Oddity::SipMessage, frame.origin(), what, "sip_refused");
+    }
+
+    /// A message that the snapshot length has cut before its Call-ID.
+    #[cold]
+    fn count_cut_message(&mut self, frame: &Frame) {
+        self.counters.sip_refused += 1;
+        self.counters.rejected_by_mode += 1;
+        let what = "begins a SIP message that the snapshot length of the capture has cut before its Call-ID";
+        self.notice_once(Oddity::CutSipHead, frame.origin(), what, "sip_refused");
+    }
+
+    #[cold]
+    fn notice_cut(&mut self, frame: &Frame) {
+        let what =
+            "is a SIP message that the snapshot length of the capture has cut; it is read as far as it goes";
+        self.notice_once(Oddity::CutSipMessage, frame.origin(), what, "sip_messages");
     }
 
     fn take_message(
@@ -729,5 +769,6 @@ fn passage_of(packet: &Packet, timestamp_ns: i64) -> Passage {
         destination,
         destination_port: packet.destination_port,
         is_tcp: packet.transport == Transport::Tcp,
+        scope: scope_of(packet),
     }
 }

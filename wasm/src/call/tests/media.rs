@@ -273,6 +273,40 @@ fn streams_by_source_and_direction() {
     assert_eq!((&streams[1]["codec"], &streams[1]["clock_rate"]), (&"opus".into(), &48000.into()));
 }
 
+/// What receivers say is told of the streams that they receive.
+#[test]
+fn reports_of_receivers() {
+    let mut scene = answered();
+    scene.packet("A:4000", "B:5000", &rtp(7, 1, 0));
+    scene.packet("B:5000", "A:4000", &rtp(7, 1, 0));
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<u8>>();
+    let block = [7, 64 << 24 | 0xff_fffe, 65_541, 80, 0x2222_3333, 65_536 / 2];
+    // A sender report of A's, and half a second and 40 ms later what B has received.
+    let sent = words(&[0x80c8_0006, 7, 0x1111_2222, 0x3333_4444, 160, 1, 160]);
+    scene.packet("A:4001", "B:5001", &sent);
+    scene.now += SECOND / 2 + 3 * SECOND / 100;
+    let quality = 88 << 24 | 127 << 16 | 41 << 8 | 40;
+    let metrics = [0x80cf_000a, 9, 0x0700_0008, 7, 0, 0, 0, 0, quality, 0, 0];
+    let answer = [words(&[0x81c9_0007, 9]), words(&block), words(&metrics)].concat();
+    scene.packet("B:5001", "A:4001", &answer);
+    // Of a source that nobody has heard.
+    scene.packet("B:5001", "A:4001", &words(&[0x81c9_0007, 9, 8, 1, 1, 1, 1, 1]));
+    scene.finish();
+    let streams = scene.reports[0]["streams"].as_array().unwrap();
+    let from_a = &streams[0];
+    for (name, expected) in [
+        ("remote_lost", serde_json::json!(-2)),
+        ("remote_loss_percent", 25.into()),
+        ("remote_jitter_ms", 10.into()),
+        ("round_trip_ms", 40.into()),
+        ("remote_r_factor", 88.into()),
+        ("remote_mos", 4.into()),
+    ] {
+        assert_eq!(from_a[name].as_f64(), expected.as_f64(), "{name}: {from_a}");
+        assert!(streams[1].get(name).is_none(), "{name} of the other direction");
+    }
+}
+
 #[test]
 fn codecs_that_are_told_later() {
     let mut scene = Scene::new();

@@ -331,6 +331,35 @@ fn users_may_be_named_with_their_hosts() {
     }
 }
 
+/// A message that the snapshot length has cut is read as far as its lines are whole, and told of.
+#[test]
+fn cut_messages_are_read_as_far_as_they_go() {
+    let mut scene = Scene::new();
+    scene.udp(ALICE, BOB, &request("INVITE", "one", "", &sdp(1, 40_000)));
+    let record = scene.capture.split_off(24);
+    let payload = 16 + 42;
+    let at = |text: &[u8]| record.windows(text.len()).position(|window| window == text).unwrap();
+    let call_id = at(b"Call-ID: one") + 12;
+    for length in payload + 30..record.len() {
+        let mut cut = Scene::new();
+        cut.capture.extend(&record[..8]);
+        cut.capture.extend((length as u32 - 16).to_le_bytes());
+        cut.capture.extend(&record[12..length]);
+        let mut answer = run(&cut, &[], NoFilterPolicy::Allow, 1 << 20);
+        let notices = answer.engine.take_notices().join("\n");
+        let counters = answer.engine.counters();
+        // A Call-ID may go on behind the cut as long as its line does.
+        if length < call_id + 2 {
+            assert_eq!((counters.kept, counters.sip_refused), (0, 1), "{length}");
+            assert!(notices.contains("has cut before its Call-ID"), "{length}: {notices}");
+        } else {
+            assert_eq!((counters.kept, counters.sip_refused), (1, 0), "{length}");
+            assert!(answer.lines[0].contains("\"call_id\":\"one\""), "{length}: {}", answer.lines[0]);
+            assert!(notices.contains("it is read as far as it goes"), "{length}: {notices}");
+        }
+    }
+}
+
 #[test]
 fn messages_over_tcp_go_out_one_by_one() {
     let invite = request("INVITE", "one", "", &sdp(1, 40_000));
@@ -638,6 +667,77 @@ fn what_was_overwritten_while_it_waited_is_counted() {
     let answer = run(&scene, &[(FilterType::PhoneNumber, "+4930123")], NoFilterPolicy::Deny, 1 << 20);
     assert_eq!(answer.shown(), ["180", "UPDATE"]);
     assert_eq!(answer.engine.counters().call_buffer_full, 1);
+}
+
+/// What makes a frame one of a network.
+fn in_vlan(vlan: u16, frame: &[u8]) -> Vec<u8> {
+    let tag = [&[0x81, 0][..], &vlan.to_be_bytes()].concat();
+    [&frame[..12], &tag, &frame[12..]].concat()
+}
+
+/// The same, with VXLAN.
+fn in_tunnel(number: u16, frame: &[u8]) -> Vec<u8> {
+    let mut scene = Scene::new();
+    let [high, low] = number.to_be_bytes();
+    scene.udp((8, 50_000), (9, 4789), &[&[8, 0, 0, 0, 0, high, low, 0][..], frame].concat());
+    scene.capture[40..].to_vec()
+}
+
+/// Two customers with the same addresses and ports, and the same SSRCs, in networks of their own.
+#[test]
+fn networks_with_the_same_addresses_are_apart() {
+    for put_into in [in_vlan as fn(u16, &[u8]) -> Vec<u8>, in_tunnel] {
+        // Alice in 10, Carol in 20; media of a third network, in which nobody calls, may be anyone's.
+        for (calls, media, lines) in [
+            (&[(10, "alice"), (20, "carol")][..], &[10, 20][..], 8),
+            (&[(20, "carol"), (10, "alice")], &[20, 10], 8),
+            (&[(10, "alice")], &[10, 30], 14),
+            (&[(10, "alice"), (20, "carol")], &[30], 8),
+        ] {
+            let mut frames = Scene::new();
+            let mut all = Scene::new();
+            let mut take = |frames: &mut Scene, network: u16| {
+                let frame = frames.capture[24..].to_vec();
+                for record in records(&frame) {
+                    all.frame(&put_into(network, record));
+                }
+                frames.capture.truncate(24);
+            };
+            for (network, user) in calls {
+                let call = format!("of {user}");
+                let of_user = |message: Vec<u8>| {
+                    String::from_utf8(message).unwrap().replace("alice", user).into_bytes()
+                };
+                frames.udp(ALICE, BOB, &of_user(request("INVITE", &call, "", &sdp(1, 40_000))));
+                frames.udp(BOB, ALICE, &of_user(response("200 OK", "INVITE", &call, &sdp(2, 10_000))));
+                take(&mut frames, *network);
+            }
+            for sequence in 0..3 {
+                for network in media {
+                    frames.rtp((1, 40_000), (2, 10_000), sequence).rtp((2, 10_000), (1, 40_000), sequence);
+                    take(&mut frames, *network);
+                }
+            }
+            let answer = run(&all, &[(FilterType::SipUser, "alice")], NoFilterPolicy::Deny, 1 << 20);
+            assert_eq!(answer.lines.len(), lines, "{calls:?} {media:?}: {:?}", answer.shown());
+            assert!(answer.lines.iter().all(|line| line.contains("\"call_id\":\"of alice\"")));
+            if media.len() == calls.len() {
+                assert!(answer.lines.iter().all(|line| !line.contains("\"20\"")), "{:?}", answer.lines);
+            }
+        }
+    }
+}
+
+/// The frames in records of a capture file.
+fn records(mut bytes: &[u8]) -> Vec<&[u8]> {
+    let mut frames = Vec::new();
+    while let Some((header, rest)) = bytes.split_at_checked(16) {
+        let length = u32::from_le_bytes(header[8..12].try_into().unwrap()) as usize;
+        let (frame, rest) = rest.split_at(length);
+        frames.push(frame);
+        bytes = rest;
+    }
+    frames
 }
 
 #[test]
