@@ -129,6 +129,8 @@ enum Oddity {
     RecordLengths,
     Empty,
     SipMessage,
+    CutSipMessage,
+    CutSipHead,
 }
 
 struct Input {
@@ -178,7 +180,7 @@ pub struct Engine {
     counters: Counters,
     notices: Vec<String>,
     /// Oddities that have been reported.
-    noticed: u8,
+    noticed: u16,
     pcap_link_type: Option<u32>,
     /// The last received batch.
     pub batch: BatchInfo,
@@ -509,7 +511,7 @@ impl Engine {
 
     /// Reports an oddity of the packet at hand, the first time.
     fn notice_once(&mut self, oddity: Oddity, origin: &str, what: &str, counter: &str) {
-        let bit = 1 << oddity as u8;
+        let bit = 1 << oddity as u16;
         if self.noticed & bit == 0 {
             self.noticed |= bit;
             let packet = self.counters.packets;

@@ -13,7 +13,9 @@ mod entry;
 mod ladder;
 mod media;
 mod order;
+mod receiver_reports;
 mod report;
+mod scope;
 mod signalling;
 mod slots;
 pub mod state;
@@ -26,7 +28,9 @@ mod tests;
 
 pub use entry::Call;
 pub use ladder::write_text;
-pub use media::{MOST_SHARING, Media, MediaKind};
+pub use media::{Media, MediaKind};
+pub use receiver_reports::Reported;
+pub use scope::{ANY_SCOPE, scope_of};
 pub use stream::Notes;
 pub use table::{CallKey, Calls, Figures, Limits};
 
@@ -47,6 +51,8 @@ pub struct Passage {
     pub destination_port: u16,
     /// By TCP, not by UDP.
     pub is_tcp: bool,
+    /// Its network: see [`scope_of`].
+    pub scope: u32,
 }
 
 /// The ends of a UDP packet as numbers, which is all that [`Calls::known_stream`] needs.
@@ -62,4 +68,6 @@ pub struct Ends {
     pub destination: [u64; 2],
     /// Its port.
     pub destination_port: u16,
+    /// Its network: see [`scope_of`].
+    pub scope: u32,
 }

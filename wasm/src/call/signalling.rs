@@ -197,25 +197,32 @@ impl<T: Default> Calls<T> {
         // A re-INVITE or UPDATE may be rejected, and then changes nothing (RFC 3261 section 14.1).
         let is_offer =
             is_request && event.to_tag != 0 && matches!(event.method, Method::Invite | Method::InDialog);
-        let announcing = Announcing { call: slot, side, party, is_offer, now_ns: event.now_ns };
+        let is_wanted = call.is_wanted;
+        let (scope, now_ns) = (passage.scope, event.now_ns);
+        let announcing = Announcing { call: slot, side, party, is_wanted, is_offer, scope, now_ns };
         let mut announced = call.announced;
         let mut rtp_only = NO_RTP_ONLY;
         self.endpoints.begin_description(&announced);
+        self.endpoints.know_scope(scope);
         let omitted = description.for_each_endpoint(&mut |endpoint| {
             if endpoint.is_tcp {
                 return;
             }
             let socket = Socket::new(&endpoint.address, endpoint.port);
             let what = (endpoint.section, endpoint.carries, endpoint.is_fallback);
-            match self.endpoints.announce(&mut announced, &announcing, &socket, what) {
+            let mut result = self.endpoints.announce(&mut announced, &announcing, &socket, what);
+            if result == AnnouncementResult::Full && self.make_room_for_endpoints(slot, ended) {
+                result = self.endpoints.announce(&mut announced, &announcing, &socket, what);
+            }
+            match result {
                 AnnouncementResult::Known | AnnouncementResult::Made => {}
-                AnnouncementResult::Refused => {
+                AnnouncementResult::Refused | AnnouncementResult::Full => {
                     self.figures.endpoints_omitted += u64::from(!endpoint.is_fallback)
                 }
                 AnnouncementResult::Shared => {
                     self.figures.shared_endpoints += 1;
                     if let Some(at) = self.endpoints.find(&socket, event.now_ns) {
-                        self.note_rtp_only(at, slot, event.now_ns, &mut rtp_only);
+                        self.note_rtp_only(at, slot, passage, &mut rtp_only);
                     }
                 }
             }

@@ -6,7 +6,7 @@ use crate::rtp::codec::static_format;
 use crate::rtp::{Header, StreamQuality};
 use crate::sip::session_description;
 
-use super::{Ends, Passage};
+use super::{Ends, Passage, Reported};
 
 /// Most bytes of an encoding name that are kept.
 const MOST_NAME: usize = 22;
@@ -133,6 +133,8 @@ pub struct Stream {
     quality: StreamQuality,
     /// The engine's own. Forgotten when the stream becomes another call's.
     pub notes: Notes,
+    /// What RTCP said of it; nothing for most.
+    reported: Option<Box<Reported>>,
     name: Name,
 }
 
@@ -151,6 +153,7 @@ impl Stream {
             octets: 0,
             quality: StreamQuality::default(),
             notes: Notes::default(),
+            reported: None,
             name: codec.name,
         }
     }
@@ -248,6 +251,15 @@ impl Stream {
     /// Bytes of its packets with their RTP headers.
     pub fn octets(&self) -> u64 {
         self.octets
+    }
+
+    /// What RTCP said of it.
+    pub fn reported(&self) -> Option<&Reported> {
+        self.reported.as_deref()
+    }
+
+    pub(super) fn reported_mut(&mut self) -> &mut Reported {
+        self.reported.get_or_insert_default()
     }
 
     /// Packets, losses, jitter.

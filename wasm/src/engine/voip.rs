@@ -18,14 +18,14 @@ use super::recognition::{Arrival, Inspected, SipStreams};
 use super::rendering::Said;
 use super::{CALL_PCAP, CALLS, Engine, Input, JSON, Oddity, Protocol, Settings, TEXT};
 use crate::call::state::EndReason;
-use crate::call::{Call, CallKey, Calls, MOST_SHARING, Media, MediaKind, Passage};
+use crate::call::{ANY_SCOPE, Call, CallKey, Calls, Media, MediaKind, Passage, scope_of};
 use crate::detect::Label;
 use crate::detect::registry::label_of;
 use crate::flow::table::Observed;
 use crate::matching::contents::Content;
 use crate::matching::filter_set::FilterSet;
 use crate::net::segment::{self, Headers};
-use crate::net::{self, Packet, Transport};
+use crate::net::{self, Packet, Transport, Tunnels};
 use crate::rtp::candidates::{Candidates, Endpoints, Verdict};
 use crate::sip::message::Message;
 use crate::sip::parts::Known;
@@ -54,8 +54,9 @@ pub(super) struct Judgement {
     is_matched: bool,
     /// The filter set by which it was.
     filters: u32,
-    /// The filters that it matched.
+    /// The filters that it matched: their ids, and what each asks for.
     ids: Ids,
+    keys: Vec<u64>,
     /// Which filters have looked at the URIs of the caller and of the called side.
     looked_at: LookedAt,
     signalling: Vec<Place>,
@@ -166,14 +167,26 @@ impl Judgement {
         held as u64 + std::mem::take(&mut self.homeless)
     }
 
+    /// Notes a filter that it matched, once.
+    fn add_id(&mut self, id: &str, key: u64) {
+        if self.ids.ids.len() < MOST_IDS && !self.ids.ids.iter().any(|known| **known == *id) {
+            self.ids.change().push(id.into());
+            self.keys.push(key);
+        }
+    }
+
     /// Whether the call goes out. After a change of filters only if one of those that it matched is still there.
     fn is_matched(&mut self, filters: &FilterSet, number: u32) -> bool {
         if self.is_matched && self.filters != number {
             self.filters = number;
             let by_policy = self.ids.ids.is_empty();
-            let ids = self.ids.change();
-            ids.retain(|id| filters.has_id(id));
-            self.is_matched = !ids.is_empty() || by_policy && filters.passes_without_filters();
+            let keys = std::mem::take(&mut self.keys);
+            for (id, key) in std::mem::take(self.ids.change()).into_iter().zip(keys) {
+                if let Some(id) = filters.id_in_force(&id, key) {
+                    self.add_id(id, key);
+                }
+            }
+            self.is_matched = !self.ids.ids.is_empty() || by_policy && filters.passes_without_filters();
         }
         self.is_matched
     }
@@ -281,6 +294,22 @@ fn may_be_sip(bytes: &[u8]) -> bool {
     bytes.first().is_some_and(|first| matches!(first, b'\r' | b'\n' | b'!'..=b'~'))
 }
 
+/// What of a datagram is read as a message: of a head that the snapshot length has cut, the lines that are whole.
+#[inline]
+fn uncut<'a>(packet: &Packet<'a>) -> &'a [u8] {
+    if packet.is_complete() { packet.payload } else { whole_lines(packet.payload) }
+}
+
+#[cold]
+fn whole_lines(bytes: &[u8]) -> &[u8] {
+    let mut lines = bytes.split_inclusive(|octet| *octet == b'\n');
+    let has_whole_head = lines.any(|line| matches!(line, b"\n" | b"\r\n"));
+    match bytes.iter().rposition(|octet| *octet == b'\n') {
+        Some(last) if !has_whole_head => bytes.get(..=last).unwrap_or_default(),
+        _ => bytes,
+    }
+}
+
 impl Engine {
     /// The stages of a packet in this mode.
     #[inline(never)]
@@ -371,20 +400,25 @@ impl Engine {
         let passage = passage_of(packet, frame.timestamp_ns);
         if may_be_sip(packet.payload) {
             let mut message = Message::unread();
-            match message.read(packet.payload) {
+            let bytes = uncut(packet);
+            match message.read(bytes) {
                 Ok(()) => {
+                    if !packet.is_complete() {
+                        self.notice_cut(frame);
+                    }
                     self.recognizer.label(observed, voip.sip);
-                    self.take_message(voip, frame, packet, &message, packet.payload, &passage);
+                    self.take_message(voip, frame, packet, &message, bytes, &passage);
                     return;
                 }
                 Err(Refusal::StartLine) => {}
+                Err(_) if !packet.is_complete() => return self.count_cut_message(frame),
                 Err(_) => return self.count_bad_message(frame),
             }
         }
         if let Some(media) = voip.calls.observe_media(packet.payload, &passage) {
             let label = if let MediaKind::Rtcp = media.kind { voip.rtcp } else { voip.rtp };
             self.recognizer.label(observed, label);
-            return self.take_media(voip, frame, packet, &media, &passage);
+            return self.take_media(voip, frame, packet, &media);
         }
         self.take_candidate(voip, frame, packet, &passage, observed);
     }
@@ -405,10 +439,12 @@ impl Engine {
             Verdict::No => self.counters.rejected_by_mode += 1,
             Verdict::Probation => {
                 let place = media.put(&frame.as_held());
+                media.keep_tunnels(place, packet);
                 self.counters.rejected_by_mode += probation.wait(&endpoints, place);
             }
-            Verdict::Accepted(header, _) => {
-                let begun = calls.begin_rtp_only(&header, passage, &mut |call| endings.end(call));
+            Verdict::Accepted(header, quality) => {
+                let end = &mut |call: &mut _| endings.end(call);
+                let begun = calls.begin_rtp_only(&header, passage, quality.first_ns(), end);
                 let waiting = probation.end(&endpoints);
                 let Some(key) = begun else {
                     self.counters.rejected_by_mode += 1 + waiting.count() as u64;
@@ -417,7 +453,9 @@ impl Engine {
                 let waiting: Vec<Place> = waiting.collect();
                 for held in waiting.iter().filter_map(|place| media.get(*place)) {
                     let earlier = net::decode_record(held.link_type, held.frame, held.original_length);
-                    calls.observe_media(earlier.payload, &passage_of(&earlier, held.timestamp_ns));
+                    let earlier_passage =
+                        Passage { scope: passage.scope, ..passage_of(&earlier, held.timestamp_ns) };
+                    calls.observe_media(earlier.payload, &earlier_passage);
                 }
                 let media = calls.observe_media(packet.payload, passage);
                 self.recognizer.label(observed, voip.rtp);
@@ -426,7 +464,7 @@ impl Engine {
                     self.counters.rejected_by_mode += 1;
                     return;
                 };
-                self.take_media(voip, frame, packet, &media, passage);
+                self.take_media(voip, frame, packet, &media);
             }
         }
     }
@@ -455,6 +493,7 @@ impl Engine {
                 destination: place.destination.0,
                 destination_port: place.destination.1,
                 is_tcp: true,
+                scope: if place.is_of_packet { scope_of(packet) } else { ANY_SCOPE },
             };
             is_message |= place.is_packet;
             self.counters.stream_messages += u64::from(!place.is_packet);
@@ -514,6 +553,22 @@ impl Engine {
         self.notice_once(Oddity::SipMessage, frame.origin(), what, "sip_refused");
     }
 
+    /// A message that the snapshot length has cut before its Call-ID.
+    #[cold]
+    fn count_cut_message(&mut self, frame: &Frame) {
+        self.counters.sip_refused += 1;
+        self.counters.rejected_by_mode += 1;
+        let what = "begins a SIP message that the snapshot length of the capture has cut before its Call-ID";
+        self.notice_once(Oddity::CutSipHead, frame.origin(), what, "sip_refused");
+    }
+
+    #[cold]
+    fn notice_cut(&mut self, frame: &Frame) {
+        let what =
+            "is a SIP message that the snapshot length of the capture has cut; it is read as far as it goes";
+        self.notice_once(Oddity::CutSipMessage, frame.origin(), what, "sip_messages");
+    }
+
     #[inline(never)]
     fn take_message(
         &mut self,
@@ -542,7 +597,7 @@ impl Engine {
         let is_matched = self.is_matched(voip, key);
         if !is_matched {
             if !self.passes_message_filters(voip, key, packet, message, bytes) {
-                self.hold(voip, key, frame, Content::Sip);
+                self.hold(voip, key, frame, packet, Content::Sip);
                 return Some(key);
             }
             self.admit(voip, key, frame.inputs);
@@ -560,11 +615,8 @@ impl Engine {
     fn add_ids(&mut self, voip: &mut Voip, key: CallKey) {
         let Self { scratch, filters, .. } = self;
         let Some(call) = voip.calls.get_mut(key) else { return };
-        let ids = &mut call.data.ids;
-        for id in scratch.workspace.matched.iter().map(|number| filters.id(number)) {
-            if ids.ids.len() < MOST_IDS && !ids.ids.iter().any(|known| **known == *id) {
-                ids.change().push(id.into());
-            }
+        for number in scratch.workspace.matched.iter() {
+            call.data.add_id(filters.id(number), filters.key(number));
         }
     }
 
@@ -577,16 +629,18 @@ impl Engine {
             return;
         };
         let data = &mut call.data;
-        if left.is_matched && !data.is_matched {
+        let becomes_matched = left.is_matched && !data.is_matched;
+        if becomes_matched {
             data.is_matched = true;
             data.filters = left.filters;
         }
-        for id in left.ids.ids {
-            if !data.ids.ids.contains(&id) {
-                data.ids.change().push(id);
-            }
+        for (id, key) in left.ids.ids.iter().zip(left.keys) {
+            data.add_id(id, key);
         }
         data.homeless += left.homeless;
+        if becomes_matched {
+            voip.calls.set_wanted(heir, true);
+        }
         self.join(voip, heir, left.signalling, left.media, inputs);
     }
 
@@ -616,38 +670,15 @@ impl Engine {
     }
 
     #[inline]
-    fn take_media(
-        &mut self,
-        voip: &mut Voip,
-        frame: &Frame,
-        packet: &Packet,
-        media: &Media,
-        passage: &Passage,
-    ) {
-        let mut key = media.call;
+    fn take_media(&mut self, voip: &mut Voip, frame: &Frame, packet: &Packet, media: &Media) {
+        let key = media.call;
         let rtp = if let MediaKind::Rtp(header) = &media.kind { Some(header) } else { None };
         let content = if rtp.is_some() { Content::Rtp } else { Content::Media };
-        if media.is_shared && !self.is_matched(voip, key) {
-            // One session under several Call-IDs: it is enough that one of them goes out. A port that is used again, while
-            // the end of the call before was not seen, is the newer call's.
-            let mut sharing = [None; MOST_SHARING];
-            let mut places = sharing.iter_mut();
-            voip.calls.for_each_sharing(passage, &mut |other| {
-                if let Some(place) = places.next() {
-                    *place = Some(other);
-                }
-            });
-            let has_both = |calls: &Calls<Judgement>, other| calls.has_both_ends(other, passage);
-            let mut others = sharing.into_iter().flatten();
-            key = others
-                .find(|other| has_both(&voip.calls, *other) && self.is_matched(voip, *other))
-                .unwrap_or(key);
-        }
         if !self.is_matched(voip, key) {
             let by_itself = self.filters.wants_addresses() || self.filters.wants(content);
             let passes = by_itself || self.filters.decides_all() == Some(true);
             if !passes || !self.passes_call_filters(packet, content, packet.payload, None, Known::default()) {
-                return self.hold(voip, key, frame, content);
+                return self.hold(voip, key, frame, packet, content);
             }
             self.admit(voip, key, frame.inputs);
         }
@@ -657,7 +688,13 @@ impl Engine {
     #[inline]
     fn is_matched(&mut self, voip: &mut Voip, key: CallKey) -> bool {
         let filters = voip.filters;
-        voip.calls.get_mut(key).is_some_and(|call| call.data.is_matched(&self.filters, filters))
+        let Some(call) = voip.calls.get_mut(key) else { return false };
+        let was_matched = call.data.is_matched;
+        let is_matched = call.data.is_matched(&self.filters, filters);
+        if is_matched != was_matched {
+            voip.calls.set_wanted(key, is_matched);
+        }
+        is_matched
     }
 
     /// The call goes out from now on: by the filters in the workspace, and with what waited for that, in the order of time.
@@ -668,8 +705,12 @@ impl Engine {
         let data = &mut call.data;
         data.is_matched = true;
         data.filters = voip.filters;
-        let ids = scratch.workspace.matched.iter().map(|number| filters.id(number).into());
-        *data.ids.change() = ids.take(MOST_IDS).collect();
+        data.ids.change().clear();
+        data.keys.clear();
+        for number in scratch.workspace.matched.iter().take(MOST_IDS) {
+            data.add_id(filters.id(number), filters.key(number));
+        }
+        voip.calls.set_wanted(key, true);
         self.emit_waiting(voip, key, inputs);
     }
 
@@ -681,22 +722,25 @@ impl Engine {
         let homeless = std::mem::take(&mut data.homeless);
         let (signalling, media) = (std::mem::take(&mut data.signalling), std::mem::take(&mut data.media));
         let rings = (std::mem::take(&mut voip.signalling), std::mem::take(&mut voip.media));
-        let held = signalling.iter().map(|place| rings.0.get(*place));
-        let mut held: Vec<HeldPacket> =
-            held.chain(media.iter().map(|place| rings.1.get(*place))).flatten().collect();
+        let held = signalling.iter().filter_map(|place| rings.0.get_with_tunnels(*place));
+        let mut held: Vec<(HeldPacket, Option<Tunnels>)> =
+            held.chain(media.iter().filter_map(|place| rings.1.get_with_tunnels(*place))).collect();
         let lost = signalling.len() + media.len() - held.len();
         self.counters.call_buffer_full += lost as u64 + homeless;
-        held.sort_by_key(|packet| packet.timestamp_ns);
-        for one in &held {
+        held.sort_by_key(|(packet, _)| packet.timestamp_ns);
+        for (one, tunnels) in &held {
             let frame = Frame::held(one, inputs);
-            let packet = net::decode_record(frame.link_type, frame.data, frame.original_length);
+            let mut packet = net::decode_record(frame.link_type, frame.data, frame.original_length);
+            if let Some(tunnels) = tunnels {
+                packet.put_into(tunnels);
+            }
             self.emit_held(voip, key, &frame, &packet);
         }
         (voip.signalling, voip.media) = rings;
     }
 
     /// Keeps a packet of a call for as long as a filter may still ask for the call.
-    fn hold(&mut self, voip: &mut Voip, key: CallKey, frame: &Frame, content: Content) {
+    fn hold(&mut self, voip: &mut Voip, key: CallKey, frame: &Frame, packet: &Packet, content: Content) {
         let Voip { calls, signalling, media, .. } = voip;
         let Some(call) = calls.get_mut(key) else {
             self.counters.rejected_by_filters += 1;
@@ -707,10 +751,12 @@ impl Engine {
             return;
         }
         let Judgement { signalling: held, media: held_media, homeless, .. } = &mut call.data;
-        match content {
-            Content::Sip => signalling.hold(held, homeless, &frame.as_held()),
-            _ => media.hold(held_media, homeless, &frame.as_held()),
-        }
+        let (ring, places) = match content {
+            Content::Sip => (signalling, held),
+            _ => (media, held_media),
+        };
+        let place = ring.hold(places, homeless, &frame.as_held());
+        ring.keep_tunnels(place, packet);
     }
 }
 
@@ -731,5 +777,6 @@ fn passage_of(packet: &Packet, timestamp_ns: i64) -> Passage {
         destination,
         destination_port: packet.destination_port,
         is_tcp: packet.transport == Transport::Tcp,
+        scope: scope_of(packet),
     }
 }

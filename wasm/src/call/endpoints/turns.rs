@@ -9,8 +9,8 @@ impl Endpoints {
     pub(in crate::call) fn find_in_turn(&mut self, socket: &Socket, now_ns: i64) -> Option<u32> {
         let next = self.after.get(self.latest as usize).copied().unwrap_or(NONE);
         let is_it = self.places.get(next as usize).is_some_and(|place| {
-            place.socket.words == socket.words
-                && place.socket.version_and_port == socket.version_and_port
+            place.words == socket.words
+                && place.version_and_port == socket.version_and_port
                 && place.is_active()
                 && now_ns < place.expires_ns
         });

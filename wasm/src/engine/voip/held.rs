@@ -1,6 +1,9 @@
 //! Packets of calls of which no filter has decided yet: they wait in two rings, one for signalling and one for media,
 //! since media would crowd signalling out. What is overwritten is lost to its call, which counts it.
 
+use crate::bounded::BoundedMap;
+use crate::net::{Packet, Tunnels};
+
 /// Where a packet lies in its ring. Never used again for another packet.
 pub(super) type Place = u64;
 
@@ -25,10 +28,11 @@ pub(in crate::engine) struct HeldPacket<'a> {
 
 /// Memory that a ring takes at a time, bytes: room for any packet.
 const CHUNK: usize = 1 << 19;
+/// Packets of a ring whose tunnels are remembered, at most.
+const MOST_TUNNELLED: usize = 4096;
 
 /// A ring of packets of all calls, in the order of their arrival. Its memory grows with use up to the bound, in chunks, so
 /// that nothing is moved.
-#[derive(Default)]
 pub(super) struct Ring {
     chunks: Vec<Vec<u8>>,
     capacity: usize,
@@ -36,6 +40,22 @@ pub(super) struct Ring {
     /// Place of the oldest packet that is whole, and of the next one.
     start: Place,
     end: Place,
+    /// Tunnels of packets whose frames do not show them.
+    tunnels: BoundedMap<Place, Tunnels>,
+}
+
+impl Default for Ring {
+    /// A ring without room.
+    fn default() -> Self {
+        Self {
+            chunks: Vec::new(),
+            capacity: 0,
+            chunk: 0,
+            start: 0,
+            end: 0,
+            tunnels: BoundedMap::new(MOST_TUNNELLED),
+        }
+    }
 }
 
 impl Ring {
@@ -48,7 +68,7 @@ impl Ring {
         debug_assert!(capacity.is_power_of_two() && chunk.is_power_of_two() && chunk <= capacity);
         // No packet lies at 0.
         let (start, end) = (capacity as u64, capacity as u64);
-        Self { chunks: Vec::new(), capacity, chunk, start, end }
+        Self { capacity, chunk, start, end, ..Self::default() }
     }
 
     /// Copies a packet into the ring, over the oldest ones where there is no other room. None where it is longer than a
@@ -101,7 +121,12 @@ impl Ring {
 
     /// Copies a packet into the ring, and notes its place, unless it is too many of its call: then it is `homeless`.
     #[inline]
-    pub(super) fn hold(&mut self, places: &mut Vec<Place>, homeless: &mut u64, packet: &HeldPacket) {
+    pub(super) fn hold(
+        &mut self,
+        places: &mut Vec<Place>,
+        homeless: &mut u64,
+        packet: &HeldPacket,
+    ) -> Option<Place> {
         let place = if places.len() < MOST_HELD { self.put(packet) } else { None };
         match place {
             Some(place) => {
@@ -112,6 +137,7 @@ impl Ring {
             }
             None => *homeless += 1,
         }
+        place
     }
 
     /// The packet at a place, unless it was overwritten.
@@ -131,6 +157,20 @@ impl Ring {
             interface: values.next()?,
             frame: rest.get(..values.next()? as usize)?,
         })
+    }
+
+    /// Remembers the tunnels of the packet at a place, where its frame does not show them.
+    #[inline]
+    pub(super) fn keep_tunnels(&mut self, place: Option<Place>, packet: &Packet) {
+        if let (Some(place), Some(tunnels)) = (place, packet.inherited_tunnels()) {
+            self.tunnels.insert(place, tunnels);
+        }
+    }
+
+    /// The packet at a place, unless it was overwritten, and its tunnels where its frame does not show them.
+    pub(super) fn get_with_tunnels(&self, place: Place) -> Option<(HeldPacket<'_>, Option<Tunnels>)> {
+        let tunnels = if self.tunnels.is_empty() { None } else { self.tunnels.get(&place).copied() };
+        Some((self.get(place)?, tunnels))
     }
 
     /// Number of the chunk, and where in it.

@@ -71,7 +71,7 @@ impl Engine {
         let header = Header::parse(packet.payload)?;
         let (version, source, destination) = packet.address_words();
         let Plain { source_port, destination_port, .. } = packet;
-        let ends = Ends { version, source, source_port, destination, destination_port };
+        let ends = Ends { version, source, source_port, destination, destination_port, scope: 0 };
         let (filters_in_force, label) = (voip.filters, voip.rtp);
         let Voip { calls, media, waited_ns, newest_ns, .. } = voip;
         let (call, number) = calls.known_stream(header.ssrc, &ends, now_ns)?;
