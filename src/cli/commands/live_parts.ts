@@ -5,7 +5,6 @@ import { maxQueueBytes } from "../../delivery/outbox.ts";
 import type { NoFilterPolicy } from "../../engine/filter.ts";
 import { batchLimit } from "../../hunter/batch_wishes.ts";
 import type { ProcessorWishes } from "../../hunter/registration.ts";
-import { ApiKeys } from "../../processor/api_keys.ts";
 import { keepsLibpcap } from "../remaining_needs.ts";
 import type { Run } from "../run.ts";
 import type { FilterControl } from "./filter_control.ts";
@@ -40,18 +39,6 @@ export function batcherLimits(run: Run, wishes: () => ProcessorWishes): BatcherL
       return batchLimit("batchTimeoutMs", run.now, wishes());
     },
   };
-}
-
-/** The API keys that a processor admits; those of the configuration file may change. Throws OperatorError. */
-export function apiKeysOf(run: Run): ApiKeys | undefined {
-  if (!run.settings.apiKeyAuth) return undefined;
-  const keys = new ApiKeys(run.settings);
-  run.follow({
-    settings: ["apiKeys"],
-    check: (next) => void new ApiKeys(next),
-    apply: (next) => keys.configure(next),
-  });
-  return keys;
 }
 
 /** What may wait for the processor, as the settings in force say. */

@@ -14,7 +14,7 @@ import { processorMetrics } from "../metrics/processor_metrics.ts";
 import type { Run } from "../run.ts";
 import { StopSignals } from "../stop_signals.ts";
 import { localSinks, nodeId, outputsOf, PIECE_BYTES } from "./capture.ts";
-import { apiKeysOf } from "./live_parts.ts";
+import { apiKeysOf } from "./live_api_keys.ts";
 import { Monitoring, sinkReadiness } from "./monitoring.ts";
 
 const STATISTICS_MS = 5_000;

@@ -17,7 +17,8 @@ import { processorMetrics } from "../metrics/processor_metrics.ts";
 import { FilterControl } from "./filter_control.ts";
 import { captureHealth, captureReadiness, Monitoring, sinkReadiness } from "./monitoring.ts";
 import { batchDecoder } from "./process.ts";
-import { apiKeysOf, followFilters } from "./live_parts.ts";
+import { apiKeysOf } from "./live_api_keys.ts";
+import { followFilters } from "./live_parts.ts";
 import { runPipeline } from "./run_pipeline.ts";
 
 const log = logger("processor");

@@ -1,4 +1,4 @@
-//! DTLS (RFC 6347, RFC 9147).
+//! DTLS (RFC 6347, RFC 9147), and what OpenSSL spoke before its standard, as VPNs still do.
 
 use super::signature::FirstBytes;
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
@@ -34,13 +34,41 @@ pub static DTLS: Signature = Signature {
 
 struct Record {
     kind: u8,
-    version: u8,
+    version: Version,
     epoch: u16,
     length: usize,
 }
 
+#[derive(Clone, Copy)]
+enum Version {
+    V1_0,
+    V1_2,
+    /// As OpenSSL before 0.9.8f had it.
+    BeforeStandard,
+}
+
+impl Version {
+    fn of(major: u8, minor: u8) -> Option<Self> {
+        Some(match (major, minor) {
+            (0xfe, 0xff) => Self::V1_0,
+            (0xfe, 0xfd) => Self::V1_2,
+            (1, 0) => Self::BeforeStandard,
+            _ => return None,
+        })
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::V1_0 => "DTLS 1.0",
+            Self::V1_2 => "DTLS 1.2",
+            Self::BeforeStandard => "DTLS 0.9",
+        }
+    }
+}
+
 fn record(payload: &Payload, offset: usize) -> Option<Record> {
-    let [kind, 0xfe, version @ (0xff | 0xfd)] = payload.array(offset)? else { return None };
+    let [kind, major, minor] = payload.array(offset)?;
+    let version = Version::of(major, minor)?;
     let (epoch, length) = (payload.u16(offset + 3)?, usize::from(payload.u16(offset + 11)?));
     let is_sound = (20..=24).contains(&kind) && (1..=MOST_RECORD).contains(&length);
     is_sound.then_some(Record { kind, version, epoch, length })
@@ -107,7 +135,7 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
         23 => "ApplicationData",
         _ => "Heartbeat",
     };
-    facts.put("version", if record.version == 0xff { b"DTLS 1.0" } else { b"DTLS 1.2" });
+    facts.put("version", record.version.name().as_bytes());
     facts.put("content_type", content.as_bytes());
     facts.put_number("epoch", record.epoch.into());
     facts.put_number("record_length", record.length as u64);
@@ -152,6 +180,10 @@ mod tests {
         for (payload, expected) in [
             (client_hello(), Some("DTLS")),
             (changed(2, 0xff), Some("DTLS")),
+            // OpenSSL's, from before the standard.
+            ([&[22, 1, 0][..], &client_hello()[3..]].concat(), Some("DTLS")),
+            ([&[23, 1, 0][..], &application_data[3..17]].concat(), Some("DTLS")),
+            ([&[23, 1, 1][..], &application_data[3..17]].concat(), None),
             ([client_hello(), client_hello()].concat(), Some("DTLS")),
             (application_data.clone(), Some("DTLS")),
             (application_data[..33].to_vec(), None),

@@ -107,12 +107,13 @@ fn describe_mqtt(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &m
     }
 }
 
-/// AMQP: the client begins with the protocol header of a version in use (0-9-1, 1.0 plain, with TLS or SASL, 0-10).
+/// AMQP: the client begins with the protocol header of a version in use (0-9-1, 1.0 plain, with TLS or SASL, 0-10). In
+/// the middle of a connection frames of 0-9-1 tell, by their lengths and last bytes.
 pub static AMQP: Signature = Signature {
     name: "AMQP",
     carriers: &[Carrier::Tcp],
     ports: &[5672],
-    first: FirstBytes::OneOf(b"A"),
+    first: FirstBytes::OneOf(b"A\x01\x02\x03\x08"),
     examine: |payload, _, _| {
         const VERSIONS: [[u8; 4]; 6] =
             [[0, 0, 9, 1], [0, 1, 0, 0], [2, 1, 0, 0], [3, 1, 0, 0], [1, 1, 0, 10], [1, 1, 8, 0]];
@@ -121,6 +122,9 @@ pub static AMQP: Signature = Signature {
                 Verdict::Is(Confidence::DEFINITE, Method::Handshake)
             }
             None if b"AMQP".starts_with(payload.bytes.get(..4).unwrap_or(payload.bytes)) => Verdict::More,
+            _ if payload.on_port(AMQP.ports) && is_amqp_frame(payload) => {
+                Verdict::Is(Confidence::HIGH, Method::Port)
+            }
             _ => Verdict::No,
         }
     },
@@ -142,6 +146,23 @@ pub static AMQP: Signature = Signature {
     },
     ..Signature::BASE
 };
+
+/// Whether a frame of AMQP 0-9-1 (its section 2.3.5) begins the payload: a type, a channel, a length, and the byte that
+/// ends all frames behind so many bytes. A method is of a class that there is.
+fn is_amqp_frame(payload: &Payload) -> bool {
+    const END: u8 = 0xce;
+    const HEADER: usize = 7;
+    let Some([kind, channel @ .., _, _, _, _]) = payload.array::<HEADER>(0) else { return false };
+    let Some(length) = payload.u32(3).and_then(|length| usize::try_from(length).ok()) else { return false };
+    let fits = match kind {
+        1 => matches!(payload.u16(HEADER), Some(10 | 20 | 30 | 40 | 50 | 60 | 85 | 90)) && length >= 4,
+        2 => payload.u16(HEADER) == Some(60) && length >= 14,
+        3 => length > 0,
+        8 => length == 0 && channel == [0, 0],
+        _ => false,
+    };
+    fits && length < payload.bytes.len() && payload.u8(HEADER + length) == Some(END)
+}
 
 /// Kafka: requests of a length, an API key and version, and the client's id.
 pub static KAFKA: Signature = Signature {
@@ -255,4 +276,34 @@ fn nats_word<'a>(payload: &Payload<'a>) -> Option<&'a [u8]> {
     let known: [&[u8]; 10] =
         [b"INFO", b"CONNECT", b"PUB", b"HPUB", b"SUB", b"UNSUB", b"MSG", b"PING", b"PONG", b"+OK"];
     (known.contains(&word) || word == b"-ERR").then_some(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Carrier;
+    use super::super::tests::{names, sent};
+
+    #[test]
+    fn amqp_is_told_by_its_frames_in_the_middle_of_a_connection() {
+        let publish = [1, 0, 1, 0, 0, 0, 5, 0, 60, 0, 40, 0, 0xce];
+        let heartbeat = [8, 0, 0, 0, 0, 0, 0, 0xce];
+        let changed = |at: usize, byte: u8| {
+            let mut frame = publish;
+            frame[at] = byte;
+            frame
+        };
+        for (payload, port, expected) in [
+            (&publish[..], 5672, Some("AMQP")),
+            (&[&publish[..], &heartbeat].concat(), 5672, Some("AMQP")),
+            (&heartbeat, 5672, Some("AMQP")),
+            (&publish, 40003, None),
+            (&changed(8, 61), 5672, None),
+            (&changed(12, 0xcd), 5672, None),
+            (&changed(6, 6), 5672, None),
+            (&changed(0, 2), 5672, None),
+            (&publish[..12], 5672, None),
+        ] {
+            assert_eq!(names(&[sent(Carrier::Tcp, 40001, port, payload)]), [expected], "{payload:x?}");
+        }
+    }
 }

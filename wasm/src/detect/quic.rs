@@ -1,4 +1,5 @@
-//! QUIC (RFC 9000, RFC 9369): long headers, and the ClientHello in the Initial packets.
+//! QUIC (RFC 9000, RFC 9369): long headers, and the ClientHello in the Initial packets. Of Google's QUIC, which was before
+//! them, the versions.
 
 use super::quic_initial::{InitialKeys, Secrets};
 use super::signature::FirstBytes;
@@ -38,7 +39,18 @@ pub static QUIC: Signature = Signature {
     name: "QUIC",
     carriers: &[Carrier::Udp],
     ports: &[80, 443, 8080, 8443],
-    first: FirstBytes::Ranges(&[(0x80, 0xff)]),
+    // The others: Google's flags of a version and of an identifier, with or without a nonce, and packet numbers of any length.
+    first: FirstBytes::Ranges(&[
+        (0x09, 0x09),
+        (0x0d, 0x0d),
+        (0x19, 0x19),
+        (0x1d, 0x1d),
+        (0x29, 0x29),
+        (0x2d, 0x2d),
+        (0x39, 0x39),
+        (0x3d, 0x3d),
+        (0x80, 0xff),
+    ]),
     examine,
     continues,
     describe,
@@ -204,7 +216,22 @@ fn packets<'a>(payload: &Payload<'a>) -> impl Iterator<Item = (Long<'a>, &'a [u8
     .take(MOST_COALESCED)
 }
 
+/// Version of a packet of Google's QUIC: `Q` or `T`, a zero and two digits, behind the flags and the identifier, or
+/// in a long header.
+fn google_version(payload: &Payload) -> Option<[u8; 4]> {
+    const IDENTIFIER: usize = 8;
+    let first = payload.u8(0)?;
+    let offset = if first & 0x80 == 0 { 1 + IDENTIFIER } else { 1 };
+    let version = payload.array::<4>(offset)?;
+    let [kind, b'0', tens, units] = version else { return None };
+    let is_version = matches!(kind, b'Q' | b'T') && tens.is_ascii_digit() && units.is_ascii_digit();
+    is_version.then_some(version)
+}
+
 fn examine(payload: &Payload, state: &mut FlowState, shared: &mut Shared) -> Verdict {
+    if google_version(payload).is_some() {
+        return Verdict::Is(Confidence::HIGH, Method::Payload);
+    }
     let Some((first, _)) = packets(payload).next() else { return Verdict::No };
     match first.kind {
         Kind::VersionNegotiation => Verdict::Is(Confidence::HIGH, Method::Payload),
@@ -496,6 +523,16 @@ fn after_acknowledgement(frames: &[u8], offset: usize) -> Option<usize> {
 }
 
 fn describe(payload: &Payload, _: &mut FlowState, shared: &mut Shared, facts: &mut Facts) {
+    if let Some(version) = google_version(payload) {
+        facts.say(b"Google QUIC ");
+        facts.say(&version);
+        facts.put("header_type", if payload.u8(0) < Some(0x80) { b"public" } else { b"long" });
+        facts.entry("version", |text| {
+            text.extend_from_slice(b"Google ");
+            text.extend_from_slice(&version);
+        });
+        return;
+    }
     let mut first = true;
     for (long, _) in packets(payload) {
         facts.say(if first { b"" } else { b", " });

@@ -4,7 +4,7 @@
 pub const NULL: u32 = 0;
 /// Ethernet.
 pub const ETHERNET: u32 = 1;
-/// Point-to-Point Protocol, with or without HDLC-like framing.
+/// Point-to-Point Protocol, with or without HDLC-like framing; some write Cisco HDLC under it, too.
 pub const PPP: u32 = 9;
 /// Fiber Distributed Data Interface.
 pub const FDDI: u32 = 10;
@@ -22,6 +22,8 @@ pub const RAW: u32 = 101;
 pub const C_HDLC: u32 = 104;
 /// IEEE 802.11.
 pub const IEEE802_11: u32 = 105;
+/// Frame Relay.
+pub const FRELAY: u32 = 107;
 /// OpenBSD loopback: family in network byte order.
 pub const LOOP: u32 = 108;
 /// Linux cooked capture, version 1.
@@ -38,5 +40,7 @@ pub const IPV4: u32 = 228;
 pub const IPV6: u32 = 229;
 /// The log of Linux' netfilter.
 pub const NFLOG: u32 = 239;
+/// IP over InfiniBand.
+pub const IPOIB: u32 = 242;
 /// Linux cooked capture, version 2.
 pub const LINUX_SLL2: u32 = 276;

@@ -15,7 +15,9 @@ mod extension;
 mod faults;
 mod fddi;
 pub mod fragments;
+mod frame_relay;
 mod ieee_802_11;
+mod infiniband;
 mod ipv4;
 mod ipv6;
 pub mod link_type;
@@ -224,10 +226,11 @@ fn link_layer(link_type: u32) -> Option<Layer> {
         link_type::NULL | link_type::LOOP => loopback::decode,
         link_type::DLT_RAW | link_type::DLT_RAW_OPENBSD | link_type::RAW => by_ip_version,
         link_type::IPV4 | link_type::IPV6 => by_ip_version,
-        link_type::PPP => ppp::decode,
-        link_type::PPP_HDLC => ppp::decode_hdlc,
+        link_type::PPP | link_type::PPP_HDLC => ppp::decode_hdlc,
         link_type::PPP_ETHER => pppoe::decode,
         link_type::C_HDLC => ppp::decode_cisco,
+        link_type::FRELAY => frame_relay::decode,
+        link_type::IPOIB => infiniband::decode,
         link_type::IEEE802_11 => ieee_802_11::decode,
         link_type::IEEE802_11_RADIOTAP => radiotap::decode,
         link_type::IEEE802_11_PRISM => radiotap::decode_prism,

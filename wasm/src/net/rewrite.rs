@@ -1,6 +1,6 @@
 //! Writing an IP packet behind the link layer of a captured frame, as reassembly and decapsulation need it.
 
-use super::{ethertype, link_type, protocol};
+use super::{ethertype, infiniband, link_type, protocol};
 
 const IPV4_HEADER_LENGTH: usize = 20;
 const IPV6_HEADER_LENGTH: usize = 40;
@@ -13,6 +13,9 @@ const PPPOE_SESSION: u16 = 0x8864;
 /// PPP protocol numbers of the IP versions (IANA).
 const PPP_IPV4: u16 = 0x0021;
 const PPP_IPV6: u16 = 0x0057;
+/// Control and network layer protocol identifier of the IP versions in Frame Relay (RFC 2427).
+const FRELAY_IPV4: u16 = 0x03cc;
+const FRELAY_IPV6: u16 = 0x038e;
 /// Longest 802.3 payload (IEEE 802.3 section 3.2.6); 1501 to 1535 are undefined, more is an EtherType.
 const MOST_802_3: usize = 1500;
 /// 802.2 LLC header and SNAP organisation code in front of an EtherType.
@@ -108,12 +111,14 @@ fn set_ip_version(link_type: u32, ipv6: bool, link: &mut [u8]) -> u32 {
             return link_type;
         }
         link_type::LINUX_SLL2 if link.len() == 20 => link.first_chunk_mut::<2>(),
+        link_type::IPOIB => link.get_mut(infiniband::TYPE_OFFSET..).and_then(<[u8]>::first_chunk_mut),
         _ => link.last_chunk_mut::<2>(),
     };
     if let Some(field) = field {
         let number = match u16::from_be_bytes(*field) {
             ethertype::IPV4 | ethertype::IPV6 => [ethertype::IPV4, ethertype::IPV6],
             PPP_IPV4 | PPP_IPV6 => [PPP_IPV4, PPP_IPV6],
+            FRELAY_IPV4 | FRELAY_IPV6 => [FRELAY_IPV4, FRELAY_IPV6],
             // Labels and the like, beneath which the IP header itself says which version it is.
             other => [other, other],
         };

@@ -195,3 +195,24 @@ fn only_structure_that_fits_is_quic() {
         Sent { reverse: true, ..sent(Carrier::Udp, 443, 40001, &[&[0x41][..], &filler(60)].concat()) };
     assert_eq!(names(&[long, short]), [Some("QUIC"), Some("QUIC")]);
 }
+
+#[test]
+fn tells_the_versions_of_googles_quic() {
+    let public = |flags: u8, version: &[u8]| [&[flags][..], &ID, version, &[1, 2, 3, 4]].concat();
+    let long = |version: &[u8]| [&[0xc3][..], version, &[0x50], &ID, &[0; 8]].concat();
+    for (payload, expected) in [
+        (public(0x0d, b"Q035"), Some("Google Q035")),
+        (public(0x09, b"Q043"), Some("Google Q043")),
+        (public(0x19, b"Q039"), Some("Google Q039")),
+        (long(b"Q046"), Some("Google Q046")),
+        (long(b"T051"), Some("Google T051")),
+        (public(0x09, b"Q143"), None),
+        (public(0x09, b"R043"), None),
+        (public(0x09, b"Q04"), None),
+        (public(0x0a, b"Q043"), None),
+    ] {
+        let (name, details, _) = judge(&mut Detector::new(), &mut Flow::default(), &udp(payload.clone()));
+        assert_eq!(name, expected.map(|_| "QUIC"), "{payload:x?}");
+        assert_eq!(value(&details, "version"), expected, "{payload:x?}");
+    }
+}

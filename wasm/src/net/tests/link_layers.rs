@@ -48,12 +48,25 @@ fn carriers(ethertype: u16, ppp: u8, family: u8, ip: &[u8]) -> Vec<(&'static str
         [&[family, 0, 0, 1][..], &attribute, &payload, ip].concat()
     };
     let [p0, p1] = (4 + ip.len() as u16).to_be_bytes();
+    let identifier = if ppp == 0x21 { 0xcc } else { 0x8e };
     vec![
         ("PPP", 9, with(&[0, ppp], ip)),
         ("PPP, compressed", 9, with(&[ppp], ip)),
         ("PPP, framed", 9, framed.to_vec()),
         ("PPP in HDLC", 50, framed.to_vec()),
         ("PPP in HDLC, MPLS", 50, with(&[0xff, 3, 2, 0x81], &labels(1, ip))),
+        ("Frame Relay", 107, with(&[0x18, 0x41, 3, identifier], ip)),
+        ("Frame Relay, padded", 107, with(&[0x18, 0x41, 3, 0, identifier], ip)),
+        ("Frame Relay, long address", 107, with(&[0x18, 0x40, 0x40, 0x41, 3, identifier], ip)),
+        (
+            "Frame Relay, SNAP",
+            107,
+            with(&[0x18, 0x41, 3, 0, 0x80, 0, 0, 0], &with(&ethertype.to_be_bytes(), ip)),
+        ),
+        ("Frame Relay, PPP", 107, with(&[0x18, 0x41, 3, 0xcf, 0, ppp], ip)),
+        ("Frame Relay, Cisco", 107, with(&[0x18, 0x41], &with(&ethertype.to_be_bytes(), ip))),
+        ("InfiniBand", 242, [&[0; 40][..], &ethertype.to_be_bytes(), &[0; 2], ip].concat()),
+        ("Cisco HDLC under the number of PPP", 9, [&[0x0f, 0][..], &ethertype.to_be_bytes(), ip].concat()),
         ("Cisco HDLC as PPP", 50, [&[0x0f, 0][..], &ethertype.to_be_bytes(), ip].concat()),
         ("Cisco HDLC", 104, [&[0x8f, 0][..], &ethertype.to_be_bytes(), ip].concat()),
         ("PPPoE link", 51, long_session.to_vec()),
