@@ -4,6 +4,7 @@
 //! ([`held`]). Messages that make no call (REGISTER, MESSAGE, OPTIONS...) are judged one by one.
 
 mod call_pcap;
+mod cut;
 mod emission;
 pub(super) mod held;
 mod judging;
@@ -32,6 +33,7 @@ use crate::sip::parts::Known;
 use crate::sip::start_line::Refusal;
 use crate::wire::time::Clock;
 use call_pcap::CallPcap;
+use cut::uncut;
 use held::{HeldPacket, MOST_HELD, Place, Ring};
 use judging::LookedAt;
 use probation::Probation;
@@ -294,22 +296,6 @@ fn may_be_sip(bytes: &[u8]) -> bool {
     bytes.first().is_some_and(|first| matches!(first, b'\r' | b'\n' | b'!'..=b'~'))
 }
 
-/// What of a datagram is read as a message: of a head that the snapshot length has cut, the lines that are whole.
-#[inline]
-fn uncut<'a>(packet: &Packet<'a>) -> &'a [u8] {
-    if packet.is_complete() { packet.payload } else { whole_lines(packet.payload) }
-}
-
-#[cold]
-fn whole_lines(bytes: &[u8]) -> &[u8] {
-    let mut lines = bytes.split_inclusive(|octet| *octet == b'\n');
-    let has_whole_head = lines.any(|line| matches!(line, b"\n" | b"\r\n"));
-    match bytes.iter().rposition(|octet| *octet == b'\n') {
-        Some(last) if !has_whole_head => bytes.get(..=last).unwrap_or_default(),
-        _ => bytes,
-    }
-}
-
 impl Engine {
     /// The stages of a packet in this mode.
     #[inline(never)]
@@ -551,22 +537,6 @@ impl Engine {
         self.counters.rejected_by_mode += 1;
         let what = "begins a SIP message that cannot be read";
         self.notice_once(Oddity::SipMessage, frame.origin(), what, "sip_refused");
-    }
-
-    /// A message that the snapshot length has cut before its Call-ID.
-    #[cold]
-    fn count_cut_message(&mut self, frame: &Frame) {
-        self.counters.sip_refused += 1;
-        self.counters.rejected_by_mode += 1;
-        let what = "begins a SIP message that the snapshot length of the capture has cut before its Call-ID";
-        self.notice_once(Oddity::CutSipHead, frame.origin(), what, "sip_refused");
-    }
-
-    #[cold]
-    fn notice_cut(&mut self, frame: &Frame) {
-        let what =
-            "is a SIP message that the snapshot length of the capture has cut; it is read as far as it goes";
-        self.notice_once(Oddity::CutSipMessage, frame.origin(), what, "sip_messages");
     }
 
     #[inline(never)]

@@ -73,7 +73,7 @@ impl Engine {
 
     /// The same for a packet that has waited for the decision on its call.
     pub(super) fn emit_held(&mut self, voip: &mut Voip, key: CallKey, frame: &Frame, packet: &Packet) {
-        let bytes = super::uncut(packet);
+        let bytes = super::cut::uncut(packet);
         let mut message = Message::unread();
         let may_be = packet.transport == Transport::Tcp || super::may_be_sip(bytes);
         if may_be && message.read(bytes).is_ok() {
