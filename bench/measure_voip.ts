@@ -77,7 +77,7 @@ export function feed(engine: Engine, input: number, { bytes }: CallRecords, isLa
 export function measureVoipMedia(): VoipMeasurement {
   const { signalling, media } = mediaTraffic(MEDIA_CALLS, MEDIA_ROUNDS);
   return fastest(media, () => {
-    const engine = voipEngine();
+    using engine = voipEngine();
     const input = engine.openInput("made", "");
     feed(engine, input, signalling, false);
     const seconds = feed(engine, input, media, true);
@@ -98,7 +98,7 @@ export function measureVoipSignalling(): VoipMeasurement {
   const records = signallingOf(0, CALLS);
   assert.equal(records.packets, CALLS * MESSAGES_PER_CALL - OPEN_CALLS * 3);
   return fastest(records, () => {
-    const engine = voipEngine();
+    using engine = voipEngine();
     const seconds = feed(engine, engine.openInput("made", ""), records, true);
     engine.finish();
     const { kept, sip_messages, calls_begun, calls_unmatched, calls_evicted } = engine.counters();

@@ -203,6 +203,10 @@ const refused: readonly [line: string, message: string][] = [
   ["hunt voip --calls", "unknown option --calls; see caracal hunt voip --help"],
   ["process voip", 'unexpected argument "voip"; see caracal process --help'],
   ["sniff voip -u a --sipuser b", "--sip-user and --sipuser are the same flag: give one of them"],
+  ...["''", "' ,'"].map((given): [string, string] => [
+    `sniff voip -u ${given}`,
+    `--sip-user: "" is not a user, a phone number, an address or a pattern; see caracal sniff voip --help`,
+  ]),
   ["hunt voip -S 0", `--sip-port: "0" is not ${port}; see caracal hunt voip --help`],
   ...["8000", "9000-8000", "0-5", "1-65536", "1-2-3", "a-b"].map((text): [string, string] => [
     `tap voip -R ${text}`,

@@ -79,6 +79,12 @@ export function texts(
   return listOf(text(allowed, maxLength), empty, true);
 }
 
+/** The same, where none may be given, but no text that holds no item: it would ask for everything. */
+export function textsNotBlank(allowed: string, maxLength: number): ValueKind<readonly string[]> {
+  const none = texts(allowed, maxLength, []), some = texts(allowed, maxLength);
+  return { ...none, parse: (texts) => (texts.length === 0 ? none : some).parse(texts) };
+}
+
 /** A file's path; a leading `~/` is the home directory. */
 export function path(): ValueKind<string> {
   return single({ name: "path", allowed: "the path of a file" }, z.string().min(1).regex(/^[^\0]+$/));

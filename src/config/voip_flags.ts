@@ -1,5 +1,5 @@
 import { type AnyFlag, inSections, shared } from "./flag.ts";
-import { boolean, duration, integer, path, portRanges, ports, text, texts } from "./value_kind.ts";
+import { boolean, duration, integer, path, portRanges, ports, text, textsNotBlank } from "./value_kind.ts";
 
 const capturing = ["hunt", "sniff", "tap"] as const;
 const writing = ["sniff", "tap"] as const;
@@ -20,7 +20,7 @@ export const voipFlags: readonly AnyFlag[] = [
     short: "u",
     oldNames: { sniff: ["sipuser"], tap: ["sipuser"] },
     group: "VoIP",
-    kind: texts("a user, a phone number or a pattern", 1024, []),
+    kind: textsNotBlank("a user, a phone number, an address or a pattern", 1024),
     placeholder: "user,...",
     default: [],
     defaultText: "all calls",
@@ -32,7 +32,8 @@ export const voipFlags: readonly AnyFlag[] = [
     },
     help: "keep calls and messages of these users only; `*` stands for any text",
     details:
-      "Comma-separated, repeatable, or both, such as alice or '*456789'. Compared as a sip_user filter is. " +
+      "Comma-separated, repeatable, or both, such as alice or '*456789'. Compared as a sip_user filter is; " +
+      "with its host, as alice@example.com, as a sip_uri filter. " +
       "The whole call is kept, with its media. In a configuration file quote a pattern that begins with `*`.",
   },
   {

@@ -30,10 +30,12 @@ export interface CallReport {
   readonly response_code?: number | undefined;
   /** One for each SSRC and direction. */
   readonly streams: readonly CallStream[];
-  /** In the order in which they came; the first ones, where there were many. */
+  /** In the order in which they came; the first and the last ones, where there were many. */
   readonly messages: readonly CallMessage[];
   /** Messages that are not among these. */
   readonly messages_omitted?: number | undefined;
+  /** How many of these came before those that are not; all where it is not given. */
+  readonly messages_omitted_after?: number | undefined;
 }
 
 /** RTP of one source to one destination. */
@@ -54,6 +56,12 @@ export interface CallStream {
   readonly jitter_ms?: number | undefined;
   /** Estimate by ITU-T G.107, 1 to 5. */
   readonly mos?: number | undefined;
+  /** What its receiver said last in RTCP: lost before that report and after the one before it, in percent. */
+  readonly remote_loss_percent?: number | undefined;
+  /** The same: jitter, ms. */
+  readonly remote_jitter_ms?: number | undefined;
+  /** From here to the receiver and back, by RTCP, ms. */
+  readonly round_trip_ms?: number | undefined;
 }
 
 /** A SIP message of a call. */
@@ -82,6 +90,9 @@ const stream: z.ZodType<CallStream> = z.object({
   lost: number,
   jitter_ms: number,
   mos: number,
+  remote_loss_percent: number,
+  remote_jitter_ms: number,
+  round_trip_ms: number,
 });
 
 const message: z.ZodType<CallMessage> = z.object({
@@ -109,6 +120,7 @@ const report: z.ZodType<CallReport> = z.object({
   streams: z.array(stream).default([]),
   messages: z.array(message).default([]),
   messages_omitted: number,
+  messages_omitted_after: number,
 });
 
 /** Reads a line of the engine's output `calls`. Fields that nothing here looks at may be there. Throws where it is none. */

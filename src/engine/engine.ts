@@ -129,6 +129,11 @@ export class Engine {
     counterNames = bindings.EngineHandle.counter_names().split(",");
   }
 
+  /** Gives its memory back to engines that are made later in this thread. It must not be used any more. */
+  [Symbol.dispose](): void {
+    this.#handle.free();
+  }
+
   /** Opens an input; its number goes to {@link process}. */
   openInput(name: string, interfaceName: string): number {
     return this.#handle.open_input(name, interfaceName);
@@ -279,7 +284,10 @@ export class Engine {
       begun = performance.now();
     }
     for (const pattern of settings.localDomains) this.#addLocalDomain(pattern);
-    for (const pattern of settings.localSipUsers ?? []) this.#handle.filters_add_local_sip_user(pattern);
+    for (const pattern of settings.localSipUsers ?? []) {
+      const reason = this.#handle.filters_add_local_sip_user(pattern);
+      if (reason !== "") throw new OperatorError(`--sip-user ${pattern.slice(0, 64)}: ${reason}`, 2);
+    }
     try {
       while (this.#handle.filters_build(PATTERNS_PER_STEP)) {
         if (performance.now() - begun < SLICE_MS) continue;

@@ -15,6 +15,7 @@ export class Pipeline {
   readonly #listener: CaptureListener;
   #plan: CapturePlan;
   #thread: CaptureThread;
+  #end: CaptureEnd | undefined;
   #progress: Progress | undefined;
   #progressAt: number | undefined;
   #filterReport: FilterReport | undefined;
@@ -51,6 +52,11 @@ export class Pipeline {
       );
   }
 
+  /** How capture ended, also when a sink's failure has ended it; undefined before that. */
+  get end(): CaptureEnd | undefined {
+    return this.#end;
+  }
+
   /** The last counters reported; undefined before the first ones. */
   get progress(): Progress | undefined {
     return this.#progress;
@@ -73,6 +79,7 @@ export class Pipeline {
   async run(): Promise<CaptureEnd> {
     try {
       const end = await this.#runThread();
+      this.#end = end;
       this.#progress = end.progress;
       this.#progressAt = undefined;
       if (this.#sinkFailure !== undefined) throw this.#sinkFailure;

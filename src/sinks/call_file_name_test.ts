@@ -41,6 +41,26 @@ Deno.test("file of a call: whatever the Call-ID and the time, it stays in its fo
     ),
   ));
 
+Deno.test("file of a call: a name that is too long is cut, and another one's is another", () => {
+  for (
+    const pattern of ["{callid}".repeat(3) + ".pcap", `${"\u00e4".repeat(200)}{callid}.pcap`, "x".repeat(400)]
+  ) {
+    const [first, second] = ["a".repeat(90), "a".repeat(89) + "b"].map((id) =>
+      callFileName(pattern, id, time)
+    );
+    for (const name of [first, second]) {
+      const longest = numberedFileName(name ?? "", 1_000_000);
+      assert.ok(new TextEncoder().encode(longest).length <= 255, longest);
+      assert.match(
+        longest,
+        pattern.endsWith(".pcap") ? /~[0-9a-f]{16}_1000000\.pcap$/ : /~[0-9a-f]{16}_1000000$/,
+      );
+    }
+    if (pattern.includes("{callid}")) assert.notEqual(first, second);
+    assert.equal(first, callFileName(pattern, "a".repeat(90), time));
+  }
+});
+
 Deno.test("file of a call: numbers stand before the extension", () => {
   assert.equal(numberedFileName("a.b.pcap", 2), "a.b_2.pcap");
   assert.equal(numberedFileName("calls", 3), "calls_3");

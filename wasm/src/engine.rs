@@ -24,6 +24,7 @@ use crate::net::esp::EspNull;
 use crate::net::fragments::Defragmenter;
 use crate::net::{self, Packet};
 use crate::record::{Reader, Record, Step};
+use crate::sip::parts::Known;
 use crate::wire::packet_batch;
 use crate::wire::time::Clock;
 use dns_reading::{DnsReader, LLMNR_PORT, MDNS_PORT};
@@ -128,6 +129,8 @@ enum Oddity {
     RecordLengths,
     Empty,
     SipMessage,
+    CutSipMessage,
+    CutSipHead,
 }
 
 struct Input {
@@ -177,7 +180,7 @@ pub struct Engine {
     counters: Counters,
     notices: Vec<String>,
     /// Oddities that have been reported.
-    noticed: u8,
+    noticed: u16,
     pcap_link_type: Option<u32>,
     /// The last received batch.
     pub batch: BatchInfo,
@@ -508,7 +511,7 @@ impl Engine {
 
     /// Reports an oddity of the packet at hand, the first time.
     fn notice_once(&mut self, oddity: Oddity, origin: &str, what: &str, counter: &str) {
-        let bit = 1 << oddity as u8;
+        let bit = 1 << oddity as u16;
         if self.noticed & bit == 0 {
             self.noticed |= bit;
             let packet = self.counters.packets;
@@ -535,6 +538,7 @@ impl Engine {
             domains: &|each| dns.for_each_name(each),
             content: recognizer.sighting.of(packet),
             message: None,
+            known: Known::default(),
         };
         filters.decide(&subject, &mut scratch.workspace)
     }

@@ -17,6 +17,7 @@ pub mod matching;
 pub mod net;
 pub mod record;
 pub mod rtp;
+mod short;
 pub mod sip;
 pub mod wire;
 

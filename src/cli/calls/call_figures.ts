@@ -43,6 +43,15 @@ export function mosText({ streams }: CallReport): string {
   return all.length === 0 ? "-" : Math.min(...all).toFixed(2);
 }
 
+/** The greatest of a figure that receivers reported of the call's streams. */
+export function worstText(
+  { streams }: CallReport,
+  figure: "remote_loss_percent" | "remote_jitter_ms" | "round_trip_ms",
+): string {
+  const all = streams.flatMap((stream) => stream[figure] ?? []);
+  return all.length === 0 ? "-" : `${Math.max(...all).toFixed(1)} ${figure.endsWith("_ms") ? "ms" : "%"}`;
+}
+
 /** Seconds, with milliseconds below a minute; `1:02:03` from an hour on. */
 export function spanText(seconds: number | undefined): string {
   if (seconds === undefined) return "-";

@@ -32,15 +32,22 @@ export function callLadder(call: CallReport, width: number): string[] {
   const layout = layoutOf(endpoints, width);
   const start = timeMs(messages[0]);
   const time = (message: CallMessage) => ((timeMs(message) - start) / 1000).toFixed(3).padStart(TIME_ROOM);
-  const lines = layout === undefined
+  const rungs = layout === undefined
     ? messages.map((one) => `${time(one)}  ${one.source} -> ${one.destination}  ${one.text}`)
-    : [heading(layout), ...messages.map((one) => (time(one) + rung(one, layout).slice(TIME_ROOM)).trimEnd())];
+    : messages.map((one) => (time(one) + rung(one, layout).slice(TIME_ROOM)).trimEnd());
   const omitted = call.messages_omitted ?? 0;
-  const rest = omitted === 0 ? [] : [`${" ".repeat(TIME_ROOM)}  and ${omitted} more`];
+  if (omitted > 0) {
+    rungs.splice(
+      call.messages_omitted_after ?? rungs.length,
+      0,
+      `${" ".repeat(TIME_ROOM)}  and ${omitted} more`,
+    );
+  }
+  const lines = layout === undefined ? rungs : [heading(layout), ...rungs];
   const leg = call.correlation_id === undefined || call.correlation_id === call.call_id
     ? []
     : [`${" ".repeat(TIME_ROOM)}  leg of ${printable(call.correlation_id)}`];
-  return [title, ...leg, ...lines, ...rest].map((line) => shortened(line, width));
+  return [title, ...leg, ...lines].map((line) => shortened(line, width));
 }
 
 function timeMs(message: CallMessage | undefined): number {

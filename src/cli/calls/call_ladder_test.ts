@@ -35,6 +35,19 @@ Deno.test("call ladder: over a proxy, and what stays on one host", () => {
   );
 });
 
+Deno.test("call ladder: those that were left out are told of in their place", () => {
+  const messages = [message(0, "1", "2", "INVITE"), message(9, "1", "2", "BYE")];
+  for (const width of [30, 80]) {
+    const lines = callLadder(call({ messages, messages_omitted: 7, messages_omitted_after: 1 }), width);
+    assert.deepEqual(lines.slice(-3).map((line) => line.trim().slice(0, 10)), [
+      lines.at(-3)?.trim().slice(0, 10),
+      "and 7 more",
+      lines.at(-1)?.trim().slice(0, 10),
+    ]);
+    assert.match(lines.at(-1) ?? "", /^ +0\.009/);
+  }
+});
+
 Deno.test("call ladder: endpoints that do not fit side by side are in each line", () =>
   assert.deepEqual(callLadder(call({ messages: [message(0, "1", "2", "INVITE")] }), 30).slice(1), [
     "    0.000  192.0.2.1:5060 -> …",
@@ -59,7 +72,7 @@ Deno.test("call ladder: whatever the messages, no line is wider than the termina
       fc.record({
         source: hosts,
         destination: hosts,
-        text: fc.string({ unit: "binary" }),
+        text: fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("\u202eevil\u2066", "\u061c\u200f")),
         time: fc.constant("2026-01-31T12:00:00Z"),
       }),
     ),
@@ -70,7 +83,7 @@ Deno.test("call ladder: whatever the messages, no line is wider than the termina
       for (const line of lines) {
         assert.ok(line.length <= width, line);
         // deno-lint-ignore no-control-regex
-        assert.doesNotMatch(line, /[\x00-\x1f\x7f-\x9f]/);
+        assert.doesNotMatch(line, /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/);
       }
     },
   )));

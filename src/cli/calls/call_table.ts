@@ -11,6 +11,7 @@ import {
   shortened,
   spanText,
   stateText,
+  worstText,
 } from "./call_figures.ts";
 
 /** Room for a Call-ID, characters; the first column is cut further where the table is too wide. */
@@ -36,10 +37,18 @@ const columns: readonly Column<CallReport>[] = [
   { name: "MOS", text: mosText, align: "right", dropOrder: 3 },
 ];
 
+/** What receivers reported. */
+const remoteColumns: readonly Column<CallReport>[] = [
+  { name: "far loss", text: (call) => worstText(call, "remote_loss_percent"), align: "right", dropOrder: 9 },
+  { name: "far jitter", text: (call) => worstText(call, "remote_jitter_ms"), align: "right", dropOrder: 10 },
+  { name: "round trip", text: (call) => worstText(call, "round_trip_ms"), align: "right", dropOrder: 11 },
+];
+
 /**
  * A row for each call, `width` characters wide at most. Loss is that of all streams together; jitter and MOS are those
- * of the worst one.
+ * of the worst one. What receivers reported in RTCP has columns where one of them did.
  */
 export function callTable(calls: readonly CallReport[], width: number): string[] {
-  return textTable(columns, calls, width);
+  const told = remoteColumns.filter(({ text }) => calls.some((call) => text(call) !== "-"));
+  return textTable([...columns, ...told], calls, width);
 }

@@ -22,6 +22,22 @@ Deno.test("call table: a row for each call", () => {
   ]);
 });
 
+Deno.test("call table: what receivers reported, where one of them did", () => {
+  const reported = call({
+    call_id: "r",
+    streams: [
+      stream({ remote_loss_percent: 1.56, remote_jitter_ms: 4, round_trip_ms: 40.25 }),
+      stream({ remote_loss_percent: 0 }),
+    ],
+  });
+  const lines = callTable([call({ call_id: "c" }), reported], Infinity);
+  assert.deepEqual(lines.map((line) => line.trim().split(/ {2,}/).slice(-4)), [
+    ["MOS", "far loss", "far jitter", "round trip"],
+    ["4.10", "-", "-", "-"],
+    ["4.38", "1.6 %", "4.0 ms", "40.3 ms"],
+  ]);
+});
+
 const cells: readonly [column: string, fields: Partial<CallReport>, expected: string][] = [
   ["duration", { duration_seconds: 59.9994 }, "59.999 s"],
   ["duration", { duration_seconds: 60 }, "1:00"],

@@ -3,7 +3,6 @@ import type { Run } from "../run.ts";
 import type { CapturePlan } from "../../pipeline/capture_plan.ts";
 import { noTraffic } from "../../engine/traffic.ts";
 import { Pipeline } from "../../pipeline/pipeline.ts";
-import type { CaptureEnd } from "../../pipeline/progress.ts";
 import type { ExitCode } from "../../runtime/operator_error.ts";
 import { OutputClosed } from "../../sinks/byte_output.ts";
 import type { Sink } from "../../pipeline/sink.ts";
@@ -39,8 +38,8 @@ export interface RunHooks {
 }
 
 /**
- * Runs a pipeline until its input ends or a signal stops it, then prints the summary. Exit code 1 when an input
- * could not be read, or the capture did not end in time.
+ * Runs a pipeline until its input ends, a signal stops it or a sink fails, then prints the summary. Throws the sink's failure
+ * after that. Exit code 1 when an input could not be read, or the capture did not end in time.
  */
 export async function runPipeline(
   run: Run,
@@ -86,11 +85,10 @@ export async function runPipeline(
     pipeline.stop();
     hooks.stopping?.();
   });
-  let end: CaptureEnd | undefined;
   try {
     filters.attach(pipeline);
     hooks.started?.(pipeline);
-    end = await pipeline.run();
+    await pipeline.run();
   } catch (error) {
     failure ??= error;
   }
@@ -102,9 +100,11 @@ export async function runPipeline(
   }
   signals.close();
   // `| head` took what it wanted.
-  if (failure !== undefined && !(failure instanceof OutputClosed)) throw failure;
-  const progress = end?.progress ?? pipeline.progress;
-  if (progress !== undefined) {
+  const hasFailed = failure !== undefined && !(failure instanceof OutputClosed);
+  const { end } = pipeline;
+  const progress = end?.progress ?? (hasFailed ? undefined : pipeline.progress);
+  // Of a run that failed after it began, on a full disk say, it is told how far it came.
+  if (progress !== undefined && !(hasFailed && progress.engine.packets === 0)) {
     const seconds = (performance.now() - started) / 1000;
     const traffic = end?.traffic ?? noTraffic;
     const calls = settings.protocol === "voip" ? callCounts(progress) : undefined;
@@ -112,6 +112,7 @@ export async function runPipeline(
     const width = Deno.stderr.isTerminal() ? terminalColumns() : Infinity;
     await printSummary(settings.jsonSummary ? JSON.stringify(summary) + "\n" : summaryText(summary, width));
   }
+  if (hasFailed) throw failure;
   const refused = progress?.engine.refused_inputs ?? 0;
   return (end?.failures ?? 0) > 0 || refused > 0 || hooks.incomplete?.() === true ? 1 : 0;
 }

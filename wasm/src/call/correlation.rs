@@ -105,6 +105,7 @@ impl<T: Default> Calls<T> {
     }
 
     /// `ab30317f1a784dc48ff824d0d3715d86;remote=47755a9de7794ba387653f2099600ef2`: either half names the call.
+    #[inline(never)]
     fn correlate_session(&mut self, slot: u32, value: &[u8], now_ns: i64) {
         let hash = self.correlation.key(Kind::Session, &[value]);
         let Some(call) = self.calls.get_mut(slot as usize) else { return };
@@ -121,6 +122,7 @@ impl<T: Default> Calls<T> {
         }
     }
 
+    #[inline(never)]
     fn correlate_names(&mut self, slot: u32, message: &Message<'_>, now_ns: i64) {
         if let Some(icid) =
             message.first(Header::PChargingVector).and_then(|value| parameter(value, b"icid-value"))
@@ -181,6 +183,7 @@ impl<T: Default> Calls<T> {
     }
 
     /// By host, users and session.
+    #[inline(never)]
     fn correlate_next_leg(
         &mut self,
         slot: u32,

@@ -5,16 +5,25 @@
 //!
 //! Several calls may announce one endpoint: a port that is used again while the call before is being forgotten, or one
 //! session that passes through servers under several Call-IDs. Each keeps its announcement; the newest one of a call that is
-//! not over counts, before those of calls that are over or have moved their media elsewhere.
+//! not over counts, before those of calls that are over or have moved their media elsewhere. Those of calls that go out come
+//! before all others, so that nobody can push them away by announcing the same.
+//!
+//! Networks that are apart may use the same addresses: a packet is of no call that was announced in another network than its
+//! own. But signalling and media of a call may be in different networks (VLANs for telephones), so that holds only for packets
+//! from networks in which something was announced.
+
+mod links;
+mod turns;
 
 use std::hash::Hasher;
 
-use crate::bounded::MixHasher;
+use crate::bounded::{BoundedMap, MixHasher};
 use crate::flow::table::index::Index;
 use crate::net::Address;
 use crate::sip::session_description::Carries;
 
 use super::order::NONE;
+use super::scope::ANY_SCOPE;
 
 /// Of an accepted description.
 const CURRENT: u8 = 1;
@@ -22,8 +31,15 @@ const CURRENT: u8 = 1;
 const OFFERED: u8 = 1 << 1;
 /// In the description being read.
 const NAMED: u8 = 1 << 2;
-/// In the list of what counts first.
+/// In a list of what counts first.
 const ACTIVE: u8 = 1 << 3;
+/// Of a call that goes out.
+const WANTED: u8 = 1 << 4;
+
+/// Networks in which something was announced, at most; packets of those forgotten are looked for in all.
+const MOST_SCOPES: usize = 8192;
+/// Announcements of one endpoint that are looked through for one of a packet's network.
+const MOST_LOOKED_THROUGH: usize = 32;
 
 /// An address and a port, to be looked up.
 #[derive(Clone, Copy)]
@@ -35,8 +51,12 @@ pub(super) struct Socket {
 impl Socket {
     #[inline]
     pub(super) fn new(address: &Address, port: u16) -> Self {
-        let version_and_port = u32::from(address.version()) << 16 | u32::from(port);
-        Self { words: address.words(), version_and_port }
+        Self::of_words(address.words(), address.version(), port)
+    }
+
+    #[inline]
+    pub(super) fn of_words(words: [u64; 2], version: u8, port: u16) -> Self {
+        Self { words, version_and_port: u32::from(version) << 16 | u32::from(port) }
     }
 }
 
@@ -47,21 +67,26 @@ pub(super) struct Cached {
     pub(super) stream: u32,
 }
 
-const NOT_CACHED: Cached = Cached { call: NONE, stream: 0 };
+pub(super) const NOT_CACHED: Cached = Cached { call: NONE, stream: 0 };
 
 /// An endpoint. One cache line.
 #[derive(Clone)]
 #[repr(align(64))]
 pub(super) struct Place {
-    socket: Socket,
+    words: [u64; 2],
+    version_and_port: u32,
+    /// The network of the announcement that counts.
+    pub(super) scope: u32,
     /// The announcement that counts is none from this packet time on, nanoseconds.
     expires_ns: i64,
     /// The stream that came here last, and the one that came from here.
     pub(super) to: Cached,
     pub(super) from: Cached,
+    /// The newest active announcement of calls that go out, of the other ones, and the newest that is not active.
+    wanted: u32,
     active: u32,
     inactive: u32,
-    hash: u32,
+    /// Of both kinds.
     active_length: u16,
     /// What the announcement that counts says.
     pub(super) carries: Carries,
@@ -71,13 +96,27 @@ impl Place {
     /// Whether a call that is not over has it.
     #[inline]
     pub(super) fn is_active(&self) -> bool {
-        self.active_length != 0
+        (self.wanted, self.active) != (NONE, NONE)
     }
 
     /// Whether several such calls have it.
     #[inline]
     pub(super) fn is_shared(&self) -> bool {
         self.active_length > 1
+    }
+
+    /// The announcement that counts.
+    fn first(&self) -> u32 {
+        [self.wanted, self.active].into_iter().find(|head| *head != NONE).unwrap_or(self.inactive)
+    }
+
+    /// The list for an announcement with these flags.
+    fn head_mut(&mut self, flags: u8) -> &mut u32 {
+        match (flags & ACTIVE != 0, flags & WANTED != 0) {
+            (true, true) => &mut self.wanted,
+            (true, false) => &mut self.active,
+            (false, _) => &mut self.inactive,
+        }
     }
 }
 
@@ -91,6 +130,8 @@ pub(super) struct Announcement {
     next: u32,
     newer: u32,
     older: u32,
+    /// In which network.
+    scope: u32,
     /// Who announced it on which way.
     side: u32,
     /// Who announced it.
@@ -119,8 +160,11 @@ pub(super) struct Announcing {
     pub(super) call: u32,
     pub(super) side: u32,
     pub(super) party: u32,
+    /// The call goes out.
+    pub(super) is_wanted: bool,
     /// It has to be answered before what was announced earlier is replaced.
     pub(super) is_offer: bool,
+    pub(super) scope: u32,
     pub(super) now_ns: i64,
 }
 
@@ -133,8 +177,10 @@ pub(super) enum AnnouncementResult {
     Made,
     /// Another call has it, too.
     Shared,
-    /// There is no room for it, or it is a guess and somebody else has the endpoint.
+    /// The call has no room for it, or it is a guess and somebody else has the endpoint.
     Refused,
+    /// There is no room for it.
+    Full,
 }
 
 /// All endpoints.
@@ -144,6 +190,11 @@ pub(super) struct Endpoints {
     free_places: Vec<u32>,
     announcements: Vec<Announcement>,
     free_announcements: Vec<u32>,
+    /// By place: the one that was found after it.
+    after: Vec<u32>,
+    /// The place that was found last by its turn.
+    latest: u32,
+    scopes: BoundedMap<u32, ()>,
     seed: u64,
     most: usize,
     most_per_call: u32,
@@ -157,6 +208,9 @@ impl Endpoints {
             free_places: Vec::new(),
             announcements: Vec::new(),
             free_announcements: Vec::new(),
+            after: Vec::new(),
+            latest: NONE,
+            scopes: BoundedMap::new(MOST_SCOPES),
             seed,
             most: most.clamp(1, 1 << 24),
             most_per_call: u32::try_from(most_per_call).unwrap_or(u32::MAX),
@@ -183,7 +237,7 @@ impl Endpoints {
     fn place_of(&self, socket: &Socket, hash: u32) -> Option<u32> {
         self.index.find(hash, |slot| {
             self.places.get(slot as usize).is_some_and(|place| {
-                place.socket.words == socket.words && place.socket.version_and_port == socket.version_and_port
+                place.words == socket.words && place.version_and_port == socket.version_and_port
             })
         })
     }
@@ -205,11 +259,42 @@ impl Endpoints {
         self.places.get_mut(slot as usize)
     }
 
-    /// The announcement that counts.
-    pub(super) fn preferred(&self, slot: u32) -> Option<&Announcement> {
+    /// Whether one more can be announced.
+    pub(super) fn has_room(&self) -> bool {
+        self.announcements.len() - self.free_announcements.len() < self.most
+    }
+
+    /// Notes that calls are announced in a network.
+    pub(super) fn know_scope(&mut self, scope: u32) {
+        self.scopes.touch_or_insert_with(scope, |_| ());
+    }
+
+    /// Networks that were forgotten for others.
+    pub(super) fn evictions(&self) -> u64 {
+        self.scopes.evictions()
+    }
+
+    /// In which network a packet's calls are to be looked for.
+    pub(super) fn scope_of_calls(&self, scope: u32) -> u32 {
+        if self.scopes.get(&scope).is_some() { scope } else { ANY_SCOPE }
+    }
+
+    /// Whether a packet of that network may be of a call at the place.
+    #[inline]
+    pub(super) fn fits(&self, slot: u32, scope: u32) -> bool {
+        self.place(slot).is_some_and(|place| place.scope == scope) || self.fits_another(slot, scope)
+    }
+
+    #[cold]
+    fn fits_another(&self, slot: u32, scope: u32) -> bool {
+        self.preferred(slot, self.scope_of_calls(scope)).is_some()
+    }
+
+    /// The announcement that counts, of those in a network.
+    pub(super) fn preferred(&self, slot: u32, scope: u32) -> Option<&Announcement> {
         let place = self.place(slot)?;
-        let first = if place.active == NONE { place.inactive } else { place.active };
-        self.announcements.get(first as usize)
+        let lists = [place.wanted, place.active, place.inactive];
+        lists.into_iter().find_map(|head| self.list(head, scope).next())
     }
 
     /// The announcement of that call, among `announced`.
@@ -217,15 +302,36 @@ impl Endpoints {
         self.of_call(announced).find(|announcement| announcement.place == slot)
     }
 
-    /// Calls of the active announcements of an endpoint, the newest first; at most `most`.
-    pub(super) fn calls_on(&self, slot: u32, most: usize) -> impl Iterator<Item = u32> {
-        let mut at = self.place(slot).map_or(NONE, |place| place.active);
-        std::iter::from_fn(move || {
+    /// Calls of the active announcements of an endpoint, those that go out before the others, the newest first, with their
+    /// networks.
+    pub(super) fn calls_on(&self, slot: u32) -> impl Iterator<Item = (u32, u32)> {
+        let heads = self.place(slot).map_or([NONE; 2], |place| [place.wanted, place.active]);
+        let all = heads.into_iter().flat_map(|head| self.list(head, ANY_SCOPE));
+        all.map(|announcement| (announcement.call, announcement.scope))
+    }
+
+    /// Those of them that go out, in a network.
+    pub(super) fn wanted_on(&self, slot: u32, scope: u32) -> impl Iterator<Item = u32> {
+        let head = self.place(slot).map_or(NONE, |place| place.wanted);
+        self.list(head, scope).map(|announcement| announcement.call)
+    }
+
+    /// The newest of the others.
+    pub(super) fn newest_unwanted_on(&self, slot: u32, scope: u32) -> Option<u32> {
+        let mut others = self.list(self.place(slot)?.active, scope);
+        others.next().map(|announcement| announcement.call)
+    }
+
+    /// The announcements from one on, as far as they are of a network.
+    fn list(&self, mut at: u32, scope: u32) -> impl Iterator<Item = &Announcement> {
+        let all = std::iter::from_fn(move || {
             let announcement = self.announcements.get(at as usize)?;
             at = announcement.older;
-            Some(announcement.call)
+            Some(announcement)
+        });
+        all.take(MOST_LOOKED_THROUGH).filter(move |announcement| {
+            scope == ANY_SCOPE || announcement.scope == ANY_SCOPE || announcement.scope == scope
         })
-        .take(most)
     }
 
     fn of_call(&self, announced: &Announced) -> impl Iterator<Item = &Announcement> {
@@ -267,6 +373,7 @@ impl Endpoints {
         let hash = self.hash(socket);
         let place = self.place_of(socket, hash);
         let flags = NAMED | if announcing.is_offer { OFFERED } else { CURRENT };
+        let wanted = if announcing.is_wanted { WANTED } else { 0 };
         if let Some(place) = place {
             let mut known = NONE;
             self.for_each_of(announced, |endpoints, at| {
@@ -281,6 +388,10 @@ impl Endpoints {
             if let Some(announcement) = self.announcements.get_mut(known as usize) {
                 if is_guess && announcement.flags & NAMED != 0 {
                     return AnnouncementResult::Known;
+                }
+                if announcement.scope != announcing.scope {
+                    // Its signalling passes through several.
+                    announcement.scope = ANY_SCOPE;
                 }
                 announcement.side = announcing.side;
                 announcement.party = announcing.party;
@@ -303,8 +414,8 @@ impl Endpoints {
         if announced.length >= self.most_per_call && !self.forget_one(announced, announcing.now_ns) {
             return AnnouncementResult::Refused;
         }
-        if self.announcements.len() - self.free_announcements.len() >= self.most {
-            return AnnouncementResult::Refused;
+        if !self.has_room() {
+            return AnnouncementResult::Full;
         }
         // Forgetting may have given the place back.
         let Some(place) = self.place_of(socket, hash).or_else(|| self.make_place(socket, hash)) else {
@@ -317,11 +428,12 @@ impl Endpoints {
             next: announced.first,
             newer: NONE,
             older: NONE,
+            scope: announcing.scope,
             side: announcing.side,
             party: announcing.party,
             section,
             carries,
-            flags,
+            flags: flags | wanted,
         };
         let at = put(&mut self.announcements, &mut self.free_announcements, announcement);
         announced.first = at;
@@ -395,8 +507,37 @@ impl Endpoints {
         *announced = Announced::default();
     }
 
+    /// The call goes out from now on, or does so no longer.
+    pub(super) fn set_wanted(&mut self, announced: &Announced, is_wanted: bool) {
+        self.for_each_of(announced, |endpoints, at| endpoints.set_one_wanted(at, is_wanted));
+    }
+
+    fn set_one_wanted(&mut self, at: u32, is_wanted: bool) {
+        let wanted = if is_wanted { WANTED } else { 0 };
+        let Some(announcement) = self.announcements.get_mut(at as usize) else { return };
+        let flags = announcement.flags;
+        if flags & WANTED == wanted {
+            return;
+        }
+        let is_active = flags & ACTIVE != 0;
+        if is_active {
+            self.unlink(at);
+        }
+        if let Some(announcement) = self.announcements.get_mut(at as usize) {
+            announcement.flags ^= WANTED;
+        }
+        if is_active {
+            self.link(at, true);
+        }
+    }
+
     /// Hands what one call has announced to another, which announces all of it from now on, as far as there is room.
-    pub(super) fn hand_over(&mut self, from: &mut Announced, to: &mut Announced, call: u32) {
+    pub(super) fn hand_over(
+        &mut self,
+        from: &mut Announced,
+        to: &mut Announced,
+        (call, is_wanted): (u32, bool),
+    ) {
         let most = self.most_per_call;
         self.for_each_of(from, |endpoints, at| {
             let Some(place) = endpoints.announcements.get(at as usize).map(|one| one.place) else { return };
@@ -409,6 +550,7 @@ impl Endpoints {
                 to.first = at;
                 to.length += 1;
             }
+            endpoints.set_one_wanted(at, is_wanted);
             endpoints.refresh(place);
         });
         *from = Announced::default();
@@ -432,119 +574,6 @@ impl Endpoints {
             (before, at) = (at, next);
         }
         false
-    }
-
-    fn make_place(&mut self, socket: &Socket, hash: u32) -> Option<u32> {
-        let place = Place {
-            socket: *socket,
-            expires_ns: i64::MIN,
-            to: NOT_CACHED,
-            from: NOT_CACHED,
-            active: NONE,
-            inactive: NONE,
-            hash,
-            active_length: 0,
-            carries: Carries::Other,
-        };
-        let slot = put(&mut self.places, &mut self.free_places, place);
-        // Someone may only push the others away by knowing the seed.
-        if self.index.insert(hash, slot).is_err() {
-            self.free_places.push(slot);
-            return None;
-        }
-        Some(slot)
-    }
-
-    fn deactivate_if_replaced(&mut self, at: u32, expires_ns: i64) {
-        if self.announcements.get(at as usize).is_some_and(|one| one.flags & (CURRENT | OFFERED) == 0) {
-            self.deactivate(at, expires_ns);
-        }
-    }
-
-    fn deactivate(&mut self, at: u32, expires_ns: i64) {
-        if self.announcements.get(at as usize).is_some_and(|one| one.flags & ACTIVE != 0) {
-            self.unlink(at);
-            if let Some(announcement) = self.announcements.get_mut(at as usize) {
-                announcement.expires_ns = expires_ns;
-            }
-            self.link(at, false);
-        }
-    }
-
-    /// Makes it count again, if it did not; and says what it says now.
-    fn activate(&mut self, at: u32) {
-        let Some(announcement) = self.announcements.get_mut(at as usize) else { return };
-        if announcement.flags & ACTIVE == 0 {
-            announcement.expires_ns = i64::MAX;
-            self.unlink(at);
-            self.link(at, true);
-        } else {
-            let place = announcement.place;
-            self.refresh(place);
-        }
-    }
-
-    /// Puts an announcement in front of the active or the inactive ones of its place.
-    fn link(&mut self, at: u32, is_active: bool) {
-        let Some(announcement) = self.announcements.get_mut(at as usize) else { return };
-        let slot = announcement.place;
-        let Some(place) = self.places.get_mut(slot as usize) else { return };
-        let head = if is_active { &mut place.active } else { &mut place.inactive };
-        let older = std::mem::replace(head, at);
-        announcement.newer = NONE;
-        announcement.older = older;
-        if is_active {
-            announcement.flags |= ACTIVE;
-            place.active_length = place.active_length.saturating_add(1);
-        }
-        if let Some(neighbour) = self.announcements.get_mut(older as usize) {
-            neighbour.newer = at;
-        }
-        self.refresh(slot);
-    }
-
-    fn unlink(&mut self, at: u32) {
-        let Some(announcement) = self.announcements.get_mut(at as usize) else { return };
-        let (newer, older, slot) = (announcement.newer, announcement.older, announcement.place);
-        let was_active = announcement.flags & ACTIVE != 0;
-        announcement.flags &= !ACTIVE;
-        if let Some(neighbour) = self.announcements.get_mut(older as usize) {
-            neighbour.newer = newer;
-        }
-        if let Some(neighbour) = self.announcements.get_mut(newer as usize) {
-            neighbour.older = older;
-        } else if let Some(place) = self.places.get_mut(slot as usize) {
-            *(if was_active { &mut place.active } else { &mut place.inactive }) = older;
-        }
-        if was_active && let Some(place) = self.places.get_mut(slot as usize) {
-            place.active_length = place.active_length.saturating_sub(1);
-        }
-        self.refresh(slot);
-    }
-
-    fn free(&mut self, at: u32) {
-        self.unlink(at);
-        let Some(announcement) = self.announcements.get(at as usize) else { return };
-        let slot = announcement.place;
-        self.free_announcements.push(at);
-        if let Some(place) = self.places.get(slot as usize)
-            && place.active == NONE
-            && place.inactive == NONE
-        {
-            self.index.remove(place.hash, slot);
-            self.free_places.push(slot);
-        }
-    }
-
-    /// Has the place say what the announcement that counts says, and forget which streams came by.
-    fn refresh(&mut self, slot: u32) {
-        let Some(place) = self.places.get_mut(slot as usize) else { return };
-        (place.to, place.from) = (NOT_CACHED, NOT_CACHED);
-        let first = if place.active == NONE { place.inactive } else { place.active };
-        if let Some(announcement) = self.announcements.get(first as usize) {
-            place.expires_ns = announcement.expires_ns;
-            place.carries = announcement.carries;
-        }
     }
 }
 

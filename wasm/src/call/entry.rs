@@ -1,8 +1,10 @@
 //! A call in the table: what is known of it.
 
+use crate::rtp::Header;
+
 use super::endpoints::Announced;
 use super::ladder::{Ladder, Room};
-use super::order::Class;
+use super::order::{Class, Rank};
 use super::state::{EndReason, Progress, State};
 use super::stream::{Formats, Stream};
 use super::table::CallKey;
@@ -18,6 +20,7 @@ pub(super) const KEPT_STREAMS: usize = 2;
 pub struct Call<T> {
     pub(super) generation: u32,
     pub(super) is_held: bool,
+    pub(super) is_wanted: bool,
     pub(super) class: Class,
     pub(super) tick: i32,
     pub(super) last_ns: i64,
@@ -58,6 +61,7 @@ impl<T: Default> Call<T> {
             data: T::default(),
             generation: 0,
             is_held: false,
+            is_wanted: false,
             class: Class::Early,
             tick: 0,
             last_ns: 0,
@@ -129,46 +133,6 @@ impl<T> Call<T> {
         self.merged_into
     }
 
-    /// URI of the caller; empty where it is not known.
-    pub fn from_uri(&self) -> &[u8] {
-        self.texts.get(Text::FromUri)
-    }
-
-    /// User in that URI.
-    pub fn from_user(&self) -> &[u8] {
-        self.texts.get(Text::FromUser)
-    }
-
-    /// URI of the called side.
-    pub fn to_uri(&self) -> &[u8] {
-        self.texts.get(Text::ToUri)
-    }
-
-    /// User in that URI.
-    pub fn to_user(&self) -> &[u8] {
-        self.texts.get(Text::ToUser)
-    }
-
-    /// Its first message or packet, nanoseconds since 1970.
-    pub fn start_ns(&self) -> i64 {
-        self.start_ns
-    }
-
-    /// The first 180 or 183.
-    pub fn ringing_ns(&self) -> Option<i64> {
-        self.progress.ringing_ns
-    }
-
-    /// The answer.
-    pub fn answer_ns(&self) -> Option<i64> {
-        self.progress.answer_ns
-    }
-
-    /// The end.
-    pub fn end_ns(&self) -> Option<i64> {
-        self.progress.end_ns
-    }
-
     /// Its latest message or packet, nanoseconds since 1970.
     pub fn last_ns(&self) -> i64 {
         self.streams.iter().map(|stream| stream.quality().last_ns()).fold(self.last_ns, i64::max)
@@ -182,6 +146,30 @@ impl<T> Call<T> {
     /// Its streams.
     pub fn streams(&self) -> &[Stream] {
         &self.streams
+    }
+
+    /// URI of the caller; empty where it is not known.
+    pub fn from_uri(&self) -> &[u8] {
+        self.texts.get(Text::FromUri)
+    }
+
+    /// URI of the called side.
+    pub fn to_uri(&self) -> &[u8] {
+        self.texts.get(Text::ToUri)
+    }
+
+    /// A stream, to change its notes.
+    #[inline]
+    pub fn stream_mut(&mut self, number: usize) -> Option<&mut Stream> {
+        self.streams.get_mut(number)
+    }
+
+    /// Takes the next packet of a stream, of `length` bytes.
+    #[inline]
+    pub fn count_packet(&mut self, number: usize, header: &Header, length: usize, now_ns: i64) {
+        if let Some(stream) = self.streams.get_mut(number) {
+            stream.update(header, length, now_ns, &self.formats);
+        }
     }
 
     /// SIP messages, with retransmissions.
@@ -212,6 +200,11 @@ impl<T> Call<T> {
     /// Bytes of them: of SIP messages, and of UDP payloads.
     pub fn bytes(&self) -> u64 {
         self.streams.iter().map(Stream::octets).sum::<u64>() + self.other_bytes
+    }
+
+    /// What it was put in the order of use as.
+    pub(super) fn rank(&self) -> Rank {
+        (self.class, self.is_wanted)
     }
 
     pub(super) fn class_now(&self) -> Class {

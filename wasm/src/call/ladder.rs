@@ -1,6 +1,8 @@
-//! The messages of a call in their order: what a ladder diagram shows. Packed in one buffer of bounded size.
+//! The messages of a call in their order: what a ladder diagram shows. Packed in two buffers of bounded size: one for how it
+//! began, one for the latest.
 
 use crate::net::Address;
+use crate::short::append;
 use crate::sip::message::Message;
 use crate::wire::json::{put_bool, put_decimal, put_text};
 use crate::wire::time::Clock;
@@ -34,8 +36,12 @@ pub(super) struct Bounds {
 
 #[derive(Default)]
 pub(super) struct Ladder {
-    pub(super) bytes: Vec<u8>,
+    first: Vec<u8>,
     messages: u32,
+    /// From `start` on.
+    latest: Vec<u8>,
+    start: usize,
+    latest_messages: u32,
     omitted: u32,
 }
 
@@ -47,10 +53,10 @@ pub fn write_text(message: &Message<'_>, out: &mut Vec<u8>) {
             let reason = message.reason().trim_ascii();
             if !reason.is_empty() {
                 out.push(b' ');
-                out.extend_from_slice(beginning(reason, MOST_TEXT));
+                append(out, beginning(reason, MOST_TEXT));
             }
         }
-        None => out.extend_from_slice(beginning(message.method(), MOST_TEXT)),
+        None => append(out, beginning(message.method(), MOST_TEXT)),
     }
 }
 
@@ -64,7 +70,13 @@ impl Ladder {
         self.omitted
     }
 
-    /// Adds a message, if there is room.
+    /// Memory that it takes, bytes.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.first.capacity() + self.latest.capacity()
+    }
+
+    /// Adds a message, if there is room. Once half of it is taken, those between the first and the latest ones give way.
     pub(super) fn push(
         &mut self,
         message: &Message<'_>,
@@ -76,60 +88,96 @@ impl Ladder {
         // The fixed part of IPv6, both texts.
         let most = 64 + MOST_TEXT + MOST_METHOD;
         let is_odd = passage.source.version() != passage.destination.version();
-        if is_odd || self.messages >= bounds.messages || !self.reserve(most, bounds.bytes, room) {
+        if is_odd {
             self.omitted = self.omitted.saturating_add(1);
             return;
         }
-        self.messages += 1;
-        let out = &mut self.bytes;
+        let half = bounds.messages.div_ceil(2);
+        let is_first = self.latest_messages == 0
+            && self.messages < half
+            && reserve(&mut self.first, most, bounds.bytes / 2, room);
+        if is_first {
+            self.messages += 1;
+        } else if self.make_room(
+            most,
+            Bounds { messages: bounds.messages - half, bytes: bounds.bytes / 2 },
+            room,
+        ) {
+            self.latest_messages += 1;
+        } else {
+            self.omitted = self.omitted.saturating_add(1);
+            return;
+        }
+        let out = if is_first { &mut self.first } else { &mut self.latest };
         let version = if passage.source.version() == 6 { IS_IPV6 } else { 0 };
         out.extend_from_slice(&passage.timestamp_ns.to_le_bytes());
         out.push(version | if has_description { HAS_DESCRIPTION } else { 0 });
         for (address, port) in
             [(&passage.source, passage.source_port), (&passage.destination, passage.destination_port)]
         {
-            out.extend_from_slice(address.octets());
+            append(out, address.octets());
             out.extend_from_slice(&port.to_le_bytes());
         }
         let (number, method) = message.cseq().unwrap_or_default();
         out.extend_from_slice(&number.to_le_bytes());
-        put_short(out, MOST_METHOD, |out| out.extend_from_slice(beginning(method, MOST_METHOD)));
+        put_short(out, MOST_METHOD, |out| append(out, beginning(method, MOST_METHOD)));
         put_short(out, MOST_TEXT, |out| write_text(message, out));
     }
 
-    fn reserve(&mut self, bytes: usize, most: usize, room: &mut Room) -> bool {
-        let wanted = self.bytes.len() + bytes;
-        let before = self.bytes.capacity();
-        if wanted <= before {
-            return true;
-        }
-        if wanted > most {
+    /// Makes room for one more among the latest; the oldest of them give way. False where there is no room for any.
+    fn make_room(&mut self, bytes: usize, bounds: Bounds, room: &mut Room) -> bool {
+        if bounds.messages == 0 {
             return false;
         }
-        let capacity = wanted.next_power_of_two().max(LEAST_BYTES).min(most);
-        if capacity - before > room.left {
+        while self.latest_messages >= bounds.messages || !reserve(&mut self.latest, bytes, bounds.bytes, room)
+        {
+            if self.start > 0 && self.latest_messages < bounds.messages {
+                // What gave way before is room.
+                self.latest.drain(..self.start);
+                self.start = 0;
+            } else if !self.omit_oldest() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The oldest of the latest messages gives way.
+    fn omit_oldest(&mut self) -> bool {
+        let rest = self.latest.get(self.start..).unwrap_or_default();
+        let mut reader = Reader { rest };
+        if reader.message().is_none() {
             return false;
         }
-        self.bytes.reserve_exact(capacity - self.bytes.len());
-        room.left = room.left.saturating_sub(self.bytes.capacity() - before);
+        self.start += rest.len() - reader.rest.len();
+        self.latest_messages = self.latest_messages.saturating_sub(1);
+        self.omitted = self.omitted.saturating_add(1);
         true
     }
 
     /// Forgets all messages.
     pub(super) fn clear(&mut self, room: &mut Room) {
-        self.bytes.clear();
-        (self.messages, self.omitted) = (0, 0);
-        if self.bytes.capacity() > KEPT_BYTES || room.left < room.all / 2 {
-            room.left += self.bytes.capacity();
-            self.bytes = Vec::new();
+        self.first.clear();
+        room.left += self.latest.capacity();
+        self.latest = Vec::new();
+        (self.messages, self.latest_messages, self.start, self.omitted) = (0, 0, 0, 0);
+        if self.first.capacity() > KEPT_BYTES || room.left < room.all / 2 {
+            room.left += self.first.capacity();
+            self.first = Vec::new();
         }
+    }
+
+    /// How many messages come before those that were left out.
+    pub(super) fn omitted_after(&self) -> u32 {
+        self.messages
     }
 
     /// Appends the messages as objects of a JSON array.
     pub(super) fn put_json(&self, out: &mut Vec<u8>, clock: &mut Clock) {
-        let mut reader = Reader { rest: &self.bytes };
+        let mut first = Reader { rest: &self.first };
+        let mut latest = Reader { rest: self.latest.get(self.start..).unwrap_or_default() };
         let mut is_first = true;
-        while let Some(message) = reader.message() {
+        while let Some(message) = first.message().or_else(|| latest.message()) {
             out.extend_from_slice(if is_first { b"{\"time\":\"" } else { b",{\"time\":\"" });
             is_first = false;
             clock.put_rfc3339(out, message.timestamp_ns);
@@ -154,6 +202,25 @@ impl Ladder {
             out.push(b'}');
         }
     }
+}
+
+/// Makes room for `more` bytes in a buffer of `most` bytes.
+fn reserve(buffer: &mut Vec<u8>, more: usize, most: usize, room: &mut Room) -> bool {
+    let wanted = buffer.len() + more;
+    let before = buffer.capacity();
+    if wanted <= before {
+        return true;
+    }
+    if wanted > most {
+        return false;
+    }
+    let capacity = wanted.next_power_of_two().max(LEAST_BYTES).min(most);
+    if capacity - before > room.left {
+        return false;
+    }
+    buffer.reserve_exact(capacity - buffer.len());
+    room.left = room.left.saturating_sub(buffer.capacity() - before);
+    true
 }
 
 /// Appends a text of at most `most` bytes, up to 255, with its length before it.

@@ -3,20 +3,22 @@
 use crate::rtp::{Header, rtcp};
 use crate::sip::session_description::Carries;
 
-use super::Passage;
-use super::endpoints::{Announcing, Cached, Socket};
+use super::endpoints::{Announcing, Cached, NOT_CACHED, Socket};
 use super::entry::{Call, KEPT_STREAMS};
 use super::order::NONE;
+use super::scope::ANY_SCOPE;
 use super::state::{EndReason, State};
-use super::stream::Stream;
-use super::table::{CallKey, Calls};
+use super::stream::{Notes, Stream};
+use super::table::{CallKey, Calls, tick};
+use super::{Ends, Passage};
 
 /// Most calls without signalling that one description makes known.
 const MOST_MERGED: usize = 4;
 /// Calls without signalling that have one SSRC.
 const MOST_NAMESAKES: u32 = 16;
-/// Of calls that share an endpoint, so many are looked at.
-pub const MOST_SHARING: usize = 32;
+/// A call that goes out gives a stream that nothing says to be its own to one that has its endpoint as well only after being
+/// silent for so long.
+const SILENT_NS: i64 = 60_000_000_000;
 
 /// A packet of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +27,6 @@ pub struct Media {
     pub call: CallKey,
     /// What it is.
     pub kind: MediaKind,
-    /// Other calls that are not over have the endpoint, too: see [`Calls::for_each_sharing`].
-    pub is_shared: bool,
 }
 
 /// What came to, or from, an endpoint of a call.
@@ -48,17 +48,29 @@ impl<T: Default> Calls<T> {
     pub fn observe_media(&mut self, udp_payload: &[u8], passage: &Passage) -> Option<Media> {
         let (at, comes_to) = self.endpoint_of(passage)?;
         let place = self.endpoints.place(at)?;
-        let is_shared = place.is_shared();
         let is_rtp = !matches!(place.carries, Carries::Udptl | Carries::Other);
-        let cached = if comes_to { place.to } else { place.from };
-        if is_shared {
+        let is_apart = place.scope != passage.scope && place.is_shared();
+        let cached = if is_apart {
+            NOT_CACHED
+        } else if comes_to {
+            place.to
+        } else {
+            place.from
+        };
+        if place.is_shared() {
             self.figures.shared_packets += 1;
         }
         let header = if is_rtp { Header::parse(udp_payload) } else { None };
         let Some(header) = header else {
             let kind =
                 if is_rtp && rtcp::looks_like_rtcp(udp_payload) { MediaKind::Rtcp } else { MediaKind::Other };
-            return self.count(at, comes_to, kind, udp_payload.len(), passage);
+            let media = self.count(at, comes_to, kind, udp_payload.len(), passage)?;
+            if kind == MediaKind::Rtcp
+                && let Some(call) = self.get_mut(media.call)
+            {
+                call.note_reports(udp_payload, passage);
+            }
+            return Some(media);
         };
         let now_ns = passage.timestamp_ns;
         let call = self.calls.get_mut(cached.call as usize);
@@ -76,25 +88,36 @@ impl<T: Default> Calls<T> {
             None => return self.find_stream(at, comes_to, &header, udp_payload.len(), passage),
         }
         self.note_use(cached.call, now_ns);
-        Some(Media { call: self.key_of(cached.call)?, kind: MediaKind::Rtp(header), is_shared })
+        Some(Media { call: self.key_of(cached.call)?, kind: MediaKind::Rtp(header) })
     }
 
-    /// Calls that are not over and have the endpoint of a packet for which [`observe_media`](Self::observe_media) said that
-    /// it is shared, the newest first; a few at most.
-    pub fn for_each_sharing(&self, passage: &Passage, found: &mut dyn FnMut(CallKey)) {
-        if let Some((at, _)) = self.endpoint_of(passage) {
-            self.endpoints.calls_on(at, MOST_SHARING).filter_map(|slot| self.key_of(slot)).for_each(found);
+    /// The call of an RTP packet and the number of its stream, where [`observe_media`](Self::observe_media) would find no
+    /// more than the stream that came last to an endpoint which one call alone has, and nothing to do but count the packet:
+    /// what nearly all packets are. To be followed by [`Call::count_packet`].
+    #[inline]
+    pub fn known_stream(&mut self, ssrc: u32, ends: &Ends, now_ns: i64) -> Option<(&mut Call<T>, usize)> {
+        let socket = Socket::of_words(ends.destination, ends.version, ends.destination_port);
+        let at = self.endpoints.find_in_turn(&socket, now_ns)?;
+        // What the next packet needs comes into the cache while this one is taken.
+        if let Some(next) = self.endpoints.next_in_turn()
+            && let Some(call) = self.calls.get(next.call as usize)
+        {
+            let ssrc = call.streams.get(next.stream as usize).map_or(0, |stream| stream.ssrc());
+            self.read_ahead = self.read_ahead.wrapping_add(ssrc);
         }
-    }
-
-    /// Whether a call has both ends of a packet.
-    pub fn has_both_ends(&self, key: CallKey, passage: &Passage) -> bool {
-        let Some(call) = self.get(key) else { return false };
-        let ends = [(&passage.source, passage.source_port), (&passage.destination, passage.destination_port)];
-        ends.into_iter().all(|(address, port)| {
-            let place = self.endpoints.find(&Socket::new(address, port), passage.timestamp_ns);
-            place.is_some_and(|place| self.endpoints.announcement_in(&call.announced, place).is_some())
-        })
+        let place = self.endpoints.place(at)?;
+        if !place.is_active()
+            || place.is_shared()
+            || place.scope != ends.scope
+            || matches!(place.carries, Carries::Udptl | Carries::Other)
+        {
+            return None;
+        }
+        let Cached { call, stream } = place.to;
+        let call = self.calls.get_mut(call as usize)?;
+        let is_it = call.tick == tick(now_ns)
+            && call.streams.get(stream as usize).is_some_and(|stream| stream.is_between(ssrc, ends));
+        is_it.then_some((call, stream as usize))
     }
 
     /// Where the packet's endpoint is, and whether the packet comes to it.
@@ -102,7 +125,8 @@ impl<T: Default> Calls<T> {
     fn endpoint_of(&self, passage: &Passage) -> Option<(u32, bool)> {
         let now_ns = passage.timestamp_ns;
         let find = |socket| {
-            let at = self.endpoints.find(&socket, now_ns)?;
+            let at =
+                self.endpoints.find(&socket, now_ns).filter(|at| self.endpoints.fits(*at, passage.scope))?;
             Some((at, self.endpoints.place(at)?.is_active()))
         };
         match find(Socket::new(&passage.destination, passage.destination_port)) {
@@ -115,9 +139,43 @@ impl<T: Default> Calls<T> {
         }
     }
 
-    /// The call of a packet at a place. The other end of the packet tells calls apart that share the place.
-    fn call_at(&self, at: u32, comes_to: bool, passage: &Passage) -> Option<u32> {
-        let preferred = self.endpoints.preferred(at)?.call;
+    /// The call of a packet at a place. What comes from an endpoint of a call that goes out is not another one's only because that
+    /// has announced where it goes to.
+    fn call_of(&self, at: u32, comes_to: bool, ssrc: Option<u32>, passage: &Passage) -> Option<u32> {
+        let slot = self.call_at(at, comes_to, ssrc, passage)?;
+        if !comes_to || self.is_wanted(slot) {
+            return Some(slot);
+        }
+        let source = Socket::new(&passage.source, passage.source_port);
+        let source = self.endpoints.find(&source, passage.timestamp_ns);
+        let sender = source.and_then(|source| {
+            let scope = self.endpoints.scope_of_calls(passage.scope);
+            let sender = self.endpoints.wanted_on(source, scope).next()?;
+            (self.has_stream(sender, ssrc, passage) || !self.has_place(slot, source)).then_some(sender)
+        });
+        sender.or(Some(slot))
+    }
+
+    fn is_wanted(&self, slot: u32) -> bool {
+        self.calls.get(slot as usize).is_some_and(|call| call.is_wanted)
+    }
+
+    fn has_place(&self, slot: u32, place: u32) -> bool {
+        let call = self.calls.get(slot as usize);
+        call.is_some_and(|call| self.endpoints.announcement_in(&call.announced, place).is_some())
+    }
+
+    fn has_stream(&self, slot: u32, ssrc: Option<u32>, passage: &Passage) -> bool {
+        let streams = self.calls.get(slot as usize).map_or(&[][..], |call| &call.streams);
+        ssrc.is_some_and(|ssrc| streams.iter().any(|stream| stream.is_of(ssrc, passage)))
+    }
+
+    /// The call of a packet at a place (`ssrc`: of RTP). The other end of the packet tells calls apart that share the
+    /// place. One session under several Call-IDs is that of the call that goes out; a stream that such a call has stays its own,
+    /// whoever announces its ends.
+    fn call_at(&self, at: u32, comes_to: bool, ssrc: Option<u32>, passage: &Passage) -> Option<u32> {
+        let scope = self.endpoints.scope_of_calls(passage.scope);
+        let preferred = self.endpoints.preferred(at, scope)?.call;
         if !self.endpoints.place(at)?.is_shared() {
             return Some(preferred);
         }
@@ -126,18 +184,30 @@ impl<T: Default> Calls<T> {
         } else {
             Socket::new(&passage.destination, passage.destination_port)
         };
-        let Some(other) = self.endpoints.find(&other, passage.timestamp_ns) else { return Some(preferred) };
-        let has = |slot: u32, place| {
-            let call = self.calls.get(slot as usize)?;
-            self.endpoints.announcement_in(&call.announced, place)
-        };
-        let opposite = self.endpoints.preferred(other).map(|one| one.call);
-        match opposite {
-            Some(opposite) if has(preferred, other).is_none() && has(opposite, at).is_some() => {
-                Some(opposite)
-            }
-            _ => Some(preferred),
+        let other = self.endpoints.find(&other, passage.timestamp_ns);
+        let opposite = other.and_then(|other| {
+            let opposite = self.endpoints.preferred(other, scope)?.call;
+            let both = if self.has_place(preferred, other) { preferred } else { opposite };
+            self.has_place(both, at).then_some(both)
+        });
+        if opposite.is_some_and(|slot| self.is_wanted(slot)) || !self.is_wanted(preferred) {
+            return opposite.or(Some(preferred));
         }
+        let is_its = |slot: &u32| {
+            other.is_some_and(|other| self.has_place(*slot, other)) || self.has_stream(*slot, ssrc, passage)
+        };
+        let wanted = self.endpoints.wanted_on(at, scope).find(is_its);
+        wanted
+            .or(opposite)
+            .or_else(|| {
+                // A port that is used again, while the end of the call before was not seen, is the newer call's.
+                let is_silent = self
+                    .calls
+                    .get(preferred as usize)
+                    .is_some_and(|call| passage.timestamp_ns.saturating_sub(call.last_ns()) > SILENT_NS);
+                self.endpoints.newest_unwanted_on(at, scope).filter(|_| is_silent)
+            })
+            .or(Some(preferred))
     }
 
     /// A packet that is of no stream.
@@ -149,8 +219,7 @@ impl<T: Default> Calls<T> {
         length: usize,
         passage: &Passage,
     ) -> Option<Media> {
-        let is_shared = self.endpoints.place(at)?.is_shared();
-        let slot = self.call_at(at, comes_to, passage)?;
+        let slot = self.call_of(at, comes_to, None, passage)?;
         let call = self.calls.get_mut(slot as usize)?;
         match kind {
             MediaKind::Rtp(_) => {
@@ -162,7 +231,7 @@ impl<T: Default> Calls<T> {
         }
         call.other_bytes += length as u64;
         self.note_use(slot, passage.timestamp_ns);
-        Some(Media { call: self.key_of(slot)?, kind, is_shared })
+        Some(Media { call: self.key_of(slot)?, kind })
     }
 
     /// A packet of another stream than the last one at that place.
@@ -176,7 +245,7 @@ impl<T: Default> Calls<T> {
         passage: &Passage,
     ) -> Option<Media> {
         let now_ns = passage.timestamp_ns;
-        let slot = self.call_at(at, comes_to, passage)?;
+        let slot = self.call_of(at, comes_to, Some(header.ssrc), passage)?;
         let call = self.calls.get_mut(slot as usize)?;
         let mut number = call.streams.iter().position(|stream| stream.is_of(header.ssrc, passage));
         if number.is_none() && call.streams.len() < self.limits.streams_per_call {
@@ -191,6 +260,7 @@ impl<T: Default> Calls<T> {
                 call.streams.reserve_exact(KEPT_STREAMS);
             }
             call.streams.push(Stream::new(header, passage, (party, section), codec));
+            call.start_ns = call.start_ns.min(now_ns);
             self.figures.streams += 1;
         }
         let Some(number) = number else {
@@ -201,19 +271,23 @@ impl<T: Default> Calls<T> {
         }
         let cached = Cached { call: slot, stream: number as u32 };
         let place = self.endpoints.place_mut(at)?;
-        *(if comes_to { &mut place.to } else { &mut place.from }) = cached;
-        let is_shared = place.is_shared();
+        if place.scope == passage.scope || !place.is_shared() {
+            *(if comes_to { &mut place.to } else { &mut place.from }) = cached;
+        }
         self.note_use(slot, now_ns);
-        Some(Media { call: self.key_of(slot)?, kind: MediaKind::Rtp(*header), is_shared })
+        Some(Media { call: self.key_of(slot)?, kind: MediaKind::Rtp(*header) })
     }
 
     /// Begins a call without signalling for a stream that belongs to none, or adds the stream's endpoints to one with its
     /// SSRC and one of its ends. The packet itself is counted by [`observe_media`](Self::observe_media), which knows it now.
     /// None without room.
+    ///
+    /// `begun_ns`: capture time of the stream's first packet.
     pub fn begin_rtp_only(
         &mut self,
         header: &Header,
         passage: &Passage,
+        begun_ns: i64,
         ended: &mut dyn FnMut(&mut Call<T>),
     ) -> Option<CallKey> {
         let now_ns = passage.timestamp_ns;
@@ -228,8 +302,11 @@ impl<T: Default> Calls<T> {
                 None => self.begin(id.as_bytes(), hash, now_ns, State::RtpOnly, ended),
             }
         })?;
-        let announcing = Announcing { call: slot, side: 0, party: 0, is_offer: false, now_ns };
-        let mut announced = self.calls.get(slot as usize)?.announced;
+        let call = self.calls.get(slot as usize)?;
+        let (is_wanted, mut announced) = (call.is_wanted, call.announced);
+        let scope = passage.scope;
+        let announcing =
+            Announcing { call: slot, side: 0, party: 0, is_wanted, is_offer: false, scope, now_ns };
         for (address, port) in
             [(&passage.destination, passage.destination_port), (&passage.source, passage.source_port)]
         {
@@ -243,6 +320,7 @@ impl<T: Default> Calls<T> {
         }
         let call = self.calls.get_mut(slot as usize)?;
         call.announced = announced;
+        call.start_ns = call.start_ns.min(begun_ns);
         let (at, _) = self.endpoint_of(passage)?;
         self.endpoints.announcement_in(&announced, at)?;
         self.key_of(slot)
@@ -266,12 +344,22 @@ impl<T: Default> Calls<T> {
     }
 
     /// Calls without signalling that live and have an endpoint, which `slot` has announced now.
-    pub(super) fn note_rtp_only(&self, at: u32, slot: u32, now_ns: i64, found: &mut [u32; MOST_MERGED]) {
-        for other in self.endpoints.calls_on(at, MOST_SHARING).filter(|other| *other != slot) {
-            let is_one = self.calls.get(other as usize).is_some_and(|call| {
-                call.progress.state == State::RtpOnly
-                    && now_ns.saturating_sub(call.last_ns()) < self.limits.rtp_only_idle_ns
-            });
+    pub(super) fn note_rtp_only(
+        &self,
+        at: u32,
+        slot: u32,
+        passage: &Passage,
+        found: &mut [u32; MOST_MERGED],
+    ) {
+        let now_ns = passage.timestamp_ns;
+        for (other, scope) in self.endpoints.calls_on(at).filter(|(other, _)| *other != slot) {
+            let is_near =
+                [passage.scope, ANY_SCOPE].contains(&scope) || self.endpoints.scope_of_calls(scope) != scope;
+            let is_one = is_near
+                && self.calls.get(other as usize).is_some_and(|call| {
+                    call.progress.state == State::RtpOnly
+                        && now_ns.saturating_sub(call.last_ns()) < self.limits.rtp_only_idle_ns
+                });
             if is_one
                 && !found.contains(&other)
                 && let Some(free) = found.iter_mut().find(|one| **one == NONE)
@@ -282,9 +370,11 @@ impl<T: Default> Calls<T> {
     }
 
     /// Makes a call without signalling a part of the one whose signalling it turned out to have.
+    #[cold]
     pub(super) fn merge(&mut self, from: u32, into: u32, ended: &mut dyn FnMut(&mut Call<T>)) {
         let key = self.key_of(into);
-        let Some(call) = self.calls.get_mut(from as usize) else { return };
+        // It may have given way to an endpoint.
+        let Some(call) = self.calls.get_mut(from as usize).filter(|call| call.is_held) else { return };
         let mut announced = std::mem::take(&mut call.announced);
         let mut streams = std::mem::take(&mut call.streams);
         let (start_ns, last_ns) = (call.start_ns, call.last_ns);
@@ -294,11 +384,12 @@ impl<T: Default> Calls<T> {
         call.progress.end(State::Ended, EndReason::Merged, last_ns);
         call.merged_into = key;
         if let Some(call) = self.calls.get_mut(into as usize) {
-            self.endpoints.hand_over(&mut announced, &mut call.announced, into);
+            self.endpoints.hand_over(&mut announced, &mut call.announced, (into, call.is_wanted));
             for mut stream in streams.drain(..) {
                 let packets = stream.quality().packets();
                 if call.streams.len() < self.limits.streams_per_call {
                     stream.renew_codec(&call.formats);
+                    stream.notes = Notes::default();
                     call.streams.push(stream);
                 } else {
                     call.streamless_packets += packets;

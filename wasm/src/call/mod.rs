@@ -13,8 +13,11 @@ mod entry;
 mod ladder;
 mod media;
 mod order;
+mod receiver_reports;
 mod report;
+mod scope;
 mod signalling;
+mod slots;
 pub mod state;
 pub mod stream;
 mod table;
@@ -25,7 +28,10 @@ mod tests;
 
 pub use entry::Call;
 pub use ladder::write_text;
-pub use media::{MOST_SHARING, Media, MediaKind};
+pub use media::{Media, MediaKind};
+pub use receiver_reports::Reported;
+pub use scope::{ANY_SCOPE, scope_of};
+pub use stream::Notes;
 pub use table::{CallKey, Calls, Figures, Limits};
 
 use crate::net::Address;
@@ -45,4 +51,23 @@ pub struct Passage {
     pub destination_port: u16,
     /// By TCP, not by UDP.
     pub is_tcp: bool,
+    /// Its network: see [`scope_of`].
+    pub scope: u32,
+}
+
+/// The ends of a UDP packet as numbers, which is all that [`Calls::known_stream`] needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    /// IP version of both.
+    pub version: u8,
+    /// Sender, as [`Address::words`] has it.
+    pub source: [u64; 2],
+    /// Its port.
+    pub source_port: u16,
+    /// Receiver.
+    pub destination: [u64; 2],
+    /// Its port.
+    pub destination_port: u16,
+    /// Its network: see [`scope_of`].
+    pub scope: u32,
 }

@@ -3,6 +3,7 @@
 use crate::wire::json::{put_decimal, put_double, put_text};
 use crate::wire::time::Clock;
 
+use super::Reported;
 use super::entry::Call;
 use super::ladder::put_socket;
 use super::state::EndReason;
@@ -12,7 +13,9 @@ use super::texts::Text;
 impl<T> Call<T> {
     /// Appends the call as one JSON object, without a line end. Times are RFC 3339 text with nanoseconds; what is not
     /// known is left out. `setup_seconds` is from the INVITE to its answer, `duration_seconds` from the answer to the end, or to
-    /// the last packet where that is not known; of a call without signalling, from the first to the last packet.
+    /// the last packet where that is not known; of a call without signalling, from the first to the last packet. Of many
+    /// messages, those between the first ones and the last are left out: `messages_omitted`, after so many as
+    /// `messages_omitted_after` says.
     pub fn write_json<'a>(
         &self,
         out: &mut Vec<u8>,
@@ -86,6 +89,9 @@ impl<T> Call<T> {
         self.ladder.put_json(out, clock);
         out.push(b']');
         put_number(out, "messages_omitted", self.ladder.omitted().into());
+        if self.ladder.omitted() > 0 {
+            put_number(out, "messages_omitted_after", self.ladder.omitted_after().into());
+        }
         out.push(b'}');
     }
 }
@@ -118,8 +124,30 @@ fn put_stream(out: &mut Vec<u8>, clock: &mut Clock, stream: &Stream) {
     put_figure(out, "max_jitter_ms", quality.max_jitter_ms());
     put_figure(out, "r_factor", quality.r_factor(stream.codec(), stream.clock_rate()));
     put_figure(out, "mos", quality.mos(stream.codec(), stream.clock_rate()));
+    if let Some(reported) = stream.reported() {
+        put_reported(out, reported, stream.clock_rate());
+    }
     put_time(out, clock, "start_time", quality.first_ns());
     put_seconds(out, "duration_seconds", quality.first_ns(), quality.last_ns());
+}
+
+/// What the receiver said: packets lost since its beginning, of those since its report before the share that was lost, jitter,
+/// and the time from here to it and back.
+fn put_reported(out: &mut Vec<u8>, reported: &Reported, clock_rate: u32) {
+    if let Some(block) = &reported.block {
+        put_name(out, "remote_lost");
+        put_double(out, block.cumulative_lost.into());
+        put_figure(out, "remote_loss_percent", Some(f64::from(block.fraction_lost) * 100.0 / 256.0));
+        let jitter_ms = f64::from(block.jitter) * 1000.0 / f64::from(clock_rate);
+        put_figure(out, "remote_jitter_ms", Some(jitter_ms).filter(|_| clock_rate != 0));
+    }
+    put_figure(out, "round_trip_ms", reported.round_trip_ns.map(|time| time as f64 / 1e6));
+    // 127 stands for not known.
+    if let Some(metrics) = &reported.metrics {
+        let known = |value: u8| Some(f64::from(value)).filter(|value| *value != 127.0);
+        put_figure(out, "remote_r_factor", known(metrics.r_factor));
+        put_figure(out, "remote_mos", known(metrics.mos_cq).map(|mos| mos / 10.0));
+    }
 }
 
 /// Appends `,"name":`.

@@ -4,6 +4,7 @@ use std::hash::Hasher;
 
 use crate::bounded::MixHasher;
 use crate::net::Address;
+use crate::short::{append, equal};
 use crate::sip::address::{Uri, decoded};
 use crate::sip::header::unfolded;
 use crate::sip::message::Message;
@@ -50,6 +51,7 @@ impl<T: Default> Calls<T> {
         self.key_of(slot)
     }
 
+    #[inline(never)]
     fn observe_message(
         &mut self,
         slot: u32,
@@ -111,6 +113,7 @@ impl<T: Default> Calls<T> {
         }
     }
 
+    #[inline(never)]
     fn event_of(&self, message: &Message<'_>, now_ns: i64) -> Event {
         let (status, method) = (message.status(), message.transaction_method());
         Event {
@@ -130,6 +133,7 @@ impl<T: Default> Calls<T> {
     }
 
     /// By what a message differs from every other one of its call that is no copy of it on the same way.
+    #[inline(never)]
     fn fingerprint(&self, message: &Message<'_>, passage: &Passage, event: &Event) -> u32 {
         let mut hasher = MixHasher::with_seed(self.limits.seed);
         let tags = u64::from(event.from_tag) << 32 | u64::from(event.to_tag);
@@ -158,6 +162,7 @@ impl<T: Default> Calls<T> {
     }
 
     /// Accepts or rejects an offer if the response is the one to it.
+    #[inline(never)]
     fn settle_offer(&mut self, slot: u32, (side, cseq): (u32, u32), passage: &Passage, event: &Event) {
         let responded = self.side(event.from_tag, &passage.destination, &passage.source);
         let is_it = event.cseq == cseq && matches!(event.method, Method::Invite | Method::InDialog);
@@ -174,6 +179,7 @@ impl<T: Default> Calls<T> {
     }
 
     /// Learns endpoints and formats from a description.
+    #[inline(never)]
     fn learn(
         &mut self,
         slot: u32,
@@ -191,25 +197,32 @@ impl<T: Default> Calls<T> {
         // A re-INVITE or UPDATE may be rejected, and then changes nothing (RFC 3261 section 14.1).
         let is_offer =
             is_request && event.to_tag != 0 && matches!(event.method, Method::Invite | Method::InDialog);
-        let announcing = Announcing { call: slot, side, party, is_offer, now_ns: event.now_ns };
+        let is_wanted = call.is_wanted;
+        let (scope, now_ns) = (passage.scope, event.now_ns);
+        let announcing = Announcing { call: slot, side, party, is_wanted, is_offer, scope, now_ns };
         let mut announced = call.announced;
         let mut rtp_only = NO_RTP_ONLY;
         self.endpoints.begin_description(&announced);
+        self.endpoints.know_scope(scope);
         let omitted = description.for_each_endpoint(&mut |endpoint| {
             if endpoint.is_tcp {
                 return;
             }
             let socket = Socket::new(&endpoint.address, endpoint.port);
             let what = (endpoint.section, endpoint.carries, endpoint.is_fallback);
-            match self.endpoints.announce(&mut announced, &announcing, &socket, what) {
+            let mut result = self.endpoints.announce(&mut announced, &announcing, &socket, what);
+            if result == AnnouncementResult::Full && self.make_room_for_endpoints(slot, ended) {
+                result = self.endpoints.announce(&mut announced, &announcing, &socket, what);
+            }
+            match result {
                 AnnouncementResult::Known | AnnouncementResult::Made => {}
-                AnnouncementResult::Refused => {
+                AnnouncementResult::Refused | AnnouncementResult::Full => {
                     self.figures.endpoints_omitted += u64::from(!endpoint.is_fallback)
                 }
                 AnnouncementResult::Shared => {
                     self.figures.shared_endpoints += 1;
                     if let Some(at) = self.endpoints.find(&socket, event.now_ns) {
-                        self.note_rtp_only(at, slot, event.now_ns, &mut rtp_only);
+                        self.note_rtp_only(at, slot, passage, &mut rtp_only);
                     }
                 }
             }
@@ -256,6 +269,7 @@ impl<T> Call<T> {
     }
 
     /// Notes who calls whom, as far as it is not known.
+    #[inline(never)]
     fn note_parties(&mut self, message: &Message<'_>, event: &Event) {
         let is_answer = event.method == Method::Invite && matches!(event.status, Some(200..300));
         let is_known = !self.texts.get(Text::ToTag).is_empty() && !self.texts.get(Text::FromUri).is_empty();
@@ -276,10 +290,10 @@ impl<T> Call<T> {
             (called, Text::ToUri, Text::ToUser, Text::ToTag),
         ] {
             if texts.get(uri).is_empty() {
-                texts.set_with(uri, |out| unfolded(address.uri).for_each(|part| out.extend_from_slice(part)));
+                texts.set_with(uri, |out| unfolded(address.uri).for_each(|part| append(out, part)));
                 put_user(texts, user, address.uri);
             }
-            if !address.tag.is_empty() && texts.get(tag) != address.tag {
+            if !address.tag.is_empty() && !equal(texts.get(tag), address.tag) {
                 texts.set(tag, address.tag);
             }
         }
@@ -287,7 +301,11 @@ impl<T> Call<T> {
 }
 
 fn put_user(texts: &mut Texts, text: Text, uri: &[u8]) {
-    if let Some(user) = Uri::user_of(uri) {
-        texts.set_with(text, |out| out.extend(decoded(user).take(256)));
+    match Uri::user_of(uri) {
+        Some(user) if user.contains(&b'%') => {
+            texts.set_with(text, |out| out.extend(decoded(user).take(256)));
+        }
+        Some(user) => texts.set(text, user.get(..256).unwrap_or(user)),
+        None => {}
     }
 }

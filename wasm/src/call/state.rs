@@ -242,6 +242,8 @@ pub struct Progress {
     cseq: u32,
     attempts: Few<Attempt>,
     legs: Few<Leg>,
+    /// The BYE that has not been answered: its CSeq, the tag of its From, and the state before it.
+    bye: Option<(u32, u32, State)>,
 }
 
 impl Progress {
@@ -257,6 +259,7 @@ impl Progress {
     }
 
     /// Takes one message in. Retransmissions do no harm.
+    #[inline(never)]
     pub(super) fn observe(&mut self, event: &Event) {
         match (event.status, event.method) {
             (None, Method::Invite) if event.to_tag == 0 => self.initial_invite(event),
@@ -266,9 +269,7 @@ impl Progress {
             (None, Method::Cancel) => self.cancel(event),
             (Some(status), Method::Invite) => self.response(status, event),
             (Some(200..300), Method::Prack | Method::InDialog) => self.goes_on(event),
-            (Some(_), Method::Bye) if self.state == State::New => {
-                self.end(State::Ending, EndReason::Bye, event.now_ns);
-            }
+            (Some(status @ 200..), Method::Bye) => self.bye_response(status, event),
             _ => {}
         }
     }
@@ -359,8 +360,14 @@ impl Progress {
 
     fn bye(&mut self, event: &Event) {
         if self.state.is_over() {
+            if let Some((cseq, from_tag, _)) = &mut self.bye
+                && *from_tag == event.from_tag
+            {
+                *cseq = event.cseq;
+            }
             return;
         }
+        self.bye = Some((event.cseq, event.from_tag, self.state));
         let is_named = |leg: &Leg| leg.tag == event.from_tag || leg.tag == event.to_tag;
         let mut is_known = false;
         for leg in self.legs.held_mut().iter_mut().filter(|leg| is_named(leg)) {
@@ -375,6 +382,26 @@ impl Progress {
         let names_none = event.from_tag == 0 && event.to_tag == 0;
         if !goes_on || names_none {
             self.end(State::Ending, EndReason::Bye, event.now_ns);
+        }
+    }
+
+    /// What refuses a BYE leaves the call as it was: a challenge (RFC 3261 section 22) brings another BYE. A dialog that the other
+    /// side does not know, or not any more, is over (section 15.1.1).
+    fn bye_response(&mut self, status: u16, event: &Event) {
+        let ends = matches!(status, 200..300 | 408 | 481);
+        if self.state == State::New {
+            return if ends {
+                self.end(State::Ending, EndReason::Bye, event.now_ns);
+            } else {
+                self.goes_on(event);
+            };
+        }
+        let is_its = |bye: &mut (u32, u32, State)| (bye.0, bye.1) == (event.cseq, event.from_tag);
+        let Some((.., before)) = self.bye.take_if(is_its).filter(|_| !ends) else { return };
+        let is_named = |leg: &&mut Leg| leg.tag == event.from_tag || leg.tag == event.to_tag;
+        self.legs.held_mut().iter_mut().filter(is_named).for_each(|leg| leg.is_over = false);
+        if self.state == State::Ending {
+            self.goes_back_to(if before == State::New { State::Active } else { before });
         }
     }
 

@@ -1,11 +1,12 @@
 //! The RTP streams of a call, one per source (SSRC) and direction, and the formats that their payload types stand for.
 
+use crate::flow::table::KnownFlow;
 use crate::net::Address;
 use crate::rtp::codec::static_format;
 use crate::rtp::{Header, StreamQuality};
 use crate::sip::session_description;
 
-use super::Passage;
+use super::{Ends, Passage, Reported};
 
 /// Most bytes of an encoding name that are kept.
 const MOST_NAME: usize = 22;
@@ -99,6 +100,19 @@ impl Formats {
     }
 }
 
+/// What the engine keeps with a stream, so that it need not find it out again for each of its packets.
+#[derive(Clone, Default)]
+pub struct Notes {
+    /// The flow of its packets.
+    pub flow: KnownFlow,
+    /// What is said of each of its packets, encoded; empty where that was not put together yet.
+    pub words: Vec<u8>,
+    /// How much of that belongs to the metadata of a packet.
+    pub metadata_length: usize,
+    /// Which version of the call's data it was made of.
+    pub version: u32,
+}
+
 /// A stream: what one source sends from one address and port to another. Whole cache lines, with what is compared in
 /// front and what is rarely read at the end.
 #[derive(Clone)]
@@ -117,6 +131,10 @@ pub struct Stream {
     /// Bytes of all its packets, RTP headers included.
     octets: u64,
     quality: StreamQuality,
+    /// The engine's own. Forgotten when the stream becomes another call's.
+    pub notes: Notes,
+    /// What RTCP said of it; nothing for most.
+    reported: Option<Box<Reported>>,
     name: Name,
 }
 
@@ -134,6 +152,8 @@ impl Stream {
             party,
             octets: 0,
             quality: StreamQuality::default(),
+            notes: Notes::default(),
+            reported: None,
             name: codec.name,
         }
     }
@@ -152,6 +172,16 @@ impl Stream {
         self.ssrc == ssrc
             && self.destination_port == passage.destination_port
             && self.destination.words() == passage.destination.words()
+    }
+
+    /// Whether a packet between those ends is of it.
+    #[inline(always)]
+    pub(super) fn is_between(&self, ssrc: u32, ends: &Ends) -> bool {
+        self.ssrc == ssrc
+            && self.source_port == ends.source_port
+            && self.destination_port == ends.destination_port
+            && self.source.words() == ends.source
+            && self.destination.words() == ends.destination
     }
 
     /// Whether a packet is of it.
@@ -221,6 +251,15 @@ impl Stream {
     /// Bytes of its packets with their RTP headers.
     pub fn octets(&self) -> u64 {
         self.octets
+    }
+
+    /// What RTCP said of it.
+    pub fn reported(&self) -> Option<&Reported> {
+        self.reported.as_deref()
+    }
+
+    pub(super) fn reported_mut(&mut self) -> &mut Reported {
+        self.reported.get_or_insert_default()
     }
 
     /// Packets, losses, jitter.

@@ -4,18 +4,22 @@ use std::hash::Hasher;
 
 use crate::bounded::MixHasher;
 use crate::flow::table::index::Index;
+use crate::short::equal;
 
 use super::correlation::Correlation;
 use super::endpoints::Endpoints;
 use super::entry::Call;
 use super::ladder::{Bounds, Room};
-use super::order::{Class, Order};
+use super::order::{Class, Order, Rank};
+use super::slots::Slots;
 use super::state::{EndReason, State};
 use super::texts::Text;
 
 const SECOND_NS: i64 = 1_000_000_000;
 /// Most calls that a table can be given room for.
 pub const MOST_CALLS: usize = 1 << 22;
+/// Calls that give way to one announcement, at most: few have announced nothing.
+const MOST_DISPLACED: usize = 8;
 /// The order of use is kept to 2^33 ns, some nine seconds: most packets touch nothing but their stream.
 const TICK_BITS: u32 = 33;
 
@@ -93,7 +97,7 @@ pub struct Figures {
     pub merged: u64,
     /// Calls that got the correlation id of another.
     pub correlated: u64,
-    /// Names and hosts of legs that gave way to others before the next leg came.
+    /// Names and hosts of legs that gave way to others before the next leg came, and networks of calls that did.
     pub correlation_evicted: u64,
     /// Endpoints now.
     pub endpoints: usize,
@@ -120,7 +124,7 @@ pub struct Figures {
 /// Table of the calls.
 pub struct Calls<T> {
     pub(super) limits: Limits,
-    pub(super) calls: Vec<Call<T>>,
+    pub(super) calls: Slots<Call<T>>,
     free: Vec<u32>,
     index: Index,
     pub(super) order: Order,
@@ -128,6 +132,8 @@ pub struct Calls<T> {
     pub(super) correlation: Correlation,
     pub(super) room: Room,
     pub(super) figures: Figures,
+    /// Sum of what was read for the sake of the cache alone.
+    pub(super) read_ahead: u32,
     /// Nothing is due before this packet time.
     next_due_ns: i64,
 }
@@ -151,7 +157,7 @@ impl<T: Default> Calls<T> {
         ];
         times.into_iter().for_each(|time| *time = (*time).max(1));
         Self {
-            calls: Vec::new(),
+            calls: Slots::new(),
             free: Vec::new(),
             index: Index::new(),
             order: Order::new(),
@@ -159,13 +165,15 @@ impl<T: Default> Calls<T> {
             correlation: Correlation::new(limits.calls, limits.seed),
             room: Room { left: limits.ladder_bytes, all: limits.ladder_bytes },
             figures: Figures::default(),
+            read_ahead: 0,
             next_due_ns: i64::MAX,
             limits,
         }
     }
 
     /// The call of that Call-ID.
-    pub fn find(&self, call_id: &[u8]) -> Option<CallKey> {
+    #[cfg(test)]
+    pub(super) fn find(&self, call_id: &[u8]) -> Option<CallKey> {
         self.slot_of(call_id, self.hash(call_id)).and_then(|slot| self.key_of(slot))
     }
 
@@ -181,17 +189,9 @@ impl<T: Default> Calls<T> {
         self.calls.get_mut(key.slot as usize).filter(|call| call.has(key))
     }
 
-    /// Forgets a call without a report. False where there is none.
-    pub fn remove(&mut self, key: CallKey) -> bool {
-        let is_held = self.get(key).is_some();
-        if is_held {
-            self.release(key.slot, &mut |_| {});
-        }
-        is_held
-    }
-
     /// Calls `visit` with each call in the table, in no particular order.
-    pub fn for_each(&self, visit: &mut dyn FnMut(CallKey, &Call<T>)) {
+    #[cfg(test)]
+    pub(crate) fn for_each(&self, visit: &mut dyn FnMut(CallKey, &Call<T>)) {
         for (slot, call) in self.calls.iter().enumerate().filter(|(_, call)| call.is_held) {
             visit(CallKey { slot: slot as u32, generation: call.generation }, call);
         }
@@ -199,13 +199,13 @@ impl<T: Default> Calls<T> {
 
     /// What has happened.
     pub fn figures(&self) -> Figures {
-        let length = |class| self.order.length(class);
+        let length = |class| self.order.length((class, false)) + self.order.length((class, true));
         let active = length(Class::Early) + length(Class::RtpOnly) + length(Class::Established);
         Figures {
             active,
             held: active + length(Class::Over),
             endpoints: self.endpoints.length(),
-            correlation_evicted: self.correlation.evictions(),
+            correlation_evicted: self.correlation.evictions() + self.endpoints.evictions(),
             ..self.figures
         }
     }
@@ -222,14 +222,14 @@ impl<T: Default> Calls<T> {
     #[cold]
     fn expire_due(&mut self, now_ns: i64, ended: &mut dyn FnMut(&mut Call<T>)) {
         self.next_due_ns = i64::MAX;
-        for class in Class::ALL {
-            while let Some(slot) = self.order.oldest(class) {
+        for rank in ranks() {
+            while let Some(slot) = self.order.oldest(rank) {
                 let Some(call) = self.calls.get_mut(slot as usize) else { break };
                 let last_ns = call.last_ns();
-                if last_ns > call.last_ns && class != Class::Over {
+                if last_ns > call.last_ns && call.class != Class::Over {
                     // Its streams have gone on since it was put here.
                     call.last_ns = last_ns;
-                    self.order.touch(slot, class);
+                    self.order.touch(slot, rank);
                     continue;
                 }
                 let due_ns = self.due_ns(slot);
@@ -268,8 +268,8 @@ impl<T: Default> Calls<T> {
 
     /// Ends all calls: the capture is over.
     pub fn finish(&mut self, ended: &mut dyn FnMut(&mut Call<T>)) {
-        for class in Class::ALL {
-            while let Some(slot) = self.order.oldest(class) {
+        for rank in ranks() {
+            while let Some(slot) = self.order.oldest(rank) {
                 if let Some(call) = self.calls.get_mut(slot as usize) {
                     call.progress.end_reason.get_or_insert(EndReason::EndOfCapture);
                 }
@@ -278,6 +278,7 @@ impl<T: Default> Calls<T> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn hash(&self, call_id: &[u8]) -> u32 {
         let mut hasher = MixHasher::with_seed(self.limits.seed);
         hasher.write(call_id);
@@ -285,7 +286,8 @@ impl<T: Default> Calls<T> {
     }
 
     pub(super) fn slot_of(&self, call_id: &[u8], hash: u32) -> Option<u32> {
-        self.index.find(hash, |slot| self.calls.get(slot as usize).is_some_and(|call| call.id() == call_id))
+        self.index
+            .find(hash, |slot| self.calls.get(slot as usize).is_some_and(|call| equal(call.id(), call_id)))
     }
 
     #[inline]
@@ -294,6 +296,7 @@ impl<T: Default> Calls<T> {
     }
 
     /// Begins a call, for which another may have to give way. None if there is no room for its key.
+    #[inline(never)]
     pub(super) fn begin(
         &mut self,
         call_id: &[u8],
@@ -321,28 +324,63 @@ impl<T: Default> Calls<T> {
         call.tick = tick(now_ns);
         call.progress.state = state;
         call.class = call.class_now();
-        let class = call.class;
-        self.order.insert(slot, class);
+        let rank = call.rank();
+        self.order.insert(slot, rank);
         self.next_due_ns = self.next_due_ns.min(self.due_ns(slot));
         self.figures.total += 1;
         Some(slot)
     }
 
-    /// Makes room: calls that are over go first; then those that were never answered or signalled, if there are many of them, so
-    /// that a flood of INVITEs does not push out conversations; then what was used longest ago.
+    /// Makes room: those that do not go out give way before those that do.
     #[cold]
     fn evict(&mut self, ended: &mut dyn FnMut(&mut Call<T>)) {
+        if let Some(slot) = self.least_worth(false).or_else(|| self.least_worth(true)) {
+            self.displace(slot, ended);
+        }
+    }
+
+    /// Calls that are over go first; then those that were never answered or signalled, if there are many of them, so that a
+    /// flood of INVITEs does not push out conversations; then what was used longest ago.
+    fn least_worth(&self, is_wanted: bool) -> Option<u32> {
         let many = self.limits.calls / 4;
         let first = [(Class::Over, 0), (Class::Early, many), (Class::RtpOnly, many)]
             .into_iter()
-            .find(|(class, most)| self.order.length(*class) > *most)
-            .and_then(|(class, _)| self.order.oldest(class));
+            .find(|(class, most)| self.order.length((*class, is_wanted)) > *most)
+            .and_then(|(class, _)| self.order.oldest((class, is_wanted)));
         let last_ns = |slot: &u32| self.calls.get(*slot as usize).map_or(i64::MAX, |call| call.last_ns);
-        let oldest =
-            || Class::ALL.into_iter().filter_map(|class| self.order.oldest(class)).min_by_key(last_ns);
-        if let Some(slot) = first.or_else(oldest) {
-            self.displace(slot, ended);
+        let oldest = || {
+            let all = Class::ALL.into_iter().filter_map(|class| self.order.oldest((class, is_wanted)));
+            all.min_by_key(last_ns)
+        };
+        first.or_else(oldest)
+    }
+
+    /// Makes room for what a call announces: others that do not go out give way. False where that gives none.
+    #[cold]
+    pub(super) fn make_room_for_endpoints(&mut self, slot: u32, ended: &mut dyn FnMut(&mut Call<T>)) -> bool {
+        for _ in 0..MOST_DISPLACED {
+            match self.least_worth(false).filter(|least| *least != slot) {
+                Some(least) => self.displace(least, ended),
+                None => return false,
+            }
+            if self.endpoints.has_room() {
+                return true;
+            }
         }
+        false
+    }
+
+    /// Says whether a call goes out: then it and its endpoints come before those that do not.
+    #[cold]
+    pub fn set_wanted(&mut self, key: CallKey, is_wanted: bool) {
+        let Some(call) = self.calls.get_mut(key.slot as usize).filter(|call| call.has(key)) else { return };
+        if call.is_wanted == is_wanted {
+            return;
+        }
+        self.order.remove(key.slot);
+        call.is_wanted = is_wanted;
+        self.order.insert(key.slot, call.rank());
+        self.endpoints.set_wanted(&call.announced, is_wanted);
     }
 
     #[cold]
@@ -355,6 +393,7 @@ impl<T: Default> Calls<T> {
     }
 
     /// Takes a call out of the table and reports it.
+    #[inline(never)]
     pub(super) fn release(&mut self, slot: u32, ended: &mut dyn FnMut(&mut Call<T>)) {
         let Some(call) = self.calls.get_mut(slot as usize).filter(|call| call.is_held) else { return };
         self.endpoints.forget_call(&mut call.announced);
@@ -369,6 +408,7 @@ impl<T: Default> Calls<T> {
     }
 
     /// What follows from a change of state, or from the passing of time, after a message or packet.
+    #[inline(never)]
     pub(super) fn settle(&mut self, slot: u32, was_over: bool, now_ns: i64) {
         let Some(call) = self.calls.get_mut(slot as usize) else { return };
         let is_over = call.progress.state.is_over();
@@ -378,6 +418,7 @@ impl<T: Default> Calls<T> {
             self.endpoints.resume_call(&call.announced);
         }
         let (class, tick) = (call.class_now(), tick(now_ns));
+        let rank = (class, call.is_wanted);
         let has_changed = class != call.class || is_over != was_over;
         let is_same_tick = tick == call.tick;
         (call.class, call.tick, call.last_ns) = (class, tick, call.last_ns.max(now_ns));
@@ -387,7 +428,7 @@ impl<T: Default> Calls<T> {
             // The grace time runs from the end on, whatever comes.
             return;
         }
-        self.order.touch(slot, class);
+        self.order.touch(slot, rank);
         self.next_due_ns = self.next_due_ns.min(self.due_ns(slot));
     }
 
@@ -410,8 +451,13 @@ impl<T: Default> Calls<T> {
     }
 }
 
+/// All lists of the order of use.
+fn ranks() -> impl Iterator<Item = Rank> {
+    Class::ALL.into_iter().flat_map(|class| [(class, false), (class, true)])
+}
+
 /// The tick of the order of use. Wraps after centuries.
 #[inline]
-fn tick(now_ns: i64) -> i32 {
+pub(super) fn tick(now_ns: i64) -> i32 {
     (now_ns >> TICK_BITS) as i32
 }

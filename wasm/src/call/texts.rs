@@ -1,5 +1,7 @@
 //! The texts of a call in one buffer of bounded length, which the next call in its place uses again.
 
+use crate::short::append;
+
 /// Most bytes of all texts of one call. Beyond the Call-ID, that is some for replaced ones.
 const MOST_BYTES: usize = 4096;
 /// Most bytes of a text other than a Call-ID; of a longer one, the beginning is kept.
@@ -40,7 +42,7 @@ impl Texts {
 
     /// Sets a text, once or again.
     pub(super) fn set(&mut self, text: Text, value: &[u8]) {
-        self.set_with(text, |out| out.extend_from_slice(value));
+        self.set_with(text, |out| append(out, value));
     }
 
     /// Sets a text to what `write` appends.

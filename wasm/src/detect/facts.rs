@@ -3,6 +3,8 @@
 //! Keys are those of the signatures; values are text. Never credentials, communities, cookies or bodies: what is
 //! secret is not put here in the first place.
 
+use crate::short::append;
+
 /// Longest value in bytes; longer ones are cut at a character.
 const MOST_VALUE: usize = 256;
 /// Most bytes of all values of a packet; further ones are left out.
@@ -131,7 +133,7 @@ fn put_hex(out: &mut Vec<u8>, bytes: &[u8]) {
 fn put_clean(out: &mut Vec<u8>, text: &[u8], most: usize) {
     let is_plain = text.iter().fold(true, |plain, octet| plain & matches!(octet, b' '..=b'~'));
     if is_plain && out.len() + text.len() <= most {
-        return out.extend_from_slice(text);
+        return append(out, text);
     }
     for chunk in text.utf8_chunks() {
         for character in chunk.valid().chars() {

@@ -106,13 +106,14 @@ fn secrets(version: u32) -> Option<Secrets> {
         V1 | 0xff00_0021 | 0xff00_0022 => Some(Secrets::V1),
         V2 => Some(Secrets::V2),
         0xff00_001d..=0xff00_0020 => Some(Secrets::Draft29),
+        0xff00_0017..=0xff00_001c | 0xface_b002 | 0xface_b00e => Some(Secrets::Draft23),
         _ => None,
     }
 }
 
 /// Whether the packets of a version are laid out like those of version 1: drafts, and Facebook's.
 fn is_known(version: u32) -> bool {
-    secrets(version).is_some() || matches!(version, 0xff00_0017..=0xff00_001c | 0xface_b000..=0xface_b00f)
+    secrets(version).is_some() || matches!(version, 0xface_b000..=0xface_b00f)
 }
 
 /// Versions that only force a negotiation (RFC 9000 section 15).

@@ -20,6 +20,8 @@ pub enum Secrets {
     V2,
     /// Drafts 29 to 32.
     Draft29,
+    /// Drafts 23 to 28, and Facebook's versions from their time.
+    Draft23,
 }
 
 impl Secrets {
@@ -37,13 +39,19 @@ impl Secrets {
                 0xaf, 0xbf, 0xec, 0x28, 0x99, 0x93, 0xd2, 0x4c, 0x9e, 0x97, 0x86, 0xf1, 0x9c, 0x61, 0x11,
                 0xe0, 0x43, 0x90, 0xa8, 0x99,
             ],
+            Self::Draft23 => &[
+                0xc3, 0xee, 0xf7, 0x12, 0xc7, 0x2e, 0xbb, 0x5a, 0x11, 0xa7, 0xd2, 0x43, 0x2b, 0xb4, 0x63,
+                0x65, 0xbe, 0xf9, 0xf5, 0x02,
+            ],
         }
     }
 
     /// Labels of key, IV and header protection key, as HKDF-Expand-Label writes them.
     fn labels(self) -> [&'static [u8]; 3] {
         match self {
-            Self::V1 | Self::Draft29 => [b"tls13 quic key", b"tls13 quic iv", b"tls13 quic hp"],
+            Self::V1 | Self::Draft29 | Self::Draft23 => {
+                [b"tls13 quic key", b"tls13 quic iv", b"tls13 quic hp"]
+            }
             Self::V2 => [b"tls13 quicv2 key", b"tls13 quicv2 iv", b"tls13 quicv2 hp"],
         }
     }

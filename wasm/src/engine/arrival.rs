@@ -80,7 +80,7 @@ impl<'f> Frame<'f> {
     }
 
     /// Number and name of the interface that it was captured at.
-    fn interface(&self) -> (u32, &'f str) {
+    pub(super) fn interface(&self) -> (u32, &'f str) {
         let Some(input) = self.inputs.get(self.input as usize) else { return (self.interface, "") };
         let name = input.reader.interface_name(self.interface).unwrap_or(&input.interface_name);
         (if input.live { input.index } else { self.interface }, name)
@@ -97,6 +97,9 @@ impl Engine {
         }
         if record.timestamp_ns >= self.next_fragment_expiry_ns {
             self.expire_fragments(inputs, record.timestamp_ns);
+        }
+        if self.options.protocol == Protocol::Voip && self.take_known_media(inputs, input, record) {
+            return;
         }
         let mut packet = Packet::unread(record.data);
         packet.read(record.link_type, record.original_length);

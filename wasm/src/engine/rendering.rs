@@ -7,7 +7,7 @@ use crate::net::{self, Packet, cooked, link_type};
 use crate::record::write;
 use crate::rtp;
 use crate::sip::message::Message;
-use crate::wire::captured_packet::{Header, put_batch_element, put_fields};
+use crate::wire::captured_packet::{Header, MediaFields, put_batch_element, put_fields};
 use crate::wire::encoder::Protobuf;
 use crate::wire::metadata::{self, Metadata};
 use crate::wire::packet_batch::ReceivedPacket;
@@ -75,12 +75,23 @@ pub(super) struct Rendered {
 
 impl Rendered {
     fn put_wire(&mut self, options: &Options, frame: &[u8], fields: &[u8]) {
+        self.put_element(options, frame.len() + fields.len(), |wire| put_batch_element(wire, frame, fields));
+    }
+
+    /// A media packet of which most was encoded before.
+    #[inline]
+    pub(super) fn put_media(&mut self, options: &Options, frame: &[u8], fields: &MediaFields) {
+        let length = frame.len() + fields.length;
+        self.put_element(options, length, |wire| fields.put_batch_element(wire, frame));
+    }
+
+    #[inline]
+    fn put_element(&mut self, options: &Options, length: usize, write: impl FnOnce(&mut Vec<u8>)) {
         let open = self.wire.len() - self.open_piece_start;
-        let more = frame.len() + fields.len() + 16;
-        if self.open_piece_packets > 0 && open + more > options.batch_bytes as usize {
+        if self.open_piece_packets > 0 && open + length + 16 > options.batch_bytes as usize {
             self.close_piece();
         }
-        put_batch_element(&mut self.wire, frame, fields);
+        write(&mut self.wire);
         self.open_piece_packets += 1;
         if self.open_piece_packets >= options.batch_packets {
             self.close_piece();

@@ -4,8 +4,11 @@
 //! ([`held`]). Messages that make no call (REGISTER, MESSAGE, OPTIONS...) are judged one by one.
 
 mod call_pcap;
+mod cut;
 mod emission;
 pub(super) mod held;
+mod judging;
+mod known_media;
 mod probation;
 mod received;
 #[cfg(test)]
@@ -14,30 +17,30 @@ mod tests;
 use super::arrival::Frame;
 use super::recognition::{Arrival, Inspected, SipStreams};
 use super::rendering::Said;
-use super::{CALLS, Engine, Input, Oddity, Protocol, Settings};
+use super::{CALL_PCAP, CALLS, Engine, Input, JSON, Oddity, Protocol, Settings, TEXT};
 use crate::call::state::EndReason;
-use crate::call::{Call, CallKey, Calls, MOST_SHARING, Media, MediaKind, Passage};
+use crate::call::{ANY_SCOPE, Call, CallKey, Calls, Media, MediaKind, Passage, scope_of};
 use crate::detect::Label;
 use crate::detect::registry::label_of;
 use crate::flow::table::Observed;
-use crate::matching::address::bits_of;
 use crate::matching::contents::Content;
-use crate::matching::filter_set::{FilterSet, Subject};
+use crate::matching::filter_set::FilterSet;
 use crate::net::segment::{self, Headers};
-use crate::net::{self, Packet, Transport};
+use crate::net::{self, Packet, Transport, Tunnels};
 use crate::rtp::candidates::{Candidates, Endpoints, Verdict};
 use crate::sip::message::Message;
+use crate::sip::parts::Known;
 use crate::sip::start_line::Refusal;
 use crate::wire::time::Clock;
 use call_pcap::CallPcap;
-use held::{HeldPacket, Place, Ring};
+use cut::uncut;
+use held::{HeldPacket, MOST_HELD, Place, Ring};
+use judging::LookedAt;
 use probation::Probation;
 
 /// Bytes of signalling, and of media, that wait for a decision, at most.
 const SIGNALLING_BYTES: usize = 16 << 20;
 const MEDIA_BYTES: usize = 32 << 20;
-/// Packets of one call that wait for a decision, at most, of signalling and of media each.
-const MOST_HELD: usize = 200;
 /// Sources of media without signalling that are on probation.
 const MOST_CANDIDATES: usize = 8192;
 /// Packet time that goes back by more begins another capture: interfaces differ by less.
@@ -53,8 +56,11 @@ pub(super) struct Judgement {
     is_matched: bool,
     /// The filter set by which it was.
     filters: u32,
-    /// The filters that it matched.
-    ids: Vec<Box<str>>,
+    /// The filters that it matched: their ids, and what each asks for.
+    ids: Ids,
+    keys: Vec<u64>,
+    /// Which filters have looked at the URIs of the caller and of the called side.
+    looked_at: LookedAt,
     signalling: Vec<Place>,
     media: Vec<Place>,
     /// Packets that found no room to wait in.
@@ -63,6 +69,21 @@ pub(super) struct Judgement {
     number: u32,
     /// Link type of its first packet there.
     link_type: u32,
+}
+
+/// Filters by their ids.
+#[derive(Default)]
+struct Ids {
+    ids: Vec<Box<str>>,
+    /// Another one after each change.
+    version: u32,
+}
+
+impl Ids {
+    fn change(&mut self) -> &mut Vec<Box<str>> {
+        self.version = self.version.wrapping_add(1);
+        &mut self.ids
+    }
 }
 
 /// The state of the mode.
@@ -83,6 +104,8 @@ pub(super) struct Voip {
     /// TCP streams are kept for as long as a call that they carried is active.
     keeps_streams: bool,
     rtp_lines: bool,
+    /// Nothing of media goes out but by the wire, so that [`known_media`] may take them.
+    may_take_short_cut: bool,
     sip: Option<Label>,
     rtp: Option<Label>,
     rtcp: Option<Label>,
@@ -130,7 +153,7 @@ impl Endings {
         }
         if data.is_matched && self.wants_reports {
             let ids = std::mem::take(&mut call.data.ids);
-            call.write_json(&mut self.reports, &mut self.clock, ids.iter().map(|id| &**id));
+            call.write_json(&mut self.reports, &mut self.clock, ids.ids.iter().map(|id| &**id));
             self.reports.push(b'\n');
         }
         call.data = Judgement::default();
@@ -146,13 +169,26 @@ impl Judgement {
         held as u64 + std::mem::take(&mut self.homeless)
     }
 
+    /// Notes a filter that it matched, once.
+    fn add_id(&mut self, id: &str, key: u64) {
+        if self.ids.ids.len() < MOST_IDS && !self.ids.ids.iter().any(|known| **known == *id) {
+            self.ids.change().push(id.into());
+            self.keys.push(key);
+        }
+    }
+
     /// Whether the call goes out. After a change of filters only if one of those that it matched is still there.
     fn is_matched(&mut self, filters: &FilterSet, number: u32) -> bool {
         if self.is_matched && self.filters != number {
             self.filters = number;
-            let by_policy = self.ids.is_empty();
-            self.ids.retain(|id| filters.has_id(id));
-            self.is_matched = !self.ids.is_empty() || by_policy && filters.passes_without_filters();
+            let by_policy = self.ids.ids.is_empty();
+            let keys = std::mem::take(&mut self.keys);
+            for (id, key) in std::mem::take(self.ids.change()).into_iter().zip(keys) {
+                if let Some(id) = filters.id_in_force(&id, key) {
+                    self.add_id(id, key);
+                }
+            }
+            self.is_matched = !self.ids.ids.is_empty() || by_policy && filters.passes_without_filters();
         }
         self.is_matched
     }
@@ -174,6 +210,8 @@ impl Voip {
             waited_ns: 0,
             keeps_streams: settings.call_aware_timeout(),
             rtp_lines: settings.rtp_lines(),
+            may_take_short_cut: outputs & (JSON | CALL_PCAP) == 0
+                && (outputs & TEXT == 0 || !settings.rtp_lines()),
             sip: label_of("SIP"),
             rtp: label_of("RTP"),
             rtcp: label_of("RTCP"),
@@ -260,6 +298,7 @@ fn may_be_sip(bytes: &[u8]) -> bool {
 
 impl Engine {
     /// The stages of a packet in this mode.
+    #[inline(never)]
     pub(super) fn take_call_packet(&mut self, frame: &Frame, packet: &Packet) {
         let Some(mut voip) = self.voip.take() else { return };
         voip.streams.clear();
@@ -342,29 +381,36 @@ impl Engine {
         self.counters.calls_merged += std::mem::take(&mut endings.merged);
     }
 
+    #[inline(never)]
     fn take_datagram(&mut self, voip: &mut Voip, frame: &Frame, packet: &Packet, observed: Observed) {
         let passage = passage_of(packet, frame.timestamp_ns);
         if may_be_sip(packet.payload) {
             let mut message = Message::unread();
-            match message.read(packet.payload) {
+            let bytes = uncut(packet);
+            match message.read(bytes) {
                 Ok(()) => {
+                    if !packet.is_complete() {
+                        self.notice_cut(frame);
+                    }
                     self.recognizer.label(observed, voip.sip);
-                    self.take_message(voip, frame, packet, &message, packet.payload, &passage);
+                    self.take_message(voip, frame, packet, &message, bytes, &passage);
                     return;
                 }
                 Err(Refusal::StartLine) => {}
+                Err(_) if !packet.is_complete() => return self.count_cut_message(frame),
                 Err(_) => return self.count_bad_message(frame),
             }
         }
         if let Some(media) = voip.calls.observe_media(packet.payload, &passage) {
             let label = if let MediaKind::Rtcp = media.kind { voip.rtcp } else { voip.rtp };
             self.recognizer.label(observed, label);
-            return self.take_media(voip, frame, packet, &media, &passage);
+            return self.take_media(voip, frame, packet, &media);
         }
         self.take_candidate(voip, frame, packet, &passage, observed);
     }
 
     /// A datagram of no call that is known: perhaps of a stream without signalling.
+    #[inline(never)]
     fn take_candidate(
         &mut self,
         voip: &mut Voip,
@@ -379,10 +425,12 @@ impl Engine {
             Verdict::No => self.counters.rejected_by_mode += 1,
             Verdict::Probation => {
                 let place = media.put(&frame.as_held());
+                media.keep_tunnels(place, packet);
                 self.counters.rejected_by_mode += probation.wait(&endpoints, place);
             }
-            Verdict::Accepted(header, _) => {
-                let begun = calls.begin_rtp_only(&header, passage, &mut |call| endings.end(call));
+            Verdict::Accepted(header, quality) => {
+                let end = &mut |call: &mut _| endings.end(call);
+                let begun = calls.begin_rtp_only(&header, passage, quality.first_ns(), end);
                 let waiting = probation.end(&endpoints);
                 let Some(key) = begun else {
                     self.counters.rejected_by_mode += 1 + waiting.count() as u64;
@@ -391,7 +439,9 @@ impl Engine {
                 let waiting: Vec<Place> = waiting.collect();
                 for held in waiting.iter().filter_map(|place| media.get(*place)) {
                     let earlier = net::decode_record(held.link_type, held.frame, held.original_length);
-                    calls.observe_media(earlier.payload, &passage_of(&earlier, held.timestamp_ns));
+                    let earlier_passage =
+                        Passage { scope: passage.scope, ..passage_of(&earlier, held.timestamp_ns) };
+                    calls.observe_media(earlier.payload, &earlier_passage);
                 }
                 let media = calls.observe_media(packet.payload, passage);
                 self.recognizer.label(observed, voip.rtp);
@@ -400,7 +450,7 @@ impl Engine {
                     self.counters.rejected_by_mode += 1;
                     return;
                 };
-                self.take_media(voip, frame, packet, &media, passage);
+                self.take_media(voip, frame, packet, &media);
             }
         }
     }
@@ -409,6 +459,7 @@ impl Engine {
     /// goes out as that packet, others in frames made for them.
     ///
     /// `observed`: the flow of the segment at hand, if it is one.
+    #[inline(never)]
     fn take_stream_messages(
         &mut self,
         voip: &mut Voip,
@@ -428,6 +479,7 @@ impl Engine {
                 destination: place.destination.0,
                 destination_port: place.destination.1,
                 is_tcp: true,
+                scope: if place.is_of_packet { scope_of(packet) } else { ANY_SCOPE },
             };
             is_message |= place.is_packet;
             self.counters.stream_messages += u64::from(!place.is_packet);
@@ -487,6 +539,7 @@ impl Engine {
         self.notice_once(Oddity::SipMessage, frame.origin(), what, "sip_refused");
     }
 
+    #[inline(never)]
     fn take_message(
         &mut self,
         voip: &mut Voip,
@@ -505,7 +558,7 @@ impl Engine {
         let said = Said { message: Some(message), ..Said::default() };
         let Some(key) = key else {
             // It stands for itself.
-            match self.passes_call_filters(packet, Content::Sip, bytes, Some(message)) {
+            match self.passes_call_filters(packet, Content::Sip, bytes, Some(message), Known::default()) {
                 true => self.emit(voip, None, frame, packet, Content::Sip, &said),
                 false => self.counters.rejected_by_filters += 1,
             }
@@ -513,13 +566,13 @@ impl Engine {
         };
         let is_matched = self.is_matched(voip, key);
         if !is_matched {
-            if !self.passes_call_filters(packet, Content::Sip, bytes, Some(message)) {
-                self.hold(voip, key, frame, Content::Sip);
+            if !self.passes_message_filters(voip, key, packet, message, bytes) {
+                self.hold(voip, key, frame, packet, Content::Sip);
                 return Some(key);
             }
             self.admit(voip, key, frame.inputs);
         } else if self.filters.decides_all().is_none()
-            && self.passes_call_filters(packet, Content::Sip, bytes, Some(message))
+            && self.passes_message_filters(voip, key, packet, message, bytes)
         {
             // More filters may ask for it than so far.
             self.add_ids(voip, key);
@@ -532,11 +585,8 @@ impl Engine {
     fn add_ids(&mut self, voip: &mut Voip, key: CallKey) {
         let Self { scratch, filters, .. } = self;
         let Some(call) = voip.calls.get_mut(key) else { return };
-        let ids = &mut call.data.ids;
-        for id in scratch.workspace.matched.iter().map(|number| filters.id(number)) {
-            if ids.len() < MOST_IDS && !ids.iter().any(|known| **known == *id) {
-                ids.push(id.into());
-            }
+        for number in scratch.workspace.matched.iter() {
+            call.data.add_id(filters.id(number), filters.key(number));
         }
     }
 
@@ -549,16 +599,18 @@ impl Engine {
             return;
         };
         let data = &mut call.data;
-        if left.is_matched && !data.is_matched {
+        let becomes_matched = left.is_matched && !data.is_matched;
+        if becomes_matched {
             data.is_matched = true;
             data.filters = left.filters;
         }
-        for id in left.ids {
-            if !data.ids.contains(&id) {
-                data.ids.push(id);
-            }
+        for (id, key) in left.ids.ids.iter().zip(left.keys) {
+            data.add_id(id, key);
         }
         data.homeless += left.homeless;
+        if becomes_matched {
+            voip.calls.set_wanted(heir, true);
+        }
         self.join(voip, heir, left.signalling, left.media, inputs);
     }
 
@@ -588,38 +640,15 @@ impl Engine {
     }
 
     #[inline]
-    fn take_media(
-        &mut self,
-        voip: &mut Voip,
-        frame: &Frame,
-        packet: &Packet,
-        media: &Media,
-        passage: &Passage,
-    ) {
-        let mut key = media.call;
+    fn take_media(&mut self, voip: &mut Voip, frame: &Frame, packet: &Packet, media: &Media) {
+        let key = media.call;
         let rtp = if let MediaKind::Rtp(header) = &media.kind { Some(header) } else { None };
         let content = if rtp.is_some() { Content::Rtp } else { Content::Media };
-        if media.is_shared && !self.is_matched(voip, key) {
-            // One session under several Call-IDs: it is enough that one of them goes out. A port that is used again, while
-            // the end of the call before was not seen, is the newer call's.
-            let mut sharing = [None; MOST_SHARING];
-            let mut places = sharing.iter_mut();
-            voip.calls.for_each_sharing(passage, &mut |other| {
-                if let Some(place) = places.next() {
-                    *place = Some(other);
-                }
-            });
-            let has_both = |calls: &Calls<Judgement>, other| calls.has_both_ends(other, passage);
-            let mut others = sharing.into_iter().flatten();
-            key = others
-                .find(|other| has_both(&voip.calls, *other) && self.is_matched(voip, *other))
-                .unwrap_or(key);
-        }
         if !self.is_matched(voip, key) {
             let by_itself = self.filters.wants_addresses() || self.filters.wants(content);
             let passes = by_itself || self.filters.decides_all() == Some(true);
-            if !passes || !self.passes_call_filters(packet, content, packet.payload, None) {
-                return self.hold(voip, key, frame, content);
+            if !passes || !self.passes_call_filters(packet, content, packet.payload, None, Known::default()) {
+                return self.hold(voip, key, frame, packet, content);
             }
             self.admit(voip, key, frame.inputs);
         }
@@ -629,26 +658,13 @@ impl Engine {
     #[inline]
     fn is_matched(&mut self, voip: &mut Voip, key: CallKey) -> bool {
         let filters = voip.filters;
-        voip.calls.get_mut(key).is_some_and(|call| call.data.is_matched(&self.filters, filters))
-    }
-
-    /// Whether the packet itself is what filters ask for; which ones is then in the workspace.
-    fn passes_call_filters(
-        &mut self,
-        packet: &Packet,
-        content: Content,
-        bytes: &[u8],
-        message: Option<&Message>,
-    ) -> bool {
-        let addresses = |ip: &net::IpHeader| (bits_of(&ip.source), bits_of(&ip.destination));
-        let subject = Subject {
-            addresses: packet.ip.as_ref().map(addresses),
-            outer_addresses: packet.outer_ip.as_ref().map(addresses),
-            domains: &|_| {},
-            content: Some((content, bytes)),
-            message,
-        };
-        self.filters.decide(&subject, &mut self.scratch.workspace)
+        let Some(call) = voip.calls.get_mut(key) else { return false };
+        let was_matched = call.data.is_matched;
+        let is_matched = call.data.is_matched(&self.filters, filters);
+        if is_matched != was_matched {
+            voip.calls.set_wanted(key, is_matched);
+        }
+        is_matched
     }
 
     /// The call goes out from now on: by the filters in the workspace, and with what waited for that, in the order of time.
@@ -659,8 +675,12 @@ impl Engine {
         let data = &mut call.data;
         data.is_matched = true;
         data.filters = voip.filters;
-        let ids = scratch.workspace.matched.iter().map(|number| filters.id(number).into());
-        data.ids = ids.take(MOST_IDS).collect();
+        data.ids.change().clear();
+        data.keys.clear();
+        for number in scratch.workspace.matched.iter().take(MOST_IDS) {
+            data.add_id(filters.id(number), filters.key(number));
+        }
+        voip.calls.set_wanted(key, true);
         self.emit_waiting(voip, key, inputs);
     }
 
@@ -672,38 +692,41 @@ impl Engine {
         let homeless = std::mem::take(&mut data.homeless);
         let (signalling, media) = (std::mem::take(&mut data.signalling), std::mem::take(&mut data.media));
         let rings = (std::mem::take(&mut voip.signalling), std::mem::take(&mut voip.media));
-        let held = signalling.iter().map(|place| rings.0.get(*place));
-        let mut held: Vec<HeldPacket> =
-            held.chain(media.iter().map(|place| rings.1.get(*place))).flatten().collect();
+        let held = signalling.iter().filter_map(|place| rings.0.get_with_tunnels(*place));
+        let mut held: Vec<(HeldPacket, Option<Tunnels>)> =
+            held.chain(media.iter().filter_map(|place| rings.1.get_with_tunnels(*place))).collect();
         let lost = signalling.len() + media.len() - held.len();
         self.counters.call_buffer_full += lost as u64 + homeless;
-        held.sort_by_key(|packet| packet.timestamp_ns);
-        for one in &held {
+        held.sort_by_key(|(packet, _)| packet.timestamp_ns);
+        for (one, tunnels) in &held {
             let frame = Frame::held(one, inputs);
-            let packet = net::decode_record(frame.link_type, frame.data, frame.original_length);
+            let mut packet = net::decode_record(frame.link_type, frame.data, frame.original_length);
+            if let Some(tunnels) = tunnels {
+                packet.put_into(tunnels);
+            }
             self.emit_held(voip, key, &frame, &packet);
         }
         (voip.signalling, voip.media) = rings;
     }
 
     /// Keeps a packet of a call for as long as a filter may still ask for the call.
-    fn hold(&mut self, voip: &mut Voip, key: CallKey, frame: &Frame, content: Content) {
+    fn hold(&mut self, voip: &mut Voip, key: CallKey, frame: &Frame, packet: &Packet, content: Content) {
         let Voip { calls, signalling, media, .. } = voip;
         let Some(call) = calls.get_mut(key) else {
             self.counters.rejected_by_filters += 1;
             return;
         };
-        let is_over = call.state().is_over();
-        let (ring, places) = match content {
-            Content::Sip => (signalling, &mut call.data.signalling),
-            _ => (media, &mut call.data.media),
-        };
-        let place = (!is_over && places.len() < MOST_HELD).then(|| ring.put(&frame.as_held())).flatten();
-        match place {
-            Some(place) => places.push(place),
-            None if is_over => self.counters.rejected_by_filters += 1,
-            None => call.data.homeless += 1,
+        if call.state().is_over() {
+            self.counters.rejected_by_filters += 1;
+            return;
         }
+        let Judgement { signalling: held, media: held_media, homeless, .. } = &mut call.data;
+        let (ring, places) = match content {
+            Content::Sip => (signalling, held),
+            _ => (media, held_media),
+        };
+        let place = ring.hold(places, homeless, &frame.as_held());
+        ring.keep_tunnels(place, packet);
     }
 }
 
@@ -724,5 +747,6 @@ fn passage_of(packet: &Packet, timestamp_ns: i64) -> Passage {
         destination,
         destination_port: packet.destination_port,
         is_tcp: packet.transport == Transport::Tcp,
+        scope: scope_of(packet),
     }
 }

@@ -18,10 +18,12 @@
 
 mod flow;
 pub(crate) mod index;
+mod known_flow;
 #[cfg(test)]
 mod tests;
 
 pub use flow::{Control, Flow, TcpPhase};
+pub use known_flow::KnownFlow;
 
 use super::key::{self, Direction, FlowKey, KeyHasher};
 use crate::net::Packet;
@@ -256,17 +258,7 @@ impl<S: Default> FlowTable<S> {
         let hash = self.hasher.hash(key);
         let chunks = &self.chunks;
         let slot = self.index.find(hash, |slot| flow_in(chunks, slot).is(key))?;
-        let flow = &mut self.chunks[slot as usize / CHUNK][slot as usize % CHUNK];
-        let direction = flow.direction(from_lower);
-        if now_ns >= self.next_sweep_ns
-            || flow.has_ticked(now_ns)
-            || is_over(flow, &self.timeouts, self.absolute_ns, now_ns)
-            || !flow.count_in_passing(tcp_flags, direction, wire_bytes, now_ns)
-        {
-            return None;
-        }
-        self.newest_ns = self.newest_ns.max(now_ns);
-        Some(Observed { id: FlowId(slot), direction, is_new: false })
+        self.count_in_place(slot, from_lower, tcp_flags, wire_bytes, now_ns)
     }
 
     /// Begins a flow with its first packet.

@@ -11,7 +11,7 @@ use crate::detect::tls_fingerprint::{Transport, ja3, ja3s, ja4};
 use crate::detect::tls_hello::Hello;
 use crate::sip::framing::{Framed, frame};
 use crate::sip::message::Message;
-use crate::sip::parts::{self, Part};
+use crate::sip::parts::{self, Known, Part, Wanted};
 use crate::sip::session_description::{for_each_codec, static_codec};
 
 /// What the bytes at hand are.
@@ -107,15 +107,22 @@ impl Texts {
 
     fn sip(&mut self, bytes: &[u8], wanted: u32, found: &mut Found) {
         if let Ok(message) = Message::scan(bytes) {
-            self.message(&message, wanted, found);
+            self.message(&message, wanted, Known::default(), found);
         }
     }
 
-    /// Calls `found` with the texts of a message that was read.
-    pub fn message(&mut self, message: &Message, wanted: u32, found: &mut Found) {
+    /// Calls `found` with the texts of a message that was read, but for those of `known` parties.
+    pub fn message(&mut self, message: &Message, wanted: u32, known: Known, found: &mut Found) {
         let wants = |field: Field| wanted >> field as u32 & 1 != 0;
         let text = &mut self.text;
-        parts::for_each_part_of(message, &mut |part| match part {
+        let parts = Wanted {
+            identities: wants(Field::User) || wants(Field::Number) || wants(Field::Uri),
+            imsi: wants(Field::Imsi),
+            imei: wants(Field::Imei),
+            call_id: wants(Field::CallId),
+            descriptions: wants(Field::Codec),
+        };
+        parts::for_each_part_of(message, parts, known, &mut |part| match part {
             Part::Identity(uri) => {
                 if (wants(Field::User) || wants(Field::Number)) && !uri.user.is_empty() {
                     text.clear();
@@ -147,10 +154,9 @@ impl Texts {
             Part::Imsi(digits) => found(Field::Imsi, &digits),
             Part::Imei(digits) => found(Field::Imei, &digits),
             Part::CallId(id) => found(Field::CallId, id),
-            Part::SessionDescription(description) if wants(Field::Codec) => {
+            Part::SessionDescription(description) => {
                 for_each_codec(description, &mut |name| found(Field::Codec, name));
             }
-            Part::SessionDescription(_) => {}
         });
     }
 

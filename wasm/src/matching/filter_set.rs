@@ -1,7 +1,7 @@
 //! The filters in force: built aside, whole, then swapped in between two blocks.
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::address::{AddressBits, AddressFilters};
@@ -13,6 +13,7 @@ use super::search::Matches;
 use super::text_set::{SearchOptions, TextSet};
 use crate::bounded::MixHasher;
 use crate::sip::message::Message;
+use crate::sip::parts::Known;
 
 /// What passes while no filter is loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,8 +53,10 @@ pub struct FilterSet {
     local_domains: TextSet,
     /// Users of SIP that the operator named (`--sip-user`): a further condition, without ids.
     local_users: Option<Box<FilterSet>>,
-    /// Hashes of the ids.
-    ids: HashSet<u64, BuildHasherDefault<MixHasher>>,
+    /// By filter: what it asks for, as a hash of its type and pattern.
+    keys: Vec<u64>,
+    /// A filter by its key, and by its key and id together.
+    by_key: HashMap<u64, u32, BuildHasherDefault<MixHasher>>,
     /// Parts that are built: the addresses, then the texts, then the operator's domains.
     built: usize,
 }
@@ -73,6 +76,8 @@ pub struct Subject<'a> {
     pub content: Option<(Content, &'a [u8])>,
     /// The SIP message that this is, where it was read.
     pub message: Option<&'a Message<'a>>,
+    /// Parties of that message that need not be looked at.
+    pub known: Known,
 }
 
 /// Memory for decisions, used again for the next one.
@@ -136,7 +141,10 @@ impl FilterSet {
                 of_field = field as u8 + 1;
             }
         }
-        self.ids.insert(hash_of_id(id));
+        let key = key_of(filter_type, pattern);
+        self.keys.push(key);
+        self.by_key.insert(key, number);
+        self.by_key.insert(key_with_id(key, id), number);
         self.id_text.push_str(id);
         self.id_ends.push(self.id_text.len() as u32);
         self.fields.push(of_field);
@@ -152,12 +160,14 @@ impl FilterSet {
         self.local_domains.add(&pattern, Bare::Equals, 0, options).map_err(|error| error.to_string())
     }
 
-    /// Adds a user of SIP that the operator named, as the pattern of a `sip_user` filter. The error says why it is refused.
+    /// Adds a user of SIP that the operator named, as the pattern of a `sip_user` filter, or with its host as that of a `sip_uri`
+    /// filter. The error says why it is refused.
     pub fn add_local_sip_user(&mut self, pattern: &str) -> Result<(), String> {
         let options = self.options;
+        let filter_type = if pattern.contains('@') { FilterType::SipUri } else { FilterType::SipUser };
         self.local_users
             .get_or_insert_with(|| Box::new(Self::with_options(NoFilterPolicy::Deny, options)))
-            .add(FilterType::SipUser as u32, "", pattern)
+            .add(filter_type as u32, "", pattern)
     }
 
     /// Does a part of what is left to do before the set can be used: works on about so many patterns at once. False when
@@ -227,6 +237,25 @@ impl FilterSet {
         (!by_packet).then_some(self.kernel_filters || self.policy == NoFilterPolicy::Allow)
     }
 
+    /// Whether a text matches on its own, whatever other texts the packet has.
+    pub fn judges_texts_apart(&self) -> bool {
+        self.local_users.is_none()
+    }
+
+    /// Whether filters look at nothing in a message of SIP but who takes part in it, nor at addresses.
+    pub fn asks_for_identities_alone(&self) -> bool {
+        let identities = 1 << Field::User as u32 | 1 << Field::Number as u32 | 1 << Field::Uri as u32;
+        !self.is_empty()
+            && self.judges_texts_apart()
+            && self.addresses.is_empty()
+            && self.wanted & Content::Sip.fields() & !identities == 0
+    }
+
+    /// Whether filters look at whole URIs.
+    pub fn wants_uris(&self) -> bool {
+        self.wanted & 1 << Field::Uri as u32 != 0
+    }
+
     /// Whether filters look at the addresses of packets.
     pub fn wants_addresses(&self) -> bool {
         !self.addresses.is_empty()
@@ -237,9 +266,16 @@ impl FilterSet {
         self.is_empty() && (self.kernel_filters || self.policy == NoFilterPolicy::Allow)
     }
 
-    /// Whether there is a filter with this id.
-    pub fn has_id(&self, id: &str) -> bool {
-        self.ids.contains(&hash_of_id(id))
+    /// What the filter `number` asks for, for [`id_in_force`](Self::id_in_force) of sets to come.
+    pub fn key(&self, number: u32) -> u64 {
+        self.keys.get(number as usize).copied().unwrap_or_default()
+    }
+
+    /// The id under which a filter of a set before this one is in it, type and pattern being the same: its own, else another
+    /// one's.
+    pub fn id_in_force(&self, id: &str, key: u64) -> Option<&str> {
+        let number = self.by_key.get(&key_with_id(key, id)).or_else(|| self.by_key.get(&key))?;
+        Some(self.id(*number))
     }
 
     /// Id of the filter `number`.
@@ -289,7 +325,7 @@ impl FilterSet {
             && self.wants(content)
         {
             match subject.message {
-                Some(message) => texts.message(message, self.wanted, &mut look_up),
+                Some(message) => texts.message(message, self.wanted, subject.known, &mut look_up),
                 None => texts.for_each(content, bytes, self.wanted, &mut look_up),
             }
         }
@@ -307,8 +343,15 @@ impl FilterSet {
     }
 }
 
-fn hash_of_id(id: &str) -> u64 {
+fn key_of(filter_type: FilterType, pattern: &str) -> u64 {
     let mut hasher = MixHasher::default();
+    hasher.write_u32(filter_type as u32);
+    hasher.write(pattern.as_bytes());
+    hasher.finish()
+}
+
+fn key_with_id(key: u64, id: &str) -> u64 {
+    let mut hasher = MixHasher::with_seed(key);
     hasher.write(id.as_bytes());
     hasher.finish()
 }
@@ -331,8 +374,14 @@ mod tests {
         let mut workspace = Workspace::default();
         let domains = |each: &mut dyn FnMut(&[u8])| names.iter().for_each(|name| each(name.as_bytes()));
         let addresses = addresses.map(|(source, destination)| (v4_bits(source), v4_bits(destination)));
-        let subject =
-            Subject { addresses, outer_addresses: None, domains: &domains, content: None, message: None };
+        let subject = Subject {
+            addresses,
+            outer_addresses: None,
+            domains: &domains,
+            content: None,
+            message: None,
+            known: Known::default(),
+        };
         let passes = set.decide(&subject, &mut workspace);
         (passes, workspace.matched.iter().map(|number| set.id(number).to_owned()).collect())
     }

@@ -3,6 +3,7 @@
 use super::contents::Content;
 use super::filter_set::{FilterSet, NoFilterPolicy, Subject, Workspace};
 use super::filter_type::FilterType::{self, *};
+use crate::sip::parts::Known;
 
 /// The ids of `filters` that a content matches; the ids are the patterns.
 fn matched(filters: &[(FilterType, &str)], content: Content, bytes: &[u8]) -> Vec<String> {
@@ -18,6 +19,7 @@ fn matched(filters: &[(FilterType, &str)], content: Content, bytes: &[u8]) -> Ve
         domains: &|_| {},
         content: Some((content, bytes)),
         message: None,
+        known: Known::default(),
     };
     let passes = set.decide(&subject, &mut workspace);
     assert_eq!(passes, !workspace.matched.is_empty());

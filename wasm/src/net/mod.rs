@@ -103,6 +103,7 @@ pub struct Packet<'a> {
     /// Whether VLAN tags that follow are those of an Ethernet frame within the frame.
     tags_are_inner: bool,
     tunnel_count: u8,
+    has_inherited_tunnels: bool,
     tunnels: [Tunnel; MOST_TUNNELS],
 }
 
@@ -155,6 +156,14 @@ pub struct IpHeader {
     pub protocol: u8,
     /// IPv4 Time to Live or IPv6 Hop Limit.
     pub hop_limit: u8,
+}
+
+/// The tunnels of a packet, apart from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tunnels {
+    tunnels: [Tunnel; MOST_TUNNELS],
+    count: u8,
+    outer_ip: Option<IpHeader>,
 }
 
 /// Whether [`decode`] can read frames of this link type.
@@ -308,6 +317,7 @@ impl<'a> Packet<'a> {
             vlan_count: 0,
             tags_are_inner: false,
             tunnel_count: 0,
+            has_inherited_tunnels: false,
             tunnels: [Tunnel::default(); MOST_TUNNELS],
         }
     }
@@ -350,11 +360,31 @@ impl<'a> Packet<'a> {
 
     /// Says that the packet, in no tunnel itself, was put together from packets that were in the tunnels of `other`.
     pub fn put_into_tunnels_of(&mut self, other: &Packet<'_>) {
-        if self.tunnel_count == 0 {
-            self.tunnels = other.tunnels;
-            self.tunnel_count = other.tunnel_count;
-            self.outer_ip = other.outer_ip;
+        self.put_into(&Tunnels {
+            tunnels: other.tunnels,
+            count: other.tunnel_count,
+            outer_ip: other.outer_ip,
+        });
+    }
+
+    /// Says that the packet, in no tunnel itself, came in these.
+    pub fn put_into(&mut self, tunnels: &Tunnels) {
+        if self.tunnel_count == 0 && tunnels.count > 0 {
+            self.tunnels = tunnels.tunnels;
+            self.tunnel_count = tunnels.count;
+            self.outer_ip = tunnels.outer_ip;
+            self.has_inherited_tunnels = true;
         }
+    }
+
+    /// The tunnels that its frame does not show, because it was put together from others.
+    #[inline]
+    pub fn inherited_tunnels(&self) -> Option<Tunnels> {
+        self.has_inherited_tunnels.then_some(Tunnels {
+            tunnels: self.tunnels,
+            count: self.tunnel_count,
+            outer_ip: self.outer_ip,
+        })
     }
 
     /// The tunnels that the packet is in, the outermost first; at most [`MOST_TUNNELS`].

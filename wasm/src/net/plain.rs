@@ -172,6 +172,15 @@ impl<'a> Plain<'a> {
         packet.payload_offset = (transport_offset + header_length) as u32;
     }
 
+    /// IP version, source and destination, these as [`Address::words`] has them.
+    #[inline(always)]
+    pub fn address_words(&self) -> (u8, [u64; 2], [u64; 2]) {
+        match self.addresses {
+            PlainAddresses::V4(pair) => (4, [(pair & 0xffff_ffff).to_le(), 0], [(pair >> 32).to_le(), 0]),
+            PlainAddresses::V6([a, b, c, d]) => (6, [a.to_le(), b.to_le()], [c.to_le(), d.to_le()]),
+        }
+    }
+
     /// The IP header.
     #[inline]
     pub fn ip_header(&self) -> IpHeader {
@@ -217,6 +226,8 @@ mod tests {
         assert_eq!(plain.payload, packet.payload);
         assert_eq!(plain.payload.len(), packet.payload_length as usize);
         assert_eq!(Some(plain.ip_header()), packet.ip);
+        let ip = plain.ip_header();
+        assert_eq!(plain.address_words(), (ip.version, ip.source.words(), ip.destination.words()));
         assert_eq!(
             (plain.source_port, plain.destination_port),
             (packet.source_port, packet.destination_port)

@@ -91,13 +91,12 @@ pub enum Verdict {
 /// Sources on probation: the one heard longest ago is forgotten when there are too many.
 pub struct Candidates {
     table: BoundedMap<Key, Candidate>,
-    accepted: u64,
 }
 
 impl Candidates {
     /// A table for at most `capacity` sources, at least one. Allocates as it fills, at most about 250 bytes for each.
     pub fn new(capacity: usize) -> Self {
-        Self { table: BoundedMap::new(capacity), accepted: 0 }
+        Self { table: BoundedMap::new(capacity) }
     }
 
     /// Judges the payload of a UDP datagram that belongs to no known stream.
@@ -130,7 +129,6 @@ impl Candidates {
         if candidate.in_sequence < MIN_SEQUENTIAL || !candidate.has_moved {
             return Verdict::Probation;
         }
-        self.accepted = self.accepted.saturating_add(1);
         match self.table.remove(&key) {
             Some(candidate) => Verdict::Accepted(header, candidate.quality),
             None => Verdict::Probation,
@@ -138,18 +136,14 @@ impl Candidates {
     }
 
     /// Sources on probation.
-    pub fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// Whether no source is on probation.
-    pub fn is_empty(&self) -> bool {
+    #[cfg(test)]
+    fn is_empty(&self) -> bool {
         self.table.is_empty()
-    }
-
-    /// Sources that were accepted.
-    pub fn accepted(&self) -> u64 {
-        self.accepted
     }
 
     /// Sources that were forgotten for want of room.

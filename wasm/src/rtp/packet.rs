@@ -87,7 +87,8 @@ impl Header {
     }
 
     /// The payload in the bytes that the header was read from; cut where they are.
-    pub fn payload<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+    #[cfg(test)]
+    fn payload<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         let rest = bytes.get(self.payload_offset as usize..).unwrap_or_default();
         rest.get(..self.payload_length as usize).unwrap_or(rest)
     }

@@ -122,11 +122,6 @@ impl StreamQuality {
         self.last_ns
     }
 
-    /// Nanoseconds from the first to the last packet.
-    pub fn duration_ns(&self) -> u64 {
-        self.last_ns.abs_diff(self.first_ns)
-    }
-
     /// Mean number of packets lost in a row; 1 where none is lost.
     pub fn mean_loss_burst(&self) -> f64 {
         match self.sequence.loss_bursts() {

@@ -1,13 +1,10 @@
-//! RTCP (RFC 3550 section 6), its extended reports (RFC 3611), packets on their own (RFC 5506), and what can be read of
+//! Reports of RTCP (RFC 3550 section 6) and extended ones (RFC 3611), packets on their own (RFC 5506), and what can be read of
 //! SRTCP (RFC 3711 section 3.4).
 
 /// Sender report.
 pub const SENDER_REPORT: u8 = 200;
 /// Receiver report.
 pub const RECEIVER_REPORT: u8 = 201;
-const SOURCE_DESCRIPTION: u8 = 202;
-const GOODBYE: u8 = 203;
-const APPLICATION: u8 = 204;
 const EXTENDED_REPORT: u8 = 207;
 
 /// Bytes of a packet's header without its source.
@@ -84,26 +81,6 @@ pub enum Packet<'a> {
         ssrc: u32,
         /// What it has received.
         reports: ReportBlocks<'a>,
-    },
-    /// Names of sources.
-    SourceDescription(Items<'a>),
-    /// Sources that end.
-    Goodbye {
-        /// Their identifiers.
-        sources: Sources<'a>,
-        /// Why they end; empty if it is not said.
-        reason: &'a [u8],
-    },
-    /// Defined by an application.
-    Application {
-        /// Source.
-        ssrc: u32,
-        /// 0 to 31.
-        subtype: u8,
-        /// Four ASCII characters.
-        name: [u8; 4],
-        /// Bytes that follow.
-        data: &'a [u8],
     },
     /// An extended report.
     ExtendedReport {
@@ -208,112 +185,15 @@ impl Iterator for ReportBlocks<'_> {
     }
 }
 
-/// Identifiers of sources.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sources<'a>(&'a [u8]);
-
-impl Iterator for Sources<'_> {
-    type Item = u32;
-
-    fn next(&mut self) -> Option<u32> {
-        let (source, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(u32::from_be_bytes(*source))
-    }
-}
-
-/// One item of a source description (RFC 3550 section 6.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Item<'a> {
-    /// The source that it describes.
-    pub ssrc: u32,
-    /// What it is: 1 CNAME, 2 NAME, 3 EMAIL, 4 PHONE, 5 LOC, 6 TOOL, 7 NOTE, 8 PRIV.
-    pub kind: u8,
-    /// UTF-8, up to 255 bytes.
-    pub text: &'a [u8],
-}
-
-/// The items of a source description, chunk by chunk; ends at the first that is cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Items<'a> {
-    rest: &'a [u8],
-    chunks: u8,
-    ssrc: Option<u32>,
-}
-
-impl<'a> Iterator for Items<'a> {
-    type Item = Item<'a>;
-
-    fn next(&mut self) -> Option<Item<'a>> {
-        loop {
-            let Some(ssrc) = self.ssrc else {
-                self.chunks = self.chunks.checked_sub(1)?;
-                let (source, rest) = self.rest.split_first_chunk()?;
-                self.ssrc = Some(u32::from_be_bytes(*source));
-                self.rest = rest;
-                continue;
-            };
-            let (&kind, rest) = self.rest.split_first()?;
-            if kind == 0 {
-                // Zeros up to the next word; the packet is a whole number of words long.
-                self.rest = rest.get(rest.len() % 4..)?;
-                self.ssrc = None;
-                continue;
-            }
-            let (&length, rest) = rest.split_first()?;
-            let (text, rest) = rest.split_at_checked(length.into())?;
-            self.rest = rest;
-            return Some(Item { ssrc, kind, text });
-        }
-    }
-}
-
-/// Metrics of a call as its receiver reports them (RFC 3611 section 4.7). Rates are in 256ths; 127 for a quality, and for
-/// a level, means that it is not known.
+/// Metrics of a call as its receiver reports them (RFC 3611 section 4.7); 127 means that a figure is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VoipMetrics {
     /// The source that they are of.
     pub ssrc: u32,
-    /// Packets lost, in 256ths of those expected.
-    pub loss_rate: u8,
-    /// Packets that the jitter buffer discarded, in 256ths.
-    pub discard_rate: u8,
-    /// Packets lost or discarded within bursts, in 256ths.
-    pub burst_density: u8,
-    /// Packets lost or discarded within gaps, in 256ths.
-    pub gap_density: u8,
-    /// Mean duration of bursts, ms.
-    pub burst_duration_ms: u16,
-    /// Mean duration of gaps, ms.
-    pub gap_duration_ms: u16,
-    /// Latest round trip between the RTP interfaces, ms.
-    pub round_trip_ms: u16,
-    /// Latest delay within the reporter, ms.
-    pub end_system_ms: u16,
-    /// Level of the signal, dBm.
-    pub signal_level: i8,
-    /// Level of the noise, dBm.
-    pub noise_level: i8,
-    /// Residual echo return loss, dB.
-    pub echo_return_loss: u8,
-    /// Least distance within a gap, in packets.
-    pub gap_threshold: u8,
     /// R factor, 0 to 100.
     pub r_factor: u8,
-    /// R factor with what other networks did, 0 to 100.
-    pub external_r_factor: u8,
-    /// Listening quality, MOS times 10.
-    pub mos_lq: u8,
     /// Conversational quality, MOS times 10.
     pub mos_cq: u8,
-    /// Concealment, adaption and rate of the jitter buffer.
-    pub receiver_configuration: u8,
-    /// Nominal delay of the jitter buffer, ms.
-    pub buffer_nominal_ms: u16,
-    /// Greatest delay of the jitter buffer now, ms.
-    pub buffer_maximum_ms: u16,
-    /// Greatest delay that the jitter buffer can take, ms.
-    pub buffer_absolute_maximum_ms: u16,
 }
 
 /// The VoIP metrics blocks of an extended report; ends at the first block that is cut.
@@ -337,67 +217,8 @@ impl Iterator for VoipMetricsBlocks<'_> {
 }
 
 fn voip_metrics(block: &[u8; VOIP_METRICS.1]) -> VoipMetrics {
-    let [
-        _,
-        _,
-        _,
-        _,
-        s0,
-        s1,
-        s2,
-        s3,
-        loss_rate,
-        discard_rate,
-        burst_density,
-        gap_density,
-        b0,
-        b1,
-        g0,
-        g1,
-        t0,
-        t1,
-        e0,
-        e1,
-        signal_level,
-        noise_level,
-        echo_return_loss,
-        gap_threshold,
-        r_factor,
-        external_r_factor,
-        mos_lq,
-        mos_cq,
-        receiver_configuration,
-        _,
-        n0,
-        n1,
-        m0,
-        m1,
-        a0,
-        a1,
-    ] = *block;
-    VoipMetrics {
-        ssrc: u32::from_be_bytes([s0, s1, s2, s3]),
-        loss_rate,
-        discard_rate,
-        burst_density,
-        gap_density,
-        burst_duration_ms: u16::from_be_bytes([b0, b1]),
-        gap_duration_ms: u16::from_be_bytes([g0, g1]),
-        round_trip_ms: u16::from_be_bytes([t0, t1]),
-        end_system_ms: u16::from_be_bytes([e0, e1]),
-        signal_level: signal_level as i8,
-        noise_level: noise_level as i8,
-        echo_return_loss,
-        gap_threshold,
-        r_factor,
-        external_r_factor,
-        mos_lq,
-        mos_cq,
-        receiver_configuration,
-        buffer_nominal_ms: u16::from_be_bytes([n0, n1]),
-        buffer_maximum_ms: u16::from_be_bytes([m0, m1]),
-        buffer_absolute_maximum_ms: u16::from_be_bytes([a0, a1]),
-    }
+    let [_, _, _, _, s0, s1, s2, s3, .., r_factor, _, _, mos_cq, _, _, _, _, _, _, _, _] = *block;
+    VoipMetrics { ssrc: u32::from_be_bytes([s0, s1, s2, s3]), r_factor, mos_cq }
 }
 
 /// Shows each packet of a datagram that is all of `bytes`.
@@ -461,16 +282,6 @@ fn read(packet_type: u8, packet: &[u8]) -> Option<Packet<'_>> {
             Packet::SenderReport { ssrc: ssrc?, sent, reports: reports(28)? }
         }
         RECEIVER_REPORT => Packet::ReceiverReport { ssrc: ssrc?, reports: reports(8)? },
-        SOURCE_DESCRIPTION => Packet::SourceDescription(Items { rest: content, chunks: count, ssrc: None }),
-        GOODBYE => {
-            let (sources, rest) = content.split_at_checked(4 * usize::from(count))?;
-            let reason = rest.split_first().and_then(|(length, text)| text.get(..usize::from(*length)));
-            Packet::Goodbye { sources: Sources(sources), reason: reason.unwrap_or_default() }
-        }
-        APPLICATION => {
-            let (name, data) = content.get(4..)?.split_first_chunk()?;
-            Packet::Application { ssrc: ssrc?, subtype: count, name: *name, data }
-        }
         EXTENDED_REPORT => {
             Packet::ExtendedReport { ssrc: ssrc?, metrics: VoipMetricsBlocks(content.get(4..)?) }
         }

@@ -137,14 +137,17 @@ struct Letters {
     words: [u64; MOST_NAME / 8],
     /// The bits that count: not those behind the name, and not what tells letters of upper and lower case apart.
     masks: [u64; MOST_NAME / 8],
+    length: usize,
 }
 
 const LETTERS: [Letters; Header::COUNT] = {
-    let mut all = [Letters { words: [0; MOST_NAME / 8], masks: [0; MOST_NAME / 8] }; Header::COUNT];
+    let mut all =
+        [Letters { words: [0; MOST_NAME / 8], masks: [0; MOST_NAME / 8], length: 0 }; Header::COUNT];
     let mut number = 0;
     while number < Header::COUNT {
         let name = Header::NAMES[number].as_bytes();
         assert!(name.len() <= MOST_NAME);
+        all[number].length = name.len();
         let mut at = 0;
         while at < name.len() {
             let mask = if name[at].is_ascii_alphabetic() { !0x20 } else { u8::MAX };
@@ -175,11 +178,18 @@ impl Header {
         if length == 1 {
             return (first.to_ascii_lowercase() == header.compact()).then_some(header);
         }
-        let letters = LETTERS.get(number)?;
-        let words = start.as_chunks::<8>().0.iter().zip(letters.words.iter().zip(&letters.masks));
-        let differing =
-            words.fold(0, |bits, (chunk, (word, mask))| bits | ((u64::from_le_bytes(*chunk) ^ word) & mask));
-        (differing == 0 && Self::NAMES.get(number)?.len() == length).then_some(header)
+        let Letters { words, masks, length: wanted } = LETTERS.get(number)?;
+        if *wanted != length {
+            return None;
+        }
+        let differs = |at: usize| {
+            let octets = start.as_chunks::<8>().0.get(at).map_or(0, |chunk| u64::from_le_bytes(*chunk));
+            let (word, mask) = (words.get(at).copied(), masks.get(at).copied());
+            (octets ^ word.unwrap_or_default()) & mask.unwrap_or_default() != 0
+        };
+        // Most names are short.
+        let is_it = !differs(0) && (length <= 8 || !differs(1) && !differs(2));
+        is_it.then_some(header)
     }
 
     /// The name, as the registry has it.

@@ -7,6 +7,7 @@
 use super::address::{NameAddr, first_element, list, parameter, plain_value};
 use super::body::for_each_session_description;
 use super::header::{Header, Line, NotPlain, line_at, name_and_value, plain_field};
+use super::lines::LineFeeds;
 use super::start_line::{Refusal, StartLine, without_leading_line_ends};
 use crate::detect::text_message::{MOST_START_LINE, split_at};
 
@@ -148,32 +149,45 @@ impl<'a> Message<'a> {
     #[inline]
     fn index(&mut self, head: &'a [u8]) {
         let mut at = self.start_line;
-        while let Some(line) = line_at(head, at) {
-            let end = match line {
-                Line::Field(end) => end,
-                Line::Blank(body) => {
-                    self.body = Some(body);
-                    return;
+        let mut feeds = LineFeeds::from(head, at);
+        while at < head.len() {
+            let end = match feeds.next() {
+                // A line that begins with white space goes on with the one before (RFC 3261 section 7.3.1).
+                Some(feed)
+                    if matches!(head.get(feed + 1), Some(b' ' | b'\t')) && !is_blank(head, at, feed) =>
+                {
+                    continue;
                 }
+                Some(feed) => feed + 1,
+                None => head.len(),
             };
-            let rest = head.get(at..).unwrap_or_default();
-            let found = plain_field(rest, end - at).or_else(|NotPlain| {
-                let (name, value) = rest.get(..end - at).and_then(name_and_value).ok_or(NotPlain)?;
-                Ok((Header::of(name), value))
-            });
-            match found {
-                Ok((Some(header), value)) => {
-                    // A head has no more bytes than 16 bits can number.
-                    let span = Span { start: (at + value.start) as u16, end: (at + value.end) as u16 };
-                    match self.firsts.get_mut(header as usize) {
-                        Some(first) if first.start == 0 => *first = span,
-                        _ => self.repeat(header, end),
-                    }
-                }
-                Ok((None, _)) => self.has_others = true,
-                Err(NotPlain) => {}
+            if is_blank(head, at, end - 1) {
+                self.body = Some(end);
+                return;
             }
+            self.index_field(head, at, end);
             at = end;
+        }
+    }
+
+    #[inline]
+    fn index_field(&mut self, head: &'a [u8], at: usize, end: usize) {
+        let rest = head.get(at..).unwrap_or_default();
+        let found = plain_field(rest, end - at).or_else(|NotPlain| {
+            let (name, value) = rest.get(..end - at).and_then(name_and_value).ok_or(NotPlain)?;
+            Ok((Header::of(name), value))
+        });
+        match found {
+            Ok((Some(header), value)) => {
+                // A head has no more bytes than 16 bits can number.
+                let span = Span { start: (at + value.start) as u16, end: (at + value.end) as u16 };
+                match self.firsts.get_mut(header as usize) {
+                    Some(first) if first.start == 0 => *first = span,
+                    _ => self.repeat(header, end),
+                }
+            }
+            Ok((None, _)) => self.has_others = true,
+            Err(NotPlain) => {}
         }
     }
 
@@ -200,9 +214,14 @@ impl<'a> Message<'a> {
 
     /// The values of all fields of a name, in order, each as on its lines.
     pub fn lines(&self, header: Header) -> impl Iterator<Item = &'a [u8]> {
-        let is_repeated = self.repeated >> header as u8 & 1 != 0;
-        let further = is_repeated.then(|| self.further_lines(header));
+        let further = self.is_repeated(header).then(|| self.further_lines(header));
         self.first(header).into_iter().chain(further.into_iter().flatten())
+    }
+
+    /// Whether there may be further fields of a name.
+    #[inline]
+    pub fn is_repeated(&self, header: Header) -> bool {
+        self.repeated >> header as u8 & 1 != 0
     }
 
     /// The values of all fields of a name but the first.
@@ -413,6 +432,12 @@ fn fields_of(head: &[u8], mut at: usize) -> impl Iterator<Item = (&[u8], &[u8])>
             }
         }
     })
+}
+
+/// Whether the line at `at`, which ends at `feed`, is the empty one.
+#[inline]
+fn is_blank(head: &[u8], at: usize, feed: usize) -> bool {
+    head.get(feed) == Some(&b'\n') && (feed == at || feed == at + 1 && head.get(at) == Some(&b'\r'))
 }
 
 /// A decimal number of 32 bits, of any number of digits, and nothing else.

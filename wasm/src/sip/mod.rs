@@ -7,6 +7,7 @@ pub mod equipment;
 pub mod fault;
 pub mod framing;
 pub mod header;
+mod lines;
 pub mod message;
 pub mod parts;
 pub mod session_description;

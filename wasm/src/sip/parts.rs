@@ -26,52 +26,124 @@ pub enum Part<'a> {
 const IDENTITIES: [Header; 5] =
     [Header::From, Header::To, Header::PAssertedIdentity, Header::PPreferredIdentity, Header::PCalledPartyId];
 
+/// Which parts are to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// [`Part::Identity`].
+    pub identities: bool,
+    /// [`Part::Imsi`].
+    pub imsi: bool,
+    /// [`Part::Imei`].
+    pub imei: bool,
+    /// [`Part::CallId`].
+    pub call_id: bool,
+    /// [`Part::SessionDescription`].
+    pub descriptions: bool,
+}
+
+impl Wanted {
+    /// All of them.
+    pub const ALL: Self =
+        Self { identities: true, imsi: true, imei: true, call_id: true, descriptions: true };
+}
+
+/// Parties of a message that need not be told again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// That of the first From.
+    pub from: bool,
+    /// That of the first To.
+    pub to: bool,
+}
+
 /// Calls `found` with the parts of a message, the end of which may be missing. False where the bytes are none.
 pub fn for_each_part<'a>(bytes: &'a [u8], found: &mut dyn FnMut(Part<'a>)) -> bool {
     let message = Message::scan(bytes);
     if let Ok(message) = &message {
-        for_each_part_of(message, found);
+        for_each_part_of(message, Wanted::ALL, Known::default(), found);
     }
     message.is_ok()
 }
 
-/// Calls `found` with the parts of a message that was read.
-pub fn for_each_part_of<'a>(message: &Message<'a>, found: &mut dyn FnMut(Part<'a>)) {
-    put_identity(message.request_uri(), found);
-    for header in IDENTITIES {
-        for (number, line) in message.lines(header).enumerate() {
-            match header {
-                _ if memchr::memchr(b',', line).is_some() => {
-                    list(line).for_each(|address| put_identity(name_address(address).0, found));
-                }
-                // The first of these has been read.
-                Header::From if number == 0 => put_identity(message.from().uri, found),
-                Header::To if number == 0 => put_identity(message.to().uri, found),
-                _ => put_identity(name_address(line).0, found),
+/// Calls `found` with those parts of a message that was read which are wanted and not known.
+pub fn for_each_part_of<'a>(
+    message: &Message<'a>,
+    wanted: Wanted,
+    known: Known,
+    found: &mut dyn FnMut(Part<'a>),
+) {
+    if wanted.identities || wanted.imsi {
+        put_identities(message, wanted, known, found);
+    }
+    if wanted.imsi {
+        for credentials in message.lines(Header::Authorization) {
+            if let Some(number) = user_name(credentials).and_then(subscriber) {
+                found(Part::Imsi(number));
             }
         }
     }
-    for credentials in message.lines(Header::Authorization) {
-        if let Some(number) = user_name(credentials).and_then(subscriber) {
-            found(Part::Imsi(number));
+    if wanted.imei {
+        for contact in message.values(Header::Contact) {
+            let (_, parameters) = name_address(contact);
+            if let Some(number) = parameter(parameters, b"+sip.instance").and_then(imei) {
+                found(Part::Imei(number));
+            }
         }
     }
-    for contact in message.values(Header::Contact) {
-        let (_, parameters) = name_address(contact);
-        if let Some(number) = parameter(parameters, b"+sip.instance").and_then(imei) {
-            found(Part::Imei(number));
-        }
+    if wanted.call_id {
+        message.lines(Header::CallId).for_each(|call_id| found(Part::CallId(call_id)));
     }
-    for call_id in message.lines(Header::CallId) {
-        found(Part::CallId(call_id));
+    if wanted.descriptions {
+        message.session_descriptions(&mut |description| found(Part::SessionDescription(description)));
     }
-    message.session_descriptions(&mut |description| found(Part::SessionDescription(description)));
 }
 
-fn put_identity<'a>(uri: &'a [u8], found: &mut dyn FnMut(Part<'a>)) {
+fn put_identities<'a>(message: &Message<'a>, wanted: Wanted, known: Known, found: &mut dyn FnMut(Part<'a>)) {
+    let mut put = |uri| put_identity(uri, wanted, found);
+    put(message.request_uri());
+    for header in IDENTITIES {
+        let Some(first) = message.first(header) else { continue };
+        let is_known = match header {
+            Header::From => known.from,
+            Header::To => known.to,
+            _ => false,
+        };
+        if !is_known {
+            match header {
+                _ if has_several(first) => list(first).for_each(|address| put(name_address(address).0)),
+                Header::From => put(message.from().uri),
+                Header::To => put(message.to().uri),
+                _ => put(name_address(first).0),
+            }
+        }
+        if message.is_repeated(header) {
+            for line in message.lines(header).skip(1) {
+                list(line).for_each(|address| put(name_address(address).0));
+            }
+        }
+    }
+}
+
+/// Whether a message names nobody but in its Request-URI, its first From and its first To.
+pub(crate) fn has_no_other_identities(message: &Message) -> bool {
+    IDENTITIES.into_iter().all(|header| match header {
+        Header::From | Header::To => !message.is_repeated(header),
+        _ => message.first(header).is_none(),
+    })
+}
+
+/// Whether a field may name several parties.
+#[inline]
+pub(crate) fn has_several(line: &[u8]) -> bool {
+    memchr::memchr(b',', line).is_some()
+}
+
+fn put_identity<'a>(uri: &'a [u8], wanted: Wanted, found: &mut dyn FnMut(Part<'a>)) {
     let Some(uri) = Uri::parse(uri) else { return };
     found(Part::Identity(uri));
-    if let Some(number) = imsi(uri.user, uri.host) {
+    if wanted.imsi
+        && let Some(number) = imsi(uri.user, uri.host)
+    {
         found(Part::Imsi(number));
     }
 }

@@ -144,8 +144,14 @@ impl<'a> Description<'a> {
     /// Calls `found` with each format of each section that carries RTP, and with the number of the section: those that
     /// `a=rtpmap` explains, then those with a static payload type. A payload type is told once per section.
     pub fn for_each_format(&self, found: &mut dyn FnMut(u8, Format<'a>)) {
-        for section in self.sections() {
+        let (mut rest, mut number) = (self.media, 0);
+        let mut next = self.first.as_ref();
+        let mut read;
+        while let Some(section) = next {
             section.for_each_format(&mut |format| found(section.number, format));
+            number += 1;
+            read = if number < MOST_SECTIONS { Section::read(&mut rest, number, self.common) } else { None };
+            next = read.as_ref();
         }
     }
 

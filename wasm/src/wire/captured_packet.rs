@@ -1,8 +1,10 @@
 //! `CapturedPacket` (`proto/data.proto`): the engine's result for one packet.
 
 use super::encoder::{Encoder, Protobuf};
-use super::protobuf::{put_bytes, put_varint, varint_length};
-use super::schema::captured_packet as field;
+use super::protobuf::{bytes_length, put_bytes, put_uint, put_varint, uint_length};
+use super::schema::{captured_packet as field, packet_metadata, rtp_metadata};
+use crate::rtp;
+use crate::short::append;
 
 /// Field number of `PacketBatch.packets`.
 const PACKETS: u32 = 4;
@@ -53,19 +55,134 @@ pub fn put_fields<'a>(
     encode(&mut encoder, header, write_metadata, matched_filter_ids);
 }
 
+/// The fields of a media packet but for its frame, of which most were encoded before: what [`put_fields`] appends for it.
+pub struct MediaFields<'a> {
+    header: &'a Header<'a>,
+    rtp: &'a rtp::Header,
+    metadata: &'a [u8],
+    ids: &'a [u8],
+    rtp_length: usize,
+    metadata_length: usize,
+    /// How long they are, bytes.
+    pub length: usize,
+}
+
+impl<'a> MediaFields<'a> {
+    /// `metadata`: the `PacketMetadata` without the `RTPMetadata`, which is its last field. `ids`: the encoded ids of
+    /// filters.
+    #[inline]
+    pub fn new(header: &'a Header, rtp: &'a rtp::Header, metadata: &'a [u8], ids: &'a [u8]) -> Self {
+        let rtp_length = uint_length(rtp_metadata::SSRC.number, rtp.ssrc.into())
+            + uint_length(rtp_metadata::PAYLOAD_TYPE.number, rtp.payload_type.into())
+            + uint_length(rtp_metadata::SEQUENCE.number, rtp.sequence.into())
+            + uint_length(rtp_metadata::TIMESTAMP.number, rtp.timestamp.into());
+        // Present even where all of it is 0.
+        let metadata_length = metadata.len() + 2 + rtp_length;
+        let length = uint_length(field::TIMESTAMP_NS.number, header.timestamp_ns as u64)
+            + uint_length(field::CAPTURE_LENGTH.number, header.capture_length.into())
+            + uint_length(field::ORIGINAL_LENGTH.number, header.original_length.into())
+            + uint_length(field::INTERFACE_INDEX.number, header.interface_index.into())
+            + uint_length(field::LINK_TYPE.number, header.link_type.into())
+            + bytes_length(field::METADATA.number, metadata_length)
+            + bytes_length(field::INTERFACE_NAME.number, header.interface_name.len())
+            + ids.len();
+        Self { header, rtp, metadata, ids, rtp_length, metadata_length, length }
+    }
+
+    /// Appends them.
+    #[inline]
+    fn put(&self, out: &mut Vec<u8>) {
+        let Self { header, rtp, .. } = self;
+        put_uint(out, field::TIMESTAMP_NS.number, header.timestamp_ns as u64);
+        put_uint(out, field::CAPTURE_LENGTH.number, header.capture_length.into());
+        put_uint(out, field::ORIGINAL_LENGTH.number, header.original_length.into());
+        put_uint(out, field::INTERFACE_INDEX.number, header.interface_index.into());
+        put_uint(out, field::LINK_TYPE.number, header.link_type.into());
+        put_varint(out, u64::from(field::METADATA.number) << 3 | 2);
+        put_varint(out, self.metadata_length as u64);
+        append(out, self.metadata);
+        put_varint(out, u64::from(packet_metadata::RTP.number) << 3 | 2);
+        put_varint(out, self.rtp_length as u64);
+        put_uint(out, rtp_metadata::SSRC.number, rtp.ssrc.into());
+        put_uint(out, rtp_metadata::PAYLOAD_TYPE.number, rtp.payload_type.into());
+        put_uint(out, rtp_metadata::SEQUENCE.number, rtp.sequence.into());
+        put_uint(out, rtp_metadata::TIMESTAMP.number, rtp.timestamp.into());
+        put_bytes(out, field::INTERFACE_NAME.number, header.interface_name);
+        append(out, self.ids);
+    }
+
+    /// Appends the whole packet, as [`put_batch_element`] does.
+    #[inline]
+    pub fn put_batch_element(&self, out: &mut Vec<u8>, frame: &[u8]) {
+        put_varint(out, u64::from(PACKETS) << 3 | 2);
+        put_varint(out, (bytes_length(1, frame.len()) + self.length) as u64);
+        put_bytes(out, 1, frame);
+        self.put(out);
+    }
+}
+
 /// Appends a whole packet as an element of `PacketBatch.packets`: its frame, then its other `fields`.
 pub fn put_batch_element(out: &mut Vec<u8>, frame: &[u8], fields: &[u8]) {
-    let frame_field = if frame.is_empty() { 0 } else { 1 + varint_length(frame.len() as u64) + frame.len() };
     put_varint(out, u64::from(PACKETS) << 3 | 2);
-    put_varint(out, (frame_field + fields.len()) as u64);
+    put_varint(out, (bytes_length(1, frame.len()) + fields.len()) as u64);
     put_bytes(out, 1, frame);
-    out.extend_from_slice(fields);
+    append(out, fields);
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::protobuf::{Fields, Value};
     use super::*;
+
+    #[test]
+    fn media_are_encoded_like_all() {
+        for number in 0..200u64 {
+            let value = |salt: u64| {
+                let mixed = (number * 7 + salt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                if (number + salt).is_multiple_of(5) { 0 } else { mixed >> ((number + salt) % 64) }
+            };
+            let name = "interface".repeat(number as usize % 20);
+            let header = Header {
+                timestamp_ns: value(1) as i64,
+                capture_length: value(2) as u32,
+                original_length: value(3) as u32,
+                interface_index: value(4) as u32,
+                link_type: 1,
+                interface_name: name.as_bytes(),
+            };
+            let rtp = rtp::Header {
+                ssrc: value(5) as u32,
+                timestamp: value(6) as u32,
+                sequence: value(7) as u16,
+                payload_type: value(8) as u8 & 0x7f,
+                ..rtp::Header::parse(&[0x80; 12]).unwrap()
+            };
+            let said = vec![b'x'; number as usize];
+            let ids = ["a", "bcd"];
+            let mut expected = Vec::new();
+            let metadata = |encoder: &mut Protobuf| {
+                put_bytes(encoder.0, 1, &said);
+                encoder.message(&packet_metadata::RTP, |encoder| {
+                    encoder.unsigned(&rtp_metadata::SSRC, rtp.ssrc.into());
+                    encoder.unsigned(&rtp_metadata::PAYLOAD_TYPE, rtp.payload_type.into());
+                    encoder.unsigned(&rtp_metadata::SEQUENCE, rtp.sequence.into());
+                    encoder.unsigned(&rtp_metadata::TIMESTAMP, rtp.timestamp.into());
+                });
+            };
+            put_fields(&mut expected, &header, metadata, ids.into_iter());
+            let (mut before, mut encoded_ids) = (Vec::new(), Vec::new());
+            put_bytes(&mut before, 1, &said);
+            Protobuf(&mut encoded_ids).texts(&field::MATCHED_FILTER_IDS, ids.into_iter());
+            let fields = MediaFields::new(&header, &rtp, &before, &encoded_ids);
+            let mut out = Vec::new();
+            fields.put(&mut out);
+            assert_eq!((out.len(), &out), (fields.length, &expected), "{number}");
+            let (mut one, mut other) = (Vec::new(), Vec::new());
+            put_batch_element(&mut one, &said, &expected);
+            fields.put_batch_element(&mut other, &said);
+            assert_eq!(one, other);
+        }
+    }
 
     #[test]
     fn an_element_is_one_field_of_the_batch() {

@@ -4,6 +4,7 @@
 use super::json::{self, put_decimal, put_double};
 use super::protobuf;
 use super::schema::Field;
+use crate::short::append;
 
 /// Takes the fields of a message in ascending order. A default value may be left out.
 pub trait Encoder {
@@ -139,7 +140,7 @@ impl Encoder for Protobuf<'_> {
 fn put_utf8(out: &mut Vec<u8>, text: &[u8]) {
     // Told faster of what is short.
     if text.is_ascii() {
-        return out.extend_from_slice(text);
+        return append(out, text);
     }
     match str::from_utf8(text) {
         Ok(_) => out.extend_from_slice(text),

@@ -8,6 +8,7 @@ use super::encoder::Json;
 use super::metadata::{self, Metadata};
 use super::protobuf::{Fields, Value};
 use super::schema::{Field, Key, Kind, captured_packet as field};
+use super::text::is_steering;
 use super::time::Clock;
 
 /// Messages nested deeper than this are left out. The contract needs three levels.
@@ -363,7 +364,7 @@ fn put_special_text(out: &mut Vec<u8>, text: &[u8]) {
                 let end = special.iter().position(u8::is_ascii).unwrap_or(special.len());
                 for chunk in special[..end].utf8_chunks() {
                     for character in chunk.valid().chars() {
-                        if character.is_control() {
+                        if is_steering(character) {
                             let _ = write!(out, "\\u{:04x}", u32::from(character));
                         } else {
                             out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
@@ -413,6 +414,7 @@ mod tests {
             ("gr\u{fc}n \u{1f43e}x".as_bytes(), "\"gr\u{fc}n \u{1f43e}x\""),
             (b"\xff\xfeok\xc3", "\"\u{fffd}\u{fffd}ok\u{fffd}\""),
             ("\u{9b}31m".as_bytes(), "\"\\u009b31m\""),
+            ("a\u{202e}b\u{2066}\u{61c}\u{2030}".as_bytes(), "\"a\\u202eb\\u2066\\u061c\u{2030}\""),
         ] {
             assert_eq!(text_of(bytes), expected);
         }

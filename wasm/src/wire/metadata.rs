@@ -66,6 +66,7 @@ pub fn encode<E: Encoder>(encoder: &mut E, metadata: &Metadata) {
 }
 
 /// Encodes an `RTPMetadata`.
+#[inline(never)]
 fn encode_rtp<E: Encoder>(encoder: &mut E, header: &rtp::packet::Header) {
     encoder.unsigned(&rtp_field::SSRC, u64::from(header.ssrc));
     encoder.unsigned(&rtp_field::PAYLOAD_TYPE, u64::from(header.payload_type));
@@ -74,6 +75,7 @@ fn encode_rtp<E: Encoder>(encoder: &mut E, header: &rtp::packet::Header) {
 }
 
 /// Encodes a `DNSMetadata`.
+#[inline(never)]
 fn encode_dns<E: Encoder>(encoder: &mut E, message: &Message, verdict: &Verdict) {
     let header = message.header();
     encoder.unsigned(&dns::TRANSACTION_ID, u64::from(header.id));
@@ -176,6 +178,7 @@ pub fn ip_protocol_name(protocol: u8) -> Option<&'static str> {
 }
 
 /// `SYN, ACK seq 17 len 0`: the flags by their RFC 9293 names.
+#[inline(never)]
 fn put_tcp_info(out: &mut Vec<u8>, packet: &Packet) {
     let start = out.len();
     for (bit, name) in [

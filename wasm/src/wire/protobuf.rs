@@ -2,6 +2,8 @@
 //!
 //! Source: the Protocol Buffers encoding guide. Scalars that hold their default are left out, as proto3 does.
 
+use crate::short::append;
+
 /// Wire types of proto3; groups (3 and 4) do not occur in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value<'a> {
@@ -17,12 +19,32 @@ pub enum Value<'a> {
 
 /// Appends a base-128 varint.
 #[inline]
-pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
+pub fn put_varint(out: &mut Vec<u8>, value: u64) {
+    if value < 0x80 { out.push(value as u8) } else { put_long_varint(out, value) }
+}
+
+/// Eight bytes at once: a loop over them has a branch for each, and looks for room each time.
+#[inline]
+fn put_long_varint(out: &mut Vec<u8>, value: u64) {
+    const MORE: u64 = u64::from_ne_bytes([0x80; 8]);
+    let length = varint_length(value);
+    // The lower 56 bits, seven to a byte.
+    let groups = value & 0x0fff_ffff | (value & 0x00ff_ffff_f000_0000) << 4;
+    let groups = groups & 0x0000_3fff_0000_3fff | (groups & 0x0fff_c000_0fff_c000) << 2;
+    let groups = groups & 0x007f_007f_007f_007f | (groups & 0x3f80_3f80_3f80_3f80) << 1;
+    if length <= 8 {
+        let more = MORE & !(u64::MAX << (8 * (length - 1)));
+        out.extend_from_slice(&(groups | more).to_le_bytes());
+        out.truncate(out.len() + length - 8);
+        return;
     }
-    out.push(value as u8);
+    out.extend_from_slice(&(groups | MORE).to_le_bytes());
+    let (ninth, tenth) = ((value >> 56) as u8 & 0x7f, (value >> 63) as u8);
+    if length == 9 {
+        out.push(ninth);
+    } else {
+        out.extend_from_slice(&[ninth | 0x80, tenth]);
+    }
 }
 
 /// Bytes that `value` takes as a varint, 1 to 10.
@@ -38,6 +60,18 @@ pub fn put_uint(out: &mut Vec<u8>, field: u32, value: u64) {
         put_varint(out, u64::from(field) << 3);
         put_varint(out, value);
     }
+}
+
+/// Bytes that [`put_uint`] appends.
+#[inline]
+pub fn uint_length(field: u32, value: u64) -> usize {
+    if value == 0 { 0 } else { varint_length(u64::from(field) << 3) + varint_length(value) }
+}
+
+/// Bytes that [`put_bytes`] appends for `length` of them.
+#[inline]
+pub fn bytes_length(field: u32, length: usize) -> usize {
+    if length == 0 { 0 } else { varint_length(u64::from(field) << 3) + varint_length(length as u64) + length }
 }
 
 /// Appends a bool field unless it is false.
@@ -68,7 +102,7 @@ pub fn put_bytes(out: &mut Vec<u8>, field: u32, value: &[u8]) {
 pub fn put_element(out: &mut Vec<u8>, field: u32, value: &[u8]) {
     put_varint(out, u64::from(field) << 3 | 2);
     put_varint(out, value.len() as u64);
-    out.extend_from_slice(value);
+    append(out, value);
 }
 
 /// Appends a length-delimited field whose content `write` appends; present even when that is empty.

@@ -16,6 +16,7 @@ const MOST_PARAMETERS: usize = 32;
 /// Encodes a `SIPMetadata`. The method of a response is empty: that of its transaction is the last field. Users are
 /// without password and parameters, their escapes decoded. Several values of P-Asserted-Identity are put together with
 /// commas, as the field may have them; of P-Access-Network-Info and P-Visited-Network-ID the first one counts.
+#[inline(never)]
 pub fn encode<E: Encoder>(encoder: &mut E, message: &Message) {
     let (from, to) = (message.from(), message.to());
     encoder.pieces(&field::METHOD, one(message.method()));
@@ -23,25 +24,21 @@ pub fn encode<E: Encoder>(encoder: &mut E, message: &Message) {
     put_user(encoder, &field::FROM_USER, from.uri);
     put_user(encoder, &field::TO_USER, to.uri);
     encoder.unsigned(&field::RESPONSE_CODE, u64::from(message.status().unwrap_or(0)));
-    let identities = message.lines(Header::PAssertedIdentity).filter(|line| !line.is_empty()).enumerate();
-    let identities = identities
-        .flat_map(|(number, line)| one(if number == 0 { b"" } else { b", " }).chain(unfolded(line)));
-    encoder.pieces(&field::P_ASSERTED_IDENTITY, identities);
+    if message.first(Header::PAssertedIdentity).is_some() {
+        put_asserted_identities(encoder, message);
+    }
     encoder.pieces(&field::FROM_TAG, one(from.tag));
     encoder.pieces(&field::TO_TAG, one(to.tag));
-    encoder.pieces(&field::FROM_URI, unfolded(from.uri));
-    encoder.pieces(&field::TO_URI, unfolded(to.uri));
-    let has_type =
-        |value: &&[u8]| parameters(value).next().is_some_and(|(access_type, _)| !access_type.is_empty());
-    if let Some(value) = message.values(Header::PAccessNetworkInfo).find(has_type) {
-        encoder.message(&field::ACCESS_NETWORK_INFO, |encoder| encode_access_network_info(encoder, value));
-    }
-    if let Some(value) = message.values(Header::PVisitedNetworkId).next() {
-        let (network, _) = parameters(value).next().unwrap_or_default();
-        encoder.pieces(&field::VISITED_NETWORK_ID, text(network));
+    put_unfolded(encoder, &field::FROM_URI, from.uri);
+    put_unfolded(encoder, &field::TO_URI, to.uri);
+    if message.first(Header::PAccessNetworkInfo).or(message.first(Header::PVisitedNetworkId)).is_some() {
+        put_networks(encoder, message);
     }
     // A longer one than any that is taken for a method stays as it is.
     let method = message.cseq_parts().unwrap_or_default().1;
+    if !method.iter().any(u8::is_ascii_lowercase) {
+        return encoder.pieces(&field::CSEQ_METHOD, one(method));
+    }
     let mut upper = [0; MOST_METHOD];
     let method = match upper.get_mut(..method.len()) {
         Some(upper) => {
@@ -54,8 +51,38 @@ pub fn encode<E: Encoder>(encoder: &mut E, message: &Message) {
     encoder.pieces(&field::CSEQ_METHOD, one(method));
 }
 
+#[inline(never)]
+fn put_asserted_identities<E: Encoder>(encoder: &mut E, message: &Message) {
+    let identities = message.lines(Header::PAssertedIdentity).filter(|line| !line.is_empty()).enumerate();
+    let identities = identities
+        .flat_map(|(number, line)| one(if number == 0 { b"" } else { b", " }).chain(unfolded(line)));
+    encoder.pieces(&field::P_ASSERTED_IDENTITY, identities);
+}
+
+#[inline(never)]
+fn put_networks<E: Encoder>(encoder: &mut E, message: &Message) {
+    let has_type =
+        |value: &&[u8]| parameters(value).next().is_some_and(|(access_type, _)| !access_type.is_empty());
+    if let Some(value) = message.values(Header::PAccessNetworkInfo).find(has_type) {
+        encoder.message(&field::ACCESS_NETWORK_INFO, |encoder| encode_access_network_info(encoder, value));
+    }
+    if let Some(value) = message.values(Header::PVisitedNetworkId).next() {
+        let (network, _) = parameters(value).next().unwrap_or_default();
+        encoder.pieces(&field::VISITED_NETWORK_ID, text(network));
+    }
+}
+
+/// A text that may be folded, and hardly ever is.
+fn put_unfolded<E: Encoder>(encoder: &mut E, field: &Field, text: &[u8]) {
+    match memchr::memchr(b'\n', text) {
+        None => encoder.pieces(field, one(text)),
+        Some(_) => encoder.pieces(field, unfolded(text)),
+    }
+}
+
 /// Encodes an `AccessNetworkInfo` of one element of P-Access-Network-Info (RFC 7315 section 5.4, 3GPP TS 24.229 section
 /// 7.2A.4). Of parameters of one name the first counts; of names for the cell, the last.
+#[cold]
 fn encode_access_network_info<E: Encoder>(encoder: &mut E, value: &[u8]) {
     let mut all = parameters(value);
     let (access_type, _) = all.next().unwrap_or_default();
@@ -82,12 +109,13 @@ fn encode_access_network_info<E: Encoder>(encoder: &mut E, value: &[u8]) {
 }
 
 /// The user of a URI.
+#[inline(never)]
 fn put_user<E: Encoder>(encoder: &mut E, field: &Field, uri: &[u8]) {
     let user = Uri::user_of(uri).unwrap_or_default();
-    let mut buffer = [0; MOST_USER];
     if !user.contains(&b'%') || user.len() > MOST_USER {
         return encoder.pieces(field, one(user));
     }
+    let mut buffer = [0; MOST_USER];
     let length = buffer.iter_mut().zip(decoded(user)).map(|(place, octet)| *place = octet).count();
     encoder.pieces(field, one(buffer.get(..length).unwrap_or_default()));
 }

@@ -116,7 +116,14 @@ fn put_endpoint(out: &mut Vec<u8>, address: &[u8], port: u64) {
     }
 }
 
-/// Appends text that a terminal cannot be steered with: control characters as `\u{..}`, and U+FFFD for what is
+/// Whether a character steers a terminal, or the order in which it shows others: controls, line and paragraph separator,
+/// and the bidirectional controls of Unicode.
+pub(super) fn is_steering(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Appends text that a terminal cannot be steered with: what would steer it as `\u{..}`, and U+FFFD for what is
 /// not UTF-8.
 fn put_escaped(out: &mut Vec<u8>, text: &[u8]) {
     if text.iter().all(|byte| (0x20..0x7f).contains(byte)) {
@@ -124,7 +131,7 @@ fn put_escaped(out: &mut Vec<u8>, text: &[u8]) {
         return;
     }
     for character in String::from_utf8_lossy(text).chars() {
-        if character.is_control() {
+        if is_steering(character) {
             out.extend(character.escape_unicode().map(|character| character as u8));
         } else {
             out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
@@ -157,7 +164,7 @@ mod tests {
                 put_bytes(out, 3, b"2001:db8::2");
                 put_uint(out, 4, 53);
                 put_uint(out, 5, 4242);
-                put_bytes(out, 9, b"TXT a\x1b[2Jb");
+                put_bytes(out, 9, "TXT a\x1b[2Jb \u{202e}c\u{2069}\u{61c}".as_bytes());
                 put_nested(out, 12, |out| {
                     put_uint(out, 19, 12);
                     put_bool(out, 20, true);
@@ -165,7 +172,7 @@ mod tests {
                 });
             }),
             "2023-11-14T22:13:20.123456Z edge-1 [2001:db8::1]:53 > [2001:db8::2]:4242 DNS 79 \
-             TXT a\\u{1b}[2Jb (12 ms) tunneling 0.57\n"
+             TXT a\\u{1b}[2Jb \\u{202e}c\\u{2069}\\u{61c} (12 ms) tunneling 0.57\n"
         );
     }
 }

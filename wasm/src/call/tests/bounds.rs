@@ -40,6 +40,45 @@ fn a_full_table_makes_room() {
     assert_eq!((figures.held, figures.evicted, figures.total), (8, 1, 9));
 }
 
+/// Whatever others do, a call that goes out stays as long as there is one that does not.
+#[test]
+fn calls_that_go_out_give_way_last() {
+    let mut scene = Scene::with(Limits { calls: 8, endpoints: 32, ..Limits::default() });
+    let wanted: Vec<_> =
+        [&["A>B INVITE 1 sdp=A:4000"][..], &["A>B INVITE 1 sdp=A:4100", "B>A 200 1 INVITE", "A>B BYE 2"]]
+            .iter()
+            .enumerate()
+            .map(|(number, steps)| {
+                scene.call_id = format!("wanted-{number}");
+                let key = scene.step(steps[0]).unwrap();
+                scene.calls.set_wanted(key, true);
+                scene.steps(&steps[1..]);
+                scene.now += SECOND;
+                key
+            })
+            .collect();
+    for number in 0..100 {
+        scene.call_id = format!("call-{number}");
+        let many: Vec<String> = (0..8).map(|one| format!("C:{}", 10_000 + number * 20 + 2 * one)).collect();
+        scene.step(&format!("A>B INVITE 1 sdp={}", many.join(",")));
+        scene.step("B>A 200 1 INVITE");
+        assert!(wanted.iter().all(|key| scene.calls.get(*key).is_some()), "{number}");
+        assert_eq!(scene.call_of("X:9", "A:4000").as_deref(), Some("wanted-0"));
+        // Room for endpoints is made, too.
+        assert_eq!(scene.call_of("X:9", &many[7]).as_ref(), Some(&scene.call_id));
+    }
+    let figures = scene.calls.figures();
+    assert_eq!(figures.endpoints_omitted, 0);
+    assert_eq!((figures.held as u64 + figures.evicted, figures.total), (102, 102));
+    // Of those that go out, the usual one.
+    for number in 0..8 {
+        scene.call_id = format!("wanted-too-{number}");
+        let key = scene.step("A>B INVITE 1").unwrap();
+        scene.calls.set_wanted(key, true);
+    }
+    assert!(scene.calls.get(wanted[1]).is_none());
+}
+
 #[test]
 fn endpoints_of_a_call_are_bounded() {
     let mut scene = Scene::new();

@@ -1,3 +1,4 @@
+use super::super::texts::Text;
 use super::*;
 
 /// A small generator of numbers, the same in every run.
@@ -75,9 +76,9 @@ fn any_order() {
                     {
                         let passage = passage(scene.now, socket(&from), socket(&to));
                         let (reports, clock) = (&mut scene.reports, &mut scene.clock);
-                        let key = scene
-                            .calls
-                            .begin_rtp_only(&header, &passage, &mut |call| reports.push(report(call, clock)));
+                        let key = scene.calls.begin_rtp_only(&header, &passage, scene.now, &mut |call| {
+                            reports.push(report(call, clock))
+                        });
                         // None where its endpoints find no room.
                         if let Some(key) = key {
                             assert!(scene.calls.get(key).unwrap().id().starts_with(b"rtp-"));
@@ -99,7 +100,7 @@ fn any_order() {
         scene.finish();
         let figures = scene.calls.figures();
         assert_eq!((figures.held, figures.active, figures.endpoints), (0, 0, 0), "{seed}");
-        let kept: usize = scene.calls.calls.iter().map(|call| call.ladder.bytes.capacity()).sum();
+        let kept: usize = scene.calls.calls.iter().map(|call| call.ladder.capacity()).sum();
         assert_eq!(scene.calls.room.left + kept, 8192, "{seed}: room that nobody has");
         assert_eq!(figures.sip_messages, messages, "{seed}");
         assert_eq!(figures.total, scene.reports.len() as u64, "{seed}");
@@ -135,6 +136,7 @@ fn long_texts_are_cut() {
     }
     let call = scene.calls.get(key).unwrap();
     assert_eq!(call.id().len(), 1024);
-    assert_eq!((call.from_user().len(), call.from_uri().len()), (256, 256));
+    let length = |text| call.texts.get(text).len();
+    assert_eq!((length(Text::FromUser), length(Text::FromUri)), (256, 256));
     assert_eq!(scene.calls.find(scene.call_id.as_bytes()), Some(key));
 }

@@ -139,6 +139,20 @@ fn endpoints_last_as_long_as_the_call() {
 }
 
 #[test]
+fn a_challenged_bye_ends_no_media() {
+    let mut scene = answered();
+    scene.steps(&["A>B BYE 2", "B>A 401 2 BYE"]);
+    scene.wait(40);
+    check(&mut scene, &[("A:4000", "B:5000", ONE)]);
+    scene.steps(&["A>B BYE 3", "B>A 200 3 BYE"]);
+    scene.wait(29);
+    check(&mut scene, &[("A:4000", "B:5000", ONE)]);
+    scene.wait(2);
+    check(&mut scene, &[("A:4000", "B:5000", None)]);
+    assert_eq!(scene.reports[0]["end_time"], "2023-11-14T22:14:00.060000000Z");
+}
+
+#[test]
 fn the_newest_call_that_is_not_over_has_it() {
     let mut scene = answered();
     let second = |scene: &mut Scene, step: &str| {
@@ -156,12 +170,6 @@ fn the_newest_call_that_is_not_over_has_it() {
     );
     check(&mut scene, &[("B:5000", "A:4000", ONE)]);
     assert!(scene.calls.figures().shared_packets >= 3);
-    let media = scene.packet("A:4000", "B:5000", &rtp(7, 2, 0)).unwrap();
-    assert!(media.is_shared);
-    let mut sharing = 0;
-    let passage = passage(scene.now, socket("A:4000"), socket("B:5000"));
-    scene.calls.for_each_sharing(&passage, &mut |_| sharing += 1);
-    assert_eq!(sharing, 2);
     second(&mut scene, "C>B BYE 2");
     check(&mut scene, &[("X:9", "B:5000", ONE)]);
     scene.step("A>B BYE 2");
@@ -171,6 +179,74 @@ fn the_newest_call_that_is_not_over_has_it() {
     scene.call_id = "call-3".to_owned();
     scene.step("D>B INVITE 1 sdp=A:4000");
     check(&mut scene, &[("B:5000", "A:4000", Some("call-3")), ("A:4000", "B:5000", Some("call-3"))]);
+}
+
+/// Forged calls that announce the endpoints of a call that goes out, before it does so and after.
+#[test]
+fn a_call_that_goes_out_keeps_its_media() {
+    let forge = |scene: &mut Scene, numbers: std::ops::Range<usize>, step: &str| {
+        let own = std::mem::take(&mut scene.call_id);
+        for number in numbers {
+            scene.call_id = format!("forged-{number}");
+            scene.step(step);
+        }
+        scene.call_id = own;
+    };
+    let packets = [
+        ("A:4000", "B:5000", ONE),
+        ("B:5000", "A:4000", ONE),
+        ("X:9", "A:4000", ONE),
+        ("A:4000", "Y:9", ONE),
+    ];
+    for forged in ["sdp=A:4000", "sdp=B:5000", "sdp=A:4000,B:5000", "sdp=X:9,A:4000"] {
+        let mut scene = Scene::new();
+        let step = format!("M>N INVITE 1 {forged}");
+        forge(&mut scene, 0..40, &step);
+        let key = scene.step("A>B INVITE 1 sdp=A:4000").unwrap();
+        scene.calls.set_wanted(key, true);
+        scene.step("B>A 200 1 INVITE sdp=B:5000");
+        if !forged.contains('X') {
+            check(&mut scene, &packets);
+        }
+        forge(&mut scene, 40..80, &step);
+        // An endpoint that both announce later, in whatever order.
+        forge(&mut scene, 80..120, "M>N INVITE 1 sdp=B:7000");
+        scene.steps(&["A>B UPDATE 2 f=a t=b sdp=A:4000", "B>A 200 2 UPDATE sdp=B:5000,B:7000"]);
+        forge(&mut scene, 120..160, "M>N INVITE 1 sdp=B:7000");
+        if !forged.contains('X') {
+            check(&mut scene, &packets);
+        }
+        check(&mut scene, &[("A:4000", "B:7000", ONE), ("X:10", "B:7000", ONE), ("B:7000", "A:4000", ONE)]);
+        // What it leaves is the others'.
+        scene.calls.set_wanted(key, false);
+        forge(&mut scene, 160..161, "M>N INVITE 1 sdp=B:7000");
+        check(&mut scene, &[("X:11", "B:7000", Some("forged-160"))]);
+    }
+}
+
+/// Where only the source was announced, and somebody announces the destination, or both.
+#[test]
+fn a_stream_stays_with_the_call_that_goes_out() {
+    let mut scene = Scene::new();
+    let key = scene.step("A>B INVITE 1 sdp=A:4000").unwrap();
+    scene.calls.set_wanted(key, true);
+    check(&mut scene, &[("A:4000", "Y:9", ONE)]);
+    for (number, sockets) in ["Y:9", "A:4000,Y:9"].into_iter().enumerate() {
+        scene.call_id = format!("forged-{number}");
+        scene.step(&format!("M>N INVITE 1 sdp={sockets}"));
+        check(&mut scene, &[("A:4000", "Y:9", ONE), ("Y:9", "A:4000", ONE)]);
+    }
+    // Another stream between what a newer call has announced is the newer one's.
+    let mut scene = Scene::new();
+    let key = scene.step("A>B INVITE 1 sdp=A:4000").unwrap();
+    scene.calls.set_wanted(key, true);
+    scene.call_id = "call-2".to_owned();
+    scene.step("A>C INVITE 1 sdp=A:4000,C:6000");
+    check(&mut scene, &[("C:6000", "A:4000", Some("call-2")), ("A:4000", "C:6000", Some("call-2"))]);
+    // A port that is used again, long after the last that was heard of the call before.
+    check(&mut scene, &[("X:9", "A:4000", ONE)]);
+    scene.now += 61 * SECOND;
+    check(&mut scene, &[("X:10", "A:4000", Some("call-2")), ("X:9", "A:4000", ONE)]);
 }
 
 #[test]
@@ -197,6 +273,40 @@ fn streams_by_source_and_direction() {
     assert_eq!((&streams[1]["codec"], &streams[1]["clock_rate"]), (&"opus".into(), &48000.into()));
 }
 
+/// What receivers say is told of the streams that they receive.
+#[test]
+fn reports_of_receivers() {
+    let mut scene = answered();
+    scene.packet("A:4000", "B:5000", &rtp(7, 1, 0));
+    scene.packet("B:5000", "A:4000", &rtp(7, 1, 0));
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<u8>>();
+    let block = [7, 64 << 24 | 0xff_fffe, 65_541, 80, 0x2222_3333, 65_536 / 2];
+    // A sender report of A's, and half a second and 40 ms later what B has received.
+    let sent = words(&[0x80c8_0006, 7, 0x1111_2222, 0x3333_4444, 160, 1, 160]);
+    scene.packet("A:4001", "B:5001", &sent);
+    scene.now += SECOND / 2 + 3 * SECOND / 100;
+    let quality = 88 << 24 | 127 << 16 | 41 << 8 | 40;
+    let metrics = [0x80cf_000a, 9, 0x0700_0008, 7, 0, 0, 0, 0, quality, 0, 0];
+    let answer = [words(&[0x81c9_0007, 9]), words(&block), words(&metrics)].concat();
+    scene.packet("B:5001", "A:4001", &answer);
+    // Of a source that nobody has heard.
+    scene.packet("B:5001", "A:4001", &words(&[0x81c9_0007, 9, 8, 1, 1, 1, 1, 1]));
+    scene.finish();
+    let streams = scene.reports[0]["streams"].as_array().unwrap();
+    let from_a = &streams[0];
+    for (name, expected) in [
+        ("remote_lost", serde_json::json!(-2)),
+        ("remote_loss_percent", 25.into()),
+        ("remote_jitter_ms", 10.into()),
+        ("round_trip_ms", 40.into()),
+        ("remote_r_factor", 88.into()),
+        ("remote_mos", 4.into()),
+    ] {
+        assert_eq!(from_a[name].as_f64(), expected.as_f64(), "{name}: {from_a}");
+        assert!(streams[1].get(name).is_none(), "{name} of the other direction");
+    }
+}
+
 #[test]
 fn codecs_that_are_told_later() {
     let mut scene = Scene::new();
@@ -213,7 +323,7 @@ fn begin_rtp_only(scene: &mut Scene, from: &str, to: &str, ssrc: u32) -> CallKey
     let payload = rtp(ssrc, 1, 0);
     let passage = passage(scene.now, socket(from), socket(to));
     let header = crate::rtp::Header::parse(&payload).unwrap();
-    let key = scene.calls.begin_rtp_only(&header, &passage, &mut |_| panic!()).unwrap();
+    let key = scene.calls.begin_rtp_only(&header, &passage, scene.now, &mut |_| panic!()).unwrap();
     assert_eq!(scene.packet(from, to, &payload).unwrap().call, key);
     key
 }

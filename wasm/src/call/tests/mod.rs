@@ -34,6 +34,7 @@ pub(super) fn passage(now_ns: i64, from: (Address, u16), to: (Address, u16)) -> 
         destination: to.0,
         destination_port: to.1,
         is_tcp: false,
+        scope: 0,
     }
 }
 

@@ -35,6 +35,42 @@ fn states() {
             ],
             "timeout",
         ),
+        (
+            "BYE that is challenged",
+            &[
+                ("A>B INVITE 1", "TRYING"),
+                ("B>A 200 1 INVITE", "ACTIVE"),
+                ("A>B BYE 2", "ENDING"),
+                ("B>A 100 2 BYE", "ENDING"),
+                ("B>A 407 2 BYE", "ACTIVE"),
+                ("A>B BYE 2", "ACTIVE"),
+                ("A>B BYE 3", "ENDING"),
+                ("A>B BYE 4", "ENDING"),
+                ("B>A 401 3 BYE", "ENDING"),
+                ("B>A 401 4 BYE", "ACTIVE"),
+                ("A>B BYE 5", "ENDING"),
+                ("B>A 200 5 BYE", "ENDING"),
+                ("B>A 401 5 BYE", "ENDING"),
+            ],
+            "bye",
+        ),
+        (
+            "BYE that is refused",
+            &[
+                ("A>B INVITE 1", "TRYING"),
+                ("B>A 180 1 INVITE", "RINGING"),
+                ("A>B BYE 2", "ENDING"),
+                ("B>A 500 2 BYE", "RINGING"),
+            ],
+            "timeout",
+        ),
+        (
+            "BYE of a dialog that is not known any more",
+            &[("A>B ACK 1", "ACTIVE"), ("A>B BYE 2", "ENDING"), ("B>A 481 2 BYE", "ENDING")],
+            "bye",
+        ),
+        ("BYE without an answer", &[("A>B ACK 1", "ACTIVE"), ("A>B BYE 2", "ENDING")], "bye"),
+        ("stray challenge to BYE", &[("B>A 401 5 BYE", "ACTIVE")], "idle"),
         ("ACK without its 200", &[("A>B INVITE 1", "TRYING"), ("A>B ACK 1", "ACTIVE")], "idle"),
         (
             "challenge",
@@ -422,6 +458,11 @@ fn a_ladder_is_bounded() {
     scene.finish();
     let held = scene.reports[0]["messages"].as_array().unwrap().len();
     assert_eq!(held, 200);
+    assert_eq!(scene.reports[0]["messages_omitted_after"], 100);
+    let messages = scene.reports[0]["messages"].as_array().unwrap();
+    for (at, number) in [(0, 1), (99, 100), (100, 201), (199, 300)] {
+        assert_eq!(messages[at]["cseq"], format!("{number} INFO"));
+    }
     assert_eq!(scene.reports[0]["messages_omitted"], 100);
     assert_eq!(scene.calls.figures().messages_omitted, 100);
     let mut scene = Scene::with(Limits { ladder_bytes: 4096, ..Limits::default() });

@@ -4,9 +4,10 @@ use super::{Arrival, FlowData, Recognizer, Stream, add_flow};
 use crate::bounded::BoundedMap;
 use crate::call::CallKey;
 use crate::detect::{Confidence, Method};
-use crate::flow::key::Direction;
+use crate::flow::key::{self, Direction};
 use crate::flow::reassembly::{Event, Segment, Want};
-use crate::flow::table::{Flow, Observed};
+use crate::flow::table::{Flow, KnownFlow, Observed};
+use crate::net::plain::Plain;
 use crate::net::{Address, Packet};
 use crate::sip::framing::{Framed, Framer};
 
@@ -29,6 +30,54 @@ struct Half {
     framer: Framer,
 }
 
+/// Streams with segments behind a hole whose times are known, and segments of each; those of others have the time of the
+/// segment that closed the hole.
+const MOST_LATE_STREAMS: usize = 4096;
+const MOST_LATE: usize = 16;
+
+/// When the segments of a direction came that lie behind a hole.
+#[derive(Clone, Copy, Default)]
+struct Late {
+    /// Number of the first byte, bytes, time.
+    segments: [(u32, u32, i64); MOST_LATE],
+    length: usize,
+}
+
+impl Late {
+    fn add(&mut self, packet: &Packet, timestamp_ns: i64) {
+        let segment = (packet.tcp_sequence, packet.payload.len() as u32, timestamp_ns);
+        if let Some(free) = self.segments.get_mut(self.length) {
+            *free = segment;
+            self.length += 1;
+        }
+    }
+
+    /// When the byte of that number came, if it was behind a hole: the first time.
+    fn time_of(&self, number: u32) -> Option<i64> {
+        let segments = self.segments.iter().take(self.length);
+        segments
+            .filter(|(start, length, _)| number.wrapping_sub(*start) < *length)
+            .map(|(.., timestamp_ns)| *timestamp_ns)
+            .min()
+    }
+
+    /// Forgets what ends before the byte of that number. False if nothing is left.
+    fn forget_before(&mut self, number: u32) -> bool {
+        let mut kept = Self::default();
+        for segment in self.segments.iter().take(self.length) {
+            let (start, length, _) = segment;
+            if start.wrapping_add(*length).wrapping_sub(number).cast_signed() > 0
+                && let Some(free) = kept.segments.get_mut(kept.length)
+            {
+                *free = *segment;
+                kept.length += 1;
+            }
+        }
+        *self = kept;
+        self.length > 0
+    }
+}
+
 /// A message of a stream.
 #[derive(Clone, Copy)]
 pub(in crate::engine) struct StreamMessage {
@@ -49,6 +98,7 @@ pub(in crate::engine) struct StreamMessage {
 /// The messages that a packet completes, and what is known of streams in the middle of one.
 pub(in crate::engine) struct SipStreams {
     halves: BoundedMap<(u32, bool), Half>,
+    late: BoundedMap<(u32, bool), Late>,
     /// By the slot of a flow: the call that its stream carried last, where that keeps the stream.
     pub(in crate::engine) calls: BoundedMap<u32, CallKey>,
     bytes: Vec<u8>,
@@ -61,6 +111,7 @@ impl Default for SipStreams {
     fn default() -> Self {
         Self {
             halves: BoundedMap::new(MOST_STREAMS),
+            late: BoundedMap::new(MOST_LATE_STREAMS),
             calls: BoundedMap::new(MOST_STREAMS),
             bytes: Vec::new(),
             found: Vec::new(),
@@ -72,7 +123,7 @@ impl Default for SipStreams {
 impl SipStreams {
     /// Streams that were forgotten in the middle of a message, for others.
     pub(in crate::engine) fn evictions(&self) -> u64 {
-        self.halves.evictions()
+        self.halves.evictions() + self.late.evictions()
     }
 
     /// Begins a packet.
@@ -97,7 +148,13 @@ impl SipStreams {
     /// stream is no SIP.
     fn take(&mut self, half: &mut Half, shown: &Shown) -> Option<usize> {
         let mut at = 0;
-        let mut begun_ns = if shown.seen > 0 { half.begun_ns } else { shown.timestamp_ns };
+        let late = if self.late.is_empty() { None } else { self.late.get(&shown.key).copied() };
+        let time_at = |at: usize, before_ns| {
+            let late_ns = late.and_then(|late| late.time_of(shown.sequence.wrapping_add(at as u32)));
+            // What follows was not shown before, unless it was behind a message all the time.
+            late_ns.unwrap_or(if at >= shown.seen { shown.timestamp_ns } else { before_ns })
+        };
+        let mut begun_ns = time_at(0, half.begun_ns);
         while let Some(rest) = shown.bytes.get(at..).filter(|rest| !rest.is_empty()) {
             let length = match half.framer.next(rest) {
                 Framed::Whole(length) => {
@@ -130,18 +187,22 @@ impl SipStreams {
                 Framed::Tls => return None,
             };
             at += length;
-            // What follows was not shown before, unless it was behind a message all the time.
-            if at >= shown.seen {
-                begun_ns = shown.timestamp_ns;
-            }
+            begun_ns = time_at(at, begun_ns);
         }
         half.begun_ns = begun_ns;
+        if late.is_some() {
+            let end = shown.sequence.wrapping_add(shown.bytes.len() as u32);
+            if !self.late.get_mut(&shown.key).is_some_and(|late| late.forget_before(end)) {
+                self.late.remove(&shown.key);
+            }
+        }
         Some(at)
     }
 }
 
 /// Bytes of one direction.
 struct Shown<'a> {
+    key: (u32, bool),
     bytes: &'a [u8],
     seen: usize,
     timestamp_ns: i64,
@@ -176,6 +237,31 @@ impl Recognizer {
         )
     }
 
+    /// [`observe_for_calls`](Self::observe_for_calls) for a packet that changes nothing but the figures of its flow, which
+    /// gets that label if it has none. False if it is not one: nothing was counted then. `known` is the flow as it was
+    /// found for the packet before.
+    #[inline]
+    pub(in crate::engine) fn count_media(
+        &mut self,
+        packet: &Plain,
+        captured: u32,
+        timestamp_ns: i64,
+        label: Option<super::Label>,
+        known: &mut KnownFlow,
+    ) -> bool {
+        let (key, from_lower) = key::of_plain(packet);
+        if !self.flows.count_again(*known, &key, from_lower, captured, timestamp_ns) {
+            let Some(observed) = self.flows.count_in_passing(&key, from_lower, 0, captured, timestamp_ns)
+            else {
+                return false;
+            };
+            self.label(observed, label);
+            *known = self.flows.known(observed.id);
+        }
+        self.newest_ns = self.newest_ns.max(timestamp_ns);
+        true
+    }
+
     /// Names what a flow carries, for the summary.
     #[inline]
     pub(in crate::engine) fn label(&mut self, observed: Observed, label: Option<super::Label>) {
@@ -206,6 +292,7 @@ impl Recognizer {
         data.owner = id;
         streams.has_part = !packet.payload.is_empty();
         let mut tcp = data.tcp;
+        let mut is_held = streams.has_part;
         let mut consumer = |owner: u32, event: Event| {
             let Some(flow) = flows.by_slot(owner) else { return Want::Close };
             if owner != id {
@@ -220,12 +307,14 @@ impl Recognizer {
                 // Shown again with a packet of that direction, or at the end.
                 return Want::Consumed(0);
             }
+            is_held = false;
             let key = (owner, direction == Direction::Reverse);
             let mut half = streams.halves.get(&key).copied().unwrap_or_default();
             // Of segments that contradict each other, the first is believed.
             let is_packet = seen == 0 && bytes == packet.payload;
             let sequence = half.next_sequence.filter(|_| !is_packet).unwrap_or(packet.tcp_sequence);
             let shown = Shown {
+                key,
                 bytes,
                 seen,
                 timestamp_ns: arrival.timestamp_ns,
@@ -255,7 +344,12 @@ impl Recognizer {
         };
         let segment = Segment::acknowledging(packet);
         reassembler.segment(&mut tcp, id, observed.direction, &segment, arrival.timestamp_ns, &mut consumer);
-        self.flows.get_mut(observed.id).state.tcp = tcp;
+        let data = &mut self.flows.get_mut(observed.id).state;
+        data.tcp = tcp;
+        if is_held && data.stream != Stream::Unwanted {
+            let key = (id, observed.direction == Direction::Reverse);
+            streams.late.touch_or_insert_with(key, |_| Late::default()).add(packet, arrival.timestamp_ns);
+        }
     }
 
     /// Gives up what SIP streams have waited for too long, but for those whose call `is_active`.
@@ -315,6 +409,7 @@ impl SipStreams {
         let key = (owner, direction == Direction::Reverse);
         let mut half = self.halves.get(&key).copied().unwrap_or_default();
         let shown = Shown {
+            key,
             bytes,
             seen: bytes.len(),
             timestamp_ns: flow.last_seen_ns,
@@ -350,6 +445,10 @@ fn finish_stream(
     if flow.protocol() == crate::net::protocol::TCP && !streams.halves.is_empty() {
         streams.halves.remove(&(owner, false));
         streams.halves.remove(&(owner, true));
+    }
+    if !streams.late.is_empty() {
+        streams.late.remove(&(owner, false));
+        streams.late.remove(&(owner, true));
     }
     if !streams.calls.is_empty() {
         streams.calls.remove(&owner);

@@ -64,7 +64,7 @@ impl Engine {
             None => self.show(frame, packet, protocol, said),
             Some(call) => {
                 self.scratch.workspace.matched.clear();
-                let said = Said { call_id: call.id(), ids: &call.data.ids, ..*said };
+                let said = Said { call_id: call.id(), ids: &call.data.ids.ids, ..*said };
                 self.show(frame, packet, protocol, &said);
             }
         }
@@ -73,7 +73,7 @@ impl Engine {
 
     /// The same for a packet that has waited for the decision on its call.
     pub(super) fn emit_held(&mut self, voip: &mut Voip, key: CallKey, frame: &Frame, packet: &Packet) {
-        let bytes = packet.payload;
+        let bytes = super::cut::uncut(packet);
         let mut message = Message::unread();
         let may_be = packet.transport == Transport::Tcp || super::may_be_sip(bytes);
         if may_be && message.read(bytes).is_ok() {

@@ -1,9 +1,16 @@
 //! Packets of calls of which no filter has decided yet: they wait in two rings, one for signalling and one for media,
 //! since media would crowd signalling out. What is overwritten is lost to its call, which counts it.
 
+use crate::bounded::BoundedMap;
+use crate::net::{Packet, Tunnels};
+
 /// Where a packet lies in its ring. Never used again for another packet.
 pub(super) type Place = u64;
 
+/// Packets of one call that wait for a decision, at most, of signalling and of media each.
+pub(super) const MOST_HELD: usize = 200;
+/// Room for the places of so many of them is taken at first.
+const PLACES: usize = 8;
 /// Bytes in front of each frame.
 const HEADER: usize = 8 + 5 * 4;
 
@@ -19,37 +26,64 @@ pub(in crate::engine) struct HeldPacket<'a> {
     pub(in crate::engine) frame: &'a [u8],
 }
 
-/// A ring of packets of all calls, in the order of their arrival. Its memory grows with use up to the bound.
-#[derive(Default)]
+/// Memory that a ring takes at a time, bytes: room for any packet.
+const CHUNK: usize = 1 << 19;
+/// Packets of a ring whose tunnels are remembered, at most.
+const MOST_TUNNELLED: usize = 4096;
+
+/// A ring of packets of all calls, in the order of their arrival. Its memory grows with use up to the bound, in chunks, so
+/// that nothing is moved.
 pub(super) struct Ring {
-    bytes: Vec<u8>,
+    chunks: Vec<Vec<u8>>,
     capacity: usize,
+    chunk: usize,
     /// Place of the oldest packet that is whole, and of the next one.
     start: Place,
     end: Place,
+    /// Tunnels of packets whose frames do not show them.
+    tunnels: BoundedMap<Place, Tunnels>,
+}
+
+impl Default for Ring {
+    /// A ring without room.
+    fn default() -> Self {
+        Self {
+            chunks: Vec::new(),
+            capacity: 0,
+            chunk: 0,
+            start: 0,
+            end: 0,
+            tunnels: BoundedMap::new(MOST_TUNNELLED),
+        }
+    }
 }
 
 impl Ring {
     /// A ring of `capacity` bytes, a power of two.
     pub(super) fn new(capacity: usize) -> Self {
-        debug_assert!(capacity.is_power_of_two());
-        // No packet lies at 0.
-        Self { bytes: Vec::new(), capacity, start: capacity as u64, end: capacity as u64 }
+        Self::of_chunks(capacity, capacity.min(CHUNK))
     }
 
-    /// Copies a packet into the ring, over the oldest ones where there is no other room. None where it is longer than the
-    /// ring.
+    fn of_chunks(capacity: usize, chunk: usize) -> Self {
+        debug_assert!(capacity.is_power_of_two() && chunk.is_power_of_two() && chunk <= capacity);
+        // No packet lies at 0.
+        let (start, end) = (capacity as u64, capacity as u64);
+        Self { capacity, chunk, start, end, ..Self::default() }
+    }
+
+    /// Copies a packet into the ring, over the oldest ones where there is no other room. None where it is longer than a
+    /// chunk.
     pub(super) fn put(&mut self, packet: &HeldPacket) -> Option<Place> {
         let length = HEADER + packet.frame.len();
-        if length > self.capacity {
+        if length > self.chunk {
             return None;
         }
-        let at = self.position(self.end);
-        if at + length > self.capacity {
+        let (_, at) = self.position(self.end);
+        if at + length > self.chunk {
             // A packet lies in one piece.
-            self.end += (self.capacity - at) as u64;
+            self.end += (self.chunk - at) as u64;
         }
-        let at = self.position(self.end);
+        let (number, at) = self.position(self.end);
         let place = self.end;
         self.end += length as u64;
         self.start = self.start.max(self.end.saturating_sub(self.capacity as u64));
@@ -66,19 +100,44 @@ impl Ring {
         for (number, value) in numbers.as_chunks_mut::<4>().0.iter_mut().zip(values) {
             *number = value.to_le_bytes();
         }
-        if at == self.bytes.len() {
-            self.bytes.extend_from_slice(&header);
-            self.bytes.extend_from_slice(packet.frame);
+        if number == self.chunks.len() {
+            self.chunks.push(Vec::with_capacity(self.chunk));
+        }
+        let bytes = self.chunks.get_mut(number)?;
+        if at == bytes.len() {
+            bytes.extend_from_slice(&header);
+            bytes.extend_from_slice(packet.frame);
             return Some(place);
         }
         // Over older ones; the last of the first round may have been shorter.
-        if self.bytes.len() < at + length {
-            self.bytes.resize(at + length, 0);
+        if bytes.len() < at + length {
+            bytes.resize(at + length, 0);
         }
-        let (front, frame) = self.bytes.get_mut(at..at + length)?.split_first_chunk_mut()?;
+        let (front, frame) = bytes.get_mut(at..at + length)?.split_first_chunk_mut()?;
         *front = header;
         frame.copy_from_slice(packet.frame);
         Some(place)
+    }
+
+    /// Copies a packet into the ring, and notes its place, unless it is too many of its call: then it is `homeless`.
+    #[inline]
+    pub(super) fn hold(
+        &mut self,
+        places: &mut Vec<Place>,
+        homeless: &mut u64,
+        packet: &HeldPacket,
+    ) -> Option<Place> {
+        let place = if places.len() < MOST_HELD { self.put(packet) } else { None };
+        match place {
+            Some(place) => {
+                if places.len() == places.capacity() {
+                    places.reserve_exact(places.len().max(PLACES));
+                }
+                places.push(place);
+            }
+            None => *homeless += 1,
+        }
+        place
     }
 
     /// The packet at a place, unless it was overwritten.
@@ -86,7 +145,8 @@ impl Ring {
         if place < self.start || place >= self.end {
             return None;
         }
-        let (header, rest) = self.bytes.get(self.position(place)..)?.split_at_checked(HEADER)?;
+        let (number, at) = self.position(place);
+        let (header, rest) = self.chunks.get(number)?.get(at..)?.split_at_checked(HEADER)?;
         let (time, numbers) = header.split_first_chunk()?;
         let mut values = numbers.as_chunks::<4>().0.iter().map(|number| u32::from_le_bytes(*number));
         Some(HeldPacket {
@@ -99,8 +159,25 @@ impl Ring {
         })
     }
 
-    fn position(&self, place: Place) -> usize {
-        place as usize & self.capacity.wrapping_sub(1)
+    /// Remembers the tunnels of the packet at a place, where its frame does not show them.
+    #[inline]
+    pub(super) fn keep_tunnels(&mut self, place: Option<Place>, packet: &Packet) {
+        if let (Some(place), Some(tunnels)) = (place, packet.inherited_tunnels()) {
+            self.tunnels.insert(place, tunnels);
+        }
+    }
+
+    /// The packet at a place, unless it was overwritten, and its tunnels where its frame does not show them.
+    pub(super) fn get_with_tunnels(&self, place: Place) -> Option<(HeldPacket<'_>, Option<Tunnels>)> {
+        let tunnels = if self.tunnels.is_empty() { None } else { self.tunnels.get(&place).copied() };
+        Some((self.get(place)?, tunnels))
+    }
+
+    /// Number of the chunk, and where in it.
+    #[inline]
+    fn position(&self, place: Place) -> (usize, usize) {
+        let at = place as usize & self.capacity.wrapping_sub(1);
+        (at >> self.chunk.trailing_zeros().min(usize::BITS - 1), at & self.chunk.wrapping_sub(1))
     }
 }
 
@@ -121,8 +198,8 @@ mod tests {
 
     #[test]
     fn the_newest_packets_are_held_whole() {
-        for capacity in [128, 1024, 4096] {
-            let mut ring = Ring::new(capacity);
+        for (capacity, chunk) in [(128, 128), (1024, 1024), (4096, 4096), (4096, 256), (1024, 128)] {
+            let mut ring = Ring::of_chunks(capacity, chunk);
             let frames: Vec<Vec<u8>> = (0..500).map(|n| vec![n as u8; n * 7 % 41]).collect();
             let mut places = Vec::new();
             for (number, frame) in frames.iter().enumerate() {
@@ -140,9 +217,10 @@ mod tests {
                     }
                 }
                 assert!(held > 0 && held <= capacity);
-                assert!(ring.bytes.len() <= capacity);
+                assert!(ring.chunks.iter().map(Vec::len).sum::<usize>() <= capacity);
                 // No more is given up than is needed.
-                assert!(!lost || held + 2 * (HEADER + 41) > capacity, "{held} of {capacity}");
+                let most_unused = (capacity / chunk + 1) * (HEADER + 41);
+                assert!(!lost || held + most_unused > capacity, "{held} of {capacity}");
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The calls in packets that hunters sent: they have been judged, and are reported.
 
-use super::{CallKey, MOST_IDS, Voip, may_be_sip, passage_of};
+use super::{CallKey, Voip, may_be_sip, passage_of};
 use crate::engine::{Engine, hash_of};
 use crate::net::{self, Fragment, Transport};
 use crate::rtp::candidates::{Endpoints, Verdict};
@@ -67,9 +67,9 @@ impl Engine {
             {
                 let endpoints = Endpoints::from(&passage);
                 let verdict = candidates.observe(packet.payload, &endpoints, received.timestamp_ns);
-                if let Verdict::Accepted(header, _) = verdict {
+                if let Verdict::Accepted(header, quality) = verdict {
                     let end = &mut |call: &mut _| endings.end(call);
-                    if let Some(key) = calls.begin_rtp_only(&header, &passage, end) {
+                    if let Some(key) = calls.begin_rtp_only(&header, &passage, quality.first_ns(), end) {
                         calls.observe_media(packet.payload, &passage);
                         voip.take_ids(key, received);
                     }
@@ -78,8 +78,7 @@ impl Engine {
             while let Some((heir, left)) = voip.take_heirs() {
                 if let Some(call) = voip.calls.get_mut(heir) {
                     call.data.is_matched |= left.is_matched;
-                    let known = MOST_IDS.saturating_sub(call.data.ids.len());
-                    call.data.ids.extend(left.ids.into_iter().take(known));
+                    left.ids.ids.iter().for_each(|id| call.data.add_id(id, 0));
                 }
             }
             voip.expire(received.timestamp_ns);
@@ -98,10 +97,8 @@ impl Voip {
             if let (number, Value::Bytes(id)) = field
                 && number == MATCHED_FILTER_IDS.number
                 && let Ok(id) = std::str::from_utf8(id)
-                && call.data.ids.len() < MOST_IDS
-                && !call.data.ids.iter().any(|known| **known == *id)
             {
-                call.data.ids.push(id.into());
+                call.data.add_id(id, 0);
             }
         }
     }

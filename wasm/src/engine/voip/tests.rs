@@ -1,6 +1,6 @@
 //! Calls through the whole engine: what goes out, and with what.
 
-use crate::engine::{CALL_PCAP, CALLS, Engine, JSON, Options, Protocol, WIRE};
+use crate::engine::{CALL_PCAP, CALLS, Engine, JSON, Options, Protocol, Settings, WIRE};
 use crate::matching::filter_set::{FilterSet, NoFilterPolicy};
 use crate::matching::filter_type::FilterType;
 use crate::net::Address;
@@ -128,13 +128,23 @@ impl Answer {
 }
 
 fn run(scene: &Scene, filters: &[(FilterType, &str)], policy: NoFilterPolicy, block: usize) -> Answer {
+    run_with(scene, filters, policy, block, &Settings::default())
+}
+
+fn run_with(
+    scene: &Scene,
+    filters: &[(FilterType, &str)],
+    policy: NoFilterPolicy,
+    block: usize,
+    settings: &Settings,
+) -> Answer {
     let options = Options {
         outputs: JSON | CALLS | CALL_PCAP,
         protocol: Protocol::Voip,
         batch_packets: 64,
         ..Options::default()
     };
-    let mut engine = Engine::new(options);
+    let mut engine = Engine::with_settings(options, settings);
     let mut set = FilterSet::new(policy);
     for (number, (filter_type, pattern)) in filters.iter().enumerate() {
         set.add(*filter_type as u32, &format!("f{number}"), pattern).unwrap();
@@ -246,6 +256,37 @@ fn what_came_before_the_match_goes_out_in_the_order_of_time() {
     assert_eq!(answer.engine.counters().calls_unmatched, 1);
 }
 
+/// What was put together from packets in a tunnel still was in it when it has waited.
+#[test]
+fn what_waited_was_in_its_tunnel() {
+    let mut inner = Vec::new();
+    let headers = Headers {
+        source: (Address::v4([10, 0, 0, 1]), 40_001),
+        destination: (Address::v4([10, 0, 0, 2]), 5060),
+        sequence: 1000,
+        acknowledgment: 1,
+    };
+    let invite = request("INVITE", "one", "", "");
+    let update = request("UPDATE", "one", "P-Asserted-Identity: <tel:+4930123>\r\n", "");
+    let mut scene = Scene::new();
+    let mut sequence = headers.sequence;
+    for part in [&invite[..50], &invite[50..], &update] {
+        inner.clear();
+        write_segment(&Headers { sequence, ..headers }, part, None, &mut inner);
+        sequence += part.len() as u32;
+        let vxlan = [&[8, 0, 0, 0, 0, 0, 77, 0][..], &inner].concat();
+        scene.udp((8, 50_000), (9, 4789), &vxlan);
+    }
+    let answer = run(&scene, &[(FilterType::PhoneNumber, "+4930123")], NoFilterPolicy::Deny, 1 << 20);
+    assert_eq!(answer.shown(), ["INVITE", "UPDATE"]);
+    for line in &answer.lines {
+        assert!(
+            line.contains("\"tunnel_id\":\"77\"") && line.contains("\"tunnel_src_ip\":\"10.0.0.8\""),
+            "{line}"
+        );
+    }
+}
+
 #[test]
 fn messages_that_make_no_call_are_judged_one_by_one() {
     let mut scene = Scene::new();
@@ -261,6 +302,62 @@ fn messages_that_make_no_call_are_judged_one_by_one() {
     assert_eq!(answer.engine.counters().calls_unmatched, 0);
     let none = run(&scene, &[(FilterType::SipUser, "carol")], NoFilterPolicy::Deny, 1 << 20);
     assert_eq!(none.lines.len(), 0);
+}
+
+/// The operator's own users, with and without their hosts.
+#[test]
+fn users_may_be_named_with_their_hosts() {
+    let mut scene = Scene::new();
+    basic_call(&mut scene, "one", (40_000, 10_000));
+    for (user, kept) in [
+        ("alice", 12),
+        ("alice@x", 12),
+        ("sip:alice@x", 12),
+        ("sips:alice@X:5061;transport=tls", 12),
+        ("*@x", 12),
+        ("alice@y", 0),
+        ("lice@x", 0),
+    ] {
+        let mut set = FilterSet::new(NoFilterPolicy::Allow);
+        set.add_local_sip_user(user).unwrap();
+        set.build().unwrap();
+        let options = Options { outputs: JSON, protocol: Protocol::Voip, ..Options::default() };
+        let mut engine = Engine::new(options);
+        engine.set_filters(set);
+        let input = engine.open_input("a capture", "");
+        engine.process(input, &scene.capture, true);
+        engine.finish();
+        assert_eq!(engine.counters().kept, kept, "{user}");
+    }
+}
+
+/// A message that the snapshot length has cut is read as far as its lines are whole, and told of.
+#[test]
+fn cut_messages_are_read_as_far_as_they_go() {
+    let mut scene = Scene::new();
+    scene.udp(ALICE, BOB, &request("INVITE", "one", "", &sdp(1, 40_000)));
+    let record = scene.capture.split_off(24);
+    let payload = 16 + 42;
+    let at = |text: &[u8]| record.windows(text.len()).position(|window| window == text).unwrap();
+    let call_id = at(b"Call-ID: one") + 12;
+    for length in payload + 30..record.len() {
+        let mut cut = Scene::new();
+        cut.capture.extend(&record[..8]);
+        cut.capture.extend((length as u32 - 16).to_le_bytes());
+        cut.capture.extend(&record[12..length]);
+        let mut answer = run(&cut, &[], NoFilterPolicy::Allow, 1 << 20);
+        let notices = answer.engine.take_notices().join("\n");
+        let counters = answer.engine.counters();
+        // A Call-ID may go on behind the cut as long as its line does.
+        if length < call_id + 2 {
+            assert_eq!((counters.kept, counters.sip_refused), (0, 1), "{length}");
+            assert!(notices.contains("has cut before its Call-ID"), "{length}: {notices}");
+        } else {
+            assert_eq!((counters.kept, counters.sip_refused), (1, 0), "{length}");
+            assert!(answer.lines[0].contains("\"call_id\":\"one\""), "{length}: {}", answer.lines[0]);
+            assert!(notices.contains("it is read as far as it goes"), "{length}: {notices}");
+        }
+    }
 }
 
 #[test]
@@ -302,21 +399,31 @@ fn a_change_of_filters_takes_calls_along_or_leaves_them() {
     // The capture is cut behind the ACK.
     let ack = request("ACK", "one", "", "");
     let cut = scene.capture.windows(ack.len()).position(|window| window == ack).unwrap() + ack.len();
-    for (second, kept) in [("alice", 12), ("carol", 4)] {
+    let set = |id: &str, filter_type: FilterType, pattern: &str| {
+        let mut set = FilterSet::new(NoFilterPolicy::Deny);
+        set.add(filter_type as u32, id, pattern).unwrap();
+        set.build().unwrap();
+        set
+    };
+    for (id, filter_type, pattern, kept) in [
+        ("a", FilterType::SipUser, "alice", 12),
+        ("b", FilterType::SipUser, "carol", 4),
+        // What a filter asks for counts, not what it is called.
+        ("b", FilterType::SipUser, "alice", 12),
+        ("a", FilterType::SipUser, "carol", 4),
+        ("a", FilterType::CallId, "alice", 4),
+    ] {
         let mut engine = Engine::new(options.clone());
-        let set = |id: &str, pattern: &str| {
-            let mut set = FilterSet::new(NoFilterPolicy::Deny);
-            set.add(FilterType::SipUser as u32, id, pattern).unwrap();
-            set.build().unwrap();
-            set
-        };
-        engine.set_filters(set("a", "alice"));
+        engine.set_filters(set("a", FilterType::SipUser, "alice"));
         let input = engine.open_input("a capture", "");
         let done = engine.process(input, &scene.capture[..cut], false).consumed;
-        engine.set_filters(set(if second == "alice" { "a" } else { "b" }, second));
+        engine.clear_outputs();
+        engine.set_filters(set(id, filter_type, pattern));
         engine.process(input, &scene.capture[done..], true);
         engine.finish();
-        assert_eq!(engine.counters().kept, kept, "{second}");
+        assert_eq!(engine.counters().kept, kept, "{id} {pattern}");
+        let lines = String::from_utf8(engine.output(JSON).to_vec()).unwrap();
+        assert!(lines.lines().all(|line| line.contains(&format!("\"matched_filter_ids\":[\"{id}\"]"))));
     }
 }
 
@@ -332,7 +439,12 @@ fn streams_without_signalling_are_calls_of_their_own() {
     let expected: Vec<String> = (65_530..65_536).chain([0]).map(|number| format!("RTP {number}")).collect();
     assert_eq!(answer.shown(), expected);
     assert_eq!(answer.calls.len(), 1);
-    assert!(answer.calls[0].contains("\"call_id\":\"rtp-00000001\""), "{}", answer.calls[0]);
+    let call = &answer.calls[0];
+    assert!(call.contains("\"call_id\":\"rtp-00000001\""), "{call}");
+    // From its first packet on, which has waited.
+    let start = "\"start_time\":\"2023-11-14T22:13:20.000000000Z\"";
+    assert_eq!(call.matches(start).count(), 2, "of the call and of its stream: {call}");
+    assert!(call.contains("\"duration_seconds\":0.006"), "{call}");
 }
 
 #[test]
@@ -349,6 +461,42 @@ fn a_hole_in_a_stream_costs_the_message_that_it_cuts_alone() {
         let answer = run(&scene, &[], NoFilterPolicy::Allow, 1 << 20);
         let shown = answer.shown();
         assert!(shown.ends_with(&["OPTIONS".into(), "MESSAGE".into()]), "byte {lost} is lost: {shown:?}");
+    }
+}
+
+/// Messages that wait behind a hole have the times of their own segments, not that of the one which closes it.
+#[test]
+fn messages_behind_a_hole_keep_their_times() {
+    let [one, two, three] = ["BYE", "OPTIONS", "MESSAGE"].map(|method| request(method, "one", "", ""));
+    let (from, to) = ((1, 40_001), (2, 5060));
+    let ends = [1000, one.len(), two.len(), three.len()].map(|length| length as u32);
+    let starts = [ends[0], ends[0] + ends[1], ends[0] + ends[1] + ends[2]];
+    for order in [[0, 1, 2], [0, 2, 1]] {
+        let mut scene = Scene::new();
+        // The stream is known to begin there.
+        scene.tcp(from, to, 1000, &one[..10]).wait(SECOND);
+        for number in order {
+            match number {
+                0 => scene.tcp(from, to, starts[1], &two[..40]).tcp(from, to, starts[1] + 40, &two[40..]),
+                1 => scene.tcp(from, to, starts[2], &three),
+                _ => scene.tcp(from, to, 1010, &one[10..]),
+            };
+            scene.wait(SECOND);
+        }
+        let answer = run(&scene, &[], NoFilterPolicy::Allow, 1 << 20);
+        let mut times: Vec<(String, String)> = answer
+            .shown()
+            .into_iter()
+            .zip(&answer.lines)
+            .map(|(method, line)| {
+                let at = line.find("\"timestamp\":\"").unwrap() + 13;
+                (method, line[at + 17..at + 23].to_owned())
+            })
+            .collect();
+        times.sort();
+        let third = if order[1] == 1 { "22.003" } else { "23.004" };
+        let expected = [("BYE", "20.000"), ("MESSAGE", third), ("OPTIONS", "21.001")];
+        assert_eq!(times, expected.map(|(method, time)| (method.to_owned(), time.to_owned())), "{order:?}");
     }
 }
 
@@ -456,6 +604,142 @@ fn a_shared_endpoint_gives_no_call_the_media_of_another() {
     }
 }
 
+/// A call of a filtered user among many forged ones: as many as there is room for and more, at its endpoints, and with more
+/// packets than can wait.
+#[test]
+fn forged_calls_take_nothing_from_a_matched_one() {
+    let forged = |message: Vec<u8>| {
+        let text = String::from_utf8(message).unwrap();
+        text.replace("alice", "mallory").replace("bob", "nobody").into_bytes()
+    };
+    let fill = "X".repeat(40_000);
+    for (calls, more) in [(20, ""), (900, ""), (200, &fill[..])] {
+        let mut scene = Scene::new();
+        let mut number = 0;
+        let mut forge = |scene: &mut Scene, count: usize| {
+            for _ in 0..count {
+                number += 1;
+                let call = format!("forged-{number}");
+                let field = format!("X-Fill: {more}\r\n");
+                scene.udp((7, 5060), (8, 5060), &forged(request("INVITE", &call, &field, &sdp(1, 40_000))));
+                scene.udp(
+                    (8, 5060),
+                    (7, 5060),
+                    &forged(response("200 OK", "INVITE", &call, &sdp(2, 10_000))),
+                );
+            }
+        };
+        forge(&mut scene, calls);
+        scene.udp(ALICE, BOB, &request("INVITE", "one", "", &sdp(1, 40_000)));
+        forge(&mut scene, calls);
+        scene.udp(BOB, ALICE, &response("200 OK", "INVITE", "one", &sdp(2, 10_000)));
+        for sequence in 0..20 {
+            scene.rtp((1, 40_000), (2, 10_000), sequence).rtp((2, 10_000), (1, 40_000), sequence);
+            // Behind an address translator.
+            scene.rtp((9, 999), (1, 40_000), sequence);
+            forge(&mut scene, calls / 10);
+        }
+        scene.udp(ALICE, BOB, &request("BYE", "one", "", ""));
+        let filters = [(FilterType::SipUser, "alice")];
+        let mut settings = Settings::default();
+        assert!(settings.set("max_calls", "64"));
+        let answer = run_with(&scene, &filters, NoFilterPolicy::Deny, 1 << 20, &settings);
+        assert_eq!(answer.lines.len(), 63, "{calls} calls: {:?}", answer.shown());
+        assert!(answer.lines.iter().all(|line| line.contains("\"call_id\":\"one\"")));
+        let counters = answer.engine.counters();
+        assert_eq!(counters.calls_ended, 1);
+        assert_eq!(counters.calls_ended + counters.calls_unmatched + counters.calls_evicted, 1 + number);
+        assert_eq!(counters.call_buffer_full, 0);
+    }
+}
+
+/// What waits for a decision gives way to what others let wait, and is counted when its call matches after all.
+#[test]
+fn what_was_overwritten_while_it_waited_is_counted() {
+    let mut scene = Scene::new();
+    scene.udp(ALICE, BOB, &request("INVITE", "one", "", &sdp(1, 40_000)));
+    let fill = format!("X-Fill: {}\r\n", "X".repeat(40_000));
+    for number in 0..450 {
+        scene.udp(ALICE, BOB, &request("INVITE", &format!("other-{number}"), &fill, ""));
+    }
+    scene.udp(BOB, ALICE, &response("180 Ringing", "INVITE", "one", ""));
+    scene.udp(BOB, ALICE, &request("UPDATE", "one", "P-Asserted-Identity: <tel:+4930123>\r\n", ""));
+    let answer = run(&scene, &[(FilterType::PhoneNumber, "+4930123")], NoFilterPolicy::Deny, 1 << 20);
+    assert_eq!(answer.shown(), ["180", "UPDATE"]);
+    assert_eq!(answer.engine.counters().call_buffer_full, 1);
+}
+
+/// What makes a frame one of a network.
+fn in_vlan(vlan: u16, frame: &[u8]) -> Vec<u8> {
+    let tag = [&[0x81, 0][..], &vlan.to_be_bytes()].concat();
+    [&frame[..12], &tag, &frame[12..]].concat()
+}
+
+/// The same, with VXLAN.
+fn in_tunnel(number: u16, frame: &[u8]) -> Vec<u8> {
+    let mut scene = Scene::new();
+    let [high, low] = number.to_be_bytes();
+    scene.udp((8, 50_000), (9, 4789), &[&[8, 0, 0, 0, 0, high, low, 0][..], frame].concat());
+    scene.capture[40..].to_vec()
+}
+
+/// Two customers with the same addresses and ports, and the same SSRCs, in networks of their own.
+#[test]
+fn networks_with_the_same_addresses_are_apart() {
+    for put_into in [in_vlan as fn(u16, &[u8]) -> Vec<u8>, in_tunnel] {
+        // Alice in 10, Carol in 20; media of a third network, in which nobody calls, may be anyone's.
+        for (calls, media, lines) in [
+            (&[(10, "alice"), (20, "carol")][..], &[10, 20][..], 8),
+            (&[(20, "carol"), (10, "alice")], &[20, 10], 8),
+            (&[(10, "alice")], &[10, 30], 14),
+            (&[(10, "alice"), (20, "carol")], &[30], 8),
+        ] {
+            let mut frames = Scene::new();
+            let mut all = Scene::new();
+            let mut take = |frames: &mut Scene, network: u16| {
+                let frame = frames.capture[24..].to_vec();
+                for record in records(&frame) {
+                    all.frame(&put_into(network, record));
+                }
+                frames.capture.truncate(24);
+            };
+            for (network, user) in calls {
+                let call = format!("of {user}");
+                let of_user = |message: Vec<u8>| {
+                    String::from_utf8(message).unwrap().replace("alice", user).into_bytes()
+                };
+                frames.udp(ALICE, BOB, &of_user(request("INVITE", &call, "", &sdp(1, 40_000))));
+                frames.udp(BOB, ALICE, &of_user(response("200 OK", "INVITE", &call, &sdp(2, 10_000))));
+                take(&mut frames, *network);
+            }
+            for sequence in 0..3 {
+                for network in media {
+                    frames.rtp((1, 40_000), (2, 10_000), sequence).rtp((2, 10_000), (1, 40_000), sequence);
+                    take(&mut frames, *network);
+                }
+            }
+            let answer = run(&all, &[(FilterType::SipUser, "alice")], NoFilterPolicy::Deny, 1 << 20);
+            assert_eq!(answer.lines.len(), lines, "{calls:?} {media:?}: {:?}", answer.shown());
+            assert!(answer.lines.iter().all(|line| line.contains("\"call_id\":\"of alice\"")));
+            if media.len() == calls.len() {
+                assert!(answer.lines.iter().all(|line| !line.contains("\"20\"")), "{:?}", answer.lines);
+            }
+        }
+    }
+}
+
+/// The frames in records of a capture file.
+fn records(mut bytes: &[u8]) -> Vec<&[u8]> {
+    let mut frames = Vec::new();
+    while let Some((header, rest)) = bytes.split_at_checked(16) {
+        let length = u32::from_le_bytes(header[8..12].try_into().unwrap()) as usize;
+        let (frame, rest) = rest.split_at(length);
+        frames.push(frame);
+        bytes = rest;
+    }
+    frames
+}
+
 #[test]
 fn filters_that_match_later_are_told_from_then_on() {
     let mut scene = Scene::new();
@@ -554,5 +838,33 @@ fn assert_damaged_are_accounted_for(whole: &[u8], rounds: usize) {
         let filters = if round % 2 == 0 { &users[..] } else { &[] };
         let policy = if round % 3 == 0 { NoFilterPolicy::Allow } else { NoFilterPolicy::Deny };
         run(&damaged, filters, policy, 1 << 20);
+    }
+}
+
+#[test]
+fn a_party_that_is_named_later_is_judged() {
+    let scene = |later: &str| {
+        let mut scene = Scene::new();
+        scene
+            .udp((1, 5060), (2, 5060), &request("INVITE", "c", "", ""))
+            .udp((2, 5060), (1, 5060), &response("180 Ringing", "INVITE", "c", ""))
+            .udp((2, 5060), (1, 5060), later.as_bytes());
+        scene
+    };
+    let ok = String::from_utf8(response("200 OK", "INVITE", "c", "")).unwrap();
+    let ack = String::from_utf8(request("ACK", "c", "", "")).unwrap();
+    let carol = (FilterType::SipUser, "carol");
+    for (later, filter, is_matched) in [
+        (ok.clone(), carol, false),
+        (ok.replace("Call-ID", "P-Asserted-Identity: <sip:carol@x>\r\nCall-ID"), carol, true),
+        (ok.replace("To: <sip:bob@x>;tag=b", "To: <sip:carol@x>;tag=b"), carol, true),
+        (ok.replace("To: <sip:bob@x>;tag=b", "To: <sip:bob@x>;tag=b, <sip:carol@x>"), carol, true),
+        (ok.replace("Call-ID", "To: <sip:carol@x>\r\nCall-ID"), carol, true),
+        (ack.replace("ACK sip:bob@x", "ACK sip:carol@x"), carol, true),
+        (ack.replace("ACK sip:bob@x", "ACK sip:x"), (FilterType::SipUri, "carol@*"), false),
+        (ack.replace("ACK sip:bob@x", "ACK tel:carol"), carol, true),
+    ] {
+        let answer = run(&scene(&later), &[filter], NoFilterPolicy::Deny, 1 << 20);
+        assert_eq!(answer.lines.len(), if is_matched { 3 } else { 0 }, "{later}");
     }
 }

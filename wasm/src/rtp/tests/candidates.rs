@@ -75,7 +75,7 @@ fn hands_over_what_was_seen() {
         }
     }
     assert!(candidates.is_empty());
-    assert_eq!((candidates.accepted(), candidates.evictions()), (1, 0));
+    assert_eq!(candidates.evictions(), 0);
 }
 
 #[test]
@@ -206,5 +206,4 @@ fn random_bytes_are_hardly_ever_plausible() {
         let verdict = candidates.observe(&random.bytes(length), &endpoints, 0);
         assert!(!matches!(verdict, Verdict::Accepted(..)));
     }
-    assert_eq!(candidates.accepted(), 0);
 }

@@ -1,0 +1,39 @@
+//! Messages that the snapshot length of a capture has cut.
+
+use crate::engine::arrival::Frame;
+use crate::engine::{Engine, Oddity};
+use crate::net::Packet;
+
+/// What of a datagram is read as a message: of a head that the snapshot length has cut, the lines that are whole.
+#[inline]
+pub(super) fn uncut<'a>(packet: &Packet<'a>) -> &'a [u8] {
+    if packet.is_complete() { packet.payload } else { whole_lines(packet.payload) }
+}
+
+#[cold]
+fn whole_lines(bytes: &[u8]) -> &[u8] {
+    let mut lines = bytes.split_inclusive(|octet| *octet == b'\n');
+    let has_whole_head = lines.any(|line| matches!(line, b"\n" | b"\r\n"));
+    match bytes.iter().rposition(|octet| *octet == b'\n') {
+        Some(last) if !has_whole_head => bytes.get(..=last).unwrap_or_default(),
+        _ => bytes,
+    }
+}
+
+impl Engine {
+    /// A message that the snapshot length has cut before its Call-ID.
+    #[cold]
+    pub(super) fn count_cut_message(&mut self, frame: &Frame) {
+        self.counters.sip_refused += 1;
+        self.counters.rejected_by_mode += 1;
+        let what = "begins a SIP message that the snapshot length of the capture has cut before its Call-ID";
+        self.notice_once(Oddity::CutSipHead, frame.origin(), what, "sip_refused");
+    }
+
+    #[cold]
+    pub(super) fn notice_cut(&mut self, frame: &Frame) {
+        let what =
+            "is a SIP message that the snapshot length of the capture has cut; it is read as far as it goes";
+        self.notice_once(Oddity::CutSipMessage, frame.origin(), what, "sip_messages");
+    }
+}

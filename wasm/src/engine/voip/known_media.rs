@@ -1,0 +1,251 @@
+//! RTP packets of streams that have come by before: nearly all packets of calls, and little is left to do for them.
+//!
+//! This is a short cut, and changes no answer: what is not plain, and where something may begin, end or be decided, goes
+//! the way of all packets ([`take_call_packet`](Engine::take_call_packet)).
+
+use super::{Ids, Judgement, Voip};
+use crate::call::{Ends, Notes};
+use crate::detect::Facts;
+use crate::engine::arrival::Frame;
+use crate::engine::{Engine, Input, PCAP, WIRE};
+use crate::matching::contents::Content;
+use crate::net::plain::Plain;
+use crate::net::{Packet, link_type, protocol};
+use crate::record::Record;
+use crate::rtp::Header;
+use crate::wire::captured_packet::{self, MediaFields};
+use crate::wire::encoder::{Encoder, Protobuf};
+use crate::wire::metadata::{Metadata, encode};
+use crate::wire::schema::captured_packet::MATCHED_FILTER_IDS;
+
+/// Most bytes of what is kept encoded of a stream.
+const MOST_WORDS: usize = 512;
+
+impl Engine {
+    /// Takes a packet of a stream that is known. False if it is none: nothing has happened then.
+    #[inline(never)]
+    pub(in crate::engine) fn take_known_media(
+        &mut self,
+        inputs: &[Input],
+        input: u32,
+        record: &Record,
+    ) -> bool {
+        let Some(is_kept) = self.known_media(inputs, input, record) else { return false };
+        if is_kept {
+            self.counters.kept += 1;
+            self.counters.kept_bytes += record.data.len() as u64;
+            self.rendered.packets += 1;
+            self.rendered.bytes += record.data.len() as u64;
+            if self.options.outputs & PCAP != 0 {
+                self.put_savefile_record(
+                    record.link_type,
+                    record.timestamp_ns,
+                    record.original_length,
+                    record.data,
+                );
+            }
+        }
+        true
+    }
+
+    /// Whether it is kept.
+    #[inline(always)]
+    fn known_media(&mut self, inputs: &[Input], input: u32, record: &Record) -> Option<bool> {
+        let Self { voip, recognizer, rendered, filters, options, counters, .. } = self;
+        let voip = voip.as_deref_mut()?;
+        let now_ns = record.timestamp_ns;
+        let captured = record.data.len() as u32;
+        let is_ordinary = record.link_type == link_type::ETHERNET && captured <= record.original_length;
+        if !voip.may_take_short_cut
+            || !is_ordinary
+            || !voip.is_quiet(now_ns)
+            || self.esp.is_some()
+            || options.limit != 0
+        {
+            return None;
+        }
+        let packet = Plain::read(record.data)?;
+        if packet.protocol != protocol::UDP {
+            return None;
+        }
+        let header = Header::parse(packet.payload)?;
+        let (version, source, destination) = packet.address_words();
+        let Plain { source_port, destination_port, .. } = packet;
+        let ends = Ends { version, source, source_port, destination, destination_port, scope: 0 };
+        let (filters_in_force, label) = (voip.filters, voip.rtp);
+        let Voip { calls, media, waited_ns, newest_ns, .. } = voip;
+        let (call, number) = calls.known_stream(header.ssrc, &ends, now_ns)?;
+        let Judgement { is_matched, filters: judged_by, ids, .. } = &call.data;
+        let is_matched = *is_matched;
+        if is_matched && *judged_by != filters_in_force {
+            return None;
+        }
+        let may_pass = || filters.decides_all() == Some(true);
+        if !is_matched && (filters.wants_addresses() || filters.wants(Content::Rtp) || may_pass()) {
+            return None;
+        }
+        let is_sent = is_matched && options.outputs & WIRE != 0;
+        let version = ids.version;
+        let mut notes = &mut call.stream_mut(number)?.notes;
+        if is_sent {
+            if notes.version != version || notes.metadata_length == 0 {
+                let words = std::mem::take(&mut notes.words);
+                let (words, metadata_length) =
+                    put_words(record.data, &packet, call.id(), &call.data.ids, words);
+                notes = &mut call.stream_mut(number)?.notes;
+                *notes = Notes { words, metadata_length, version, ..*notes };
+            }
+            if notes.words.is_empty() {
+                return None;
+            }
+        }
+        if !recognizer.count_media(&packet, captured, now_ns, label, &mut notes.flow) {
+            return None;
+        }
+        (*waited_ns, *newest_ns) = (0, now_ns);
+        call.count_packet(number, &header, packet.payload.len(), now_ns);
+        let frame = Frame {
+            data: record.data,
+            link_type: record.link_type,
+            original_length: record.original_length,
+            timestamp_ns: now_ns,
+            inputs,
+            input,
+            interface: record.interface,
+            reassemblies: 0,
+        };
+        if is_sent {
+            let (interface_index, interface_name) = frame.interface();
+            let fields = captured_packet::Header {
+                timestamp_ns: now_ns,
+                capture_length: captured,
+                original_length: record.original_length,
+                interface_index,
+                link_type: record.link_type,
+                interface_name: interface_name.as_bytes(),
+            };
+            let words = call.streams().get(number).map(|stream| &stream.notes);
+            let words = words.and_then(|notes| notes.words.split_at_checked(notes.metadata_length));
+            let (metadata, ids) = words.unwrap_or_default();
+            let fields = MediaFields::new(&fields, &header, metadata, ids);
+            rendered.put_media(options, record.data, &fields);
+        }
+        if !is_matched {
+            if call.state().is_over() {
+                counters.rejected_by_filters += 1;
+            } else {
+                let Judgement { media: places, homeless, .. } = &mut call.data;
+                media.hold(places, homeless, &frame.as_held());
+            }
+        }
+        Some(is_matched)
+    }
+}
+
+impl Voip {
+    /// Whether nothing is to be done at that time but to take a packet.
+    #[inline]
+    fn is_quiet(&self, now_ns: i64) -> bool {
+        now_ns >= self.newest_ns && !self.is_due(now_ns)
+    }
+}
+
+/// Puts together what is said of each packet of a stream, in `words`; that, and how much of it belongs to the metadata.
+/// Nothing where it is too much to be kept.
+#[cold]
+fn put_words(frame: &[u8], plain: &Plain, call_id: &[u8], ids: &Ids, mut words: Vec<u8>) -> (Vec<u8>, usize) {
+    let mut packet = Packet::unread(frame);
+    plain.put_into(&mut packet);
+    let facts = Facts::default();
+    let metadata = Metadata {
+        packet: &packet,
+        protocol: Some("RTP"),
+        dns: None,
+        call_id,
+        message: None,
+        rtp: None,
+        facts: &facts,
+    };
+    words.clear();
+    encode(&mut Protobuf(&mut words), &metadata);
+    let metadata_length = words.len();
+    Protobuf(&mut words).texts(&MATCHED_FILTER_IDS, ids.ids.iter().map(|id| &**id));
+    (if words.len() <= MOST_WORDS { words } else { Vec::new() }, metadata_length)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::engine::{CALLS, Options, Protocol};
+    use crate::matching::filter_set::{FilterSet, NoFilterPolicy};
+    use crate::matching::filter_type::FilterType;
+
+    /// What an engine makes of a capture, with or without the short cut; the filters change in the middle.
+    fn answers(
+        capture: &[u8],
+        outputs: u8,
+        filters: [&[(FilterType, &str)]; 2],
+        takes_short_cut: bool,
+    ) -> (Vec<Vec<u8>>, Vec<u64>, String) {
+        let options = Options { outputs, protocol: Protocol::Voip, batch_packets: 7, ..Options::default() };
+        let mut engine = Engine::new(options);
+        let input = engine.open_input("a capture", "");
+        let mut written = Vec::new();
+        let (first, second) = capture.split_at(capture.len() / 2);
+        let mut rest = Vec::new();
+        for (part, filters) in [first, second].into_iter().zip(filters) {
+            let mut set = FilterSet::new(NoFilterPolicy::Deny);
+            for (number, (filter_type, pattern)) in filters.iter().enumerate() {
+                set.add(*filter_type as u32, &format!("f{number}"), pattern).unwrap();
+            }
+            set.build().unwrap();
+            engine.set_filters(set);
+            if let Some(voip) = engine.voip.as_mut().filter(|_| !takes_short_cut) {
+                voip.may_take_short_cut = false;
+            }
+            rest.extend_from_slice(part);
+            let progress = engine.process(input, &rest, false);
+            rest.drain(..progress.consumed);
+        }
+        engine.process(input, &rest, true);
+        engine.finish();
+        written.extend([WIRE, PCAP, CALLS].map(|kind| engine.output(kind).to_vec()));
+        written.push(engine.pieces().iter().flat_map(|number| number.to_le_bytes()).collect());
+        (written, engine.counters().values().to_vec(), engine.traffic_json(100))
+    }
+
+    #[test]
+    fn the_short_cut_changes_no_answer() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures");
+        for name in ["voip-udp.pcap", "voip-ipv6.pcap"] {
+            let capture = std::fs::read(root.join(name)).unwrap();
+            let all: &[_] = &[(FilterType::SipUser, "*"), (FilterType::IpAddress, "10.0.0.0/8")];
+            let users: &[_] = &[(FilterType::SipUser, "*1*"), (FilterType::SipUser, "alice")];
+            let nobody: &[_] = &[(FilterType::SipUser, "nobody")];
+            for filters in [[all, all], [users, users], [nobody, nobody], [users, nobody], [nobody, all]] {
+                for outputs in [WIRE, WIRE | PCAP | CALLS, 0] {
+                    let expected = answers(&capture, outputs, filters, false);
+                    assert_eq!(answers(&capture, outputs, filters, true), expected, "{name} {filters:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_short_cut_is_taken() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures");
+        let capture = std::fs::read(root.join("voip-udp.pcap")).unwrap();
+        let mut engine =
+            Engine::new(Options { outputs: WIRE, protocol: Protocol::Voip, ..Options::default() });
+        engine.set_filters(FilterSet::new(NoFilterPolicy::Allow));
+        let input = engine.open_input("a capture", "");
+        engine.process(input, &capture, false);
+        let mut noted = 0;
+        engine.voip.as_ref().unwrap().calls.for_each(&mut |_, call| {
+            noted += call.streams().iter().filter(|stream| !stream.notes.words.is_empty()).count();
+        });
+        assert!(noted > 0);
+    }
+}
