@@ -3,10 +3,12 @@
 //! A call is judged once, by any of its messages, and then goes out whole: what came before waits for that in two rings
 //! ([`held`]). Messages that make no call (REGISTER, MESSAGE, OPTIONS...) are judged one by one.
 
+mod admission;
 mod call_pcap;
 mod cut;
 mod emission;
 pub(super) mod held;
+mod judgement;
 mod judging;
 mod known_media;
 mod probation;
@@ -18,24 +20,20 @@ use super::arrival::Frame;
 use super::recognition::{Arrival, Inspected, SipStreams};
 use super::rendering::Said;
 use super::{CALL_PCAP, CALLS, Engine, Input, JSON, Oddity, Protocol, Settings, TEXT};
-use crate::call::state::EndReason;
-use crate::call::{ANY_SCOPE, Call, CallKey, Calls, Media, MediaKind, Passage, scope_of};
+use crate::call::{ANY_SCOPE, CallKey, Calls, Media, MediaKind, Passage, scope_of};
 use crate::detect::Label;
 use crate::detect::registry::label_of;
 use crate::flow::table::Observed;
 use crate::matching::contents::Content;
-use crate::matching::filter_set::FilterSet;
 use crate::net::segment::{self, Headers};
-use crate::net::{self, Packet, Transport, Tunnels};
+use crate::net::{self, Packet, Transport};
 use crate::rtp::candidates::{Candidates, Endpoints, Verdict};
 use crate::sip::message::Message;
 use crate::sip::parts::Known;
 use crate::sip::start_line::Refusal;
-use crate::wire::time::Clock;
-use call_pcap::CallPcap;
 use cut::uncut;
-use held::{HeldPacket, MOST_HELD, Place, Ring};
-use judging::LookedAt;
+use held::{Place, Ring};
+use judgement::{Endings, Judgement};
 use probation::Probation;
 
 /// Bytes of signalling, and of media, that wait for a decision, at most.
@@ -45,46 +43,8 @@ const MEDIA_BYTES: usize = 32 << 20;
 const MOST_CANDIDATES: usize = 8192;
 /// Packet time that goes back by more begins another capture: interfaces differ by less.
 const MOST_REWIND_NS: i64 = 60 * TICK_NS;
-/// Filters of one call that are told, at most.
-const MOST_IDS: usize = 64;
 /// Packet time between two looks at calls that are over.
 const TICK_NS: i64 = 1_000_000_000;
-
-/// What filters have decided of a call.
-#[derive(Default)]
-pub(super) struct Judgement {
-    is_matched: bool,
-    /// The filter set by which it was.
-    filters: u32,
-    /// The filters that it matched: their ids, and what each asks for.
-    ids: Ids,
-    keys: Vec<u64>,
-    /// Which filters have looked at the URIs of the caller and of the called side.
-    looked_at: LookedAt,
-    signalling: Vec<Place>,
-    media: Vec<Place>,
-    /// Packets that found no room to wait in.
-    homeless: u64,
-    /// In the output of one capture per call; 0 before its first packet.
-    number: u32,
-    /// Link type of its first packet there.
-    link_type: u32,
-}
-
-/// Filters by their ids.
-#[derive(Default)]
-struct Ids {
-    ids: Vec<Box<str>>,
-    /// Another one after each change.
-    version: u32,
-}
-
-impl Ids {
-    fn change(&mut self) -> &mut Vec<Box<str>> {
-        self.version = self.version.wrapping_add(1);
-        &mut self.ids
-    }
-}
 
 /// The state of the mode.
 pub(super) struct Voip {
@@ -109,89 +69,6 @@ pub(super) struct Voip {
     sip: Option<Label>,
     rtp: Option<Label>,
     rtcp: Option<Label>,
-}
-
-/// What becomes of calls that are over.
-#[derive(Default)]
-struct Endings {
-    reports: Vec<u8>,
-    wants_reports: bool,
-    pcap: CallPcap,
-    /// Packets that waited for a decision in vain.
-    rejected: u64,
-    /// Calls by what became of them.
-    ended: u64,
-    unmatched: u64,
-    evicted: u64,
-    merged: u64,
-    /// What calls leave to those that they turned out to be a part of.
-    left: Vec<(CallKey, Judgement)>,
-    clock: Clock,
-}
-
-impl Endings {
-    fn end(&mut self, call: &mut Call<Judgement>) {
-        let reason = call.end_reason();
-        if let Some(key) = call.merged_into() {
-            let data = std::mem::take(&mut call.data);
-            if data.number != 0 {
-                self.pcap.end(data.number);
-            }
-            self.left.push((key, data));
-            self.merged += 1;
-            return;
-        }
-        let data = &mut call.data;
-        self.rejected += data.take_held();
-        match reason {
-            Some(EndReason::Evicted) => self.evicted += 1,
-            _ if data.is_matched => self.ended += 1,
-            _ => self.unmatched += 1,
-        }
-        if data.number != 0 {
-            self.pcap.end(data.number);
-        }
-        if data.is_matched && self.wants_reports {
-            let ids = std::mem::take(&mut call.data.ids);
-            call.write_json(&mut self.reports, &mut self.clock, ids.ids.iter().map(|id| &**id));
-            self.reports.push(b'\n');
-        }
-        call.data = Judgement::default();
-    }
-}
-
-impl Judgement {
-    /// Forgets what is held; how many packets that were.
-    fn take_held(&mut self) -> u64 {
-        let held = self.signalling.len() + self.media.len();
-        self.signalling.clear();
-        self.media.clear();
-        held as u64 + std::mem::take(&mut self.homeless)
-    }
-
-    /// Notes a filter that it matched, once.
-    fn add_id(&mut self, id: &str, key: u64) {
-        if self.ids.ids.len() < MOST_IDS && !self.ids.ids.iter().any(|known| **known == *id) {
-            self.ids.change().push(id.into());
-            self.keys.push(key);
-        }
-    }
-
-    /// Whether the call goes out. After a change of filters only if one of those that it matched is still there.
-    fn is_matched(&mut self, filters: &FilterSet, number: u32) -> bool {
-        if self.is_matched && self.filters != number {
-            self.filters = number;
-            let by_policy = self.ids.ids.is_empty();
-            let keys = std::mem::take(&mut self.keys);
-            for (id, key) in std::mem::take(self.ids.change()).into_iter().zip(keys) {
-                if let Some(id) = filters.id_in_force(&id, key) {
-                    self.add_id(id, key);
-                }
-            }
-            self.is_matched = !self.ids.ids.is_empty() || by_policy && filters.passes_without_filters();
-        }
-        self.is_matched
-    }
 }
 
 impl Voip {
@@ -581,64 +458,6 @@ impl Engine {
         Some(key)
     }
 
-    /// A call has matched the filters in the workspace, too.
-    fn add_ids(&mut self, voip: &mut Voip, key: CallKey) {
-        let Self { scratch, filters, .. } = self;
-        let Some(call) = voip.calls.get_mut(key) else { return };
-        for number in scratch.workspace.matched.iter() {
-            call.data.add_id(filters.id(number), filters.key(number));
-        }
-    }
-
-    /// A call takes over what another has left that turned out to be a part of it.
-    #[cold]
-    fn inherit(&mut self, voip: &mut Voip, heir: CallKey, left: Judgement, inputs: &[Input]) {
-        let Some(call) = voip.calls.get_mut(heir) else {
-            self.counters.rejected_by_filters +=
-                (left.signalling.len() + left.media.len()) as u64 + left.homeless;
-            return;
-        };
-        let data = &mut call.data;
-        let becomes_matched = left.is_matched && !data.is_matched;
-        if becomes_matched {
-            data.is_matched = true;
-            data.filters = left.filters;
-        }
-        for (id, key) in left.ids.ids.iter().zip(left.keys) {
-            data.add_id(id, key);
-        }
-        data.homeless += left.homeless;
-        if becomes_matched {
-            voip.calls.set_wanted(heir, true);
-        }
-        self.join(voip, heir, left.signalling, left.media, inputs);
-    }
-
-    /// Packets that waited elsewhere turn out to be a call's: they go out with it, or wait with it.
-    fn join(
-        &mut self,
-        voip: &mut Voip,
-        key: CallKey,
-        signalling: Vec<Place>,
-        media: Vec<Place>,
-        inputs: &[Input],
-    ) {
-        let is_matched = self.is_matched(voip, key);
-        let Some(call) = voip.calls.get_mut(key) else {
-            self.counters.rejected_by_filters += (signalling.len() + media.len()) as u64;
-            return;
-        };
-        let data = &mut call.data;
-        for (places, more) in [(&mut data.signalling, signalling), (&mut data.media, media)] {
-            let room = if is_matched { usize::MAX } else { MOST_HELD.saturating_sub(places.len()) };
-            data.homeless += more.len().saturating_sub(room) as u64;
-            places.extend(more.into_iter().take(room));
-        }
-        if is_matched {
-            self.emit_waiting(voip, key, inputs);
-        }
-    }
-
     #[inline]
     fn take_media(&mut self, voip: &mut Voip, frame: &Frame, packet: &Packet, media: &Media) {
         let key = media.call;
@@ -653,80 +472,6 @@ impl Engine {
             self.admit(voip, key, frame.inputs);
         }
         self.emit(voip, Some(key), frame, packet, content, &Said { rtp, ..Said::default() });
-    }
-
-    #[inline]
-    fn is_matched(&mut self, voip: &mut Voip, key: CallKey) -> bool {
-        let filters = voip.filters;
-        let Some(call) = voip.calls.get_mut(key) else { return false };
-        let was_matched = call.data.is_matched;
-        let is_matched = call.data.is_matched(&self.filters, filters);
-        if is_matched != was_matched {
-            voip.calls.set_wanted(key, is_matched);
-        }
-        is_matched
-    }
-
-    /// The call goes out from now on: by the filters in the workspace, and with what waited for that, in the order of time.
-    #[cold]
-    fn admit(&mut self, voip: &mut Voip, key: CallKey, inputs: &[Input]) {
-        let Self { scratch, filters, .. } = self;
-        let Some(call) = voip.calls.get_mut(key) else { return };
-        let data = &mut call.data;
-        data.is_matched = true;
-        data.filters = voip.filters;
-        data.ids.change().clear();
-        data.keys.clear();
-        for number in scratch.workspace.matched.iter().take(MOST_IDS) {
-            data.add_id(filters.id(number), filters.key(number));
-        }
-        voip.calls.set_wanted(key, true);
-        self.emit_waiting(voip, key, inputs);
-    }
-
-    /// Sends what waited with a call, in the order of time.
-    #[cold]
-    fn emit_waiting(&mut self, voip: &mut Voip, key: CallKey, inputs: &[Input]) {
-        let Some(call) = voip.calls.get_mut(key) else { return };
-        let data = &mut call.data;
-        let homeless = std::mem::take(&mut data.homeless);
-        let (signalling, media) = (std::mem::take(&mut data.signalling), std::mem::take(&mut data.media));
-        let rings = (std::mem::take(&mut voip.signalling), std::mem::take(&mut voip.media));
-        let held = signalling.iter().filter_map(|place| rings.0.get_with_tunnels(*place));
-        let mut held: Vec<(HeldPacket, Option<Tunnels>)> =
-            held.chain(media.iter().filter_map(|place| rings.1.get_with_tunnels(*place))).collect();
-        let lost = signalling.len() + media.len() - held.len();
-        self.counters.call_buffer_full += lost as u64 + homeless;
-        held.sort_by_key(|(packet, _)| packet.timestamp_ns);
-        for (one, tunnels) in &held {
-            let frame = Frame::held(one, inputs);
-            let mut packet = net::decode_record(frame.link_type, frame.data, frame.original_length);
-            if let Some(tunnels) = tunnels {
-                packet.put_into(tunnels);
-            }
-            self.emit_held(voip, key, &frame, &packet);
-        }
-        (voip.signalling, voip.media) = rings;
-    }
-
-    /// Keeps a packet of a call for as long as a filter may still ask for the call.
-    fn hold(&mut self, voip: &mut Voip, key: CallKey, frame: &Frame, packet: &Packet, content: Content) {
-        let Voip { calls, signalling, media, .. } = voip;
-        let Some(call) = calls.get_mut(key) else {
-            self.counters.rejected_by_filters += 1;
-            return;
-        };
-        if call.state().is_over() {
-            self.counters.rejected_by_filters += 1;
-            return;
-        }
-        let Judgement { signalling: held, media: held_media, homeless, .. } = &mut call.data;
-        let (ring, places) = match content {
-            Content::Sip => (signalling, held),
-            _ => (media, held_media),
-        };
-        let place = ring.hold(places, homeless, &frame.as_held());
-        ring.keep_tunnels(place, packet);
     }
 }
 

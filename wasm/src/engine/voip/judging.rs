@@ -1,6 +1,7 @@
 //! What filters say of the packets of a call.
 
-use super::{Judgement, Voip};
+use super::Voip;
+use super::judgement::Judgement;
 use crate::call::{Call, CallKey};
 use crate::engine::Engine;
 use crate::matching::address::bits_of;

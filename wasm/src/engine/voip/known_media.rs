@@ -3,7 +3,8 @@
 //! This is a short cut, and changes no answer: what is not plain, and where something may begin, end or be decided, goes
 //! the way of all packets ([`take_call_packet`](Engine::take_call_packet)).
 
-use super::{Ids, Judgement, Voip};
+use super::Voip;
+use super::judgement::{Ids, Judgement};
 use crate::call::{Ends, Notes};
 use crate::detect::Facts;
 use crate::engine::arrival::Frame;
