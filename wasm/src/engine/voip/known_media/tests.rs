@@ -102,18 +102,21 @@ impl Numbers {
 struct Made {
     numbers: Numbers,
     /// Sequence numbers by source, destination and SSRC.
-    sequences: [u16; 256],
+    sequences: [u16; 4096],
     cseq: u32,
+    /// Ends, ports and SSRC of the media of late.
+    stream: ([usize; 2], [u16; 2], usize),
 }
 
 impl Made {
     fn capture(seed: u64) -> Vec<u8> {
-        let mut made = Self { numbers: Numbers(seed), sequences: [0; 256], cseq: 1 };
+        let mut made =
+            Self { numbers: Numbers(seed), sequences: [0; 4096], cseq: 1, stream: ([1, 2], [4000, 4002], 0) };
         let header = [0xa1b2_c3d4, 0x0004_0002, 0, 0, 1 << 18, 1u32];
         let mut capture: Vec<u8> = header.iter().flat_map(|word| word.to_le_bytes()).collect();
         let mut milliseconds = 1_700_000_000_000u64;
         for _ in 0..400 {
-            milliseconds = match made.numbers.below(150) {
+            milliseconds = match made.numbers.below(400) {
                 0 => milliseconds - 100_000,
                 1 => milliseconds + 40_000,
                 2 => milliseconds + 2_000_000,
@@ -189,7 +192,8 @@ impl Made {
         let side = if status.is_empty() { caller } else { called };
         let has_session = matches!(method, "INVITE" | "UPDATE") && numbers.below(5) > 0;
         let body = if has_session {
-            let (port, formats) = (self.port(), self.numbers.one_of(&["0", "8 101", "96"]));
+            let port = if self.numbers.below(6) == 0 { self.port() } else { 4000 + 2 * call as u16 };
+            let formats = self.numbers.one_of(&["0", "8 101", "96"]);
             let address = if self.numbers.below(8) == 0 { 0 } else { side };
             let more = self.numbers.one_of(&[
                 "",
@@ -220,14 +224,21 @@ impl Made {
     }
 
     fn port(&mut self) -> u16 {
-        4000 + 2 * self.numbers.below(3) as u16
+        4000 + 2 * self.numbers.below(6) as u16
     }
 
     fn media(&mut self) -> Vec<u8> {
-        let ends = [1 + self.numbers.below(3), 1 + self.numbers.below(3)];
-        let ports = [self.port(), self.port()];
-        let ssrc = self.numbers.below(3);
-        let place = (ends[0] * 4 + ends[1]) * 12 + usize::from(ports[1] - 4000) * 2 + ssrc;
+        if self.numbers.below(8) == 0 {
+            let call = self.numbers.below(6);
+            let ends = [call % 3 + 1, (call + 1) % 3 + 1];
+            let ends = if self.numbers.below(2) == 0 { ends } else { [ends[1], ends[0]] };
+            let own = 4000 + 2 * call as u16;
+            let from = if self.numbers.below(4) == 0 { self.port() } else { own };
+            self.stream = (ends, [from, own], self.numbers.below(3));
+        }
+        let (ends, ports, ssrc) = self.stream;
+        let [from, to] = ports.map(|port| usize::from(port - 4000) / 2);
+        let place = (((ends[0] * 4 + ends[1]) * 6 + from) * 6 + to) * 3 + ssrc;
         let sequence = &mut self.sequences[place];
         *sequence = sequence.wrapping_add(match self.numbers.below(30) {
             0 => 0,
