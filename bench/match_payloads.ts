@@ -1,5 +1,6 @@
 /**
- * The search in long texts with so many patterns, against itself with ten, on the same texts and in the same minute.
+ * The search in long texts with so many patterns, against itself with ten, on the same texts and in the same
+ * minute.
  *
  * @module
  */
@@ -34,7 +35,10 @@ export interface PayloadMeasurement {
   readonly buildSeconds: number;
 }
 
-/** Text as of web pages searched for `patterns` phone numbers, of which just the first eight occur. `Engine.load` must have been called. */
+/**
+ * Text as of web pages searched for `patterns` phone numbers, of which just the first eight occur. `Engine.load`
+ * must have been called.
+ */
 export async function measurePayloads(patterns: number): Promise<PayloadMeasurement> {
   const numbers = phoneNumbers(patterns);
   const { batch, holding } = payloadsWith(numbers.slice(0, 8));

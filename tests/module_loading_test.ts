@@ -40,8 +40,13 @@ Deno.test("sniff, and what every command loads first, load neither gRPC nor prot
     assert.deepEqual(await waysTo(entry, packages), [], entry);
   }
   // That they would be found.
-  const ways = await waysTo("src/cli/commands/hunt.ts", packages);
-  for (const name of packages.slice(0, 2)) {
-    assert(ways.some((way) => way.endsWith(name)), `hunt loads ${name}`);
+  for (
+    const [entry, loaded] of [
+      ["src/cli/commands/hunt.ts", packages.slice(0, 2)],
+      ["src/processor/filter_file.ts", ["yaml"]],
+    ] as const
+  ) {
+    const ways = await waysTo(entry, packages);
+    for (const name of loaded) assert(ways.some((way) => way.endsWith(name)), `${entry} loads ${name}`);
   }
 });

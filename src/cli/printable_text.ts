@@ -1,4 +1,7 @@
-/** `text` with its control characters, those of the writing direction too, escaped as in JSON: a terminal must not obey what came from a network. */
+/**
+ * `text` with its control characters, those of the writing direction too, escaped as in JSON: a terminal must not
+ * obey what came from a network.
+ */
 export function printable(text: string): string {
   return text.replace(
     // deno-lint-ignore no-control-regex

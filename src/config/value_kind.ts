@@ -79,7 +79,10 @@ export function texts(
   return listOf(text(allowed, maxLength), empty, true);
 }
 
-/** The same, where none may be given, but no text that holds no item: it would ask for everything. */
+/**
+ * As {@link texts}: the flag may be left out, which gives an empty list, but a text without any item (`""`, `","`)
+ * is refused, because an empty list asks for everything.
+ */
 export function textsNotBlank(allowed: string, maxLength: number): ValueKind<readonly string[]> {
   const none = texts(allowed, maxLength, []), some = texts(allowed, maxLength);
   return { ...none, parse: (texts) => (texts.length === 0 ? none : some).parse(texts) };

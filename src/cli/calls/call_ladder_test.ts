@@ -39,11 +39,7 @@ Deno.test("call ladder: those that were left out are told of in their place", ()
   const messages = [message(0, "1", "2", "INVITE"), message(9, "1", "2", "BYE")];
   for (const width of [30, 80]) {
     const lines = callLadder(call({ messages, messages_omitted: 7, messages_omitted_after: 1 }), width);
-    assert.deepEqual(lines.slice(-3).map((line) => line.trim().slice(0, 10)), [
-      lines.at(-3)?.trim().slice(0, 10),
-      "and 7 more",
-      lines.at(-1)?.trim().slice(0, 10),
-    ]);
+    assert.equal(lines.at(-2)?.trim(), "and 7 more");
     assert.match(lines.at(-1) ?? "", /^ +0\.009/);
   }
 });

@@ -110,7 +110,12 @@ export async function runPipeline(
     const calls = settings.protocol === "voip" ? callCounts(progress) : undefined;
     const summary = summarize(progress, traffic, seconds, hooks.lost?.(), hooks.delivery?.(), calls);
     const width = Deno.stderr.isTerminal() ? terminalColumns() : Infinity;
-    await printSummary(settings.jsonSummary ? JSON.stringify(summary) + "\n" : summaryText(summary, width));
+    try {
+      await printSummary(settings.jsonSummary ? JSON.stringify(summary) + "\n" : summaryText(summary, width));
+    } catch (error) {
+      // Of two failures the first counts: standard error may be closed.
+      if (!hasFailed) throw error;
+    }
   }
   if (hasFailed) throw failure;
   const refused = progress?.engine.refused_inputs ?? 0;

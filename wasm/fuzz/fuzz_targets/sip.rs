@@ -8,7 +8,7 @@ use caracal_engine::sip::fault::Fault;
 use caracal_engine::sip::framing::{Framed, Framer, frame};
 use caracal_engine::sip::header::{Header, unfolded};
 use caracal_engine::sip::message::Message;
-use caracal_engine::sip::parts::for_each_part_of;
+use caracal_engine::sip::parts::{Known, Wanted, for_each_part_of};
 use caracal_engine::wire::encoder::{Encoder, Json, Protobuf};
 use caracal_engine::wire::json::put_received;
 use caracal_engine::wire::schema::{captured_packet, packet_metadata};
@@ -79,7 +79,7 @@ fn look_at(message: &Message, stream: &[u8]) {
         assert!(within(text));
     }
     message.session_descriptions(&mut |text| assert!(within(text) && !text.is_empty()));
-    for_each_part_of(message, &mut |_| {});
+    for_each_part_of(message, Wanted::ALL, Known::default(), &mut |_| {});
     assert_eq!(message.faults().contains(Fault::Cut), message.is_cut());
 
     let (mut written, mut packet, mut shown) = (b"{".to_vec(), Vec::new(), Vec::new());

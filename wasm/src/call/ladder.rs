@@ -93,7 +93,9 @@ impl Ladder {
             return;
         }
         let half = bounds.messages.div_ceil(2);
-        let is_first = self.latest_messages == 0
+        // Those that were left out come between the first and the latest.
+        let is_first = self.omitted == 0
+            && self.latest_messages == 0
             && self.messages < half
             && reserve(&mut self.first, most, bounds.bytes / 2, room);
         if is_first {

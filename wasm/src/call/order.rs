@@ -95,6 +95,11 @@ impl Order {
         Some(self.list(rank).oldest).filter(|slot| *slot != NONE)
     }
 
+    /// The slot of that list that was used last.
+    pub(super) fn newest(&self, rank: Rank) -> Option<u32> {
+        Some(self.list(rank).newest).filter(|slot| *slot != NONE)
+    }
+
     /// Slots in that list.
     pub(super) fn length(&self, rank: Rank) -> usize {
         self.list(rank).length as usize

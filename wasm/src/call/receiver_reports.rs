@@ -26,8 +26,8 @@ impl<T> Call<T> {
     pub(super) fn note_reports(&mut self, bytes: &[u8], passage: &Passage) {
         let streams = &mut self.streams;
         for_each_packet(bytes, &mut |packet| match packet {
-            Packet::SenderReport { ssrc, sent, reports } => {
-                let middle = (sent.ntp_timestamp >> 16) as u32;
+            Packet::SenderReport { ssrc, ntp_timestamp, reports } => {
+                let middle = (ntp_timestamp >> 16) as u32;
                 for stream in streams
                     .iter_mut()
                     .filter(|stream| stream.ssrc() == ssrc && *stream.source().0 == passage.source)

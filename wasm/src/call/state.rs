@@ -194,6 +194,33 @@ struct Leg {
     is_over: bool,
 }
 
+/// The BYEs of a dialog that wait for their answers; none was accepted yet.
+#[derive(Clone, Debug)]
+struct Byes {
+    /// Tags of From and To of the first.
+    tags: (u32, u32),
+    /// CSeq of the last of each side, that of the first before the other.
+    open: [Option<u32>; 2],
+    /// State of the call before the first.
+    before: State,
+}
+
+impl Byes {
+    /// The open BYE of the side that sent this one, or the one it responds to. None for another dialog.
+    fn of_side(&mut self, event: &Event) -> Option<&mut Option<u32>> {
+        let (near, far) = self.tags;
+        let [of_near, of_far] = &mut self.open;
+        let is_far = |tag| far == 0 || tag == far;
+        if event.from_tag == near && is_far(event.to_tag) {
+            Some(of_near)
+        } else if event.to_tag == near && is_far(event.from_tag) {
+            Some(of_far)
+        } else {
+            None
+        }
+    }
+}
+
 /// A short list that takes no more than its room.
 #[derive(Clone, Debug)]
 struct Few<E> {
@@ -242,8 +269,7 @@ pub struct Progress {
     cseq: u32,
     attempts: Few<Attempt>,
     legs: Few<Leg>,
-    /// The BYE that has not been answered: its CSeq, the tag of its From, and the state before it.
-    bye: Option<(u32, u32, State)>,
+    byes: Option<Byes>,
 }
 
 impl Progress {
@@ -359,15 +385,15 @@ impl Progress {
     }
 
     fn bye(&mut self, event: &Event) {
+        let open = self.byes.as_mut().and_then(|byes| byes.of_side(event));
+        let is_further = open.map(|open| *open = Some(event.cseq)).is_some();
         if self.state.is_over() {
-            if let Some((cseq, from_tag, _)) = &mut self.bye
-                && *from_tag == event.from_tag
-            {
-                *cseq = event.cseq;
-            }
             return;
         }
-        self.bye = Some((event.cseq, event.from_tag, self.state));
+        if !is_further {
+            let (tags, open) = ((event.from_tag, event.to_tag), [Some(event.cseq), None]);
+            self.byes = Some(Byes { tags, open, before: self.state });
+        }
         let is_named = |leg: &Leg| leg.tag == event.from_tag || leg.tag == event.to_tag;
         let mut is_known = false;
         for leg in self.legs.held_mut().iter_mut().filter(|leg| is_named(leg)) {
@@ -385,8 +411,9 @@ impl Progress {
         }
     }
 
-    /// What refuses a BYE leaves the call as it was: a challenge (RFC 3261 section 22) brings another BYE. A dialog that the other
-    /// side does not know, or not any more, is over (section 15.1.1).
+    /// What refuses a BYE leaves the call as it was, unless there is another BYE that may be accepted: a challenge
+    /// (RFC 3261 section 22) brings one. A dialog that the other side does not know, or not any more, is over
+    /// (section 15.1.1).
     fn bye_response(&mut self, status: u16, event: &Event) {
         let ends = matches!(status, 200..300 | 408 | 481);
         if self.state == State::New {
@@ -396,8 +423,13 @@ impl Progress {
                 self.goes_on(event);
             };
         }
-        let is_its = |bye: &mut (u32, u32, State)| (bye.0, bye.1) == (event.cseq, event.from_tag);
-        let Some((.., before)) = self.bye.take_if(is_its).filter(|_| !ends) else { return };
+        let Some(open) = self.byes.as_mut().and_then(|byes| byes.of_side(event)) else { return };
+        if ends {
+            self.byes = None;
+            return;
+        }
+        open.take_if(|cseq| *cseq == event.cseq);
+        let Some(Byes { before, .. }) = self.byes.take_if(|byes| byes.open == [None, None]) else { return };
         let is_named = |leg: &&mut Leg| leg.tag == event.from_tag || leg.tag == event.to_tag;
         self.legs.held_mut().iter_mut().filter(is_named).for_each(|leg| leg.is_over = false);
         if self.state == State::Ending {

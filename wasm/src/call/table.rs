@@ -376,10 +376,14 @@ impl<T: Default> Calls<T> {
         if call.is_wanted == is_wanted {
             return;
         }
-        self.order.remove(key.slot);
         call.is_wanted = is_wanted;
-        self.order.insert(key.slot, call.rank());
+        let (rank, over_ns) = (call.rank(), call.over_ns);
         self.endpoints.set_wanted(&call.announced, is_wanted);
+        // Those that are over are forgotten in the order of their ends: one that would disturb it stays where it is.
+        let ended_later = |slot| self.calls.get(slot as usize).is_some_and(|other| other.over_ns > over_ns);
+        if rank.0 != Class::Over || !self.order.newest(rank).is_some_and(ended_later) {
+            self.order.touch(key.slot, rank);
+        }
     }
 
     #[cold]

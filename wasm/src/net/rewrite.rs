@@ -16,6 +16,8 @@ const PPP_IPV6: u16 = 0x0057;
 /// Control and network layer protocol identifier of the IP versions in Frame Relay (RFC 2427).
 const FRELAY_IPV4: u16 = 0x03cc;
 const FRELAY_IPV6: u16 = 0x038e;
+const NLPID_IPV4: u8 = 0xcc;
+const NLPID_IPV6: u8 = 0x8e;
 /// Longest 802.3 payload (IEEE 802.3 section 3.2.6); 1501 to 1535 are undefined, more is an EtherType.
 const MOST_802_3: usize = 1500;
 /// 802.2 LLC header and SNAP organisation code in front of an EtherType.
@@ -104,6 +106,13 @@ pub(super) fn write_link_layer(
 
 /// Makes a link layer announce the IP version; returns the link type, which may be that of one version alone.
 fn set_ip_version(link_type: u32, ipv6: bool, link: &mut [u8]) -> u32 {
+    if link_type == link_type::FRELAY
+        && let [.., 0x03, 0x00, identifier @ (NLPID_IPV4 | NLPID_IPV6)] = link
+    {
+        // Behind a byte of padding.
+        *identifier = if ipv6 { NLPID_IPV6 } else { NLPID_IPV4 };
+        return link_type;
+    }
     let field = match link_type {
         link_type::IPV4 | link_type::IPV6 => return if ipv6 { link_type::IPV6 } else { link_type::IPV4 },
         link_type::NULL | link_type::LOOP => {

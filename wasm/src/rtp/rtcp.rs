@@ -52,17 +52,6 @@ pub fn is_compound(bytes: &[u8], length: usize) -> bool {
     false
 }
 
-/// What a datagram is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// Packets that fill it: a compound, or one on its own.
-    Plain,
-    /// One packet's header, and bytes that are no packets: SRTCP as it seems. Of it only type and source are told.
-    Protected,
-    /// No RTCP.
-    Not,
-}
-
 /// One packet, of those that [`for_each_packet`] finds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Packet<'a> {
@@ -70,8 +59,8 @@ pub enum Packet<'a> {
     SenderReport {
         /// Source of the report.
         ssrc: u32,
-        /// What it has sent.
-        sent: SenderInformation,
+        /// Time of the report: seconds since 1900 with 32 fraction bits.
+        ntp_timestamp: u64,
         /// What it has received.
         reports: ReportBlocks<'a>,
     },
@@ -89,26 +78,13 @@ pub enum Packet<'a> {
         /// Its VoIP metrics blocks.
         metrics: VoipMetricsBlocks<'a>,
     },
-    /// Any other packet, or one of a [`Form::Protected`] datagram.
+    /// Any other packet, or one of a datagram that seems to be SRTCP.
     Other {
         /// 192 to 223.
         packet_type: u8,
         /// Source, if it has one.
         ssrc: Option<u32>,
     },
-}
-
-/// What a source has sent (RFC 3550 section 6.4.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SenderInformation {
-    /// Time of the report: seconds since 1900 with 32 fraction bits.
-    pub ntp_timestamp: u64,
-    /// The same time in units of the media clock.
-    pub rtp_timestamp: u32,
-    /// Packets sent.
-    pub packets: u32,
-    /// Bytes of payload sent.
-    pub bytes: u32,
 }
 
 /// What was received of one source (RFC 3550 section 6.4.1).
@@ -120,8 +96,6 @@ pub struct ReportBlock {
     pub fraction_lost: u8,
     /// Packets lost since the beginning; duplicates make it less than 0.
     pub cumulative_lost: i32,
-    /// Highest sequence number, extended by its cycles.
-    pub extended_highest: u32,
     /// Interarrival jitter in units of the media clock.
     pub jitter: u32,
     /// Middle 32 bits of the NTP timestamp of the last sender report, or 0.
@@ -141,10 +115,10 @@ impl ReportBlock {
             l0,
             l1,
             l2,
-            h0,
-            h1,
-            h2,
-            h3,
+            _,
+            _,
+            _,
+            _,
             j0,
             j1,
             j2,
@@ -163,7 +137,6 @@ impl ReportBlock {
             fraction_lost,
             // 24 bits with a sign.
             cumulative_lost: i32::from_be_bytes([l0, l1, l2, 0]) >> 8,
-            extended_highest: u32::from_be_bytes([h0, h1, h2, h3]),
             jitter: u32::from_be_bytes([j0, j1, j2, j3]),
             last_sender_report: u32::from_be_bytes([r0, r1, r2, r3]),
             delay_since: u32::from_be_bytes([d0, d1, d2, d3]),
@@ -225,7 +198,7 @@ fn voip_metrics(block: &[u8; VOIP_METRICS.1]) -> VoipMetrics {
 ///
 /// What is encrypted cannot be told from reports by its bytes, but by its length: SRTCP ends in an index and a tag, so its
 /// packets do not fill the datagram. Of such a datagram the first packet is shown as [`Packet::Other`].
-pub fn for_each_packet<'a>(bytes: &'a [u8], found: &mut dyn FnMut(Packet<'a>)) -> Form {
+pub fn for_each_packet<'a>(bytes: &'a [u8], found: &mut dyn FnMut(Packet<'a>)) {
     if !is_compound(bytes, bytes.len()) {
         return protected(bytes, found);
     }
@@ -235,17 +208,15 @@ pub fn for_each_packet<'a>(bytes: &'a [u8], found: &mut dyn FnMut(Packet<'a>)) -
         found(read(packet_type, without_padding(packet)).unwrap_or(other(packet_type, packet)));
         rest = after;
     }
-    Form::Plain
 }
 
-fn protected<'a>(bytes: &'a [u8], found: &mut dyn FnMut(Packet<'a>)) -> Form {
-    if !looks_like_rtcp(bytes) || bytes.len() < PROTECTED_LEAST {
-        return Form::Not;
-    }
-    if let Some(&packet_type) = bytes.get(1) {
+fn protected<'a>(bytes: &'a [u8], found: &mut dyn FnMut(Packet<'a>)) {
+    if looks_like_rtcp(bytes)
+        && bytes.len() >= PROTECTED_LEAST
+        && let Some(&packet_type) = bytes.get(1)
+    {
         found(other(packet_type, bytes));
     }
-    Form::Protected
 }
 
 /// Header with source, index, and the shortest tag in use (RFC 3711 section 3.4, RFC 4568 section 6.2).
@@ -277,9 +248,7 @@ fn read(packet_type: u8, packet: &[u8]) -> Option<Packet<'_>> {
     Some(match packet_type {
         SENDER_REPORT => {
             let ntp_timestamp = u64::from(word(packet, 8)?) << 32 | u64::from(word(packet, 12)?);
-            let (rtp_timestamp, packets, bytes) = (word(packet, 16)?, word(packet, 20)?, word(packet, 24)?);
-            let sent = SenderInformation { ntp_timestamp, rtp_timestamp, packets, bytes };
-            Packet::SenderReport { ssrc: ssrc?, sent, reports: reports(28)? }
+            Packet::SenderReport { ssrc: ssrc?, ntp_timestamp, reports: reports(28)? }
         }
         RECEIVER_REPORT => Packet::ReceiverReport { ssrc: ssrc?, reports: reports(8)? },
         EXTENDED_REPORT => {

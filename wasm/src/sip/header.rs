@@ -8,7 +8,10 @@ use crate::detect::text_message::split_at;
 /// Defines [`Header`] from rows of `Variant "Name" 'c'`: name, and compact form or 0. Fields that are comma-separated
 /// lists (section 7.3.1) come first.
 macro_rules! headers {
-    (lists: { $($list:ident $list_name:literal $list_compact:literal,)+ } others: { $($other:ident $name:literal $compact:literal,)+ }) => {
+    (
+        lists: { $($list:ident $list_name:literal $list_compact:literal,)+ }
+        others: { $($other:ident $name:literal $compact:literal,)+ }
+    ) => {
         /// A header field that is looked for by name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]

@@ -79,6 +79,26 @@ fn calls_that_go_out_give_way_last() {
     assert!(scene.calls.get(wanted[1]).is_none());
 }
 
+/// A filter that is changed while calls are in their grace time does not make any of them wait for others.
+#[test]
+fn the_grace_time_of_a_call_does_not_depend_on_what_is_wanted() {
+    let mut scene = Scene::new();
+    let mut keys = Vec::new();
+    for number in 0..2 {
+        scene.call_id = format!("call-{number}");
+        keys.push(scene.step("A>B INVITE 1").unwrap());
+        scene.step("B>A 200 1 INVITE");
+        scene.calls.set_wanted(keys[number], number == 1);
+        scene.step("A>B BYE 2");
+        scene.now += 25 * SECOND;
+    }
+    scene.calls.set_wanted(keys[0], true);
+    for (wait, held) in [(3, [false, true]), (6, [false, false])] {
+        scene.wait(wait);
+        assert_eq!([0, 1].map(|number: usize| scene.calls.get(keys[number]).is_some()), held, "{wait} s");
+    }
+}
+
 #[test]
 fn endpoints_of_a_call_are_bounded() {
     let mut scene = Scene::new();

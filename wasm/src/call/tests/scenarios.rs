@@ -65,6 +65,55 @@ fn states() {
             "timeout",
         ),
         (
+            "BYE of the other side that is accepted",
+            &[
+                ("A>B INVITE 1", "TRYING"),
+                ("B>A 200 1 INVITE", "ACTIVE"),
+                ("A>B BYE 2", "ENDING"),
+                ("B>A BYE 7 f=b t=a", "ENDING"),
+                ("A>B 200 7 BYE f=b t=a", "ENDING"),
+                ("B>A 407 2 BYE", "ENDING"),
+            ],
+            "bye",
+        ),
+        (
+            "BYE of both sides that is refused",
+            &[
+                ("A>B INVITE 1", "TRYING"),
+                ("B>A 200 1 INVITE", "ACTIVE"),
+                ("A>B BYE 2", "ENDING"),
+                ("B>A BYE 7 f=b t=a", "ENDING"),
+                ("B>A 407 2 BYE", "ENDING"),
+                ("A>B 407 7 BYE f=b t=a", "ACTIVE"),
+            ],
+            "idle",
+        ),
+        (
+            "BYE that is accepted before another is challenged",
+            &[
+                ("A>B INVITE 1", "TRYING"),
+                ("B>A 200 1 INVITE", "ACTIVE"),
+                ("A>B BYE 2", "ENDING"),
+                ("A>B BYE 3", "ENDING"),
+                ("B>A 200 2 BYE", "ENDING"),
+                ("B>A 401 3 BYE", "ENDING"),
+            ],
+            "bye",
+        ),
+        (
+            "BYE of one dialog that is accepted, of the other refused",
+            &[
+                ("A>P INVITE 1", "TRYING"),
+                ("P>A 200 1 INVITE t=b", "ACTIVE"),
+                ("P>A 200 1 INVITE t=c", "ACTIVE"),
+                ("A>P BYE 2 t=c", "ACTIVE"),
+                ("A>P BYE 2 t=b", "ENDING"),
+                ("P>A 200 2 BYE t=c", "ENDING"),
+                ("P>A 401 2 BYE t=b", "ACTIVE"),
+            ],
+            "idle",
+        ),
+        (
             "BYE of a dialog that is not known any more",
             &[("A>B ACK 1", "ACTIVE"), ("A>B BYE 2", "ENDING"), ("B>A 481 2 BYE", "ENDING")],
             "bye",
@@ -465,6 +514,37 @@ fn a_ladder_is_bounded() {
     }
     assert_eq!(scene.reports[0]["messages_omitted"], 100);
     assert_eq!(scene.calls.figures().messages_omitted, 100);
+    // Where others take all room for a while, those behind the hole are the latest.
+    let mut scene = Scene::with(Limits { ladder_bytes: 1024, ..Limits::default() });
+    scene.steps(&["A>B INFO 1", "A>B INFO 2"]);
+    scene.call_id = "call-2@a.example".to_owned();
+    for number in 1..=20 {
+        scene.step(&format!("A>B INVITE {number}"));
+    }
+    scene.call_id = "call-1@a.example".to_owned();
+    for number in 3..=20 {
+        scene.step(&format!("A>B INFO {number}"));
+    }
+    scene.call_id = "call-2@a.example".to_owned();
+    scene.step("A>B BYE 21");
+    scene.wait(60);
+    scene.call_id = "call-1@a.example".to_owned();
+    for number in 21..=30 {
+        scene.step(&format!("A>B INFO {number}"));
+    }
+    scene.finish();
+    let ladder = &scene.reports[1];
+    let numbers: Vec<&str> = ladder["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|message| message["cseq"].as_str().unwrap())
+        .collect();
+    let after = ladder["messages_omitted_after"].as_u64().unwrap() as usize;
+    let expected =
+        (1..=after).chain(31 - (numbers.len() - after)..=30).map(|number| format!("{number} INFO"));
+    assert_eq!(numbers, expected.collect::<Vec<_>>());
+    assert!(numbers.len() > after, "{ladder}");
     let mut scene = Scene::with(Limits { ladder_bytes: 4096, ..Limits::default() });
     for number in 0..100 {
         scene.call_id = format!("call-{number}");

@@ -25,9 +25,19 @@ struct Half {
     begun_ns: i64,
     /// Number of the next byte that no message has taken yet.
     next_sequence: Option<u32>,
+    /// Bytes from there on that were shown.
+    shown: u32,
     /// Bytes since the last message that belong to none.
     strange: u32,
     framer: Framer,
+}
+
+impl Half {
+    /// Whether what begins with the byte of that number was never shown; also where it is not known.
+    fn is_behind(&self, number: u32) -> bool {
+        self.next_sequence
+            .is_none_or(|next| number.wrapping_sub(next.wrapping_add(self.shown)).cast_signed() >= 0)
+    }
 }
 
 /// Streams with segments behind a hole whose times are known, and segments of each; those of others have the time of the
@@ -46,6 +56,10 @@ struct Late {
 impl Late {
     fn add(&mut self, packet: &Packet, timestamp_ns: i64) {
         let segment = (packet.tcp_sequence, packet.payload.len() as u32, timestamp_ns);
+        let is_held = |(start, length, _): &(u32, u32, i64)| (*start, *length) == (segment.0, segment.1);
+        if self.segments.iter().take(self.length).any(is_held) {
+            return;
+        }
         if let Some(free) = self.segments.get_mut(self.length) {
             *free = segment;
             self.length += 1;
@@ -151,8 +165,9 @@ impl SipStreams {
         let late = if self.late.is_empty() { None } else { self.late.get(&shown.key).copied() };
         let time_at = |at: usize, before_ns| {
             let late_ns = late.and_then(|late| late.time_of(shown.sequence.wrapping_add(at as u32)));
-            // What follows was not shown before, unless it was behind a message all the time.
-            late_ns.unwrap_or(if at >= shown.seen { shown.timestamp_ns } else { before_ns })
+            // What follows was not shown before, unless it was behind a message all the time. 0: it was forgotten.
+            let before_ns = Some(before_ns).filter(|before_ns| at < shown.seen && *before_ns != 0);
+            late_ns.into_iter().chain(before_ns).min().unwrap_or(shown.timestamp_ns)
         };
         let mut begun_ns = time_at(0, half.begun_ns);
         while let Some(rest) = shown.bytes.get(at..).filter(|rest| !rest.is_empty()) {
@@ -339,6 +354,7 @@ impl Recognizer {
                 *detected += 1;
             }
             half.next_sequence = Some(sequence.wrapping_add(taken as u32));
+            half.shown = bytes.len().saturating_sub(taken) as u32;
             streams.halves.insert(key, half);
             Want::Consumed(taken)
         };
@@ -346,8 +362,12 @@ impl Recognizer {
         reassembler.segment(&mut tcp, id, observed.direction, &segment, arrival.timestamp_ns, &mut consumer);
         let data = &mut self.flows.get_mut(observed.id).state;
         data.tcp = tcp;
-        if is_held && data.stream != Stream::Unwanted {
-            let key = (id, observed.direction == Direction::Reverse);
+        let key = (id, observed.direction == Direction::Reverse);
+        // A copy of what was shown is not held.
+        if is_held
+            && data.stream != Stream::Unwanted
+            && streams.halves.get(&key).is_none_or(|half| half.is_behind(packet.tcp_sequence))
+        {
             streams.late.touch_or_insert_with(key, |_| Late::default()).add(packet, arrival.timestamp_ns);
         }
     }
@@ -419,7 +439,6 @@ impl SipStreams {
             is_packet: false,
             is_of_packet: false,
         };
-        half.begun_ns = if half.begun_ns == 0 { flow.last_seen_ns } else { half.begun_ns };
         self.take(&mut half, &shown).unwrap_or(bytes.len())
     }
 }

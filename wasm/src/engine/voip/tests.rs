@@ -484,20 +484,47 @@ fn messages_behind_a_hole_keep_their_times() {
             scene.wait(SECOND);
         }
         let answer = run(&scene, &[], NoFilterPolicy::Allow, 1 << 20);
-        let mut times: Vec<(String, String)> = answer
-            .shown()
-            .into_iter()
-            .zip(&answer.lines)
-            .map(|(method, line)| {
-                let at = line.find("\"timestamp\":\"").unwrap() + 13;
-                (method, line[at + 17..at + 23].to_owned())
-            })
-            .collect();
+        let mut times: Vec<(String, String)> = answer.shown().into_iter().zip(times_of(&answer)).collect();
         times.sort();
         let third = if order[1] == 1 { "22.003" } else { "23.004" };
         let expected = [("BYE", "20.000"), ("MESSAGE", third), ("OPTIONS", "21.001")];
         assert_eq!(times, expected.map(|(method, time)| (method.to_owned(), time.to_owned())), "{order:?}");
     }
+}
+
+/// A copy of a segment that was read is no news of when it came, and takes no place of what is behind a hole.
+#[test]
+fn copies_change_no_times() {
+    let [one, two] = ["BYE", "OPTIONS"].map(|method| request(method, "one", "", ""));
+    let (from, to) = ((1, 40_001), (2, 5060));
+    let next = 1000 + one.len() as u32;
+    for copies in [1, 20] {
+        let mut scene = Scene::new();
+        scene.tcp(from, to, 1000, &one[..10]).wait(SECOND);
+        for _ in 0..copies {
+            scene.tcp(from, to, 1000, &one[..10]);
+        }
+        // Behind a hole, each as often.
+        for _ in 0..copies {
+            scene.tcp(from, to, next + 40, &two[40..]);
+        }
+        scene.tcp(from, to, next, &two[..40]).wait(SECOND);
+        scene.tcp(from, to, 1010, &one[10..]);
+        let answer = run(&scene, &[], NoFilterPolicy::Allow, 1 << 20);
+        let mut times: Vec<(String, String)> = answer.shown().into_iter().zip(times_of(&answer)).collect();
+        times.sort();
+        let behind = format!("21.{:03}", 1 + 2 * copies);
+        assert_eq!(times, [("BYE".to_owned(), "20.000".to_owned()), ("OPTIONS".to_owned(), behind)]);
+    }
+}
+
+/// Seconds and milliseconds of each packet that went out.
+fn times_of(answer: &Answer) -> Vec<String> {
+    let time = |line: &String| {
+        let at = line.find("\"timestamp\":\"").unwrap() + 13;
+        line[at + 17..at + 23].to_owned()
+    };
+    answer.lines.iter().map(time).collect()
 }
 
 #[test]

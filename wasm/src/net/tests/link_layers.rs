@@ -1,6 +1,7 @@
 //! Link types, label stacks and sessions between link and network layer, and the transports beside UDP and TCP.
 
 use super::*;
+use crate::net::rewrite;
 
 /// Address, control and EtherType of LLC with SNAP.
 fn snap(ethertype: u16, payload: &[u8]) -> Vec<u8> {
@@ -144,6 +145,32 @@ fn reads_ip_behind_every_carrier() {
             assert_sound(link_type, &frame);
             frame.extend_from_slice(&[0; 18]);
             assert_eq!(summary(&decode(link_type, &frame)), expected, "{name}, padded");
+        }
+    }
+}
+
+/// A tunnel's packet of the other IP version is announced as such, where the tunnel is left out.
+#[test]
+fn frame_relay_announces_the_version_of_the_inner_packet() {
+    let inner = [ipv4(17, &udp(TEXT)), ipv6(17, &udp(TEXT))];
+    for (ethertype, ppp, outer) in [(IPV4, 0x21, vec![0x45; 20]), (IPV6, 0x57, vec![0x60; 40])] {
+        for ip in &inner {
+            let both = with(&outer, ip);
+            for (name, link_type, frame) in carriers(ethertype, ppp, 0, &both) {
+                if link_type != 107 {
+                    continue;
+                }
+                let link_length = (frame.len() - both.len()) as u32;
+                let network_offset = link_length + outer.len() as u32;
+                let layers = rewrite::Layers { link_type, link_length, network_offset };
+                let mut out = Vec::new();
+                assert_eq!(rewrite::write_link_layer(&frame, layers, ip.len(), &mut out), Some(link_type));
+                assert_eq!(out.len(), link_length as usize, "{name}");
+                out.extend_from_slice(ip);
+                let packet = decode(link_type, &out);
+                assert_eq!(packet.faults, Faults::default(), "{name}");
+                assert_eq!(packet.ip.unwrap().version, ip[0] >> 4, "{name}");
+            }
         }
     }
 }
