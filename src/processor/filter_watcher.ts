@@ -2,12 +2,14 @@ import type { Filter } from "../engine/filter.ts";
 import { messageOf } from "../runtime/operator_error.ts";
 import { isGranted } from "../runtime/permissions.ts";
 import { logger } from "../telemetry/log.ts";
-import { parseFilters, readFilterFile } from "./filter_file.ts";
+import { type ParsedFilters, parseFilters, readFilterFile } from "./filter_file.ts";
 
 /** A file must have held still for so long before it is read: files are seldom written in one go. Milliseconds. */
 const settlingMs = 200;
 /** The file is looked at although the folder has been changing for so long: other files may be in it. Milliseconds. */
 const mostSettlingMs = 2_000;
+/** Refused filters that are named at once; of the others it is said how many there are. */
+const maxNamed = 20;
 /** The file is looked at this often where no change was noticed: folders cannot always be watched. Milliseconds. */
 const pollMs = 2_000;
 
@@ -16,13 +18,16 @@ const log = logger("processor");
 /**
  * Follows a filter file. Editors and configuration managers replace files rather than write them, so it is the folder
  * that is watched, and the file's text that is compared. A file that is still being written is waited for. A version
- * that cannot be used is reported, and the last good one stays in force.
+ * that cannot be used is reported, and the last good one stays in force; so it is with a filter whose pattern cannot be
+ * used, while the others are put in force.
  */
 export class FilterWatcher {
   readonly #path: string;
   readonly #changed: (filters: readonly Filter[]) => void;
   readonly #poll: ReturnType<typeof setInterval>;
   #text: string | undefined;
+  /** What it asked for at last, stand-ins included. */
+  #filters: readonly Filter[] = [];
   /** What the file looked like from outside at the last look; undefined when there was none. */
   #seen: string | undefined;
   /** It was there, and is gone: that was told. */
@@ -43,7 +48,7 @@ export class FilterWatcher {
     this.#text = readFilterFile(path);
     if (this.#text === undefined) log.info(`there is no filter file ${path} yet`);
     this.#seen = outsideOf(path);
-    changed(parseFilters(this.#text ?? "", path));
+    this.#take(parseFilters(this.#text ?? "", path));
     this.#poll = setInterval(() => {
       if (this.#settling === undefined) this.#look();
     }, pollMs);
@@ -95,19 +100,38 @@ export class FilterWatcher {
       this.#isGone = false;
       if (text === this.#text) return;
       this.#text = text;
-      const filters = parseFilters(text, this.#path);
-      this.#changed(filters);
+      const parsed = parseFilters(text, this.#path);
       this.#problem = undefined;
+      this.#take(parsed);
+      const { filters: { length: read }, refused: { length: refused } } = parsed;
       log.info(
-        filters.length === 0
+        read + refused === 0
           ? `${this.#path} has no filters: none is in force from it`
-          : `${this.#path}: ${filters.length} ${filters.length === 1 ? "filter" : "filters"} read`,
+          : `${this.#path}: ${read} ${read === 1 ? "filter" : "filters"} read` +
+            (refused > 0 ? `, ${refused} refused` : ""),
       );
     } catch (error) {
       const problem = messageOf(error);
       if (problem !== this.#problem) log.error(`${problem}; the filters stay as they were`);
       this.#problem = problem;
     }
+  }
+
+  /** Puts filters in force, and tells which are refused. */
+  #take({ filters, refused }: ParsedFilters): void {
+    const ids = new Set(refused.map((problem) => problem.refused));
+    const standIns = this.#filters.filter(({ id }) => ids.has(id));
+    for (const { line, reason, refused: id } of refused.slice(0, maxNamed)) {
+      const standIn = standIns.find((filter) => filter.id === id);
+      const instead = standIn === undefined ? "" : `; "${standIn.pattern}" stays in force in its place`;
+      log.warn(`${this.#path}:${line}: ${reason}: the filter is refused${instead}`);
+    }
+    const more = refused.length - maxNamed;
+    if (more > 0) {
+      log.warn(`${this.#path}: and ${more} more ${more === 1 ? "filter is" : "filters are"} refused`);
+    }
+    this.#filters = standIns.length === 0 ? filters : [...filters, ...standIns];
+    this.#changed(this.#filters);
   }
 
   #tellThatItIsGone(): void {

@@ -104,3 +104,28 @@ Deno.test("a file that is emptied, or goes, is told of", async () => {
   assert.deepEqual(told, ["a", "", "b"]);
   assert.equal(lines.length, 3, lines.join("; "));
 });
+
+const mixed = (...users: string[]) =>
+  "filters:\n" + users.map((user, at) => `  - {id: f${at}, type: sip_user, pattern: "${user}"}\n`).join("");
+
+Deno.test("filters with bad patterns are refused by name, and the others are in force", async () => {
+  const bad = Array.from({ length: 22 }, (_, at) => `a${at}@b`);
+  const { told, lines } = await watched(mixed("alice", "x@y", "bob"), async (path, until) => {
+    assert.equal(await Deno.readTextFile(path), mixed("alice", "x@y", "bob"));
+    await Deno.writeTextFile(path, mixed("alice", "carol", "bob@b"));
+    await until(/2 filters read, 1 refused$/);
+    await Deno.writeTextFile(path, mixed("dora", ...bad));
+    await until(/1 filter read, 22 refused$/);
+    await Deno.writeTextFile(path, mixed("alice", "x@y").replace("f1", "f0"));
+    await until(/FILE:3: filter f0 is there twice; the filters stay as they were$/);
+  });
+  // What stood there before stands in for what is refused.
+  assert.deepEqual(told, ["f0 f2", "f0 f1 f2", "f0 f1 f2"]);
+  assert.match(lines[0] ?? "", /FILE:3: filter f1: .*x@y.*: the filter is refused$/);
+  assert.match(lines[1] ?? "", /FILE:4: filter f2: .*bob@b.*: the filter is refused; "bob" stays in force/);
+  assert.match(lines[2] ?? "", /2 filters read, 1 refused$/);
+  bad.slice(0, 20).forEach((pattern, at) =>
+    assert.match(lines[3 + at] ?? "", new RegExp(`FILE:${at + 3}: filter f${at + 1}: .*${pattern}`))
+  );
+  assert.match(lines[23] ?? "", /FILE: and 2 more filters are refused$/);
+});
