@@ -124,7 +124,7 @@ export class FilterWatcher {
     for (const { line, reason, refused: id } of refused.slice(0, maxNamed)) {
       const standIn = standIns.find((filter) => filter.id === id);
       const instead = standIn === undefined ? "" : `; "${standIn.pattern}" stays in force in its place`;
-      log.warn(`${this.#path}:${line}: ${reason}: the filter is refused${instead}`);
+      log.warn(`${this.#path}:${line}: ${reason}; the filter is refused${instead}`);
     }
     const more = refused.length - maxNamed;
     if (more > 0) {
