@@ -441,9 +441,7 @@ impl Engine {
     pub fn set_filters(&mut self, filters: FilterSet) {
         self.inspected = Inspected::by(&filters);
         self.filters = filters;
-        if let Some(voip) = &mut self.voip {
-            voip.change_filters();
-        }
+        self.judge_calls_again();
     }
 
     /// Forgets the BPF programs: everything passes.

@@ -48,6 +48,7 @@ fuzz_target!(|bytes: &[u8]| {
             source_port: 4000,
             destination: Address::v4([10, 0, 0, 9]),
             destination_port: 5000,
+            scope: 0,
         };
         shown += 1;
         match candidates.observe(&datagram, &endpoints, now_ns) {

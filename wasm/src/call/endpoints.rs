@@ -35,11 +35,15 @@ const NAMED: u8 = 1 << 2;
 const ACTIVE: u8 = 1 << 3;
 /// Of a call that goes out.
 const WANTED: u8 = 1 << 4;
+/// Of a call without signalling, which is in the network that its media are in.
+const APART: u8 = 1 << 5;
 
 /// Networks in which something was announced, at most; packets of those forgotten are looked for in all.
 const MOST_SCOPES: usize = 8192;
 /// Announcements of one endpoint that are looked through for one of a packet's network.
 const MOST_LOOKED_THROUGH: usize = 32;
+/// Announcements of each kind that are looked through for a call that has two endpoints.
+const MOST_COMPARED: usize = 4;
 
 /// An address and a port, to be looked up.
 #[derive(Clone, Copy)]
@@ -165,7 +169,18 @@ pub(super) struct Announcing {
     /// It has to be answered before what was announced earlier is replaced.
     pub(super) is_offer: bool,
     pub(super) scope: u32,
+    /// Nothing was signalled, so that media of other networks are none of its.
+    pub(super) is_apart: bool,
     pub(super) now_ns: i64,
+}
+
+/// Of which networks the announcements are that a packet may be of.
+#[derive(Clone, Copy)]
+pub(super) struct Networks {
+    /// The packet's own, or [`ANY_SCOPE`] for all.
+    pub(super) own: u32,
+    /// Others too.
+    pub(super) others: bool,
 }
 
 /// What became of an announcement.
@@ -274,27 +289,35 @@ impl Endpoints {
         self.scopes.evictions()
     }
 
-    /// In which network a packet's calls are to be looked for.
-    pub(super) fn scope_of_calls(&self, scope: u32) -> u32 {
-        if self.scopes.get(&scope).is_some() { scope } else { ANY_SCOPE }
+    /// Whether calls are announced in a network.
+    pub(super) fn knows_scope(&self, scope: u32) -> bool {
+        self.scopes.get(&scope).is_some()
     }
 
-    /// Whether a packet of that network may be of a call at the place.
-    #[inline]
-    pub(super) fn fits(&self, slot: u32, scope: u32) -> bool {
-        self.place(slot).is_some_and(|place| place.scope == scope) || self.fits_another(slot, scope)
+    /// Whether a call that is announced in the network of a packet has one of its ends.
+    pub(super) fn has_any_in(&self, ends: [Option<u32>; 2], own: u32) -> bool {
+        ends.into_iter().flatten().any(|slot| self.preferred(slot, Networks { own, others: false }).is_some())
     }
 
-    #[cold]
-    fn fits_another(&self, slot: u32, scope: u32) -> bool {
-        self.preferred(slot, self.scope_of_calls(scope)).is_some()
+    /// Whether one call, wherever it was announced, has both places.
+    pub(super) fn share_call(&self, [one, other]: [Option<u32>; 2]) -> bool {
+        let (Some(one), Some(other)) = (one, other) else { return false };
+        self.foremost(one).any(|first| self.foremost(other).any(|second| first == second))
     }
 
-    /// The announcement that counts, of those in a network.
-    pub(super) fn preferred(&self, slot: u32, scope: u32) -> Option<&Announcement> {
+    /// The calls of the first announcements of each kind at a place.
+    fn foremost(&self, slot: u32) -> impl Iterator<Item = u32> {
+        let heads = self.place(slot).map_or([NONE; 3], |place| [place.wanted, place.active, place.inactive]);
+        let from_elsewhere = Networks { own: 0, others: true };
+        let first = move |head| self.list(head, from_elsewhere).take(MOST_COMPARED);
+        heads.into_iter().flat_map(first).map(|announcement| announcement.call)
+    }
+
+    /// The announcement that counts, of those in some networks.
+    pub(super) fn preferred(&self, slot: u32, networks: Networks) -> Option<&Announcement> {
         let place = self.place(slot)?;
         let lists = [place.wanted, place.active, place.inactive];
-        lists.into_iter().find_map(|head| self.list(head, scope).next())
+        lists.into_iter().find_map(|head| self.list(head, networks).next())
     }
 
     /// The announcement of that call, among `announced`.
@@ -306,31 +329,34 @@ impl Endpoints {
     /// networks.
     pub(super) fn calls_on(&self, slot: u32) -> impl Iterator<Item = (u32, u32)> {
         let heads = self.place(slot).map_or([NONE; 2], |place| [place.wanted, place.active]);
-        let all = heads.into_iter().flat_map(|head| self.list(head, ANY_SCOPE));
+        let all =
+            heads.into_iter().flat_map(|head| self.list(head, Networks { own: ANY_SCOPE, others: true }));
         all.map(|announcement| (announcement.call, announcement.scope))
     }
 
-    /// Those of them that go out, in a network.
-    pub(super) fn wanted_on(&self, slot: u32, scope: u32) -> impl Iterator<Item = u32> {
+    /// Those of them that go out, in some networks.
+    pub(super) fn wanted_on(&self, slot: u32, networks: Networks) -> impl Iterator<Item = u32> {
         let head = self.place(slot).map_or(NONE, |place| place.wanted);
-        self.list(head, scope).map(|announcement| announcement.call)
+        self.list(head, networks).map(|announcement| announcement.call)
     }
 
     /// The newest of the others.
-    pub(super) fn newest_unwanted_on(&self, slot: u32, scope: u32) -> Option<u32> {
-        let mut others = self.list(self.place(slot)?.active, scope);
+    pub(super) fn newest_unwanted_on(&self, slot: u32, networks: Networks) -> Option<u32> {
+        let mut others = self.list(self.place(slot)?.active, networks);
         others.next().map(|announcement| announcement.call)
     }
 
-    /// The announcements from one on, as far as they are of a network.
-    fn list(&self, mut at: u32, scope: u32) -> impl Iterator<Item = &Announcement> {
+    /// The announcements from one on, as far as they are of some networks.
+    fn list(&self, mut at: u32, Networks { own, others }: Networks) -> impl Iterator<Item = &Announcement> {
         let all = std::iter::from_fn(move || {
             let announcement = self.announcements.get(at as usize)?;
             at = announcement.older;
             Some(announcement)
         });
         all.take(MOST_LOOKED_THROUGH).filter(move |announcement| {
-            scope == ANY_SCOPE || announcement.scope == ANY_SCOPE || announcement.scope == scope
+            [own, ANY_SCOPE].contains(&announcement.scope)
+                || own == ANY_SCOPE
+                || others && announcement.flags & APART == 0
         })
     }
 
@@ -374,6 +400,7 @@ impl Endpoints {
         let place = self.place_of(socket, hash);
         let flags = NAMED | if announcing.is_offer { OFFERED } else { CURRENT };
         let wanted = if announcing.is_wanted { WANTED } else { 0 };
+        let apart = if announcing.is_apart { APART } else { 0 };
         if let Some(place) = place {
             let mut known = NONE;
             self.for_each_of(announced, |endpoints, at| {
@@ -433,7 +460,7 @@ impl Endpoints {
             party: announcing.party,
             section,
             carries,
-            flags: flags | wanted,
+            flags: flags | wanted | apart,
         };
         let at = put(&mut self.announcements, &mut self.free_announcements, announcement);
         announced.first = at;
@@ -546,6 +573,7 @@ impl Endpoints {
             }
             if let Some(announcement) = endpoints.announcements.get_mut(at as usize) {
                 announcement.call = call;
+                announcement.flags &= !APART;
                 announcement.next = to.first;
                 to.first = at;
                 to.length += 1;

@@ -3,7 +3,7 @@
 use crate::rtp::{Header, rtcp};
 use crate::sip::session_description::Carries;
 
-use super::endpoints::{Announcing, Cached, NOT_CACHED, Socket};
+use super::endpoints::{Announcing, Cached, NOT_CACHED, Networks, Socket};
 use super::entry::{Call, KEPT_STREAMS};
 use super::order::NONE;
 use super::scope::ANY_SCOPE;
@@ -125,8 +125,7 @@ impl<T: Default> Calls<T> {
     fn endpoint_of(&self, passage: &Passage) -> Option<(u32, bool)> {
         let now_ns = passage.timestamp_ns;
         let find = |socket| {
-            let at =
-                self.endpoints.find(&socket, now_ns).filter(|at| self.endpoints.fits(*at, passage.scope))?;
+            let at = self.endpoints.find(&socket, now_ns).filter(|at| self.fits(*at, passage))?;
             Some((at, self.endpoints.place(at)?.is_active()))
         };
         match find(Socket::new(&passage.destination, passage.destination_port)) {
@@ -139,6 +138,34 @@ impl<T: Default> Calls<T> {
         }
     }
 
+    /// Whether a packet may be of a call at a place.
+    #[inline]
+    fn fits(&self, at: u32, passage: &Passage) -> bool {
+        self.endpoints.place(at).is_some_and(|place| place.scope == passage.scope)
+            || self.fits_from_elsewhere(at, passage)
+    }
+
+    #[cold]
+    fn fits_from_elsewhere(&self, at: u32, passage: &Passage) -> bool {
+        self.endpoints.preferred(at, self.networks_of(passage)).is_some()
+    }
+
+    /// Whose announcements a packet may be of. Signalling and media may be in different networks, and in each there may be the
+    /// same addresses: so those of other networks count where nothing was announced in the packet's own, and where one
+    /// call has both of its ends while no call of its own network has either.
+    fn networks_of(&self, passage: &Passage) -> Networks {
+        let own = passage.scope;
+        if !self.endpoints.knows_scope(own) {
+            return Networks { own, others: true };
+        }
+        let find = |address, port| self.endpoints.find(&Socket::new(address, port), passage.timestamp_ns);
+        let ends = [
+            find(&passage.destination, passage.destination_port),
+            find(&passage.source, passage.source_port),
+        ];
+        Networks { own, others: !self.endpoints.has_any_in(ends, own) && self.endpoints.share_call(ends) }
+    }
+
     /// The call of a packet at a place. What comes from an endpoint of a call that goes out is not another one's only because that
     /// has announced where it goes to.
     fn call_of(&self, at: u32, comes_to: bool, ssrc: Option<u32>, passage: &Passage) -> Option<u32> {
@@ -149,8 +176,7 @@ impl<T: Default> Calls<T> {
         let source = Socket::new(&passage.source, passage.source_port);
         let source = self.endpoints.find(&source, passage.timestamp_ns);
         let sender = source.and_then(|source| {
-            let scope = self.endpoints.scope_of_calls(passage.scope);
-            let sender = self.endpoints.wanted_on(source, scope).next()?;
+            let sender = self.endpoints.wanted_on(source, self.networks_of(passage)).next()?;
             (self.has_stream(sender, ssrc, passage) || !self.has_place(slot, source)).then_some(sender)
         });
         sender.or(Some(slot))
@@ -174,8 +200,8 @@ impl<T: Default> Calls<T> {
     /// place. One session under several Call-IDs is that of the call that goes out; a stream that such a call has stays its own,
     /// whoever announces its ends.
     fn call_at(&self, at: u32, comes_to: bool, ssrc: Option<u32>, passage: &Passage) -> Option<u32> {
-        let scope = self.endpoints.scope_of_calls(passage.scope);
-        let preferred = self.endpoints.preferred(at, scope)?.call;
+        let networks = self.networks_of(passage);
+        let preferred = self.endpoints.preferred(at, networks)?.call;
         if !self.endpoints.place(at)?.is_shared() {
             return Some(preferred);
         }
@@ -186,28 +212,30 @@ impl<T: Default> Calls<T> {
         };
         let other = self.endpoints.find(&other, passage.timestamp_ns);
         let opposite = other.and_then(|other| {
-            let opposite = self.endpoints.preferred(other, scope)?.call;
+            let opposite = self.endpoints.preferred(other, networks)?.call;
             let both = if self.has_place(preferred, other) { preferred } else { opposite };
             self.has_place(both, at).then_some(both)
         });
-        if opposite.is_some_and(|slot| self.is_wanted(slot)) || !self.is_wanted(preferred) {
+        // A port that is used again, while the end of the call before was not seen, is the newer call's.
+        let is_silent = |slot: u32| {
+            let call = self.calls.get(slot as usize);
+            call.is_some_and(|call| passage.timestamp_ns.saturating_sub(call.last_ns()) > SILENT_NS)
+        };
+        let newer = || self.endpoints.newest_unwanted_on(at, networks);
+        if let Some(both) = opposite.filter(|slot| self.is_wanted(*slot)) {
+            let is_over = ssrc.is_some() && is_silent(both) && !self.has_stream(both, ssrc, passage);
+            let heir =
+                newer().filter(|newer| is_over && other.is_some_and(|other| self.has_place(*newer, other)));
+            return heir.or(Some(both));
+        }
+        if !self.is_wanted(preferred) {
             return opposite.or(Some(preferred));
         }
         let is_its = |slot: &u32| {
             other.is_some_and(|other| self.has_place(*slot, other)) || self.has_stream(*slot, ssrc, passage)
         };
-        let wanted = self.endpoints.wanted_on(at, scope).find(is_its);
-        wanted
-            .or(opposite)
-            .or_else(|| {
-                // A port that is used again, while the end of the call before was not seen, is the newer call's.
-                let is_silent = self
-                    .calls
-                    .get(preferred as usize)
-                    .is_some_and(|call| passage.timestamp_ns.saturating_sub(call.last_ns()) > SILENT_NS);
-                self.endpoints.newest_unwanted_on(at, scope).filter(|_| is_silent)
-            })
-            .or(Some(preferred))
+        let wanted = self.endpoints.wanted_on(at, networks).find(is_its);
+        wanted.or(opposite).or_else(|| newer().filter(|_| is_silent(preferred))).or(Some(preferred))
     }
 
     /// A packet that is of no stream.
@@ -305,8 +333,16 @@ impl<T: Default> Calls<T> {
         let call = self.calls.get(slot as usize)?;
         let (is_wanted, mut announced) = (call.is_wanted, call.announced);
         let scope = passage.scope;
-        let announcing =
-            Announcing { call: slot, side: 0, party: 0, is_wanted, is_offer: false, scope, now_ns };
+        let announcing = Announcing {
+            call: slot,
+            side: 0,
+            party: 0,
+            is_wanted,
+            is_offer: false,
+            scope,
+            is_apart: true,
+            now_ns,
+        };
         for (address, port) in
             [(&passage.destination, passage.destination_port), (&passage.source, passage.source_port)]
         {
@@ -353,8 +389,7 @@ impl<T: Default> Calls<T> {
     ) {
         let now_ns = passage.timestamp_ns;
         for (other, scope) in self.endpoints.calls_on(at).filter(|(other, _)| *other != slot) {
-            let is_near =
-                [passage.scope, ANY_SCOPE].contains(&scope) || self.endpoints.scope_of_calls(scope) != scope;
+            let is_near = [passage.scope, ANY_SCOPE].contains(&scope) || !self.endpoints.knows_scope(scope);
             let is_one = is_near
                 && self.calls.get(other as usize).is_some_and(|call| {
                     call.progress.state == State::RtpOnly

@@ -199,7 +199,8 @@ impl<T: Default> Calls<T> {
             is_request && event.to_tag != 0 && matches!(event.method, Method::Invite | Method::InDialog);
         let is_wanted = call.is_wanted;
         let (scope, now_ns) = (passage.scope, event.now_ns);
-        let announcing = Announcing { call: slot, side, party, is_wanted, is_offer, scope, now_ns };
+        let announcing =
+            Announcing { call: slot, side, party, is_wanted, is_offer, scope, is_apart: false, now_ns };
         let mut announced = call.announced;
         let mut rtp_only = NO_RTP_ONLY;
         self.endpoints.begin_description(&announced);

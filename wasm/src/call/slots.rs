@@ -39,7 +39,6 @@ impl<V> Slots<V> {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn iter(&self) -> impl Iterator<Item = &V> {
         self.chunks.iter().flatten()
     }

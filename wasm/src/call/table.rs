@@ -190,7 +190,6 @@ impl<T: Default> Calls<T> {
     }
 
     /// Calls `visit` with each call in the table, in no particular order.
-    #[cfg(test)]
     pub(crate) fn for_each(&self, visit: &mut dyn FnMut(CallKey, &Call<T>)) {
         for (slot, call) in self.calls.iter().enumerate().filter(|(_, call)| call.is_held) {
             visit(CallKey { slot: slot as u32, generation: call.generation }, call);

@@ -156,11 +156,6 @@ impl Voip {
             + figures.endpoints_omitted
     }
 
-    /// Other filters are in force.
-    pub(super) fn change_filters(&mut self) {
-        self.filters = self.filters.wrapping_add(1);
-    }
-
     /// Moves what the last packets gave to the outputs.
     pub(super) fn flush_outputs(&mut self, reports: &mut Vec<u8>, call_pcap: &mut Vec<u8>) {
         reports.append(&mut self.endings.reports);
@@ -477,8 +472,8 @@ impl Engine {
 
 impl From<&Passage> for Endpoints {
     fn from(passage: &Passage) -> Self {
-        let Passage { source, source_port, destination, destination_port, .. } = *passage;
-        Self { source, source_port, destination, destination_port }
+        let Passage { source, source_port, destination, destination_port, scope, .. } = *passage;
+        Self { source, source_port, destination, destination_port, scope }
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Endpoints {
     pub destination: Address,
     /// Destination port.
     pub destination_port: u16,
+    /// A number for the network that they are in, where the same addresses may be those of other hosts.
+    pub scope: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,6 +42,7 @@ struct Key {
     destination: u128,
     ports: u32,
     ssrc: u32,
+    scope: u32,
     version: u8,
 }
 
@@ -50,6 +53,7 @@ impl Key {
             destination: endpoints.destination.bits(),
             ports: u32::from(endpoints.source_port) << 16 | u32::from(endpoints.destination_port),
             ssrc,
+            scope: endpoints.scope,
             version: endpoints.source.version(),
         }
     }
@@ -69,6 +73,10 @@ struct Candidate {
 }
 
 impl Candidate {
+    fn repeats(&self, header: &Header) -> bool {
+        self.in_sequence != 0 && header.sequence == self.sequence && header.timestamp == self.timestamp
+    }
+
     fn follows(&self, header: &Header) -> bool {
         header.sequence == self.sequence.wrapping_add(1)
             && header.payload_type == self.payload_type
@@ -115,6 +123,10 @@ impl Candidates {
         };
         let key = Key::new(endpoints, header.ssrc);
         let candidate = self.table.touch_or_insert_with(key, |_| Candidate::default());
+        if candidate.repeats(&header) {
+            // Mirrored twice.
+            return Verdict::Probation;
+        }
         if candidate.in_sequence != 0 && candidate.follows(&header) {
             candidate.in_sequence = candidate.in_sequence.saturating_add(1);
             candidate.has_moved |= header.timestamp != candidate.timestamp;

@@ -10,6 +10,23 @@ use crate::matching::contents::Content;
 use crate::net::{self, Packet, Tunnels};
 
 impl Engine {
+    /// Other filters are in force: calls go on to go out only for one of those that they matched.
+    #[cold]
+    pub(in crate::engine) fn judge_calls_again(&mut self) {
+        let Some(mut voip) = self.voip.take() else { return };
+        voip.filters = voip.filters.wrapping_add(1);
+        let mut matched = Vec::new();
+        voip.calls.for_each(&mut |key, call| {
+            if call.data.is_matched {
+                matched.push(key);
+            }
+        });
+        for key in matched {
+            self.is_matched(&mut voip, key);
+        }
+        self.voip = Some(voip);
+    }
+
     /// A call has matched the filters in the workspace, too.
     pub(super) fn add_ids(&mut self, voip: &mut Voip, key: CallKey) {
         let Self { scratch, filters, .. } = self;

@@ -45,21 +45,21 @@ impl Engine {
         };
         // What a message or a packet says in its own metadata is not said again in details. The processor needs no words for
         // media.
+        // Lines of media bury those of signalling.
+        if content != Content::Sip && !voip.rtp_lines {
+            self.options.outputs &= !TEXT;
+        }
         let facts = &mut self.scratch.facts;
         facts.clear();
         match said.message {
             Some(message) => sip::say_message(facts, message),
-            None if outputs & (JSON | TEXT) != 0 => {
+            None if self.options.outputs & (JSON | TEXT) != 0 => {
                 self.recognizer.describe_apart(label, packet, frame.timestamp_ns, facts);
             }
             None => {}
         }
         let protocol = (!protocol.is_empty()).then_some(protocol);
         let call = key.and_then(|key| voip.calls.get(key));
-        // Lines of media bury those of signalling.
-        if content != Content::Sip && !voip.rtp_lines {
-            self.options.outputs &= !TEXT;
-        }
         match call {
             None => self.show(frame, packet, protocol, said),
             Some(call) => {

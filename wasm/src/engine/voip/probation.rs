@@ -66,6 +66,7 @@ fn key(endpoints: &Endpoints) -> u64 {
         hasher.write_u128(address);
         hasher.write_u16(port);
     }
+    hasher.write_u32(endpoints.scope);
     hasher.finish()
 }
 
@@ -81,14 +82,16 @@ mod tests {
             source_port: 4000,
             destination: Address::v4([10, 0, 1, 1]),
             destination_port: 5000,
+            scope: 0,
         };
         let back = |number: u8| {
-            let Endpoints { source, source_port, destination, destination_port } = ends(number);
+            let Endpoints { source, source_port, destination, destination_port, scope } = ends(number);
             Endpoints {
                 source: destination,
                 source_port: destination_port,
                 destination: source,
                 destination_port: source_port,
+                scope,
             }
         };
         let mut probation = Probation::new(2);

@@ -728,6 +728,104 @@ fn networks_with_the_same_addresses_are_apart() {
     }
 }
 
+/// Media in another network than their signalling are the call's, though somebody calls in that network, too.
+#[test]
+fn media_in_a_network_of_others_calls_are_the_calls() {
+    for strangers_first in [true, false] {
+        let mut all = Scene::new();
+        let mut put = |network: u16, made: &dyn Fn(&mut Scene)| {
+            let mut frames = Scene::new();
+            made(&mut frames);
+            records(&frames.capture[24..]).into_iter().for_each(|frame| {
+                all.frame(&in_vlan(network, frame));
+            });
+        };
+        let stranger = request("INVITE", "stranger", "", &sdp(66, 6_000)).repeat(1);
+        let stranger = String::from_utf8(stranger).unwrap().replace("alice", "carol").into_bytes();
+        let of_stranger = |scene: &mut Scene| {
+            scene.udp((8, 5060), (9, 5060), &stranger);
+        };
+        if strangers_first {
+            put(20, &of_stranger);
+        }
+        put(10, &|scene| {
+            scene.udp(ALICE, BOB, &request("INVITE", "one", "", &sdp(1, 40_000)));
+            scene.udp(BOB, ALICE, &response("200 OK", "INVITE", "one", &sdp(2, 10_000)));
+        });
+        for sequence in 0..5 {
+            put(20, &|scene| {
+                scene.rtp((1, 40_000), (2, 10_000), sequence).rtp((2, 10_000), (1, 40_000), sequence);
+            });
+            if sequence == 2 {
+                put(20, &of_stranger);
+            }
+        }
+        let answer = run(&all, &[(FilterType::SipUser, "alice")], NoFilterPolicy::Deny, 1 << 20);
+        assert_eq!(answer.lines.len(), 12, "{strangers_first}: {:?}", answer.shown());
+    }
+}
+
+/// Streams without signalling, with the same addresses and ports in two networks: a call each; but one that has the same
+/// SSRC, too, was seen on its way from one to the other.
+#[test]
+fn streams_without_signalling_are_apart_by_their_networks() {
+    for (ssrcs, filter, lines) in [([10, 20], "PCMU", 30), ([10, 10], "PCMU", 60), ([10, 20], "PCM*", 60)] {
+        let mut all = Scene::new();
+        for sequence in 0..30u16 {
+            for (network, ssrc, format) in [(10, ssrcs[0], 0u8), (20, ssrcs[1], 8)] {
+                let mut packet = vec![0x80, format];
+                packet.extend(sequence.to_be_bytes());
+                packet.extend((u32::from(sequence) * 160).to_be_bytes());
+                packet.extend([0, 0, 0, ssrc]);
+                packet.extend([0x55; 160]);
+                let mut frames = Scene::new();
+                frames.udp((1, 40_000), (2, 10_000), &packet);
+                records(&frames.capture[24..]).into_iter().for_each(|frame| {
+                    all.frame(&in_vlan(network, frame));
+                });
+            }
+        }
+        let answer = run(&all, &[(FilterType::Codec, filter)], NoFilterPolicy::Deny, 1 << 20);
+        assert_eq!(answer.lines.len(), lines, "{ssrcs:?} {filter}");
+    }
+}
+
+/// A mirrored port shows each packet twice.
+#[test]
+fn a_stream_without_signalling_that_is_seen_twice_is_found() {
+    let mut scene = Scene::new();
+    for sequence in 0..30 {
+        scene.rtp((1, 40_000), (2, 10_000), sequence).rtp((1, 40_000), (2, 10_000), sequence);
+    }
+    assert_eq!(run(&scene, &[], NoFilterPolicy::Allow, 1 << 20).lines.len(), 60);
+}
+
+/// They are unwanted at once, and not only when their next packets come: others may need their room.
+#[test]
+fn calls_of_a_withdrawn_filter_are_judged_again() {
+    let mut scene = Scene::new();
+    scene.udp(ALICE, BOB, &request("INVITE", "one", "", &sdp(1, 40_000)));
+    let mut engine = Engine::new(Options { outputs: JSON, protocol: Protocol::Voip, ..Options::default() });
+    for (user, matched) in [("alice", 1), ("dave", 0)] {
+        let mut filters = FilterSet::new(NoFilterPolicy::Deny);
+        filters.add(FilterType::SipUser as u32, "f", user).unwrap();
+        filters.build().unwrap();
+        engine.set_filters(filters);
+        if matched > 0 {
+            let input = engine.open_input("a capture", "");
+            engine.process(input, &scene.capture, false);
+        }
+        let mut count = 0;
+        engine
+            .voip
+            .as_ref()
+            .unwrap()
+            .calls
+            .for_each(&mut |_, call| count += usize::from(call.data.is_matched));
+        assert_eq!(count, matched, "{user}");
+    }
+}
+
 /// The frames in records of a capture file.
 fn records(mut bytes: &[u8]) -> Vec<&[u8]> {
     let mut frames = Vec::new();

@@ -38,13 +38,14 @@ fn each_datagram(stream: &[u8], mut visit: impl FnMut(&[u8], &Endpoints, i64)) {
             source_port: packet.source_port,
             destination: ip.destination,
             destination_port: packet.destination_port,
+            scope: 0,
         };
         visit(packet.payload, &endpoints, record.timestamp_ns);
     }
 }
 
 fn name(endpoints: &Endpoints, ssrc: u32) -> Name {
-    let Endpoints { source, source_port, destination, destination_port } = endpoints;
+    let Endpoints { source, source_port, destination, destination_port, .. } = endpoints;
     (source.to_string(), *source_port, destination.to_string(), *destination_port, ssrc)
 }
 

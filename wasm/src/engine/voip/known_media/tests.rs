@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::engine::{CALLS, Options, Protocol};
+use crate::engine::{CALLS, Options, Protocol, TEXT};
 use crate::matching::filter_set::{FilterSet, NoFilterPolicy};
 use crate::matching::filter_type::FilterType;
 
@@ -59,7 +59,7 @@ fn the_short_cut_changes_no_answer() {
         let users: &[_] = &[(FilterType::SipUser, "*1*"), (FilterType::SipUser, "alice")];
         let nobody: &[_] = &[(FilterType::SipUser, "nobody")];
         for filters in [[all, all], [users, users], [nobody, nobody], [users, nobody], [nobody, all]] {
-            for outputs in [WIRE, WIRE | PCAP | CALLS, 0] {
+            for outputs in [WIRE, WIRE | TEXT, WIRE | PCAP | CALLS, 0] {
                 let expected = answers(&capture, outputs, filters, false);
                 assert_eq!(answers(&capture, outputs, filters, true), expected, "{name} {filters:?}");
             }
@@ -275,7 +275,7 @@ fn the_short_cut_changes_no_answer_of_made_traffic() {
     for seed in 0..seeds {
         let capture = Made::capture(seed);
         for filters in [[users, users], [callid, users], [users, nobody], [nobody, all]] {
-            for outputs in [WIRE, WIRE | PCAP | CALLS, 0] {
+            for outputs in [WIRE, WIRE | TEXT, WIRE | PCAP | CALLS, 0] {
                 let expected = answers(&capture, outputs, filters, false);
                 assert_eq!(answers(&capture, outputs, filters, true), expected, "seed {seed} {filters:?}");
                 kept += expected.0[0].len();
