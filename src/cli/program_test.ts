@@ -55,12 +55,17 @@ const runs: readonly [line: string, expected: Partial<Settings>][] = [
     readFiles: [],
   }],
   ["filters check f.yaml -r a.pcap -r - --hunter edge --gpu-backend webgpu --gpu-batch-size 7 --json", {
+    patternBufferMb: 64,
     filterFile: "f.yaml",
     trialFiles: ["a.pcap", "-"],
     hunter: "edge",
     gpuBackend: "webgpu",
     gpuBatchSize: 7,
     json: true,
+  }],
+  ["filters check f.yaml --pattern-buffer-mb 3 --pattern-algorithm linear", {
+    patternBufferMb: 3,
+    patternAlgorithm: "linear",
   }],
   ["hunt -g cuda", { gpuBackend: "auto" }],
   ["hunt -i eth0 dns", { protocol: "dns", interfaces: ["eth0"] }],

@@ -140,7 +140,7 @@ const words: Readonly<Record<string, string>> = {
   bpf: "by --filter",
   filters: "by filters",
   duplicates: "repeated fragments",
-  sinks: "output too slow",
+  sinks: "output failed or too slow",
   kernel: "in the kernel",
   interface: "at the interface",
   refused_inputs: "inputs that are no capture",

@@ -18,6 +18,7 @@ const profiles = {
 const patternKeys = (name: string) => ({
   ...shared(["hunt", "sniff"], name, `voip.${name}`),
   tap: [name, `tap.voip.${name}`, `voip.${name}`],
+  "filters check": [],
 });
 
 const longestMs = 168 * 3_600_000;

@@ -2,6 +2,7 @@ import type { Chunk } from "../engine/chunk.ts";
 import { Engine } from "../engine/engine.ts";
 import { engineModule } from "../engine/module.js";
 import type { CaptureFilters, FilterReport } from "./capture_filters.ts";
+import { OperatorError } from "../runtime/operator_error.ts";
 import type { Sink } from "./sink.ts";
 import { type CaptureHost, CaptureLoop } from "./capture_loop.ts";
 import type { CapturePlan } from "./capture_plan.ts";
@@ -23,6 +24,8 @@ export class Pipeline {
   #told: CaptureFilters | undefined;
   /** The first failure of a sink; it ends the run. */
   #sinkFailure: unknown;
+  /** Kept packets of the chunk that a sink failed to write, and of those after it. */
+  #unwritten = 0;
 
   /**
    * Starts nothing yet; `singleThread` keeps capture and engine in this thread. A thread of its own that has not ended
@@ -59,7 +62,7 @@ export class Pipeline {
 
   /** The last counters reported; undefined before the first ones. */
   get progress(): Progress | undefined {
-    return this.#progress;
+    return this.#progress && this.#withUnwritten(this.#progress);
   }
 
   /** Time since these were reported, ms; undefined before the first ones, and after the end. */
@@ -78,9 +81,9 @@ export class Pipeline {
    */
   async run(): Promise<CaptureEnd> {
     try {
-      const end = await this.#runThread();
-      this.#end = end;
-      this.#progress = end.progress;
+      const { progress, ...rest } = await this.#runThread();
+      this.#progress = progress;
+      const end = this.#end = { ...rest, progress: this.#withUnwritten(progress) };
       this.#progressAt = undefined;
       if (this.#sinkFailure !== undefined) throw this.#sinkFailure;
       return end;
@@ -157,13 +160,23 @@ export class Pipeline {
 
   /** Gives a chunk to every sink; resolves when all of them took it. */
   async #deliver(chunk: Chunk): Promise<void> {
-    if (this.#sinkFailure !== undefined) return;
+    if (this.#sinkFailure !== undefined) return this.#countUnwritten(chunk);
     try {
       await Promise.all(this.#sinks.map((sink) => sink.write(chunk)));
     } catch (error) {
       this.#sinkFailure ??= error;
+      this.#countUnwritten(chunk);
       this.stop();
     }
+  }
+
+  #countUnwritten({ packets }: Chunk): void {
+    // A reader that went away wants no more packets: none is lost.
+    if (this.#sinkFailure instanceof OperatorError) this.#unwritten += packets;
+  }
+
+  #withUnwritten(progress: Progress): Progress {
+    return { ...progress, droppedBySinks: progress.droppedBySinks + this.#unwritten };
   }
 }
 

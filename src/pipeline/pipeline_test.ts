@@ -1,5 +1,7 @@
+import "../runtime/environment.ts";
 import assert from "node:assert/strict";
 import { defaultStreamOptions } from "../engine/stream_options.ts";
+import { OperatorError } from "../runtime/operator_error.ts";
 import type { CaptureFilters } from "./capture_filters.ts";
 import type { CapturePlan } from "./capture_plan.ts";
 import { Pipeline } from "./pipeline.ts";
@@ -77,3 +79,36 @@ Deno.test("one set of filters is under way to the capture thread, and the last o
   assert.deepEqual(thread.told, [1, 3, 4, 5], "nothing waits any more");
   assert.deepEqual(reports, [0, 1, 3, 4]);
 });
+
+for (
+  const [what, failure, areLost] of [
+    ["fails", new OperatorError("writing failed"), true],
+    ["was closed by its reader", new Error("closed"), false],
+  ] as const
+) {
+  Deno.test(`the packets that a sink did not write are counted when it ${what}: ${areLost}`, async () => {
+    let written = 0;
+    const pipeline = new Pipeline(
+      {
+        ...plan,
+        inputs: [{ kind: "file", path: new URL("../../fixtures/dns.pcap", import.meta.url).pathname }],
+      },
+      [{
+        name: "a full disk",
+        needs: ["json"],
+        write({ packets }) {
+          written += packets;
+          throw failure;
+        },
+        close: () => Promise.resolve(),
+      }],
+      { opened() {}, notice() {}, failed() {}, progress() {}, filtersSet() {} },
+      true,
+      1_000,
+    );
+    await assert.rejects(pipeline.run(), failure);
+    assert.ok(written > 0);
+    assert.equal(pipeline.end?.progress.droppedBySinks, areLost ? pipeline.end?.progress.engine.kept : 0);
+    assert.equal(pipeline.progress?.droppedBySinks, pipeline.end?.progress.droppedBySinks);
+  });
+}

@@ -10,7 +10,7 @@ export interface Progress {
   readonly inputBytes: number;
   /** Sum over the live interfaces; undefined for files. */
   readonly kernel: KernelCounters | undefined;
-  /** Kept packets of a live capture that were dropped because a sink was not ready. */
+  /** Kept packets that a sink failed to write and, of a live capture, those dropped because a sink was not ready. */
   readonly droppedBySinks: number;
   /** Times that the capture thread broke down and was started again. */
   readonly restarts: number;

@@ -67,16 +67,28 @@ export interface FileProblem {
   readonly line: number;
   /** What is wrong. */
   readonly reason: string;
+  /** The filter, where only its pattern or its length is wrong, and the rest of the file is not touched by that. */
+  readonly refused?: string;
+}
+
+/** What a filter file asks for. */
+export interface ParsedFilters {
+  /** Those that can be used. */
+  readonly filters: Filter[];
+  /** Those that cannot, by their patterns, and why. */
+  readonly refused: readonly FileProblem[];
 }
 
 /**
  * Reads filters from YAML: a list under `filters`, each with `id`, `type`, `pattern`, and if wanted `target_hunters`,
- * `enabled` (true when left out) and `description`. Throws OperatorError naming file and line.
+ * `enabled` (true when left out) and `description`. Throws OperatorError naming file and line where that is not what is
+ * there; a filter whose pattern cannot be used is refused alone.
  */
-export function parseFilters(source: string, path: string): Filter[] {
-  const { filters, problems: [problem] } = examineFilters(source);
+export function parseFilters(source: string, path: string): ParsedFilters {
+  const { filters, problems } = examineFilters(source);
+  const problem = problems.find(({ refused }) => refused === undefined);
   if (problem !== undefined) throw new OperatorError(`${path}:${problem.line}: ${problem.reason}`);
-  return filters.map(({ filter }) => filter);
+  return { filters: filters.map(({ filter }) => filter), refused: problems };
 }
 
 /** The filters of {@link parseFilters} that can be used, and everything that is wrong with the others. */
@@ -146,10 +158,12 @@ export function examineFilters(source: string): { filters: FileFilter[]; problem
     const { target_hunters, ...rest } = result.data;
     const filter: Filter = { ...rest, targetHunters: target_hunters };
     const line = lineAt(way);
-    const reason = seen.has(filter.id) ? `filter ${filter.id} is there twice` : filterProblem(filter);
-    if (reason !== undefined) return problems.push({ line, reason });
+    if (seen.has(filter.id)) return problems.push({ line, reason: `filter ${filter.id} is there twice` });
     seen.add(filter.id);
-    filters.push({ filter, line });
+    const reason = filterProblem(filter);
+    if (reason === undefined) return filters.push({ filter, line });
+    // One without an id cannot be named.
+    problems.push(filter.id === "" ? { line, reason } : { line, reason, refused: filter.id });
   });
   return { filters, problems };
 }

@@ -21,7 +21,7 @@ filters:
     type: FILTER_PHONE_NUMBER
     pattern: 0049301234567
 `;
-  assert.deepEqual(parseFilters(source, "f.yaml"), [
+  assert.deepEqual(parseFilters(source, "f.yaml").filters, [
     {
       id: "one",
       type: "dns_domain",
@@ -40,7 +40,7 @@ filters:
     },
   ]);
   for (const empty of ["", "# nothing\n", "filters:\n", "filters: []\n", "{}"]) {
-    assert.deepEqual(parseFilters(empty, "f.yaml"), [], empty);
+    assert.deepEqual(parseFilters(empty, "f.yaml").filters, [], empty);
   }
   for (const type of filterTypeNames) {
     const pattern =
@@ -52,7 +52,7 @@ filters:
       const [filter] = parseFilters(
         `filters: [{id: x, type: ${name}, pattern: "${pattern ?? ja ?? "123"}"}]`,
         "f.yaml",
-      );
+      ).filters;
       assert.equal(filter?.type, type);
     }
   }
@@ -81,9 +81,10 @@ Deno.test("what is wrong is named with file and line", () => {
       "filters:\n  - {id: a, type: bpf, pattern: udp}\n  - {id: a, type: bpf, pattern: tcp}\n",
       /^f\.yaml:3: filter a is there twice$/,
     ],
+    ['filters:\n  - {id: "", type: bpf, pattern: udp}\n', /^f\.yaml:2: the filter has no id$/],
     [
-      "filters:\n  - {id: a, type: ip_address, pattern: 192.168.*}\n",
-      /^f\.yaml:2: filter a: "192\.168\.\*" is not an/,
+      "filters:\n  - {id: a, type: sip_user, pattern: a@b}\n  - {id: a, type: bpf, pattern: tcp}\n",
+      /^f\.yaml:3: filter a is there twice$/,
     ],
   ];
   for (const [source, message] of cases) {
@@ -93,6 +94,28 @@ Deno.test("what is wrong is named with file and line", () => {
       source,
     );
   }
+});
+
+Deno.test("a filter with a bad pattern is refused alone, and stays in the file", async () => {
+  const source = `filters:
+  - {id: a, type: ip_address, pattern: 192.168.*}
+  - {id: b, type: sip_user, pattern: alice}
+  - {id: c, type: sip_user, pattern: a@b}
+  - {id: d, type: bpf, pattern: " "}
+`;
+  const { filters, refused } = parseFilters(source, "f.yaml");
+  assert.deepEqual(filters.map(({ id }) => id), ["b"]);
+  assert.deepEqual(refused.map(({ line, refused }) => [line, refused]), [[2, "a"], [4, "c"], [5, "d"]]);
+  assert.match(refused[0]?.reason ?? "", /^filter a: "192\.168\.\*" is not an/);
+  const path = await Deno.makeTempFile();
+  await Deno.writeTextFile(path, source);
+  writeFilter(path, "b", undefined);
+  assert.deepEqual(parseFilters(await Deno.readTextFile(path), path).refused.map(({ refused }) => refused), [
+    "a",
+    "c",
+    "d",
+  ]);
+  await Deno.remove(path);
 });
 
 const word = fc.string({ minLength: 1, maxLength: 12, unit: "grapheme" }).filter((text) =>
@@ -128,14 +151,14 @@ Deno.test("what is written is read back, and the operator's text around it stays
           if (first !== undefined) writeFilter(path, first.id, { ...changed, id: first.id });
           const expected = list.map((filter) => filter === first ? { ...changed, id: filter.id } : filter);
           const text = Deno.readTextFileSync(path);
-          const read = parseFilters(text, path);
+          const read = parseFilters(text, path).filters;
           assert.deepEqual(
             read.filter(({ id }) => id !== "mine"),
             expected.filter(({ id }) => id !== "mine"),
           );
           assert.match(text, /^# by hand\n/);
           for (const { id } of list) writeFilter(path, id, undefined);
-          const left = parseFilters(Deno.readTextFileSync(path), path).map(({ id }) => id);
+          const left = parseFilters(Deno.readTextFileSync(path), path).filters.map(({ id }) => id);
           assert.deepEqual(left, list.some(({ id }) => id === "mine") ? [] : ["mine"]);
         },
       ),
@@ -159,7 +182,7 @@ Deno.test("a new file is private, and a broken one is never written over", async
   };
   assert.equal(readFilterFile(path), undefined);
   writeFilter(path, "a", filter);
-  assert.deepEqual(parseFilters(readFilterFile(path) ?? "", path), [filter]);
+  assert.deepEqual(parseFilters(readFilterFile(path) ?? "", path).filters, [filter]);
   assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
   Deno.writeTextFileSync(path, "filters: [{id: half");
   assert.throws(() => writeFilter(path, "a", filter), OperatorError);

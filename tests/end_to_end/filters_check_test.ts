@@ -71,7 +71,7 @@ test("every problem is told, with its line, and ends with exit code 1", false, a
     /^6: error: filter d is there twice$/,
     /^7: error: enabled must be true or false$/,
     /^8: f\\u001b\[31m: /,
-    /^8: hint: f\\u001b\[31m looks for the same as d \(line 5\)$/,
+    /^8: hint: f\\u001b\[31m: looks for the same as d \(line 5\)$/,
     /^ 2 filters, 5 errors, 1 hint$/,
   ];
   assert.equal(lines.length, expected.length, lines.join("\n"));
@@ -128,6 +128,23 @@ test("tried on a capture: what each filter matched, by number, and what none did
   assert.deepEqual([never.packets, never.first, never.packets_with_text], [0, [], 0]);
 });
 
+test("filters that find no room are refused as in the run that the flags are of", false, async (folder) => {
+  // Half a MiB of patterns that may stand anywhere: an automaton of them takes several.
+  const entries = Array.from({ length: 500 }, (_, at) => {
+    const pattern = `${at}-`.padEnd(1_000, String.fromCharCode(97 + at % 26));
+    return `  - { id: u${at}, type: sip_user, pattern: "${pattern}" }\n`;
+  });
+  const path = folder.file("filters.yaml", `filters:\n${entries.join("")}`);
+  const verdict = async (...flags: string[]) => {
+    const { code, stdout } = await check(path, ["--json", ...flags]);
+    return { code, problems: JSON.parse(textOf(stdout)).problems };
+  };
+  assert.deepEqual(await verdict(), { code: 0, problems: [] });
+  const { code, problems } = await verdict("--pattern-buffer-mb", "1", "--pattern-algorithm", "aho-corasick");
+  assert.equal(code, 1);
+  assert.ok(problems.length > 0 && problems.length < 500, `${problems.length} problems`);
+});
+
 test("--hunter leaves out what that hunter does not get", false, async (folder) => {
   const path = folder.file("filters.yaml", good);
   const of = async (...flags: string[]) =>
@@ -175,8 +192,11 @@ test("BPF filters are compiled, tried one by one, and narrow the others", true, 
   assert.equal(refused.code, 1);
   assert.match(
     textOf(refused.stdout),
-    /broken\.yaml:2: error: filter tcp: bad filter: prot tcp: .*syntax error/,
+    /^[^\n]*broken\.yaml:2: error: filter tcp: bad filter: prot tcp: .*syntax error/,
   );
+  // What is refused has no meaning.
+  assert.doesNotMatch(textOf(refused.stdout), /the frame passes/);
+  assert.match(textOf(refused.stdout), /: 1 filter, 1 error\n$/);
 });
 
 test("without FFI, BPF filters are said not to be checked", false, async (folder) => {

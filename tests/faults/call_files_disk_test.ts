@@ -40,6 +40,7 @@ Deno.test({
       assert.match(message ?? "", /^caracal: writing to .*\/calls\/.*\.pcap failed: No space left/);
       assert.deepEqual(others, []);
       assert.match(stderr, /^[\d,]+ packets, [^]*^calls: SIP messages [1-9]/m);
+      assert.match(stderr, /^dropped: output failed or too slow [1-9]/m);
     }
   },
 });

@@ -16,7 +16,7 @@ import { logger } from "../../telemetry/log.ts";
 import { hintsFor } from "../filter_check/hints.ts";
 import { type CheckReport, reportAsJson, reportAsText } from "../filter_check/report.ts";
 import { TextSearch } from "../filter_check/text_search.ts";
-import { refusalsOf, Trial } from "../filter_check/trial.ts";
+import { type PatternOptions, refusalsOf, Trial } from "../filter_check/trial.ts";
 
 const log = logger("filters");
 
@@ -30,9 +30,11 @@ export async function checkFilters(settings: Settings): Promise<ExitCode> {
   const filters = file.filters.filter(({ filter: { targetHunters } }) =>
     hunter === undefined || targetHunters.length === 0 || targetHunters.includes(hunter)
   );
-  const { refusals, unchecked } = judge(filters);
-  const usable = filters.filter(({ filter }) =>
-    filter.enabled && !refusals.some(({ id }) => id === filter.id) &&
+  const { refusals, unchecked } = judge(filters, settings);
+  const refused = new Set(refusals.map(({ id }) => id));
+  const accepted = filters.filter(({ filter }) => !refused.has(filter.id));
+  const usable = accepted.filter(({ filter }) =>
+    filter.enabled &&
     !(filter.type === "bpf" && unchecked.length > 0)
   );
   const found = trialFiles.length === 0
@@ -40,10 +42,10 @@ export async function checkFilters(settings: Settings): Promise<ExitCode> {
     : await tryOn(trialFiles, usable.map(({ filter }) => filter), settings);
   const report: CheckReport = {
     path,
-    filters,
+    filters: accepted,
     problems: [...file.problems, ...refusals].toSorted((one, other) => one.line - other.line)
       .map(({ line, reason }) => ({ line, reason })),
-    hints: hintsFor(filters),
+    hints: hintsFor(accepted),
     unchecked,
     trial: found?.trial,
     textPackets: found?.textPackets,
@@ -61,11 +63,14 @@ interface Refusal extends FileProblem {
 }
 
 /** What the engine and libpcap say against filters. */
-function judge(filters: readonly FileFilter[]): { refusals: Refusal[]; unchecked: string[] } {
+function judge(
+  filters: readonly FileFilter[],
+  patterns: PatternOptions,
+): { refusals: Refusal[]; unchecked: string[] } {
   const kernel = filters.filter(({ filter }) => filter.type === "bpf");
   const obstacle = kernel.length === 0 ? undefined : libpcapObstacle();
   const judged = obstacle === undefined ? filters : filters.filter(({ filter }) => filter.type !== "bpf");
-  const reasons = refusalsOf(judged.map(({ filter }) => filter));
+  const reasons = refusalsOf(judged.map(({ filter }) => filter), patterns);
   const refusals = judged.flatMap(({ filter, line }) => {
     const reason = reasons.get(filter.id);
     return reason === undefined ? [] : [{ line, id: filter.id, reason: `filter ${filter.id}: ${reason}` }];
@@ -86,12 +91,12 @@ function libpcapObstacle(): string | undefined {
 async function tryOn(
   paths: readonly string[],
   filters: readonly Filter[],
-  { gpuBackend, gpuBatchSize }: Settings,
+  settings: Settings,
 ): Promise<Required<Pick<CheckReport, "trial" | "textPackets" | "backend">>> {
-  const backend = await chooseBackend(gpuBackend, gpuBatchSize, log);
+  const backend = await chooseBackend(settings.gpuBackend, settings.gpuBatchSize, log);
   try {
     const search = await TextSearch.create(filters, backend);
-    const trial = new Trial(filters, search);
+    const trial = new Trial(filters, search, settings);
     for (const path of paths) await trial.run(path);
     search?.close();
     return { trial, textPackets: search?.packets, backend: search === undefined ? undefined : backend };

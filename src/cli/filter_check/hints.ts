@@ -41,7 +41,7 @@ export function hintsFor(filters: readonly FileFilter[]): Hint[] {
         other !== one && !hints.has(other) && reachesAllHunters(other.filter, one.filter) &&
         isWithin(extents[at], extents[number])
       );
-      if (wider !== undefined) hints.set(one, `whatever it matches, ${nameOf(wider)} matches, too`);
+      if (wider !== undefined) hints.set(one, `${nameOf(wider)} matches all that it matches`);
     });
   }
   return filters.flatMap((one) => {

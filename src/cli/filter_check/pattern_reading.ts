@@ -27,8 +27,18 @@ const places: Readonly<Record<FilterTypeName, string>> = {
 export function meaningOf({ type, pattern }: Filter): string {
   const meaning = type === "bpf"
     ? `the frame passes ${pattern.trim()}`
+    : type === "email_subject"
+    ? withQuotedText(Engine.patternMeaning(type, pattern))
     : Engine.patternMeaning(type, pattern);
   return `${meaning} (${places[type]})`;
+}
+
+/** Subjects have spaces, and words of sentences: where one begins and ends must be seen. */
+function withQuotedText(meaning: string): string {
+  return meaning.replace(
+    /^(subject (?:is|contains|begins with|ends with)) (.*?)( with any text in the place of each \.\.\.)?$/s,
+    (_, what, text, remark = "") => `${what} "${text}"${remark}`,
+  );
 }
 
 /** What a pattern without stars asks of a text. */

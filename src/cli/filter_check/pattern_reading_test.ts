@@ -54,6 +54,10 @@ const readings: readonly [
   ["tls_ja3", "E7D705A3286E19EA42F587B344EE6865", ["e7d705a3286e19ea42f587b344ee6865"], /^JA3 is e7d705/],
   ["imsi", "310-260-123456789", ["310260123456789"], /^IMSI is 310260123456789 /],
   ["imei", "904201560257637", ["90420156025763"], /^IMEI without its check digit is 90420156025763 /],
+  ["email_subject", "Invoice due", ["invoice due"], /^subject is "invoice due" \(mail\)$/],
+  ["email_subject", "*is it", ["", "is it"], /^subject ends with "is it" \(mail\)$/],
+  ["email_subject", "a*b is", ["a", "b is"], /^subject is "a\.\.\.b is" with any text in the place of each /],
+  ["email_subject", "*", ["", ""], /^there is a subject \(mail\)$/],
   ["bpf", " udp port 53 ", undefined, /^the frame passes udp port 53 /],
 ];
 

@@ -9,7 +9,7 @@ import type { Sighting, Trial } from "./trial.ts";
 export interface CheckReport {
   /** The filter file. */
   readonly path: string;
-  /** Those looked at, in the order of the file. */
+  /** Those looked at and not refused, in the order of the file. */
   readonly filters: readonly FileFilter[];
   /** What keeps filters from being used. */
   readonly problems: readonly FileProblem[];
@@ -31,7 +31,7 @@ export function reportAsText(report: CheckReport): string[] {
   const remarks = [
     ...filters.map((one) => ({ line: one.line, text: filterText(one) })),
     ...problems.map(({ line, reason }) => ({ line, text: `error: ${reason}` })),
-    ...hints.map(({ line, id, text }) => ({ line, text: `hint: ${id} ${text}` })),
+    ...hints.map(({ line, id, text }) => ({ line, text: `hint: ${id}: ${text}` })),
   ];
   const disabled = filters.filter(({ filter }) => !filter.enabled).length;
   const counts = [

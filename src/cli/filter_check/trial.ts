@@ -3,7 +3,7 @@ import { FilterJudge, linkTypesOfFiles } from "../../pipeline/capture_filters.ts
 import { drained, Engine } from "../../engine/engine.ts";
 import type { OutputKind } from "../../engine/chunk.ts";
 import type { Filter, NoFilterPolicy } from "../../engine/filter.ts";
-import { defaultStreamOptions } from "../../engine/stream_options.ts";
+import { defaultStreamOptions, type StreamOptions } from "../../engine/stream_options.ts";
 import { OperatorError } from "../../runtime/operator_error.ts";
 import { cutLines, PacketNumbers } from "./packet_numbers.ts";
 import type { TextSearch } from "./text_search.ts";
@@ -12,6 +12,9 @@ import type { TextSearch } from "./text_search.ts";
 const FIRST_MATCHES = 3;
 /** Bytes of a capture per engine call. */
 const BLOCK_BYTES = 256 << 10;
+
+/** How patterns are searched for, and in how much memory: as in the run that the verdict is for. */
+export type PatternOptions = Pick<StreamOptions, "patternAlgorithm" | "patternBufferMb">;
 
 /** A packet that a filter matched. */
 export interface Sighting {
@@ -42,8 +45,8 @@ export interface Tally {
 }
 
 /** Why the engine, or libpcap, refuses filters: by id. Disabled ones are judged, too, and take no room from the others. */
-export function refusalsOf(filters: readonly Filter[]): Map<string, string> {
-  const engine = newEngine([], "deny");
+export function refusalsOf(filters: readonly Filter[], patterns: PatternOptions): Map<string, string> {
+  const engine = newEngine([], "deny", patterns);
   const disabled = filters.filter(({ enabled }) => !enabled).map((filter) => ({ ...filter, enabled: true }));
   const groups = [
     filters.filter(({ enabled }) => enabled),
@@ -97,13 +100,15 @@ export class Trial {
   readonly failures: string[] = [];
   readonly #filters: readonly Filter[];
   readonly #search: TextSearch | undefined;
+  readonly #patterns: PatternOptions;
 
   /**
    * For enabled filters that {@link judge} has let pass.
    * @param search looks for the texts of filters in all packets; undefined for none
    */
-  constructor(filters: readonly Filter[], search: TextSearch | undefined) {
+  constructor(filters: readonly Filter[], search: TextSearch | undefined, patterns: PatternOptions) {
     this.#filters = filters;
+    this.#patterns = patterns;
     this.#search = search;
     this.tallies = new Map(filters.map(({ id }) => [id, { packets: 0, bytes: 0, first: [] }]));
   }
@@ -134,15 +139,16 @@ export class Trial {
   }
 
   #newEngines(): Engines {
+    const patterns = this.#patterns;
     const [kernel, others] = [this.#filters.filter(isBpf), this.#filters.filter((filter) => !isBpf(filter))];
     return {
-      all: newEngine(["json"], "allow"),
+      all: newEngine(["json"], "allow", patterns),
       observers: [
-        ...others.length === 0 ? [] : [{ engine: engineWith(others, ["json"]), id: undefined }],
-        ...kernel.map((filter) => ({ engine: engineWith([filter], ["json"]), id: filter.id })),
+        ...others.length === 0 ? [] : [{ engine: engineWith(others, ["json"], patterns), id: undefined }],
+        ...kernel.map((filter) => ({ engine: engineWith([filter], ["json"], patterns), id: filter.id })),
       ],
-      together: kernel.length > 0 && others.length > 0 ? engineWith(this.#filters, []) : undefined,
-      frames: this.#search === undefined ? undefined : newEngine(["pcap"], "allow"),
+      together: kernel.length > 0 && others.length > 0 ? engineWith(this.#filters, [], patterns) : undefined,
+      frames: this.#search === undefined ? undefined : newEngine(["pcap"], "allow", patterns),
     };
   }
 
@@ -246,8 +252,12 @@ function endpoint(address = "", port: number | undefined): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-function engineWith(filters: readonly Filter[], outputs: readonly OutputKind[]): Engine {
-  const engine = newEngine(outputs, "deny", filters);
+function engineWith(
+  filters: readonly Filter[],
+  outputs: readonly OutputKind[],
+  patterns: PatternOptions,
+): Engine {
+  const engine = newEngine(outputs, "deny", patterns, filters);
   const kernel = { mode: "", base: "", exclusion: "", fragments: false };
   engine.setPrograms(new FilterJudge([]).programsFor(kernel, filters));
   return engine;
@@ -256,10 +266,13 @@ function engineWith(filters: readonly Filter[], outputs: readonly OutputKind[]):
 function newEngine(
   outputs: readonly OutputKind[],
   noFilterPolicy: NoFilterPolicy,
+  { patternAlgorithm, patternBufferMb }: PatternOptions,
   filters: readonly Filter[] = [],
 ): Engine {
   const engine = new Engine({
     ...defaultStreamOptions,
+    patternAlgorithm,
+    patternBufferMb,
     outputs,
     protocol: "all",
     dnsPorts: [53],

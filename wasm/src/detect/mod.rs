@@ -21,6 +21,7 @@ pub mod facts;
 pub mod first_hop;
 pub mod flow_export;
 pub mod ftp;
+mod google_quic;
 pub mod gre;
 pub mod gtp;
 pub mod h323;

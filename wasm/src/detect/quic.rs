@@ -1,11 +1,13 @@
 //! QUIC (RFC 9000, RFC 9369): long headers, and the ClientHello in the Initial packets. Of Google's QUIC, which was before
-//! them, the versions.
+//! them, see [`google_quic`].
 
 use super::quic_initial::{InitialKeys, Secrets};
 use super::signature::FirstBytes;
 use super::state::seen;
 use super::tls_hello::Hello;
-use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict, tls};
+use super::{
+    Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict, google_quic, tls,
+};
 use crate::bounded::BoundedMap;
 use crate::net::Address;
 
@@ -217,20 +219,9 @@ fn packets<'a>(payload: &Payload<'a>) -> impl Iterator<Item = (Long<'a>, &'a [u8
     .take(MOST_COALESCED)
 }
 
-/// Version of a packet of Google's QUIC: `Q` or `T`, a zero and two digits, behind the flags and the identifier, or
-/// in a long header.
-fn google_version(payload: &Payload) -> Option<[u8; 4]> {
-    const IDENTIFIER: usize = 8;
-    let first = payload.u8(0)?;
-    let offset = if first & 0x80 == 0 { 1 + IDENTIFIER } else { 1 };
-    let version = payload.array::<4>(offset)?;
-    let [kind, b'0', tens, units] = version else { return None };
-    let is_version = matches!(kind, b'Q' | b'T') && tens.is_ascii_digit() && units.is_ascii_digit();
-    is_version.then_some(version)
-}
-
 fn examine(payload: &Payload, state: &mut FlowState, shared: &mut Shared) -> Verdict {
-    if google_version(payload).is_some() {
+    if google_quic::version(payload).is_some() {
+        state.seen |= seen::GOOGLE_QUIC;
         return Verdict::Is(Confidence::HIGH, Method::Payload);
     }
     let Some((first, _)) = packets(payload).next() else { return Verdict::No };
@@ -523,8 +514,8 @@ fn after_acknowledgement(frames: &[u8], offset: usize) -> Option<usize> {
     Some(at)
 }
 
-fn describe(payload: &Payload, _: &mut FlowState, shared: &mut Shared, facts: &mut Facts) {
-    if let Some(version) = google_version(payload) {
+fn describe(payload: &Payload, state: &mut FlowState, shared: &mut Shared, facts: &mut Facts) {
+    if let Some(version) = google_quic::version(payload) {
         facts.say(b"Google QUIC ");
         facts.say(&version);
         facts.put("header_type", if payload.u8(0) < Some(0x80) { b"public" } else { b"long" });
@@ -533,6 +524,13 @@ fn describe(payload: &Payload, _: &mut FlowState, shared: &mut Shared, facts: &m
             text.extend_from_slice(&version);
         });
         return;
+    }
+    if state.seen & seen::GOOGLE_QUIC != 0 {
+        if packets(payload).next().is_none_or(|(long, _)| long.kind == Kind::Unknown) {
+            return facts.say(b"Google QUIC");
+        }
+        // The two have agreed on a version of the IETF.
+        state.seen &= !seen::GOOGLE_QUIC;
     }
     let mut first = true;
     for (long, _) in packets(payload) {

@@ -22,6 +22,8 @@ pub mod seen {
     pub const RTP: u8 = 32;
     /// An IKE message.
     pub const IKE: u8 = 64;
+    /// A packet of Google's QUIC that names its version; cleared by one of the IETF's.
+    pub const GOOGLE_QUIC: u8 = 128;
 }
 
 /// Detection's part of a flow's state.

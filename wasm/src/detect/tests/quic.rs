@@ -210,9 +210,42 @@ fn tells_the_versions_of_googles_quic() {
         (public(0x09, b"R043"), None),
         (public(0x09, b"Q04"), None),
         (public(0x0a, b"Q043"), None),
+        (public(0x09, b"Q000"), None),
+        (public(0x3d, b"Q050"), Some("Google Q050")),
+        (public(0x09, b"Q051"), None),
+        (public(0x09, b"T051"), None),
+        (long(b"T048"), Some("Google T048")),
+        (long(b"T047"), None),
+        (long(b"T052"), None),
+        (long(b"Q043"), None),
+        (long(b"Q051"), None),
+        // Text with a time, and with what would be a version.
+        (b"\t20261123T051200Z".to_vec(), None),
+        (b"-20261123T0122".to_vec(), None),
+        (b"=20261123T048 and more".to_vec(), None),
+        (b"\ttoolboxQ035 and more".to_vec(), None),
+        (b"-abcdefghQ043 and more".to_vec(), None),
     ] {
         let (name, details, _) = judge(&mut Detector::new(), &mut Flow::default(), &udp(payload.clone()));
         assert_eq!(name, expected.map(|_| "QUIC"), "{payload:x?}");
         assert_eq!(value(&details, "version"), expected, "{payload:x?}");
     }
+}
+
+#[test]
+fn later_packets_of_googles_quic_are_not_read_as_the_ietfs() {
+    let hello = [&[0x0d][..], &ID, b"Q043", &[1, 2, 3, 4]].concat();
+    let (mut detector, mut flow) = (Detector::new(), Flow::default());
+    judge(&mut detector, &mut flow, &udp(hello));
+    for later in [[&[0x0c][..], &ID, &[5, 6, 7, 8]].concat(), vec![0x40; 30], vec![0x08; 30]] {
+        let (name, details, info) = judge(&mut detector, &mut flow, &udp(later));
+        assert_eq!((name, info.as_str()), (Some("QUIC"), "Google QUIC"));
+        assert_eq!((value(&details, "header_type"), value(&details, "spin_bit")), (None, None));
+    }
+    // After a version of the IETF was agreed on, its packets follow.
+    let (_, details, _) =
+        judge(&mut detector, &mut flow, &udp(initial(V1, &ID, b"", &crypto(0, &bytes(HELLO)))));
+    assert_eq!(value(&details, "version"), Some("QUIC v1"));
+    let (_, _, info) = judge(&mut detector, &mut flow, &udp(vec![0x40; 30]));
+    assert_eq!(info, "Protected Payload");
 }
