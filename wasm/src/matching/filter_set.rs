@@ -15,7 +15,7 @@ use crate::bounded::MixHasher;
 use crate::sip::message::Message;
 use crate::sip::parts::Known;
 
-/// What passes while no filter is loaded.
+/// What passes while no filter is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NoFilterPolicy {
     /// Everything.
@@ -49,6 +49,8 @@ pub struct FilterSet {
     wanted: u32,
     /// Kernel filters count as filters for the policy, although they are applied before the engine.
     kernel_filters: bool,
+    /// A filter was asked for and refused: the policy does not speak, even where no other is left.
+    refused: bool,
     /// The operator's own domain patterns (`--domain`): a further condition, without an id.
     local_domains: TextSet,
     /// Users of SIP that the operator named (`--sip-user`): a further condition, without ids.
@@ -107,9 +109,15 @@ impl FilterSet {
         Self { dns_only, ..Self::with_options(policy, options) }
     }
 
-    /// Adds an enabled filter. The error says why it was refused; the set is then as before. It takes effect with
-    /// [`build`](Self::build), after which no other can be added.
+    /// Adds an enabled filter. The error says why it was refused; the set is then as before, but that nothing passes if no
+    /// other is added. It takes effect with [`build`](Self::build), after which no other can be added.
     pub fn add(&mut self, filter_type: u32, id: &str, pattern: &str) -> Result<(), String> {
+        let added = self.add_usable(filter_type, id, pattern);
+        self.refused |= added.is_err();
+        added
+    }
+
+    fn add_usable(&mut self, filter_type: u32, id: &str, pattern: &str) -> Result<(), String> {
         let filter_type =
             FilterType::of(filter_type).ok_or_else(|| format!("there is no filter type {filter_type}"))?;
         let is_dns = matches!(filter_type, FilterType::Bpf | FilterType::IpAddress | FilterType::DnsDomain);
@@ -234,7 +242,7 @@ impl FilterSet {
     #[inline]
     pub fn decides_all(&self) -> Option<bool> {
         let by_packet = !self.local_domains.is_empty() || self.local_users.is_some() || !self.is_empty();
-        (!by_packet).then_some(self.kernel_filters || self.policy == NoFilterPolicy::Allow)
+        (!by_packet).then(|| self.passes_without_filters())
     }
 
     /// Whether a text matches on its own, whatever other texts the packet has.
@@ -263,7 +271,8 @@ impl FilterSet {
 
     /// Whether packets pass because there are no filters that look at them.
     pub fn passes_without_filters(&self) -> bool {
-        self.is_empty() && (self.kernel_filters || self.policy == NoFilterPolicy::Allow)
+        let by_policy = self.policy == NoFilterPolicy::Allow && !self.refused;
+        self.is_empty() && (self.kernel_filters || by_policy)
     }
 
     /// What the filter `number` asks for, for [`id_in_force`](Self::id_in_force) of sets to come.
@@ -401,7 +410,11 @@ mod tests {
         assert!(set.add(IP_ADDRESS, "bad", "nonsense").is_err());
         assert!(set.add(99, "type", "alice").is_err());
         assert!(set.add(DNS_DOMAIN, "empty", " ").is_err());
-        assert_eq!(decide(&mut set, HOSTS, &[]), (true, vec![]), "a refused filter does not count");
+        assert_eq!(decide(&mut set, HOSTS, &[]), (false, vec![]), "filters were asked for");
+        assert_eq!(set.decides_all(), Some(false));
+        assert!(!set.passes_without_filters());
+        set.add(BPF, "kernel", "udp").unwrap();
+        assert_eq!(decide(&mut set, HOSTS, &[]), (true, vec![]), "one can be used");
     }
 
     #[test]
