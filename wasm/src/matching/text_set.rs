@@ -107,17 +107,28 @@ impl TextSet {
         Ok(())
     }
 
-    /// Works on about so many patterns. False when nothing is left to do.
+    /// Works on about so many patterns. False when nothing is left to do. After an error, no pattern with text is found.
     pub fn build_step(&mut self, patterns: usize) -> Result<bool, BuildError> {
         if let Some(builder) = self.collected.take() {
             self.build = Some(Box::new(builder.start()));
         }
-        let Some(build) = &mut self.build else { return Ok(false) };
-        if let Some(set) = build.advance(patterns)? {
-            self.set = set;
-            self.build = None;
+        let Some(mut build) = self.build.take() else { return Ok(false) };
+        match build.advance(patterns)? {
+            Some(set) => self.set = set,
+            None => self.build = Some(build),
         }
         Ok(true)
+    }
+
+    /// Filters of this set that there was no room for: it never finds them.
+    pub fn left_out(&self) -> impl Iterator<Item = u32> {
+        let entries = self.set.left_out().iter().filter_map(|pattern| self.entries.get(*pattern as usize));
+        entries.map(|entry| entry.number)
+    }
+
+    /// Filters whose pattern has text.
+    pub fn with_text(&self) -> impl Iterator<Item = u32> {
+        self.entries.iter().map(|entry| entry.number)
     }
 
     /// Whether there is a pattern that `value` fits.

@@ -165,7 +165,7 @@ impl PatternSetBuilder {
     }
 
     /// What a search for all patterns takes, and for one more of so many bytes: what was added can be built. Unless windows
-    /// of very many are crowded.
+    /// of very many are crowded: then the last ones are left out.
     fn search_bytes(&self, kind: Kind, bytes: usize) -> usize {
         let (contained, anchored) = match kind {
             Kind::Contains => (1, 0),
@@ -208,6 +208,7 @@ impl PatternSetBuilder {
             set: PatternSet::default(),
             stage: Stage::Anchored { done: 0 },
             others: Vec::new(),
+            left_out: Vec::new(),
         }
     }
 }
@@ -219,6 +220,8 @@ pub struct Build {
     stage: Stage,
     /// Contained patterns that grams are no good for.
     others: Vec<u32>,
+    /// Groups that there was no room for.
+    left_out: Vec<u32>,
 }
 
 enum Stage {
@@ -287,6 +290,7 @@ impl Build {
             Stage::Automaton { mut build } => {
                 self.set.automaton = build.advance(&self.builder.texts, patterns)?;
                 if self.set.automaton.is_some() {
+                    self.left_out = build.take_left_out();
                     return Ok(Some(self.finish()));
                 }
                 Stage::Automaton { build }
@@ -362,7 +366,7 @@ impl Build {
                 self.set.teddy = Some(Teddy::new(texts, &groups))
             }
             Algorithm::Auto | Algorithm::AhoCorasick => {
-                let left = self.allows(0)?;
+                let left = self.allows(0).unwrap_or_default();
                 let build = Box::new(AutomatonBuild::new(texts, groups, left)?);
                 return Ok(Some(Stage::Automaton { build }));
             }
@@ -371,7 +375,9 @@ impl Build {
     }
 
     fn finish(&mut self) -> PatternSet {
-        self.set.texts = std::mem::take(&mut self.builder.texts);
+        let texts = std::mem::take(&mut self.builder.texts);
+        self.set.left_out = self.left_out.iter().flat_map(|group| texts.numbers(*group)).collect();
+        self.set.texts = texts;
         std::mem::take(&mut self.set)
     }
 
