@@ -115,6 +115,17 @@ impl PatternSetBuilder {
         self
     }
 
+    /// Takes so many bytes of the memory for something else that patterns need.
+    pub fn take(&mut self, bytes: usize) -> Result<(), BuildError> {
+        self.memory_limit = self.memory_limit.checked_sub(bytes).ok_or(BuildError::TooLarge)?;
+        Ok(())
+    }
+
+    /// Gives back what was [taken](Self::take).
+    pub fn give_back(&mut self, bytes: usize) {
+        self.memory_limit = self.memory_limit.saturating_add(bytes);
+    }
+
     /// Adds a pattern and returns its number: they are counted from 0. After an error the builder is as before.
     pub fn add(&mut self, kind: Kind, text: &[u8]) -> Result<u32, BuildError> {
         if text.len() > PATTERN_BYTES {
