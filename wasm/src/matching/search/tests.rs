@@ -393,3 +393,20 @@ fn surplus_patterns_are_left_out_by_number() {
         assert_eq!(set.find(b"the end", &mut matches), [3001]);
     }
 }
+
+#[test]
+fn what_tells_long_patterns_apart_may_stand_anywhere_in_them() {
+    for (before, after) in [(70, 70), (130, 130), (5, 400), (250, 20)] {
+        let text = |at: u32| format!("{}{:06}{}", "p".repeat(before), at * 7, "s".repeat(after));
+        let texts: Vec<String> = (0..2000).map(text).collect();
+        let patterns: Vec<(Kind, &[u8])> =
+            texts.iter().map(|text| (Kind::Contains, text.as_bytes())).collect();
+        let set = set_of(&patterns, Algorithm::Auto, 64, Many::Grams, 100);
+        assert_eq!(set.engines(), "grams", "{before} and {after} bytes in common");
+        let mut matches = Matches::default();
+        for at in [0, 7, 1999] {
+            let haystack = format!("GET {} HTTP/1.1", texts[at as usize]);
+            assert_eq!(set.find(haystack.as_bytes(), &mut matches), [at]);
+        }
+    }
+}
