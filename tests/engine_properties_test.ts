@@ -317,6 +317,30 @@ Deno.test("filters that the engine cannot match are refused, and the others hold
   );
 });
 
+Deno.test("want of room in one field refuses the last filters of that field alone", () => {
+  const made = engine({ patternBufferMb: 4 });
+  // Windows nearly all the same: only an automaton is good for these, which is large.
+  const crowded = (number: number) => {
+    const bits = Math.imul(number, 0x9e3779b9);
+    return Array.from({ length: 20 }, (_, at) => ((bits >>> at & 1) === 1 ? "b" : "a").repeat(20)).join("");
+  };
+  const filters = [
+    filter("kernel", "bpf", "udp"),
+    filter("bad", "imsi", "x"),
+    filter("name", "dns_domain", "a"),
+    ...Array.from({ length: 3_000 }, (_, number) => filter(`u${number}`, "http_url", `*${crowded(number)}*`)),
+    filter("user", "sip_user", "*"),
+  ];
+  const refused = made.setFilters({ filters, noFilterPolicy: "deny", localDomains: [] });
+  const ids = new Set(refused.map(({ filter }) => filter.id));
+  assert.ok(ids.delete("bad"));
+  assert.ok(ids.has("u2999") && !ids.has("u0"));
+  assert.ok([...ids].every((id) => id.startsWith("u") && id !== "user"));
+  for (const { filter, reason } of refused) {
+    assert.equal(reason.includes("--pattern-buffer-mb"), filter.id !== "bad", reason);
+  }
+});
+
 Deno.test("DNS mode keeps DNS, and what belongs to it", () => {
   const vlan = fixture("dns-vlan.pcap");
   const all = packetsOf(run(vlan).json);

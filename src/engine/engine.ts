@@ -266,6 +266,8 @@ export class Engine {
    */
   *buildFilters(settings: FilterSettings): Generator<void, RefusedFilter[]> {
     const refused: RefusedFilter[] = [];
+    /** Those that the engine matches, by its numbers. */
+    const added: Filter[] = [];
     let begun = performance.now(), sinceLook = 0;
     this.#handle.filters_begin(settings.noFilterPolicy === "deny");
     for (const filter of settings.filters) {
@@ -277,6 +279,7 @@ export class Engine {
         filter.type === "bpf" ? "" : filter.pattern,
       );
       if (reason !== "") refused.push({ filter, reason });
+      else if (filter.type !== "bpf") added.push(filter);
       if (++sinceLook < FILTERS_PER_LOOK) continue;
       sinceLook = 0;
       if (performance.now() - begun < SLICE_MS) continue;
@@ -295,11 +298,12 @@ export class Engine {
         begun = performance.now();
       }
     } catch (reason) {
-      // A set without these is built instead, by whoever asked for them.
-      return settings.filters.filter(({ enabled, type }) =>
-        enabled && type !== "bpf" && type !== "ip_address"
-      )
-        .map((filter) => ({ filter, reason: String(reason) }));
+      throw new OperatorError(`the patterns of --domain or --sip-user cannot be used: ${reason}`);
+    }
+    const reason = this.#handle.filters_left_out_reason();
+    for (const number of this.#handle.filters_left_out()) {
+      const filter = added[number];
+      if (filter !== undefined) refused.push({ filter, reason });
     }
     return refused;
   }

@@ -4,6 +4,7 @@ import { setImmediate } from "node:timers";
 import type { KernelCounters, Source } from "../capture/source.ts";
 import { type Chunk, isEmptyChunk } from "../engine/chunk.ts";
 import { drained, Engine } from "../engine/engine.ts";
+import type { Filter, NoFilterPolicy } from "../engine/filter.ts";
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
 import { type CaptureFilters, FilterJudge, type FilterReport, linkTypesOfFiles } from "./capture_filters.ts";
 import type { CapturePlan } from "./capture_plan.ts";
@@ -145,8 +146,13 @@ export class CaptureLoop {
     const { filters, report } = yield* this.#judge.settle(
       wanted.filters,
       linkTypes,
-      (filters) => engine.buildFilters({ ...wanted, filters }),
+      (filters) => engine.buildFilters({ ...wanted, filters, noFilterPolicy: policyFor(wanted, filters) }),
     );
+    const asked = enabled(wanted.filters);
+    if (asked > 0 && enabled(filters) === 0) {
+      const all = asked === 1 ? "the only filter was" : `all ${asked} filters were`;
+      this.#host.notice(`${all} refused: nothing passes until one can be used`);
+    }
     engine.swapFilters();
     const change = (name: string, set: () => void) => {
       try {
@@ -360,4 +366,13 @@ export class CaptureLoop {
     await new Promise((resolve) => setImmediate(resolve));
     this.#lastTurn = performance.now();
   }
+}
+
+/** The policy speaks where no filter is asked for. Where all were refused, nothing must pass that nobody asked for. */
+function policyFor(wanted: CaptureFilters, usable: readonly Filter[]): NoFilterPolicy {
+  return enabled(wanted.filters) > 0 && enabled(usable) === 0 ? "deny" : wanted.noFilterPolicy;
+}
+
+function enabled(filters: readonly Filter[]): number {
+  return filters.filter(({ enabled }) => enabled).length;
 }

@@ -54,6 +54,15 @@ export class EngineHandle {
      */
     filters_build(patterns: number): boolean;
     /**
+     * Filters that the new set, which is ready, had no room for: by their place among those that were added, not counting
+     * those of type `bpf`. They match nothing.
+     */
+    filters_left_out(): Uint32Array;
+    /**
+     * Why there are such; empty where there are none.
+     */
+    filters_left_out_reason(): string;
+    /**
      * Puts the new filter set in force, which must be ready.
      */
     filters_swap(): void;

@@ -153,6 +153,33 @@ export class EngineHandle {
         return ret[0] !== 0;
     }
     /**
+     * Filters that the new set, which is ready, had no room for: by their place among those that were added, not counting
+     * those of type `bpf`. They match nothing.
+     * @returns {Uint32Array}
+     */
+    filters_left_out() {
+        const ret = wasm.enginehandle_filters_left_out(this.__wbg_ptr);
+        var v1 = getArrayU32FromWasm0(ret[0], ret[1]).slice();
+        wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
+        return v1;
+    }
+    /**
+     * Why there are such; empty where there are none.
+     * @returns {string}
+     */
+    filters_left_out_reason() {
+        let deferred1_0;
+        let deferred1_1;
+        try {
+            const ret = wasm.enginehandle_filters_left_out_reason(this.__wbg_ptr);
+            deferred1_0 = ret[0];
+            deferred1_1 = ret[1];
+            return getStringFromWasm0(ret[0], ret[1]);
+        } finally {
+            wasm.__wbindgen_free(deferred1_0, deferred1_1, 1);
+        }
+    }
+    /**
      * Puts the new filter set in force, which must be ready.
      */
     filters_swap() {

@@ -252,6 +252,17 @@ impl EngineHandle {
         self.next_filters.build_step(patterns)
     }
 
+    /// Filters that the new set, which is ready, had no room for: by their place among those that were added, not counting
+    /// those of type `bpf`. They match nothing.
+    pub fn filters_left_out(&self) -> Vec<u32> {
+        self.next_filters.left_out().to_vec()
+    }
+
+    /// Why there are such; empty where there are none.
+    pub fn filters_left_out_reason(&self) -> String {
+        self.next_filters.left_out_reason()
+    }
+
     /// What is wrong with the pattern of a filter, or an empty string.
     pub fn pattern_problem(filter_type: u32, pattern: &str) -> String {
         condition(filter_type, pattern).err().unwrap_or_default()

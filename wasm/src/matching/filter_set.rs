@@ -9,13 +9,13 @@ use super::contents::{Content, Texts};
 use super::filter_type::{Condition, Field, FilterType};
 use super::matched::Matched;
 use super::pattern::{Bare, Pattern};
-use super::search::Matches;
+use super::search::{BuildError, Matches};
 use super::text_set::{SearchOptions, TextSet};
 use crate::bounded::MixHasher;
 use crate::sip::message::Message;
 use crate::sip::parts::Known;
 
-/// What passes while no filter is loaded.
+/// What passes while no filter is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NoFilterPolicy {
     /// Everything.
@@ -49,6 +49,8 @@ pub struct FilterSet {
     wanted: u32,
     /// Kernel filters count as filters for the policy, although they are applied before the engine.
     kernel_filters: bool,
+    /// A filter was asked for and refused: the policy does not speak, even where no other is left.
+    refused: bool,
     /// The operator's own domain patterns (`--domain`): a further condition, without an id.
     local_domains: TextSet,
     /// Users of SIP that the operator named (`--sip-user`): a further condition, without ids.
@@ -57,6 +59,9 @@ pub struct FilterSet {
     keys: Vec<u64>,
     /// A filter by its key, and by its key and id together.
     by_key: HashMap<u64, u32, BuildHasherDefault<MixHasher>>,
+    /// Filters that the build had no room for, and why.
+    left_out: Vec<u32>,
+    left_out_reason: Option<BuildError>,
     /// Parts that are built: the addresses, then the texts, then the operator's domains.
     built: usize,
 }
@@ -107,9 +112,15 @@ impl FilterSet {
         Self { dns_only, ..Self::with_options(policy, options) }
     }
 
-    /// Adds an enabled filter. The error says why it was refused; the set is then as before. It takes effect with
-    /// [`build`](Self::build), after which no other can be added.
+    /// Adds an enabled filter. The error says why it was refused; the set is then as before, but that nothing passes if no
+    /// other is added. It takes effect with [`build`](Self::build), after which no other can be added.
     pub fn add(&mut self, filter_type: u32, id: &str, pattern: &str) -> Result<(), String> {
+        let added = self.add_usable(filter_type, id, pattern);
+        self.refused |= added.is_err();
+        added
+    }
+
+    fn add_usable(&mut self, filter_type: u32, id: &str, pattern: &str) -> Result<(), String> {
         let filter_type =
             FilterType::of(filter_type).ok_or_else(|| format!("there is no filter type {filter_type}"))?;
         let is_dns = matches!(filter_type, FilterType::Bpf | FilterType::IpAddress | FilterType::DnsDomain);
@@ -171,29 +182,70 @@ impl FilterSet {
     }
 
     /// Does a part of what is left to do before the set can be used: works on about so many patterns at once. False when
-    /// nothing is left. The error says what the set would need.
+    /// nothing is left. The error says what the operator's own patterns would need; those filters that there is no room
+    /// for are [left out](Self::left_out) instead.
     pub fn build_step(&mut self, patterns: usize) -> Result<bool, String> {
-        if let Some(local) = &mut self.local_users
-            && local.build_step(patterns)?
-        {
-            return Ok(true);
+        if let Some(local) = &mut self.local_users {
+            if local.build_step(patterns)? {
+                return Ok(true);
+            }
+            if let Some(reason) = local.left_out_reason {
+                return Err(reason.to_string());
+            }
         }
         match self.built.checked_sub(1) {
             None => self.addresses.build(),
-            Some(part) => {
-                let set = match part.cmp(&self.texts.len()) {
-                    Ordering::Less => self.texts.get_mut(part),
-                    Ordering::Equal => Some(&mut self.local_domains),
-                    Ordering::Greater => None,
-                };
-                let Some(set) = set else { return Ok(false) };
-                if set.build_step(patterns).map_err(|error| error.to_string())? {
-                    return Ok(true);
+            Some(part) => match part.cmp(&self.texts.len()) {
+                Ordering::Less => {
+                    if self.build_texts(part, patterns) {
+                        return Ok(true);
+                    }
                 }
-            }
+                Ordering::Equal => {
+                    if self.local_domains.build_step(patterns).map_err(|error| error.to_string())? {
+                        return Ok(true);
+                    }
+                    if self.local_domains.left_out().next().is_some() {
+                        return Err(BuildError::TooLarge.to_string());
+                    }
+                }
+                Ordering::Greater => return Ok(false),
+            },
         }
         self.built += 1;
         Ok(true)
+    }
+
+    /// Works on the texts of one field, whose want of room is no other field's business. False when they are ready.
+    fn build_texts(&mut self, field: usize, patterns: usize) -> bool {
+        let Some(set) = self.texts.get_mut(field) else { return false };
+        let before = self.left_out.len();
+        let reason = match set.build_step(patterns) {
+            Ok(true) => return true,
+            Ok(false) => {
+                self.left_out.extend(set.left_out());
+                BuildError::TooLarge
+            }
+            Err(error) => {
+                self.left_out.extend(set.with_text());
+                error
+            }
+        };
+        if self.left_out.len() > before {
+            self.left_out_reason.get_or_insert(reason);
+        }
+        false
+    }
+
+    /// Filters that the build had no room for, by the order in which they were added, those of the kernel not counted: they
+    /// match nothing. Put a set without them in force.
+    pub fn left_out(&self) -> &[u32] {
+        &self.left_out
+    }
+
+    /// Why there are such, for people; empty where there are none.
+    pub fn left_out_reason(&self) -> String {
+        self.left_out_reason.map(|reason| reason.to_string()).unwrap_or_default()
     }
 
     /// Makes the set ready.
@@ -234,7 +286,7 @@ impl FilterSet {
     #[inline]
     pub fn decides_all(&self) -> Option<bool> {
         let by_packet = !self.local_domains.is_empty() || self.local_users.is_some() || !self.is_empty();
-        (!by_packet).then_some(self.kernel_filters || self.policy == NoFilterPolicy::Allow)
+        (!by_packet).then(|| self.passes_without_filters())
     }
 
     /// Whether a text matches on its own, whatever other texts the packet has.
@@ -263,7 +315,8 @@ impl FilterSet {
 
     /// Whether packets pass because there are no filters that look at them.
     pub fn passes_without_filters(&self) -> bool {
-        self.is_empty() && (self.kernel_filters || self.policy == NoFilterPolicy::Allow)
+        let by_policy = self.policy == NoFilterPolicy::Allow && !self.refused;
+        self.is_empty() && (self.kernel_filters || by_policy)
     }
 
     /// What the filter `number` asks for, for [`id_in_force`](Self::id_in_force) of sets to come.
@@ -401,7 +454,11 @@ mod tests {
         assert!(set.add(IP_ADDRESS, "bad", "nonsense").is_err());
         assert!(set.add(99, "type", "alice").is_err());
         assert!(set.add(DNS_DOMAIN, "empty", " ").is_err());
-        assert_eq!(decide(&mut set, HOSTS, &[]), (true, vec![]), "a refused filter does not count");
+        assert_eq!(decide(&mut set, HOSTS, &[]), (false, vec![]), "filters were asked for");
+        assert_eq!(set.decides_all(), Some(false));
+        assert!(!set.passes_without_filters());
+        set.add(BPF, "kernel", "udp").unwrap();
+        assert_eq!(decide(&mut set, HOSTS, &[]), (true, vec![]), "one can be used");
     }
 
     #[test]
@@ -440,5 +497,27 @@ mod tests {
         assert_eq!(set.len() + refused.len(), users.len());
         assert!(set.len() > 200, "{} are kept", set.len());
         set.build().unwrap();
+    }
+    #[test]
+    fn want_of_room_is_one_fields_business() {
+        const URL: u32 = FilterType::HttpUrl as u32;
+        let options = SearchOptions { memory_limit: 4 << 20, ..SearchOptions::default() };
+        let mut set = FilterSet::with_options(NoFilterPolicy::Allow, options);
+        set.add(BPF, "kernel", "udp").unwrap();
+        set.add(DNS_DOMAIN, "d1", "*.example.com").unwrap();
+        for number in 0..3000u32 {
+            // Windows nearly all the same: only an automaton is good for these, which is large.
+            let bits = number.wrapping_mul(0x9e37_79b9);
+            let text: String = (0..20).map(|at| ["a", "b"][(bits >> at & 1) as usize].repeat(20)).collect();
+            set.add(URL, &format!("u{number}"), &format!("*{text}*")).unwrap();
+        }
+        set.add(DNS_DOMAIN, "d2", "a.*").unwrap();
+        let (passes, ids) = decide(&mut set, HOSTS, &["a.example.com"]);
+        assert!(passes);
+        assert_eq!(ids, ["d1", "d2"]);
+        assert!(set.left_out_reason().contains("pattern-buffer-mb"));
+        let left_out: Vec<&str> = set.left_out().iter().map(|number| set.id(*number)).collect();
+        assert!(left_out.contains(&"u2999") && left_out.len() < 3000, "{}", left_out.len());
+        assert!(left_out.iter().all(|id| id.starts_with('u')));
     }
 }

@@ -132,7 +132,17 @@ pub struct Glob {
     tail: Option<Vec<u8>>,
 }
 
+/// What the allocator needs for a vector beside its content, bytes, about.
+const VECTOR_BYTES: usize = 16;
+
 impl Glob {
+    /// Bytes of memory that the compiled pattern takes, about, itself included.
+    pub fn bytes_for(pattern: &Pattern) -> usize {
+        // A vector that grows may hold twice what is in it.
+        let part = |part: &Vec<u8>| 2 * size_of::<Part>() + 2 * VECTOR_BYTES + 5 * part.len();
+        2 * size_of::<Glob>() + 3 * VECTOR_BYTES + pattern.parts.iter().map(part).sum::<usize>()
+    }
+
     /// Compiles a pattern. Letters of ASCII fit in either case.
     pub fn new(pattern: &Pattern) -> Self {
         let mut parts = pattern.parts.iter();
@@ -176,7 +186,9 @@ struct Part {
 
 impl Part {
     fn new(octets: &[u8]) -> Part {
-        let mut part = Part { octets: octets.to_ascii_lowercase(), borders: vec![0] };
+        let mut part =
+            Part { octets: octets.to_ascii_lowercase(), borders: Vec::with_capacity(octets.len()) };
+        part.borders.push(0);
         let mut matched = 0;
         for octet in octets.iter().skip(1) {
             matched = part.advance(matched, octet.to_ascii_lowercase());

@@ -95,29 +95,45 @@ impl TextSet {
             let builder = PatternSetBuilder::new();
             Box::new(builder.algorithm(options.algorithm).memory_limit(options.memory_limit))
         });
-        builder.add(kind, literal)?;
-        let glob = match pattern.shape() {
-            Shape::General => {
-                self.globs.push(Glob::new(pattern));
-                self.globs.len() as u32 - 1
-            }
-            _ => NONE,
+        let general = pattern.shape() == Shape::General;
+        let beside = 2 * size_of::<Entry>() + if general { Glob::bytes_for(pattern) } else { 0 };
+        builder.take(beside)?;
+        if let Err(error) = builder.add(kind, literal) {
+            builder.give_back(beside);
+            return Err(error);
+        }
+        let glob = if general {
+            self.globs.push(Glob::new(pattern));
+            self.globs.len() as u32 - 1
+        } else {
+            NONE
         };
         self.entries.push(Entry { number, glob });
         Ok(())
     }
 
-    /// Works on about so many patterns. False when nothing is left to do.
+    /// Works on about so many patterns. False when nothing is left to do. After an error, no pattern with text is found.
     pub fn build_step(&mut self, patterns: usize) -> Result<bool, BuildError> {
         if let Some(builder) = self.collected.take() {
             self.build = Some(Box::new(builder.start()));
         }
-        let Some(build) = &mut self.build else { return Ok(false) };
-        if let Some(set) = build.advance(patterns)? {
-            self.set = set;
-            self.build = None;
+        let Some(mut build) = self.build.take() else { return Ok(false) };
+        match build.advance(patterns)? {
+            Some(set) => self.set = set,
+            None => self.build = Some(build),
         }
         Ok(true)
+    }
+
+    /// Filters of this set that there was no room for: it never finds them.
+    pub fn left_out(&self) -> impl Iterator<Item = u32> {
+        let entries = self.set.left_out().iter().filter_map(|pattern| self.entries.get(*pattern as usize));
+        entries.map(|entry| entry.number)
+    }
+
+    /// Filters whose pattern has text.
+    pub fn with_text(&self) -> impl Iterator<Item = u32> {
+        self.entries.iter().map(|entry| entry.number)
     }
 
     /// Whether there is a pattern that `value` fits.
@@ -236,5 +252,30 @@ mod tests {
         assert_eq!(found(&set, 9, b"xabc"), [1, 3, 5, 6, 7]);
         assert_eq!(found(&set, 9, b"abcx"), [1, 2, 5, 7]);
         assert_eq!(found(&set, 9, b""), [7, 8]);
+    }
+
+    #[test]
+    fn patterns_with_many_stars_count_for_the_memory_they_take() {
+        let options = SearchOptions { memory_limit: 1 << 20, ..SearchOptions::default() };
+        let mut set = TextSet::default();
+        let mut refused = 0;
+        for number in 0..2000 {
+            let text = format!("*{}{number}", "ab*".repeat(330));
+            match set.add(&Pattern::parse(text.as_bytes(), false), Bare::Equals, number, options) {
+                Ok(()) => assert_eq!(refused, 0),
+                Err(error) => {
+                    assert_eq!(error, BuildError::TooLarge);
+                    refused += 1;
+                }
+            }
+        }
+        // Each of 330 parts has two vectors, which are at least 24 bytes themselves.
+        assert!((10..(1 << 20) / (330 * 48)).contains(&set.globs.len()), "{} are kept", set.globs.len());
+        // What is small still fits, and what was refused took nothing away.
+        set.add(&Pattern::parse(b"a*b", false), Bare::Equals, 2000, options).unwrap();
+        while set.build_step(7).unwrap() {}
+        let value = format!("x{}0", "ab".repeat(330));
+        assert_eq!(found(&set, 2001, value.as_bytes()), [0]);
+        assert_eq!(found(&set, 2001, b"a-b"), [2000]);
     }
 }

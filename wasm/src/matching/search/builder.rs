@@ -115,6 +115,17 @@ impl PatternSetBuilder {
         self
     }
 
+    /// Takes so many bytes of the memory for something else that patterns need.
+    pub fn take(&mut self, bytes: usize) -> Result<(), BuildError> {
+        self.memory_limit = self.memory_limit.checked_sub(bytes).ok_or(BuildError::TooLarge)?;
+        Ok(())
+    }
+
+    /// Gives back what was [taken](Self::take).
+    pub fn give_back(&mut self, bytes: usize) {
+        self.memory_limit = self.memory_limit.saturating_add(bytes);
+    }
+
     /// Adds a pattern and returns its number: they are counted from 0. After an error the builder is as before.
     pub fn add(&mut self, kind: Kind, text: &[u8]) -> Result<u32, BuildError> {
         if text.len() > PATTERN_BYTES {
@@ -165,7 +176,7 @@ impl PatternSetBuilder {
     }
 
     /// What a search for all patterns takes, and for one more of so many bytes: what was added can be built. Unless windows
-    /// of very many are crowded.
+    /// of very many are crowded: then the last ones are left out.
     fn search_bytes(&self, kind: Kind, bytes: usize) -> usize {
         let (contained, anchored) = match kind {
             Kind::Contains => (1, 0),
@@ -208,6 +219,7 @@ impl PatternSetBuilder {
             set: PatternSet::default(),
             stage: Stage::Anchored { done: 0 },
             others: Vec::new(),
+            left_out: Vec::new(),
         }
     }
 }
@@ -219,6 +231,8 @@ pub struct Build {
     stage: Stage,
     /// Contained patterns that grams are no good for.
     others: Vec<u32>,
+    /// Groups that there was no room for.
+    left_out: Vec<u32>,
 }
 
 enum Stage {
@@ -287,6 +301,7 @@ impl Build {
             Stage::Automaton { mut build } => {
                 self.set.automaton = build.advance(&self.builder.texts, patterns)?;
                 if self.set.automaton.is_some() {
+                    self.left_out = build.take_left_out();
                     return Ok(Some(self.finish()));
                 }
                 Stage::Automaton { build }
@@ -362,7 +377,7 @@ impl Build {
                 self.set.teddy = Some(Teddy::new(texts, &groups))
             }
             Algorithm::Auto | Algorithm::AhoCorasick => {
-                let left = self.allows(0)?;
+                let left = self.allows(0).unwrap_or_default();
                 let build = Box::new(AutomatonBuild::new(texts, groups, left)?);
                 return Ok(Some(Stage::Automaton { build }));
             }
@@ -371,7 +386,9 @@ impl Build {
     }
 
     fn finish(&mut self) -> PatternSet {
-        self.set.texts = std::mem::take(&mut self.builder.texts);
+        let texts = std::mem::take(&mut self.builder.texts);
+        self.set.left_out = self.left_out.iter().flat_map(|group| texts.numbers(*group)).collect();
+        self.set.texts = texts;
         std::mem::take(&mut self.set)
     }
 

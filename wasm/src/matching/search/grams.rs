@@ -43,8 +43,11 @@ const MOST_SHORT: usize = 16;
 /// What the SIMD prefilter costs per byte of text, in look-ups.
 const SECOND_PASS: f32 = 0.25;
 
-/// Runs considered at each end of a pattern.
-const CONSIDERED: usize = 64;
+/// Runs considered of a long pattern, about: at least, and at most.
+const CONSIDERED: (usize, usize) = (16, 48);
+
+/// Bytes of text that are as much work as a pattern.
+const PATTERN_TEXT: usize = 32;
 
 /// Sizes, chosen for a set.
 #[derive(Clone, Copy, Debug)]
@@ -342,17 +345,19 @@ impl GramsBuild {
         })
     }
 
-    /// Works on so many groups. True when it is done; `refused` then has the groups that it leaves to others.
+    /// Works on so many groups, fewer where they are long. True when it is done; `refused` then has the groups that it
+    /// leaves to others.
     pub fn advance(
         &mut self,
         texts: &Texts,
         count: usize,
         refused: &mut Vec<u32>,
     ) -> Result<bool, BuildError> {
-        let end = self.done.saturating_add(count).min(self.groups.len());
-        for index in self.done..end {
-            let Some(group) = self.groups.get(index).copied() else { break };
-            let text = texts.text(group);
+        let mut bytes = count.saturating_mul(PATTERN_TEXT);
+        while let Some(group) = self.groups.get(self.done).copied().filter(|_| bytes > 0) {
+            let (index, text) = (self.done, texts.text(group));
+            self.done += 1;
+            bytes = bytes.saturating_sub(text.len().max(PATTERN_TEXT));
             match self.pass {
                 Pass::Count => self.count(text),
                 Pass::Choose => {
@@ -368,8 +373,7 @@ impl GramsBuild {
                 Pass::Fill => self.fill(index, group, text),
             }
         }
-        self.done = end;
-        if end < self.groups.len() {
+        if self.done < self.groups.len() {
             return Ok(false);
         }
         self.done = 0;
@@ -385,7 +389,7 @@ impl GramsBuild {
     }
 
     fn count(&mut self, text: &[u8]) {
-        for start in considered(self.runs(text)) {
+        for start in considered(self.runs(text), self.plan.run()) {
             let place = sketch_place(self.run_hash(text, start));
             if let Some(counter) = self.sketch.get_mut(place) {
                 *counter = counter.saturating_add(1);
@@ -398,7 +402,7 @@ impl GramsBuild {
         let (window, stride) = (self.plan.window, self.plan.stride);
         let patterns = self.groups.len() as f32;
         let mut best = (f32::MAX, REFUSED);
-        for start in considered(self.runs(text)) {
+        for start in considered(self.runs(text), self.plan.run()) {
             let hash = self.run_hash(text, start);
             let sharing = self.sketch.get(sketch_place(hash)).copied().unwrap_or_default();
             // What many patterns have is often in the traffic that they are for.
@@ -456,10 +460,18 @@ impl From<GramsBuild> for Grams {
     }
 }
 
-/// Of `starts` places, those near either end.
-fn considered(starts: usize) -> impl Iterator<Item = usize> {
-    let tail = starts.saturating_sub(CONSIDERED).max(CONSIDERED.min(starts));
-    (0..CONSIDERED.min(starts)).chain(tail..starts)
+/// Of `starts` places, those that are considered: all where they are few, else some from either end to the middle, if it can
+/// be so near to each other that every part of the text is in a run. What patterns have in common at one end stands in
+/// the same place then, and is counted as shared.
+fn considered(starts: usize, run: usize) -> impl Iterator<Item = usize> {
+    let (least, most) = CONSIDERED;
+    let step = match starts <= 2 * least {
+        true => 1,
+        false => (run / 2).max(starts.div_ceil(most)).min(starts.div_ceil(least)).max(1),
+    };
+    let middle = starts / 2;
+    let from_end = (0..starts - middle).step_by(step).map(move |at| starts - 1 - at);
+    (0..middle).step_by(step).chain(from_end)
 }
 
 fn sketch_place(hash: u64) -> usize {

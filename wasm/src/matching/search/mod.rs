@@ -104,6 +104,7 @@ pub struct PatternSet {
     grams: Option<Grams>,
     anchors: Option<Anchors>,
     automaton: Option<Automaton>,
+    left_out: Vec<u32>,
 }
 
 /// Receives each group that matches, perhaps more than once; returns false to end the search.
@@ -123,6 +124,11 @@ impl PatternSet {
     /// True when there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Numbers of the patterns that are never found, in no order: there was no room for them.
+    pub fn left_out(&self) -> &[u32] {
+        &self.left_out
     }
 
     /// Bytes of memory that the set holds.

@@ -358,3 +358,55 @@ fn many_patterns_are_told_apart() {
         }
     }
 }
+
+/// Texts whose windows are nearly all the same, so that only an automaton is good for them, which is large.
+fn crowded(number: u32) -> Vec<u8> {
+    let bits = number.wrapping_mul(0x9e37_79b9);
+    (0..20).flat_map(|at| [b"ab"[(bits >> at & 1) as usize]; 20]).collect()
+}
+
+#[test]
+fn surplus_patterns_are_left_out_by_number() {
+    for limit in [3 << 20, 4 << 20, 8 << 20] {
+        let mut builder = PatternSetBuilder::new().memory_limit(limit);
+        let texts: Vec<Vec<u8>> = (0..3000).map(crowded).collect();
+        for text in &texts {
+            builder.add(Kind::Contains, text).unwrap();
+        }
+        // A text that is left out is so for all its patterns.
+        builder.add(Kind::Contains, &texts[2999]).unwrap();
+        builder.add(Kind::Suffix, b"end").unwrap();
+        let mut build = builder.start();
+        let set = loop {
+            if let Some(set) = build.advance(100).unwrap() {
+                break set;
+            }
+        };
+        assert!(set.memory_bytes() <= limit, "{} of {limit}", set.memory_bytes());
+        let left_out = set.left_out();
+        assert!(left_out.contains(&2999) && left_out.contains(&3000) && left_out.len() < 3001, "{limit}");
+        let mut matches = Matches::default();
+        for (number, text) in (0u32..).zip(&texts) {
+            let found = set.find(text, &mut matches).contains(&number);
+            assert_eq!(found, !left_out.contains(&number), "{number}");
+        }
+        assert_eq!(set.find(b"the end", &mut matches), [3001]);
+    }
+}
+
+#[test]
+fn what_tells_long_patterns_apart_may_stand_anywhere_in_them() {
+    for (before, after) in [(70, 70), (130, 130), (5, 400), (250, 20)] {
+        let text = |at: u32| format!("{}{:06}{}", "p".repeat(before), at * 7, "s".repeat(after));
+        let texts: Vec<String> = (0..2000).map(text).collect();
+        let patterns: Vec<(Kind, &[u8])> =
+            texts.iter().map(|text| (Kind::Contains, text.as_bytes())).collect();
+        let set = set_of(&patterns, Algorithm::Auto, 64, Many::Grams, 100);
+        assert_eq!(set.engines(), "grams", "{before} and {after} bytes in common");
+        let mut matches = Matches::default();
+        for at in [0, 7, 1999] {
+            let haystack = format!("GET {} HTTP/1.1", texts[at as usize]);
+            assert_eq!(set.find(haystack.as_bytes(), &mut matches), [at]);
+        }
+    }
+}

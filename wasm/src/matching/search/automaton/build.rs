@@ -27,6 +27,8 @@ pub struct AutomatonBuild {
     bytes: usize,
     /// Sorted by text from [`Stage::Plant`] on, so that each state's patterns are side by side.
     groups: Vec<u32>,
+    /// Groups that there is no room for.
+    left_out: Vec<u32>,
     stage: Stage,
 }
 
@@ -51,7 +53,13 @@ impl AutomatonBuild {
     pub fn new(texts: &Texts, mut groups: Vec<u32>, bytes: usize) -> Result<AutomatonBuild, BuildError> {
         groups.retain(|group| !texts.text(*group).is_empty());
         let automaton = Automaton { classes: filled(CLASSES, 0)?, ..Automaton::default() };
-        Ok(AutomatonBuild { automaton, bytes, groups, stage: Stage::Sort { done: 0, used: [false; 256] } })
+        let stage = Stage::Sort { done: 0, used: [false; 256] };
+        Ok(AutomatonBuild { automaton, bytes, groups, left_out: Vec::new(), stage })
+    }
+
+    /// The groups that are not in it, for want of room: those that were added last.
+    pub fn take_left_out(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.left_out)
     }
 
     /// Works on about so many patterns. The automaton when it is ready, once.
@@ -80,7 +88,11 @@ impl AutomatonBuild {
                 self.merge(texts, count, length, merged, [left, right])?
             }
             Stage::Plant { level, done, next, depth } => {
-                self.plant(texts, states, (level, done), next, depth)?
+                match self.plant(texts, states, (level, done), next, depth) {
+                    Ok(stage) => stage,
+                    Err(_) if !self.groups.is_empty() => self.plant_fewer()?,
+                    Err(error) => return Err(error),
+                }
             }
             Stage::Link { done } => {
                 if done == 0 {
@@ -122,9 +134,29 @@ impl AutomatonBuild {
             merged.try_reserve_exact(self.groups.len()).map_err(|_| BuildError::OutOfMemory)?;
             return Ok(Stage::Merge { length, merged, left: 0, right: length });
         }
-        self.grow(0)?;
+        self.plant_root()
+    }
+
+    fn plant_root(&mut self) -> Result<Stage, BuildError> {
+        if !self.groups.is_empty() {
+            self.grow(0)?;
+        }
         let level = vec![(0, self.groups.len() as u32)];
         Ok(Stage::Plant { level, done: 0, next: Vec::new(), depth: 0 })
+    }
+
+    /// Begins the trie again without a quarter of the groups, those that were added last: they keep their order. What texts
+    /// have in common is not known before, so how many fit is not, either.
+    fn plant_fewer(&mut self) -> Result<Stage, BuildError> {
+        let Automaton { labels, groups, children, .. } = &mut self.automaton;
+        labels.clear();
+        groups.clear();
+        children.clear();
+        let mut by_number = self.groups.clone();
+        let (_, first_out, _) = by_number.select_nth_unstable(self.groups.len() * 3 / 4);
+        let first_out = *first_out;
+        self.left_out.extend(self.groups.extract_if(.., |group| *group >= first_out));
+        self.plant_root()
     }
 
     /// `merged` ends before the groups at `left` and `right`, which are those of two stretches that come next.
