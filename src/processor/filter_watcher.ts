@@ -67,8 +67,11 @@ export class FilterWatcher {
     if (!isGranted({ name: "read", path: folder })) return;
     try {
       this.#events = Deno.watchFs(folder, { recursive: false });
-      for await (const event of this.#events) {
-        if (event.kind !== "access") this.#lookLater();
+      const name = nameOf(this.#path);
+      for await (const { kind, paths } of this.#events) {
+        // What is written to other files says nothing, but one that takes another's place may be what a link leads to.
+        const isOther = kind === "modify" && !paths.some((path) => nameOf(path) === name);
+        if (kind !== "access" && !isOther) this.#lookLater();
       }
     } catch (error) {
       log.debug(`${folder} cannot be watched: ${messageOf(error)}`);
@@ -139,6 +142,11 @@ export class FilterWatcher {
     this.#isGone = true;
     log.warn(`${this.#path} is gone; the filters stay as they were`);
   }
+}
+
+/** The last part of a path. */
+function nameOf(path: string): string {
+  return path.replace(/^.*[/\\]/, "");
 }
 
 /** Which file it is, its size and when it was written; undefined when there is none. */
