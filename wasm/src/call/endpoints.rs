@@ -8,12 +8,15 @@
 //! not over counts, before those of calls that are over or have moved their media elsewhere. Those of calls that go out come
 //! before all others, so that nobody can push them away by announcing the same.
 //!
-//! Networks that are apart may use the same addresses: a packet is of no call that was announced in another network than its
-//! own. But signalling and media of a call may be in different networks (VLANs for telephones), so that holds only for packets
-//! from networks in which something was announced.
+//! Networks that are apart may use the same addresses ([`networks`]). But signalling and media of a call may be in different
+//! ones (VLANs for telephones), so a packet may be of a call of another network where nothing was announced in its own, or
+//! where that call has both of its ends and its own network has neither.
 
 mod links;
+mod networks;
 mod turns;
+
+pub(super) use networks::Networks;
 
 use std::hash::Hasher;
 
@@ -42,8 +45,6 @@ const APART: u8 = 1 << 5;
 const MOST_SCOPES: usize = 8192;
 /// Announcements of one endpoint that are looked through for one of a packet's network.
 const MOST_LOOKED_THROUGH: usize = 32;
-/// Announcements of each kind that are looked through for a call that has two endpoints.
-const MOST_COMPARED: usize = 4;
 
 /// An address and a port, to be looked up.
 #[derive(Clone, Copy)]
@@ -174,15 +175,6 @@ pub(super) struct Announcing {
     pub(super) now_ns: i64,
 }
 
-/// Of which networks the announcements are that a packet may be of.
-#[derive(Clone, Copy)]
-pub(super) struct Networks {
-    /// The packet's own, or [`ANY_SCOPE`] for all.
-    pub(super) own: u32,
-    /// Others too.
-    pub(super) others: bool,
-}
-
 /// What became of an announcement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AnnouncementResult {
@@ -277,40 +269,6 @@ impl Endpoints {
     /// Whether one more can be announced.
     pub(super) fn has_room(&self) -> bool {
         self.announcements.len() - self.free_announcements.len() < self.most
-    }
-
-    /// Notes that calls are announced in a network.
-    pub(super) fn know_scope(&mut self, scope: u32) {
-        self.scopes.touch_or_insert_with(scope, |_| ());
-    }
-
-    /// Networks that were forgotten for others.
-    pub(super) fn evictions(&self) -> u64 {
-        self.scopes.evictions()
-    }
-
-    /// Whether calls are announced in a network.
-    pub(super) fn knows_scope(&self, scope: u32) -> bool {
-        self.scopes.get(&scope).is_some()
-    }
-
-    /// Whether a call that is announced in the network of a packet has one of its ends.
-    pub(super) fn has_any_in(&self, ends: [Option<u32>; 2], own: u32) -> bool {
-        ends.into_iter().flatten().any(|slot| self.preferred(slot, Networks { own, others: false }).is_some())
-    }
-
-    /// Whether one call, wherever it was announced, has both places.
-    pub(super) fn share_call(&self, [one, other]: [Option<u32>; 2]) -> bool {
-        let (Some(one), Some(other)) = (one, other) else { return false };
-        self.foremost(one).any(|first| self.foremost(other).any(|second| first == second))
-    }
-
-    /// The calls of the first announcements of each kind at a place.
-    fn foremost(&self, slot: u32) -> impl Iterator<Item = u32> {
-        let heads = self.place(slot).map_or([NONE; 3], |place| [place.wanted, place.active, place.inactive]);
-        let from_elsewhere = Networks { own: 0, others: true };
-        let first = move |head| self.list(head, from_elsewhere).take(MOST_COMPARED);
-        heads.into_iter().flat_map(first).map(|announcement| announcement.call)
     }
 
     /// The announcement that counts, of those in some networks.

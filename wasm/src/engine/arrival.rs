@@ -296,15 +296,27 @@ impl Engine {
     /// Counts a packet that passes, and puts it into the capture file.
     #[inline]
     pub(super) fn count_kept(&mut self, frame: &Frame, packet: &Packet) {
-        self.counters.kept += 1;
-        self.counters.kept_bytes += frame.data.len() as u64;
-        self.rendered.packets += 1;
-        self.rendered.bytes += frame.data.len() as u64;
-        if self.options.outputs & PCAP != 0 {
-            self.put_savefile_record(frame.link_type, frame.timestamp_ns, frame.original_length, frame.data);
-        }
+        self.count_kept_record(frame.link_type, frame.timestamp_ns, frame.original_length, frame.data);
         if !packet.tunnels().is_empty() {
             self.counters.tunnelled_packets += 1;
+        }
+    }
+
+    /// Counts a packet that passes, and writes it to the capture file output.
+    #[inline]
+    pub(super) fn count_kept_record(
+        &mut self,
+        link_type: u32,
+        timestamp_ns: i64,
+        original_length: u32,
+        data: &[u8],
+    ) {
+        self.counters.kept += 1;
+        self.counters.kept_bytes += data.len() as u64;
+        self.rendered.packets += 1;
+        self.rendered.bytes += data.len() as u64;
+        if self.options.outputs & PCAP != 0 {
+            self.put_savefile_record(link_type, timestamp_ns, original_length, data);
         }
     }
 

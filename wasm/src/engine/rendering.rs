@@ -1,7 +1,7 @@
 //! What the engine writes: packets into the outputs that were asked for.
 
 use super::recognition::Arrival;
-use super::{Engine, JSON, Options, PCAP, Scratch, TEXT, WIRE, hash_of};
+use super::{Engine, JSON, Options, Scratch, TEXT, WIRE, hash_of};
 use crate::detect::Facts;
 use crate::net::{self, Packet, cooked, link_type};
 use crate::record::write;
@@ -174,18 +174,8 @@ impl Engine {
     }
 
     pub(super) fn take_received(&mut self, hunter_id: &[u8], received: &ReceivedPacket) {
-        self.counters.kept += 1;
-        self.counters.kept_bytes += received.frame.len() as u64;
-        self.rendered.packets += 1;
-        self.rendered.bytes += received.frame.len() as u64;
-        if self.options.outputs & PCAP != 0 {
-            self.put_savefile_record(
-                received.link_type,
-                received.timestamp_ns,
-                received.original_length.max(received.frame.len() as u32),
-                received.frame,
-            );
-        }
+        let original_length = received.original_length.max(received.frame.len() as u32);
+        self.count_kept_record(received.link_type, received.timestamp_ns, original_length, received.frame);
         if self.voip.is_some() {
             self.observe_received(received);
         }

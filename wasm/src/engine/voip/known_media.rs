@@ -8,7 +8,7 @@ use super::judgement::{Ids, Judgement};
 use crate::call::{Ends, Notes};
 use crate::detect::Facts;
 use crate::engine::arrival::Frame;
-use crate::engine::{Engine, Input, PCAP, WIRE};
+use crate::engine::{Engine, Input, WIRE};
 use crate::matching::contents::Content;
 use crate::net::plain::Plain;
 use crate::net::{Packet, link_type, protocol};
@@ -33,18 +33,8 @@ impl Engine {
     ) -> bool {
         let Some(is_kept) = self.known_media(inputs, input, record) else { return false };
         if is_kept {
-            self.counters.kept += 1;
-            self.counters.kept_bytes += record.data.len() as u64;
-            self.rendered.packets += 1;
-            self.rendered.bytes += record.data.len() as u64;
-            if self.options.outputs & PCAP != 0 {
-                self.put_savefile_record(
-                    record.link_type,
-                    record.timestamp_ns,
-                    record.original_length,
-                    record.data,
-                );
-            }
+            let Record { link_type, timestamp_ns, original_length, data, .. } = *record;
+            self.count_kept_record(link_type, timestamp_ns, original_length, data);
         }
         true
     }

@@ -5,7 +5,7 @@ use super::{CHUNK, FlowId, FlowTable, NONE, Observed, is_over};
 use crate::flow::key::FlowKey;
 
 /// A flow that was found before, to be found again without a search.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownFlow {
     id: FlowId,
     began_ns: i64,
