@@ -46,7 +46,7 @@ function place(parent: JsonSchema, [name = "", ...rest]: string[], schema: JsonS
 }
 
 function valueSchema(flag: AnyFlag, command: RunCommand): JsonSchema {
-  const { $schema: _, ...item } = z.toJSONSchema(flag.kind.item, { io: "output" }) as JsonSchema;
+  const { $schema: _, ...item } = z.toJSONSchema(flag.kind.item(), { io: "output" }) as JsonSchema;
   const list = [{ type: "string" }, { type: "array", items: item }];
   const forms = !flag.kind.list ? [item] : item.type === "string" ? list : [...list, item];
   const unset = { enum: ["", null] };
