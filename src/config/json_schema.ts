@@ -23,7 +23,7 @@ export function configFileSchema(): JsonSchema {
   place(root, apiKeysKey.split("."), {
     description: "API keys that a processor admits (--api-key-auth)",
     type: ["array", "null"],
-    items: z.toJSONSchema(apiKeyItem, { io: "input" }),
+    items: z.toJSONSchema(apiKeyItem(), { io: "input" }),
   });
   const inert = { deprecated: true, description: "has no effect yet" };
   for (const key of inertKeys) {
