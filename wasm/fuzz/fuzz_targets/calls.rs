@@ -7,6 +7,8 @@
 mod input;
 mod outputs;
 
+use std::collections::BTreeMap;
+
 use caracal_engine::engine::{CALL_PCAP, CALLS, Counters, Engine, JSON, Options, Protocol, Settings, WIRE};
 use caracal_engine::matching::filter_set::{FilterSet, NoFilterPolicy};
 use caracal_engine::matching::filter_type::FilterType;
@@ -24,10 +26,12 @@ const MOST_PACKETS: usize = 200;
 fuzz_target!(|input: &[u8]| {
     let mut input = Input::new(input);
     let (outputs, filters, choice, calls) = (input.u8(), input.u8(), input.u8(), input.u8());
-    let case = Case { outputs: outputs & (WIRE | CALLS | CALL_PCAP) | JSON, filters, choice, calls, seed: "0" };
+    let case =
+        Case { outputs: outputs & (WIRE | CALLS | CALL_PCAP) | JSON, filters, choice, calls, seed: "0" };
     let capture = capture(&mut input);
     let whole = case.drive(&capture, capture.len());
     whole.outputs.check(case.outputs, true);
+    assert_eq!(whole.ended.len(), whole.captures.len(), "captures of calls that never end");
     check_counters(&whole.counters);
     let step = usize::from(choice).max(1) * 7;
     assert_eq!(whole, case.drive(&capture, step), "the answer depends on where the capture is cut");
@@ -56,7 +60,10 @@ struct Case {
 struct Answer {
     outputs: Outputs,
     calls: Vec<u8>,
-    call_pcap: Vec<u8>,
+    /// By the number of a call: its name, times and link type, and the records.
+    captures: BTreeMap<u32, Vec<u8>>,
+    /// Calls that were said to be over.
+    ended: Vec<u32>,
     counters: Counters,
 }
 
@@ -86,7 +93,8 @@ impl Case {
         let mut answer = Answer {
             outputs: Outputs::default(),
             calls: Vec::new(),
-            call_pcap: Vec::new(),
+            captures: BTreeMap::new(),
+            ended: Vec::new(),
             counters: Counters::default(),
         };
         let (mut start, mut end) = (0usize, 0usize);
@@ -101,6 +109,8 @@ impl Case {
         engine.finish();
         answer.take(&mut engine);
         answer.counters = engine.counters();
+        // In which order calls of one block end is not said.
+        answer.ended.sort_unstable();
         answer
     }
 }
@@ -108,8 +118,28 @@ impl Case {
 impl Answer {
     fn take(&mut self, engine: &mut Engine) {
         self.calls.extend_from_slice(engine.output(CALLS));
-        self.call_pcap.extend_from_slice(engine.output(CALL_PCAP));
+        self.take_captures(Input::new(engine.output(CALL_PCAP)));
         self.outputs.take(engine);
+    }
+
+    /// Puts together the groups of records, which are those of a block.
+    fn take_captures(&mut self, mut groups: Input) {
+        while !groups.is_empty() {
+            let mut number = || groups.u32().swap_bytes();
+            let (call, flags, name) = (number(), number(), number() as usize);
+            let start = groups.bytes(name + if flags & 1 != 0 { 12 } else { 0 });
+            let length = groups.u32().swap_bytes() as usize;
+            let records = groups.bytes(length);
+            assert_eq!(records.len(), length, "a group that is cut");
+            assert_eq!(flags & 1 != 0, !self.captures.contains_key(&call), "a call begins once");
+            assert!(!self.ended.contains(&call), "a call goes on behind its end");
+            let capture = self.captures.entry(call).or_default();
+            capture.extend_from_slice(start);
+            capture.extend_from_slice(records);
+            if flags & 2 != 0 {
+                self.ended.push(call);
+            }
+        }
     }
 }
 
@@ -160,7 +190,8 @@ fn capture(input: &mut Input) -> Vec<u8> {
         }
         let (kind, ends) = (input.u8(), input.u8());
         now_ns = now_ns.saturating_add(input.pause()).clamp(0, i64::from(u32::MAX) * SECOND);
-        let socket = |host: u8, port: u8| (Address::v4([10, 0, 0, 1 + (host & 3)]), PORTS[usize::from(port & 3)]);
+        let socket =
+            |host: u8, port: u8| (Address::v4([10, 0, 0, 1 + (host & 3)]), PORTS[usize::from(port & 3)]);
         let (source, destination) = (socket(ends, ends >> 4), socket(ends >> 2, ends >> 6));
         let mut frame = match kind & 15 {
             0..=6 => {
@@ -173,7 +204,8 @@ fn capture(input: &mut Input) -> Vec<u8> {
                 let (ssrc, number) = (input.u8() & 3, input.u16());
                 let header = [0x80, if kind & 16 != 0 { 8 } else { 0 }];
                 let time = (u32::from(number) * 160).to_be_bytes();
-                let packet = [&header[..], &number.to_be_bytes(), &time, &[0, 0, 0, ssrc], &[0x55; 40]].concat();
+                let packet =
+                    [&header[..], &number.to_be_bytes(), &time, &[0, 0, 0, ssrc], &[0x55; 40]].concat();
                 datagram(source, destination, &packet)
             }
             11..=14 => {
