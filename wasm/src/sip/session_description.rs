@@ -9,6 +9,7 @@ mod candidate;
 mod connection;
 mod endpoint;
 mod format;
+mod lines;
 mod section;
 
 pub use connection::Connection;
@@ -18,6 +19,7 @@ pub use section::{Direction, Media, Protocol, Section};
 
 use crate::detect::text_message::split_at;
 use attribute::{Attribute, attribute};
+use lines::Lines;
 use section::Common;
 
 /// Most media sections of a description that are read.
@@ -31,8 +33,8 @@ const MOST_GROUP: usize = 1024;
 /// A session description, or the beginning of one.
 #[derive(Clone, Copy, Debug)]
 pub struct Description<'a> {
-    /// Who made it, by its `o=` line.
-    pub origin: Origin<'a>,
+    /// Value of the `o=` line.
+    origin: &'a [u8],
     /// What it says for all sections that do not say otherwise.
     common: Common<'a>,
     /// Identification tags of BUNDLE groups (RFC 9143, before that RFC 8843); empty where there is none.
@@ -71,38 +73,39 @@ impl<'a> Description<'a> {
     /// Reads what is before the media sections. The description ends with the text, or where the next one begins.
     pub fn parse(text: &'a [u8]) -> Self {
         let mut description = Self {
-            origin: Origin::default(),
+            origin: &[],
             common: Common::default(),
             groups: [&[]; MOST_GROUPS],
             first: None,
             media: &[],
         };
-        let mut rest = text;
+        let mut lines = Lines::of(text);
         let mut has_version = false;
-        loop {
-            let here = rest;
-            match next_line(&mut rest) {
-                Some((b'm', _)) => {
-                    rest = here;
-                    description.first = Section::read(&mut rest, 0, description.common);
-                    description.media = rest;
+        while let Some((letter, value)) = lines.next() {
+            match letter {
+                b'm' => {
+                    let first = description.first.insert(Section::parse(value, 0, &description.common));
+                    first.read_lines(&mut lines, &description.common);
+                    description.media = lines.here();
+                    break;
                 }
-                Some((b'v', _)) if has_version => {}
-                Some((letter, value)) => {
-                    has_version |= letter == b'v';
-                    description.read_line(letter, value);
-                    continue;
-                }
-                None => {}
+                b'v' if has_version => break,
+                b'v' => has_version = true,
+                _ => description.read_line(letter, value),
             }
-            return description;
         }
+        description
+    }
+
+    /// Who made it, by its `o=` line.
+    pub fn origin(&self) -> Origin<'a> {
+        Origin::parse(self.origin)
     }
 
     #[inline]
     fn read_line(&mut self, letter: u8, value: &'a [u8]) {
         match letter {
-            b'o' => self.origin = Origin::parse(value),
+            b'o' => self.origin = value,
             b'c' => self.common.connection = Connection::parse(value),
             b'a' => {
                 let (attribute, value) = attribute(value);
@@ -130,7 +133,7 @@ impl<'a> Description<'a> {
     #[inline]
     pub fn sections(&self) -> impl Iterator<Item = Section<'a>> + use<'a> {
         let (mut rest, common) = (self.media, self.common);
-        let others = (1..MOST_SECTIONS).map_while(move |number| Section::read(&mut rest, number, common));
+        let others = (1..MOST_SECTIONS).map_while(move |number| Section::read(&mut rest, number, &common));
         self.first.into_iter().chain(others)
     }
 
@@ -150,7 +153,7 @@ impl<'a> Description<'a> {
         while let Some(section) = next {
             section.for_each_format(&mut |format| found(section.number, format));
             number += 1;
-            read = if number < MOST_SECTIONS { Section::read(&mut rest, number, self.common) } else { None };
+            read = if number < MOST_SECTIONS { Section::read(&mut rest, number, &self.common) } else { None };
             next = read.as_ref();
         }
     }
@@ -190,7 +193,7 @@ impl<'a> Description<'a> {
                 omitted = omitted.saturating_add(sections_in(rest));
                 break;
             }
-            read = Section::read(&mut rest, number, self.common);
+            read = Section::read(&mut rest, number, &self.common);
             next = read.as_ref();
         }
         omitted.saturating_add(told.saturating_sub(MOST_ENDPOINTS))
@@ -215,9 +218,10 @@ impl<'a> Description<'a> {
 
 /// Number of `m=` lines.
 #[cold]
-fn sections_in(mut rest: &[u8]) -> u32 {
+fn sections_in(text: &[u8]) -> u32 {
+    let mut lines = Lines::of(text);
     let mut count = 0;
-    while let Some((letter, _)) = next_line(&mut rest) {
+    while let Some((letter, _)) = lines.next() {
         match letter {
             b'm' => count += 1,
             b'v' => break,
@@ -225,32 +229,6 @@ fn sections_in(mut rest: &[u8]) -> u32 {
         }
     }
     count
-}
-
-/// Takes the first line that has a type off the front of `rest`: its letter, in lower case, and its value without blanks
-/// around.
-#[inline(always)]
-fn next_line<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
-    while !rest.is_empty() {
-        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-        let (line, after) = rest.split_at_checked(end)?;
-        *rest = after.get(1..).unwrap_or_default();
-        // Most lines are a letter, a value that does not begin or end with a blank, and one carriage return.
-        if let [letter @ b'a'..=b'z', b'=', value @ .., b'\r'] = line
-            && let [b'!'..=b'~', .., b'!'..=b'~'] = value
-        {
-            return Some((*letter, value));
-        }
-        if let [letter, b'=', value @ ..] = without_blanks(line) {
-            return Some((letter.to_ascii_lowercase(), value.trim_ascii_start()));
-        }
-    }
-    None
-}
-
-#[cold]
-fn without_blanks(line: &[u8]) -> &[u8] {
-    line.trim_ascii()
 }
 
 /// What blanks separate.

@@ -26,6 +26,16 @@ pub enum Connection<'a> {
 impl<'a> Connection<'a> {
     /// `IN IP4 224.2.1.1/127/3`, `IN IP6 ff15::101/3`. Brackets and zones of IPv6 addresses do not belong here, but occur.
     pub(super) fn parse(value: &'a [u8]) -> Self {
+        // An address that can be read has no blank in it.
+        match value.strip_prefix(b"IN IP4 ").and_then(Address::from_text) {
+            Some(address) => Self::of(address, 1),
+            None => Self::parse_any(value),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn parse_any(value: &'a [u8]) -> Self {
         let usual = value.strip_prefix(b"IN IP4 ").filter(|text| !text.contains(&b' '));
         let Some(text) = usual.or_else(|| words(value).take(3).last()) else { return Self::Missing };
         if let Some(address) = Address::from_text(text) {
