@@ -39,8 +39,10 @@ pub struct Description<'a> {
     common: Common<'a>,
     /// Identification tags of BUNDLE groups (RFC 9143, before that RFC 8843); empty where there is none.
     groups: [&'a [u8]; MOST_GROUPS],
-    /// The first media section: most descriptions have no other, and each of the calls below needs it.
-    first: Option<Section<'a>>,
+    /// The first media section, blank if there is none: most descriptions have no other, and each of the calls below needs
+    /// it.
+    first: Section<'a>,
+    has_first: bool,
     /// From the second `m=` line on.
     media: &'a [u8],
 }
@@ -76,7 +78,8 @@ impl<'a> Description<'a> {
             origin: &[],
             common: Common::default(),
             groups: [&[]; MOST_GROUPS],
-            first: None,
+            first: Section::BLANK,
+            has_first: false,
             media: &[],
         };
         let mut lines = Lines::of(text);
@@ -84,8 +87,8 @@ impl<'a> Description<'a> {
         while let Some((letter, value)) = lines.next() {
             match letter {
                 b'm' => {
-                    let first = description.first.insert(Section::parse(value, 0, &description.common));
-                    first.read_lines(&mut lines, &description.common);
+                    description.has_first = true;
+                    description.first.read_lines(value, &mut lines, &description.common);
                     description.media = lines.here();
                     break;
                 }
@@ -134,7 +137,7 @@ impl<'a> Description<'a> {
     pub fn sections(&self) -> impl Iterator<Item = Section<'a>> + use<'a> {
         let (mut rest, common) = (self.media, self.common);
         let others = (1..MOST_SECTIONS).map_while(move |number| Section::read(&mut rest, number, &common));
-        self.first.into_iter().chain(others)
+        self.has_first.then_some(self.first).into_iter().chain(others)
     }
 
     /// Whether the party takes no media, or gives no answer to them, for the time being: every section that is not
@@ -144,18 +147,27 @@ impl<'a> Description<'a> {
         sections.peek().is_some() && sections.all(|section| section.is_held())
     }
 
+    /// Calls `visit` with each of them. Returns what is left behind the last of [`MOST_SECTIONS`].
+    #[inline]
+    fn for_each_section(&self, mut visit: impl FnMut(&Section<'a>)) -> &'a [u8] {
+        let (mut rest, mut number) = (self.media, 1);
+        if self.has_first {
+            visit(&self.first);
+        }
+        while !rest.is_empty()
+            && number < MOST_SECTIONS
+            && let Some(section) = Section::read(&mut rest, number, &self.common)
+        {
+            visit(&section);
+            number += 1;
+        }
+        rest
+    }
+
     /// Calls `found` with each format of each section that carries RTP, and with the number of the section: those that
     /// `a=rtpmap` explains, then those with a static payload type. A payload type is told once per section.
     pub fn for_each_format(&self, found: &mut dyn FnMut(u8, Format<'a>)) {
-        let (mut rest, mut number) = (self.media, 0);
-        let mut next = self.first.as_ref();
-        let mut read;
-        while let Some(section) = next {
-            section.for_each_format(&mut |format| found(section.number, format));
-            number += 1;
-            read = if number < MOST_SECTIONS { Section::read(&mut rest, number, &self.common) } else { None };
-            next = read.as_ref();
-        }
+        self.for_each_section(|section| section.for_each_format(&mut |format| found(section.number, format)));
     }
 
     /// Calls `found` with each address and port that media may come to: those of media sections, of `a=rtcp`, of ICE
@@ -173,10 +185,7 @@ impl<'a> Description<'a> {
                 found(endpoint);
             }
         };
-        let (mut rest, mut number) = (self.media, 0);
-        let mut next = self.first.as_ref();
-        let mut read;
-        while let Some(section) = next {
+        let rest = self.for_each_section(|section| {
             if section.is_bundle_only && section.port == 0 {
                 let tagged = tagged.get_or_insert_with(|| self.tagged());
                 let mut groups = self.groups.iter().zip(tagged);
@@ -188,13 +197,9 @@ impl<'a> Description<'a> {
             } else {
                 omitted = omitted.saturating_add(section.for_each_endpoint(&mut tell));
             }
-            number += 1;
-            if number == MOST_SECTIONS {
-                omitted = omitted.saturating_add(sections_in(rest));
-                break;
-            }
-            read = Section::read(&mut rest, number, &self.common);
-            next = read.as_ref();
+        });
+        if !rest.is_empty() {
+            omitted = omitted.saturating_add(sections_in(rest));
         }
         omitted.saturating_add(told.saturating_sub(MOST_ENDPOINTS))
     }

@@ -65,14 +65,10 @@ impl<'a> Connection<'a> {
         Self::of(address, count.and_then(number).map_or(1, |count| count.clamp(1, 255) as u8))
     }
 
-    /// What is sent to an IPv4-mapped address goes to the IPv4 address.
     #[inline]
     fn of(address: Address, count: u8) -> Self {
-        let address = match address.octets() {
-            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d] => Address::v4([*a, *b, *c, *d]),
-            _ => address,
-        };
-        if address.bits() == 0 { Self::Unspecified } else { Self::Address { first: address, count } }
+        let first = if address.version() == 4 { address } else { unmapped(address) };
+        if first.words() == [0; 2] { Self::Unspecified } else { Self::Address { first, count } }
     }
 
     /// The address, or the lowest one.
@@ -81,6 +77,14 @@ impl<'a> Connection<'a> {
             Self::Address { first, .. } => Some(*first),
             _ => None,
         }
+    }
+}
+
+/// What is sent to an IPv4-mapped address goes to the IPv4 address.
+fn unmapped(address: Address) -> Address {
+    match address.octets() {
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d] => Address::v4([*a, *b, *c, *d]),
+        _ => address,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::attribute::Attribute;
 use super::section::Section;
 use super::{Carries, Description};
-use crate::detect::rtp;
+use crate::rtp::codec;
 
 /// What an RTP payload type stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +24,7 @@ impl<'a> Format<'a> {
     fn parse(value: &'a [u8]) -> Option<Self> {
         let (payload_type, rest) = leading_number(value);
         let rest = rest.trim_ascii_start();
-        let end = rest.iter().position(|octet| *octet == b'/' || !octet.is_ascii_graphic());
-        let (name, rest) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
+        let (name, rest) = rest.split_at_checked(name_end(rest))?;
         let (mut clock_rate, mut channels) = (0, 1);
         if let Some(rate) = rest.strip_prefix(b"/") {
             let (rate, rest) = leading_number(rate);
@@ -53,26 +52,15 @@ impl<'a> Format<'a> {
 }
 
 /// The format of a static payload type; none for one that is dynamic or reserved.
+#[inline]
 pub fn static_format(payload_type: u8) -> Option<Format<'static>> {
-    let name = static_codec(payload_type).as_bytes();
-    let clock_rate = match payload_type {
-        6 => 16_000,
-        10 | 11 => 44_100,
-        14 | 25..=34 => 90_000,
-        16 => 11_025,
-        17 => 22_050,
-        _ => 8000,
-    };
-    let channels = if payload_type == 10 { 2 } else { 1 };
-    (!name.is_empty()).then_some(Format { payload_type, name, clock_rate, channels })
+    let codec::StaticFormat { name, clock_rate, channels } = codec::static_format(payload_type)?;
+    Some(Format { payload_type, name: name.as_bytes(), clock_rate, channels: channels.max(1) })
 }
 
 /// Encoding name of a static payload type (RFC 3551 section 6); empty for one that is dynamic or reserved.
 pub fn static_codec(payload_type: u8) -> &'static str {
-    match rtp::codec(payload_type) {
-        "dynamic" | "unassigned" => "",
-        name => name,
-    }
+    codec::static_format(payload_type).map_or("", |format| format.name)
 }
 
 /// Calls `found` with the encoding name of each format of a description.
@@ -142,6 +130,28 @@ fn next_payload_type(mut rest: &[u8]) -> Option<(u8, &[u8])> {
     None
 }
 
+/// Where the first octet is that is a slash or not graphic; else the end. Eight octets at once.
+#[inline]
+fn name_end(text: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHEST: u64 = ONES << 7;
+    let mut at = 0;
+    while let Some(octets) = text.get(at..).and_then(|rest| rest.first_chunk()) {
+        let octets = u64::from_le_bytes(*octets);
+        let or_slash = octets ^ (ONES * b'/' as u64);
+        // The highest bit of the first one that is such, exactly; perhaps of some behind it, because a borrow goes on there.
+        let below = octets.wrapping_sub(ONES * b'!' as u64) & !octets;
+        let above = octets | ((octets & !HIGHEST) + ONES);
+        let found = (below | above | or_slash.wrapping_sub(ONES) & !or_slash) & HIGHEST;
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let rest = text.get(at..).unwrap_or_default();
+    at + rest.iter().position(|octet| *octet == b'/' || !octet.is_ascii_graphic()).unwrap_or(rest.len())
+}
+
 /// The decimal number that `text` begins with, if it begins with one of at most nine digits; and what follows the digits.
 #[inline]
 fn leading_number(text: &[u8]) -> (Option<u32>, &[u8]) {
@@ -154,4 +164,28 @@ fn leading_number(text: &[u8]) -> (Option<u32>, &[u8]) {
         value = value.wrapping_mul(10).wrapping_add(digit.into());
     }
     ((1..=9).contains(&text.len()).then_some(value), &[])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_of_names() {
+        for length in 0..20 {
+            for octet in 0..=u8::MAX {
+                for at in 0..length {
+                    for other in [b'a', b'!', b'~', b'.', b'0', octet] {
+                        let mut text = vec![b'x'; length];
+                        text[at] = octet;
+                        if let Some(next) = text.get_mut(at + 1) {
+                            *next = other;
+                        }
+                        let end = text.iter().position(|octet| *octet == b'/' || !octet.is_ascii_graphic());
+                        assert_eq!(name_end(&text), end.unwrap_or(length), "{text:?}");
+                    }
+                }
+            }
+        }
+    }
 }

@@ -206,21 +206,49 @@ pub struct Section<'a> {
 
 impl<'a> Section<'a> {
     /// Takes the section off the front of `rest`, which begins with an `m=` line.
-    #[inline]
+    #[cold]
     pub(super) fn read(rest: &mut &'a [u8], number: u8, common: &Common<'a>) -> Option<Self> {
-        if rest.is_empty() {
-            return None;
-        }
         let mut lines = Lines::of(rest);
         let (_, value) = lines.next().filter(|(letter, _)| *letter == b'm')?;
-        let mut section = Self::parse(value, number, common);
-        section.read_lines(&mut lines, common);
+        let mut section = Self { number, ..Self::BLANK };
+        section.read_lines(value, &mut lines, common);
         *rest = lines.here();
         Some(section)
     }
 
-    /// Reads the lines of the section, up to the next one or another description.
-    pub(super) fn read_lines(&mut self, lines: &mut Lines<'a>, common: &Common<'a>) {
+    /// Of which nothing was read.
+    pub(super) const BLANK: Self = Self {
+        number: 0,
+        media: Media::Other,
+        port: 0,
+        ports: 1,
+        protocol: Protocol { name: &[], carries: Carries::Other, is_tcp: false, is_secure: false },
+        formats: &[],
+        connection: Connection::Missing,
+        direction: Direction::SendReceive,
+        rtcp: None,
+        is_rtcp_mux: false,
+        is_rtcp_mux_only: false,
+        is_bundle_only: false,
+        mid: &[],
+        packet_time_ms: 0,
+        has_keys: false,
+        has_setup: false,
+        has_ice: false,
+        maps: Attributes::NONE,
+        parameters: Attributes::NONE,
+        candidates: Attributes::NONE,
+        path: &[],
+    };
+
+    /// Reads the section: `value` is that of its `m=` line, which was read last. Goes on up to the next section or another
+    /// description. The section is blank.
+    pub(super) fn read_lines(&mut self, value: &'a [u8], lines: &mut Lines<'a>, common: &Common<'a>) {
+        let MediaLine { media, port, ports, protocol, formats } = MediaLine::parse(value);
+        (self.media, self.port, self.ports) = (media, port, ports);
+        (self.protocol, self.formats) = (protocol, formats);
+        (self.direction, self.has_keys) = (common.direction, common.has_keys);
+        (self.has_setup, self.has_ice) = (common.has_setup, common.has_ice);
         while let Some((letter, value)) = lines.next() {
             match letter {
                 b'a' => {
@@ -234,35 +262,6 @@ impl<'a> Section<'a> {
         }
         if self.connection == Connection::Missing {
             self.connection = common.connection;
-        }
-    }
-
-    /// `audio 49170/2 RTP/AVP 0 8`.
-    #[inline]
-    pub(super) fn parse(value: &'a [u8], number: u8, common: &Common<'a>) -> Self {
-        let MediaLine { media, port, ports, protocol, formats } = MediaLine::parse(value);
-        Self {
-            number,
-            media,
-            port,
-            ports,
-            protocol,
-            formats,
-            connection: Connection::Missing,
-            direction: common.direction,
-            rtcp: None,
-            is_rtcp_mux: false,
-            is_rtcp_mux_only: false,
-            is_bundle_only: false,
-            mid: &[],
-            packet_time_ms: 0,
-            has_keys: common.has_keys,
-            has_setup: common.has_setup,
-            has_ice: common.has_ice,
-            maps: Attributes::NONE,
-            parameters: Attributes::NONE,
-            candidates: Attributes::NONE,
-            path: &[],
         }
     }
 
