@@ -44,9 +44,16 @@ impl Name {
 /// The first octets of a text, at most eight, the first in the lowest bits; 0 behind its end.
 #[inline]
 fn word(text: &[u8]) -> u64 {
-    match text.first_chunk() {
-        Some(octets) => u64::from_le_bytes(*octets),
-        None => text.iter().rev().fold(0, |word, octet| word << 8 | u64::from(*octet)),
+    if let Some(octets) = text.first_chunk() {
+        return u64::from_le_bytes(*octets);
+    }
+    match (text.first_chunk(), text.last_chunk()) {
+        // Of four to seven octets those in the middle are in both.
+        (Some(first), Some(last)) => {
+            let shift = 8 * (text.len() - 4);
+            u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << shift
+        }
+        _ => text.iter().rev().fold(0, |word, octet| word << 8 | u64::from(*octet)),
     }
 }
 
@@ -278,5 +285,20 @@ impl Stream {
     /// Packets, losses, jitter.
     pub fn quality(&self) -> &StreamQuality {
         &self.quality
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_any_length() {
+        let text: Vec<u8> = (b'A'..=b'Z').collect();
+        for length in 0..=text.len() {
+            let name = Name::new(&text[..length]);
+            assert_eq!(name.text(), &text[..length.min(MOST_NAME)]);
+            assert!(name.bytes[name.text().len()..].iter().all(|octet| *octet == 0));
+        }
     }
 }

@@ -72,7 +72,10 @@ impl<'a> Origin<'a> {
 }
 
 impl<'a> Description<'a> {
-    /// Reads what is before the media sections. The description ends with the text, or where the next one begins.
+    /// Reads what is before the media sections, and the first of them. The description ends with the text, or where the next
+    /// one begins.
+    // Inlined, so that it is read where the caller has it: it is too large to be moved about.
+    #[inline(always)]
     pub fn parse(text: &'a [u8]) -> Self {
         let mut description = Self {
             origin: &[],
@@ -82,22 +85,27 @@ impl<'a> Description<'a> {
             has_first: false,
             media: &[],
         };
+        description.read(text);
+        description
+    }
+
+    #[inline(never)]
+    fn read(&mut self, text: &'a [u8]) {
         let mut lines = Lines::of(text);
         let mut has_version = false;
         while let Some((letter, value)) = lines.next() {
             match letter {
                 b'm' => {
-                    description.has_first = true;
-                    description.first.read_lines(value, &mut lines, &description.common);
-                    description.media = lines.here();
+                    self.has_first = true;
+                    self.first.read_lines(value, &mut lines, &self.common);
+                    self.media = lines.here();
                     break;
                 }
                 b'v' if has_version => break,
                 b'v' => has_version = true,
-                _ => description.read_line(letter, value),
+                _ => self.read_line(letter, value),
             }
         }
-        description
     }
 
     /// Who made it, by its `o=` line.
@@ -166,7 +174,7 @@ impl<'a> Description<'a> {
 
     /// Calls `found` with each format of each section that carries RTP, and with the number of the section: those that
     /// `a=rtpmap` explains, then those with a static payload type. A payload type is told once per section.
-    pub fn for_each_format(&self, found: &mut dyn FnMut(u8, Format<'a>)) {
+    pub fn for_each_format(&self, found: &mut impl FnMut(u8, Format<'a>)) {
         self.for_each_section(|section| section.for_each_format(&mut |format| found(section.number, format)));
     }
 

@@ -71,7 +71,7 @@ pub fn for_each_codec(description: &[u8], found: &mut dyn FnMut(&[u8])) {
 impl<'a> Section<'a> {
     /// Calls `found` with each format of the section, if it carries RTP: those that `a=rtpmap` explains, in their order,
     /// then those with a static payload type. A payload type is told once, by what explains it first.
-    pub fn for_each_format(&self, found: &mut dyn FnMut(Format<'a>)) {
+    pub fn for_each_format(&self, found: &mut impl FnMut(Format<'a>)) {
         if self.protocol.carries != Carries::Rtp {
             return;
         }
@@ -120,14 +120,31 @@ impl<'a> Section<'a> {
 #[inline]
 fn next_payload_type(mut rest: &[u8]) -> Option<(u8, &[u8])> {
     while !rest.is_empty() {
-        let (number, after) = leading_number(rest.trim_ascii_start());
-        let end = after.iter().position(|octet| matches!(octet, b' ' | b'\t')).unwrap_or(after.len());
-        rest = after.get(end..).unwrap_or_default();
-        if let Some(number) = number.filter(|number| *number < 128 && end == 0) {
+        let (number, after) = leading_number(rest);
+        rest = match after {
+            [] => after,
+            [b' ' | b'\t', after @ ..] => after,
+            _ => {
+                rest = behind_word(rest);
+                continue;
+            }
+        };
+        if let Some(number) = number.filter(|number| *number < 128) {
             return Some((number as u8, rest));
         }
     }
     None
+}
+
+/// What follows a word that does not begin with a number, or not only: white space that is no blank, or what follows the
+/// next blank.
+#[cold]
+fn behind_word(text: &[u8]) -> &[u8] {
+    if text.first().is_some_and(u8::is_ascii_whitespace) {
+        return text.trim_ascii_start();
+    }
+    let end = text.iter().position(|octet| matches!(octet, b' ' | b'\t')).unwrap_or(text.len());
+    text.get(end..).unwrap_or_default()
 }
 
 /// Where the first octet is that is a slash or not graphic; else the end. Eight octets at once.
@@ -156,19 +173,37 @@ fn name_end(text: &[u8]) -> usize {
 #[inline]
 fn leading_number(text: &[u8]) -> (Option<u32>, &[u8]) {
     let mut value = 0u32;
-    for (at, octet) in text.iter().enumerate() {
-        let digit = octet.wrapping_sub(b'0');
-        if digit > 9 {
-            return ((1..=9).contains(&at).then_some(value), text.get(at..).unwrap_or_default());
-        }
-        value = value.wrapping_mul(10).wrapping_add(digit.into());
+    let mut rest = text;
+    while let [digit @ b'0'..=b'9', after @ ..] = rest {
+        value = value.wrapping_mul(10).wrapping_add(u32::from(digit - b'0'));
+        rest = after;
     }
-    ((1..=9).contains(&text.len()).then_some(value), &[])
+    ((1..=9).contains(&(text.len() - rest.len())).then_some(value), rest)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_of_payload_types() {
+        let octets = b"018 \t\x0c\rx";
+        for number in 0..octets.len().pow(6) {
+            let text: Vec<u8> = (0..6).map(|at| octets[number / octets.len().pow(at) % octets.len()]).collect();
+            let words = text.split(|octet| matches!(octet, b' ' | b'\t')).map(|word| word.trim_ascii_start());
+            let numbers = words.filter(|word| !word.is_empty() && word.iter().all(u8::is_ascii_digit));
+            let expected: Vec<u32> = numbers.map(|word| str::from_utf8(word).unwrap().parse().unwrap()).collect();
+            let mut rest = &text[..];
+            let found = std::iter::from_fn(|| {
+                let (payload_type, after) = next_payload_type(rest)?;
+                rest = after;
+                Some(u32::from(payload_type))
+            });
+            let expected = expected.into_iter().filter(|number| *number < 128);
+            assert!(found.eq(expected), "{text:?}");
+        }
+        assert_eq!(next_payload_type(b"0000000008 000000008"), Some((8, &b""[..])));
+    }
 
     #[test]
     fn ends_of_names() {
