@@ -10,6 +10,7 @@ mod connection;
 mod endpoint;
 mod format;
 mod lines;
+mod octets;
 mod section;
 
 pub use connection::Connection;
@@ -20,6 +21,7 @@ pub use section::{Direction, Media, Protocol, Section};
 use crate::detect::text_message::split_at;
 use attribute::{Attribute, attribute};
 use lines::Lines;
+use octets::end_of_word;
 use section::Common;
 
 /// Most media sections of a description that are read.
@@ -258,7 +260,7 @@ fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// The word that `text` begins with, and what follows it; none at the end.
 #[inline]
 fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = text.iter().position(|octet| matches!(octet, b' ' | b'\t')).unwrap_or(text.len());
+    let end = end_of_word(text);
     text.split_at_checked(end).filter(|_| end != 0)
 }
 

@@ -108,3 +108,25 @@ fn in_lower_case(name: &[u8]) -> Attribute {
     copy.make_ascii_lowercase();
     if copy == name { Attribute::Other } else { kind(copy) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usual_attributes_are_read_like_all_others() {
+        for text in ["rtpmap:0 PCMU/8000", "rtpmap: \t1", "fmtp:101 0-15", "sendrecv"] {
+            assert!(usual(text.as_bytes()).is_some(), "{text}");
+            for at in 0..text.len() {
+                for octet in [b':', b' ', b'\t', 0, b'a', b'R', b'_'] {
+                    let (mut changed, mut longer) = (text.as_bytes().to_vec(), text.as_bytes().to_vec());
+                    changed[at] = octet;
+                    longer.insert(at + 1, octet);
+                    for text in [&changed[..], &longer, &changed[..at]] {
+                        assert_eq!(attribute(text), any(text), "{}", text.escape_ascii());
+                    }
+                }
+            }
+        }
+    }
+}

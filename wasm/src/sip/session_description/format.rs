@@ -1,6 +1,7 @@
 //! Formats of RTP media: payload types, encoding names and clock rates (RFC 8866 section 6.6, RFC 3551 section 6).
 
 use super::attribute::Attribute;
+use super::octets::{end_of_name, end_of_word};
 use super::section::Section;
 use super::{Carries, Description};
 use crate::rtp::codec;
@@ -24,7 +25,7 @@ impl<'a> Format<'a> {
     fn parse(value: &'a [u8]) -> Option<Self> {
         let (payload_type, rest) = leading_number(value);
         let rest = rest.trim_ascii_start();
-        let (name, rest) = rest.split_at_checked(name_end(rest))?;
+        let (name, rest) = rest.split_at_checked(end_of_name(rest))?;
         let (mut clock_rate, mut channels) = (0, 1);
         if let Some(rate) = rest.strip_prefix(b"/") {
             let (rate, rest) = leading_number(rate);
@@ -143,30 +144,7 @@ fn behind_word(text: &[u8]) -> &[u8] {
     if text.first().is_some_and(u8::is_ascii_whitespace) {
         return text.trim_ascii_start();
     }
-    let end = text.iter().position(|octet| matches!(octet, b' ' | b'\t')).unwrap_or(text.len());
-    text.get(end..).unwrap_or_default()
-}
-
-/// Where the first octet is that is a slash or not graphic; else the end. Eight octets at once.
-#[inline]
-fn name_end(text: &[u8]) -> usize {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGHEST: u64 = ONES << 7;
-    let mut at = 0;
-    while let Some(octets) = text.get(at..).and_then(|rest| rest.first_chunk()) {
-        let octets = u64::from_le_bytes(*octets);
-        let or_slash = octets ^ (ONES * b'/' as u64);
-        // The highest bit of the first one that is such, exactly; perhaps of some behind it, because a borrow goes on there.
-        let below = octets.wrapping_sub(ONES * b'!' as u64) & !octets;
-        let above = octets | ((octets & !HIGHEST) + ONES);
-        let found = (below | above | or_slash.wrapping_sub(ONES) & !or_slash) & HIGHEST;
-        if found != 0 {
-            return at + found.trailing_zeros() as usize / 8;
-        }
-        at += 8;
-    }
-    let rest = text.get(at..).unwrap_or_default();
-    at + rest.iter().position(|octet| *octet == b'/' || !octet.is_ascii_graphic()).unwrap_or(rest.len())
+    text.get(end_of_word(text)..).unwrap_or_default()
 }
 
 /// The decimal number that `text` begins with, if it begins with one of at most nine digits; and what follows the digits.
@@ -189,10 +167,12 @@ mod tests {
     fn lists_of_payload_types() {
         let octets = b"018 \t\x0c\rx";
         for number in 0..octets.len().pow(6) {
-            let text: Vec<u8> = (0..6).map(|at| octets[number / octets.len().pow(at) % octets.len()]).collect();
+            let text: Vec<u8> =
+                (0..6).map(|at| octets[number / octets.len().pow(at) % octets.len()]).collect();
             let words = text.split(|octet| matches!(octet, b' ' | b'\t')).map(|word| word.trim_ascii_start());
             let numbers = words.filter(|word| !word.is_empty() && word.iter().all(u8::is_ascii_digit));
-            let expected: Vec<u32> = numbers.map(|word| str::from_utf8(word).unwrap().parse().unwrap()).collect();
+            let expected: Vec<u32> =
+                numbers.map(|word| str::from_utf8(word).unwrap().parse().unwrap()).collect();
             let mut rest = &text[..];
             let found = std::iter::from_fn(|| {
                 let (payload_type, after) = next_payload_type(rest)?;
@@ -203,24 +183,5 @@ mod tests {
             assert!(found.eq(expected), "{text:?}");
         }
         assert_eq!(next_payload_type(b"0000000008 000000008"), Some((8, &b""[..])));
-    }
-
-    #[test]
-    fn ends_of_names() {
-        for length in 0..20 {
-            for octet in 0..=u8::MAX {
-                for at in 0..length {
-                    for other in [b'a', b'!', b'~', b'.', b'0', octet] {
-                        let mut text = vec![b'x'; length];
-                        text[at] = octet;
-                        if let Some(next) = text.get_mut(at + 1) {
-                            *next = other;
-                        }
-                        let end = text.iter().position(|octet| *octet == b'/' || !octet.is_ascii_graphic());
-                        assert_eq!(name_end(&text), end.unwrap_or(length), "{text:?}");
-                    }
-                }
-            }
-        }
     }
 }

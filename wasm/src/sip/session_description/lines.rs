@@ -63,7 +63,8 @@ mod tests {
     fn usual_lines_are_read_like_all_others() {
         let octets = [b'a', b'Z', b'=', b' ', b'\r', b'\t', b'~', 0x7f, b'0'];
         for number in 0..octets.len().pow(5) {
-            let line: Vec<u8> = (0..5).map(|at| octets[number / octets.len().pow(at) % octets.len()]).collect();
+            let line: Vec<u8> =
+                (0..5).map(|at| octets[number / octets.len().pow(at) % octets.len()]).collect();
             for line in [&line[..], &[&line, &b"\r"[..]].concat(), &[b"a=", &line[..], b"\r"].concat()] {
                 assert!(usual(line).is_none_or(|found| Some(found) == unusual(line)), "{line:?}");
             }

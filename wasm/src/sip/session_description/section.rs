@@ -388,3 +388,32 @@ fn port_and_number(text: &[u8]) -> (u16, u8) {
     let port = number(port).and_then(|port| u16::try_from(port).ok()).unwrap_or(0);
     (port, count.and_then(number).map_or(1, |count| count.clamp(1, 255) as u8))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usual_media_lines_are_read_like_all_others() {
+        let (mut state, mut usual) = (1u32, 0);
+        for _ in 0..200_000 {
+            let mut line = b"audio 49170 RTP/AVP 0 8 101".to_vec();
+            for _ in 0..state >> 9 & 3 {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let at = (state >> 8) as usize % line.len();
+                let octet = [b' ', b'\t', b'/', b'0', b'9', b'x', 0x0c, 0xff][(state >> 5 & 7) as usize];
+                if state >> 31 == 0 { line[at] = octet } else { line.insert(at, octet) }
+            }
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            if let Some(found) = MediaLine::parse_usual(&line) {
+                usual += 1;
+                assert_eq!(found, MediaLine::parse_any(&line), "{}", line.escape_ascii());
+            }
+        }
+        assert!((50_000..190_000).contains(&usual), "{usual}");
+        for port in ["000000001", "0000000001", "65536", "00000", "", "1/2"] {
+            let line = format!("audio {port} RTP/AVP 0");
+            assert_eq!(MediaLine::parse(line.as_bytes()), MediaLine::parse_any(line.as_bytes()), "{port}");
+        }
+    }
+}
