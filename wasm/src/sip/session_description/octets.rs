@@ -1,5 +1,6 @@
-//! Octets that end something, looked for eight at once: in each word the lowest highest-of-eight bit that is set is that of
-//! the first of them. Bits above it may be wrong, because a borrow goes on there.
+//! Octets that end something.
+
+use crate::short::find_any;
 
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
 const HIGHEST: u64 = ONES << 7;
@@ -7,28 +8,24 @@ const HIGHEST: u64 = ONES << 7;
 /// Where the first blank or tab is, else the end.
 #[inline]
 pub(super) fn end_of_word(text: &[u8]) -> usize {
-    let is_end = |octet: &u8| matches!(octet, b' ' | b'\t');
-    end_of(text, |octets| equal_to(octets, b' ') | equal_to(octets, b'\t'), is_end)
+    find_any(text, [b' ', b'\t']).unwrap_or(text.len())
 }
 
-/// Where the first octet is that is a slash or not graphic, else the end.
+/// Where the first octet is that is a slash or not graphic, else the end. Eight at once: in each word the lowest
+/// highest-of-eight bit that is set is that of the first of them; bits above it may be wrong, because a borrow goes on there.
 #[inline]
 pub(super) fn end_of_name(text: &[u8]) -> usize {
-    let is_end = |octet: &u8| *octet == b'/' || !octet.is_ascii_graphic();
-    end_of(text, |octets| equal_to(octets, b'/') | not_graphic(octets), is_end)
-}
-
-#[inline(always)]
-fn end_of(text: &[u8], ends_in: impl Fn(u64) -> u64, is_end: impl Fn(&u8) -> bool) -> usize {
     let mut at = 0;
     while let Some(octets) = text.get(at..).and_then(|rest| rest.first_chunk()) {
-        let found = ends_in(u64::from_le_bytes(*octets)) & HIGHEST;
+        let octets = u64::from_le_bytes(*octets);
+        let found = (equal_to(octets, b'/') | not_graphic(octets)) & HIGHEST;
         if found != 0 {
             return at + found.trailing_zeros() as usize / 8;
         }
         at += 8;
     }
     let rest = text.get(at..).unwrap_or_default();
+    let is_end = |octet: &u8| *octet == b'/' || !octet.is_ascii_graphic();
     at + rest.iter().position(is_end).unwrap_or(rest.len())
 }
 
