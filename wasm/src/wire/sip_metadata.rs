@@ -19,16 +19,16 @@ const MOST_PARAMETERS: usize = 32;
 #[inline(never)]
 pub fn encode<E: Encoder>(encoder: &mut E, message: &Message) {
     let (from, to) = (message.from(), message.to());
-    encoder.pieces(&field::METHOD, one(message.method()));
-    encoder.pieces(&field::CALL_ID, one(message.call_id()));
+    put_text(encoder, &field::METHOD, message.method());
+    put_text(encoder, &field::CALL_ID, message.call_id());
     put_user(encoder, &field::FROM_USER, from.uri);
     put_user(encoder, &field::TO_USER, to.uri);
     encoder.unsigned(&field::RESPONSE_CODE, u64::from(message.status().unwrap_or(0)));
     if message.first(Header::PAssertedIdentity).is_some() {
         put_asserted_identities(encoder, message);
     }
-    encoder.pieces(&field::FROM_TAG, one(from.tag));
-    encoder.pieces(&field::TO_TAG, one(to.tag));
+    put_text(encoder, &field::FROM_TAG, from.tag);
+    put_text(encoder, &field::TO_TAG, to.tag);
     put_unfolded(encoder, &field::FROM_URI, from.uri);
     put_unfolded(encoder, &field::TO_URI, to.uri);
     if message.first(Header::PAccessNetworkInfo).or(message.first(Header::PVisitedNetworkId)).is_some() {
@@ -37,7 +37,7 @@ pub fn encode<E: Encoder>(encoder: &mut E, message: &Message) {
     // A longer one than any that is taken for a method stays as it is.
     let method = message.cseq_parts().unwrap_or_default().1;
     if !method.iter().any(u8::is_ascii_lowercase) {
-        return encoder.pieces(&field::CSEQ_METHOD, one(method));
+        return put_text(encoder, &field::CSEQ_METHOD, method);
     }
     let mut upper = [0; MOST_METHOD];
     let method = match upper.get_mut(..method.len()) {
@@ -72,11 +72,19 @@ fn put_networks<E: Encoder>(encoder: &mut E, message: &Message) {
     }
 }
 
+/// A text of any octets.
+#[inline]
+fn put_text<E: Encoder>(encoder: &mut E, field: &Field, text: &[u8]) {
+    if !encoder.printable(field, text) {
+        encoder.pieces(field, one(text));
+    }
+}
+
 /// A text that may be folded, and hardly ever is.
+#[inline]
 fn put_unfolded<E: Encoder>(encoder: &mut E, field: &Field, text: &[u8]) {
-    match memchr::memchr(b'\n', text) {
-        None => encoder.pieces(field, one(text)),
-        Some(_) => encoder.pieces(field, unfolded(text)),
+    if !encoder.printable(field, text) {
+        encoder.pieces(field, unfolded(text));
     }
 }
 
@@ -111,6 +119,11 @@ fn encode_access_network_info<E: Encoder>(encoder: &mut E, value: &[u8]) {
 /// The user of a URI.
 #[inline(never)]
 fn put_user<E: Encoder>(encoder: &mut E, field: &Field, uri: &[u8]) {
+    if let Some(user) = plain_user(uri)
+        && encoder.printable(field, user)
+    {
+        return;
+    }
     let user = Uri::user_of(uri).unwrap_or_default();
     if !user.contains(&b'%') || user.len() > MOST_USER {
         return encoder.pieces(field, one(user));
@@ -118,6 +131,29 @@ fn put_user<E: Encoder>(encoder: &mut E, field: &Field, uri: &[u8]) {
     let mut buffer = [0; MOST_USER];
     let length = buffer.iter_mut().zip(decoded(user)).map(|(place, octet)| *place = octet).count();
     encoder.pieces(field, one(buffer.get(..length).unwrap_or_default()));
+}
+
+/// The user of a SIP URI that has no more than that before its host: no password, no parameters, no escapes. None where
+/// that is not told at once.
+#[inline]
+fn plain_user(uri: &[u8]) -> Option<&[u8]> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHEST: u64 = ONES << 7;
+    let rest = uri.strip_prefix(b"sip:")?;
+    let mut start = 0;
+    for word in rest.as_chunks::<8>().0 {
+        let word = u64::from_le_bytes(*word);
+        // The highest bit of octets that are not less, if all are ASCII.
+        let from = |octet: u8| word.wrapping_add(ONES * u64::from(0x80 - octet));
+        // Of those that may end a user, and some more.
+        let ends = (from(b'%') & !from(b'&') | from(b':') & !from(b'A') | word) & HIGHEST;
+        if ends != 0 {
+            let (user, after) = rest.split_at_checked(start + ends.trailing_zeros() as usize / 8)?;
+            return (after.first() == Some(&b'@')).then_some(user);
+        }
+        start += 8;
+    }
+    None
 }
 
 /// A text of one piece.
