@@ -340,6 +340,9 @@ pub(crate) fn say_message(facts: &mut Facts, message: &sip::message::Message) {
         }
         None => say_request(facts, message.method(), message.request_uri()),
     }
+    if message.body().is_empty() {
+        return;
+    }
     let mut has_description = false;
     message.session_descriptions(&mut |_| has_description = true);
     if has_description {

@@ -26,12 +26,8 @@ pub fn put_varint(out: &mut Vec<u8>, value: u64) {
 /// Eight bytes at once: a loop over them has a branch for each, and looks for room each time.
 #[inline]
 fn put_long_varint(out: &mut Vec<u8>, value: u64) {
-    const MORE: u64 = u64::from_ne_bytes([0x80; 8]);
     let length = varint_length(value);
-    // The lower 56 bits, seven to a byte.
-    let groups = value & 0x0fff_ffff | (value & 0x00ff_ffff_f000_0000) << 4;
-    let groups = groups & 0x0000_3fff_0000_3fff | (groups & 0x0fff_c000_0fff_c000) << 2;
-    let groups = groups & 0x007f_007f_007f_007f | (groups & 0x3f80_3f80_3f80_3f80) << 1;
+    let groups = groups_of(value);
     if length <= 8 {
         let more = MORE & !(u64::MAX << (8 * (length - 1)));
         out.extend_from_slice(&(groups | more).to_le_bytes());
@@ -45,6 +41,16 @@ fn put_long_varint(out: &mut Vec<u8>, value: u64) {
     } else {
         out.extend_from_slice(&[ninth | 0x80, tenth]);
     }
+}
+
+const MORE: u64 = u64::from_ne_bytes([0x80; 8]);
+
+/// The lower 56 bits, seven to a byte.
+#[inline]
+fn groups_of(value: u64) -> u64 {
+    let groups = value & 0x0fff_ffff | (value & 0x00ff_ffff_f000_0000) << 4;
+    let groups = groups & 0x0000_3fff_0000_3fff | (groups & 0x0fff_c000_0fff_c000) << 2;
+    groups & 0x007f_007f_007f_007f | (groups & 0x3f80_3f80_3f80_3f80) << 1
 }
 
 /// Bytes that `value` takes as a varint, 1 to 10.
@@ -61,6 +67,11 @@ pub fn put_uint(out: &mut Vec<u8>, field: u32, value: u64) {
     }
     if field < 16 && value < 1 << 28 && has_room(out) {
         return put_small_uint(out, field, value as u32);
+    }
+    // A time in nanoseconds has nine bytes.
+    if field < 16 && value >> 56 != 0 && value >> 63 == 0 && has_room(out) {
+        let [a, b, c, d, e, f, g, h] = (groups_of(value) | MORE).to_le_bytes();
+        return out.extend_from_slice(&[(field << 3) as u8, a, b, c, d, e, f, g, h, (value >> 56) as u8]);
     }
     put_any_uint(out, field, value);
 }

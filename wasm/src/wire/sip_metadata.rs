@@ -223,6 +223,28 @@ mod tests {
         assert_eq!(json(response), expected);
     }
 
+    /// A URI that is any other gets no answer; the one that it gets is that of all.
+    #[test]
+    fn plain_users() {
+        let pieces =
+            ["sip:", "a", "bob", "+49", "@", ":", ";", "?", "%40", "&", "<", "\u{e4}", "x.org", "A$"];
+        let (mut state, mut plain) = (1u32, 0);
+        for _ in 0..20_000 {
+            let mut uri = String::from("sip:");
+            for _ in 0..10 {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                uri.push_str(pieces.get((state >> 24) as usize % 24).unwrap_or(&"1"));
+            }
+            if let Some(user) = plain_user(uri.as_bytes()) {
+                plain += 1;
+                assert_eq!(Uri::user_of(uri.as_bytes()), Some(user), "{uri:?}");
+                assert!(!user.contains(&b'%'), "{uri:?}");
+            }
+        }
+        assert!((2_000..18_000).contains(&plain), "{plain}");
+        assert_eq!(plain_user(b"sip:alice@example.com"), Some(&b"alice"[..]));
+    }
+
     /// What a receiver shows of the wire output.
     #[test]
     fn both_encodings_say_the_same() {
