@@ -4,6 +4,7 @@ use super::encoder::Encoder;
 use super::schema::Field;
 use super::schema::{access_network_info as network, sip_metadata as field};
 use crate::detect::text_message::{MOST_METHOD, is_token};
+use crate::short::find_any;
 use crate::sip::address::{Uri, decoded, parameters, unescaped};
 use crate::sip::header::{Header, unfolded};
 use crate::sip::message::Message;
@@ -35,7 +36,7 @@ pub fn encode<E: Encoder>(encoder: &mut E, message: &Message) {
         put_networks(encoder, message);
     }
     // A longer one than any that is taken for a method stays as it is.
-    let method = message.cseq_parts().unwrap_or_default().1;
+    let method = message.cseq_method();
     if !method.iter().any(u8::is_ascii_lowercase) {
         return put_text(encoder, &field::CSEQ_METHOD, method);
     }
@@ -133,27 +134,14 @@ fn put_user<E: Encoder>(encoder: &mut E, field: &Field, uri: &[u8]) {
     encoder.pieces(field, one(buffer.get(..length).unwrap_or_default()));
 }
 
-/// The user of a SIP URI that has no more than that before its host: no password, no parameters, no escapes. None where
-/// that is not told at once.
+/// The user of a SIP URI that has no more than that before its host: no password, no parameters, no escapes. None of any
+/// other.
 #[inline]
 fn plain_user(uri: &[u8]) -> Option<&[u8]> {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGHEST: u64 = ONES << 7;
     let rest = uri.strip_prefix(b"sip:")?;
-    let mut start = 0;
-    for word in rest.as_chunks::<8>().0 {
-        let word = u64::from_le_bytes(*word);
-        // The highest bit of octets that are not less, if all are ASCII.
-        let from = |octet: u8| word.wrapping_add(ONES * u64::from(0x80 - octet));
-        // Of those that may end a user, and some more.
-        let ends = (from(b'%') & !from(b'&') | from(b':') & !from(b'A') | word) & HIGHEST;
-        if ends != 0 {
-            let (user, after) = rest.split_at_checked(start + ends.trailing_zeros() as usize / 8)?;
-            return (after.first() == Some(&b'@')).then_some(user);
-        }
-        start += 8;
-    }
-    None
+    let end = find_any(rest, [b'@', b':', b';', b'?', b'%'])?;
+    let (user, after) = rest.split_at_checked(end)?;
+    (after.first() == Some(&b'@')).then_some(user)
 }
 
 /// A text of one piece.
