@@ -4,6 +4,10 @@
 /// Bytes beyond which the call is faster.
 const MOST: usize = 256;
 
+/// Bytes that there is to be room for before anything short is appended: one look, whatever is copied then. Without
+/// room another function is called last, which spares this one to save what it works with.
+pub(crate) const ROOM: usize = 64;
+
 /// Appends `bytes`: what `extend_from_slice` does, and faster where they are few.
 #[inline]
 pub(crate) fn append(out: &mut Vec<u8>, bytes: &[u8]) {
@@ -15,34 +19,149 @@ pub(crate) fn append(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 fn append_few(out: &mut Vec<u8>, bytes: &[u8]) {
+    if bytes.len() > ROOM || !has_room(out) {
+        return append_blocks(out, bytes);
+    }
+    append_at_once(out, [], bytes, &mut |_| {});
+}
+
+#[inline(never)]
+fn append_blocks(out: &mut Vec<u8>, bytes: &[u8]) {
+    append_read(out, [], bytes, &mut |_| {});
+}
+
+/// Appends `head` and `text` if all of the text is printable ASCII, blanks included; false where it is not, and nothing is
+/// appended then.
+#[inline]
+pub(crate) fn append_printable<const HEAD: usize>(out: &mut Vec<u8>, head: [u8; HEAD], text: &[u8]) -> bool {
+    if HEAD + text.len() > ROOM || !has_room(out) {
+        return append_printable_blocks(out, head, text);
+    }
+    let start = out.len();
+    let mut others = 0;
+    append_at_once(out, head, text, &mut |word| others |= not_printable(word));
+    finish_printable(out, start, others)
+}
+
+#[inline(never)]
+fn append_printable_blocks<const HEAD: usize>(out: &mut Vec<u8>, head: [u8; HEAD], text: &[u8]) -> bool {
+    let start = out.len();
+    let mut others = 0;
+    append_read(out, head, text, &mut |word| others |= not_printable(word));
+    finish_printable(out, start, others)
+}
+
+const ONES: u64 = u64::from_ne_bytes([1; 8]);
+
+/// The highest bit of an octet is set in some of them if any octet is less than a blank, or more than `~`.
+#[inline(always)]
+fn not_printable(word: u64) -> u64 {
+    word | word.wrapping_sub(ONES * u64::from(b' ')) | word.wrapping_add(ONES)
+}
+
+#[inline(always)]
+fn finish_printable(out: &mut Vec<u8>, start: usize, others: u64) -> bool {
+    let is_printable = others & (ONES << 7) == 0;
+    if !is_printable {
+        out.truncate(start);
+    }
+    is_printable
+}
+
+/// Whether there is [`ROOM`].
+#[inline(always)]
+pub(crate) fn has_room(out: &Vec<u8>) -> bool {
+    out.capacity().wrapping_sub(out.len()) >= ROOM
+}
+
+/// Appends `head` and `bytes`, at most [`ROOM`] together, and shows those to `read`: each of them once or more, and no
+/// other.
+#[inline(always)]
+fn append_at_once<const HEAD: usize>(
+    out: &mut Vec<u8>,
+    head: [u8; HEAD],
+    bytes: &[u8],
+    read: &mut impl FnMut(u64),
+) {
+    let start = out.len();
+    let end = start + HEAD + bytes.len();
+    out.extend_from_slice(&[0; ROOM]);
+    let place = out.get_mut(start..end).and_then(<[u8]>::split_first_chunk_mut);
+    if let Some((place, rest)) = place {
+        *place = head;
+        copy_read(rest, bytes, read);
+    }
+    out.truncate(end);
+}
+
+/// Does the same with any number of them.
+#[inline(always)]
+fn append_read<const HEAD: usize>(
+    out: &mut Vec<u8>,
+    head: [u8; HEAD],
+    bytes: &[u8],
+    read: &mut impl FnMut(u64),
+) {
+    out.reserve(ROOM.max(HEAD + bytes.len()));
+    if HEAD + bytes.len() <= ROOM {
+        return append_at_once(out, head, bytes, read);
+    }
+    out.extend_from_slice(&head);
+    let end = out.len() + bytes.len();
     let (blocks, rest) = bytes.as_chunks::<16>();
     for block in blocks {
+        read_block(block, read);
         out.extend_from_slice(block);
     }
-    if rest.is_empty() {
-        return;
-    }
-    if let Some(last) = bytes.last_chunk::<16>() {
-        return append_end(out, last, rest.len());
-    }
-    if let (Some(first), Some(last)) = (rest.first_chunk::<8>(), rest.last_chunk::<8>()) {
-        out.extend_from_slice(first);
-        return append_end(out, last, rest.len() - 8);
-    }
-    if let (Some(first), Some(last)) = (rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
-        out.extend_from_slice(first);
-        return append_end(out, last, rest.len() - 4);
-    }
-    for byte in rest {
-        out.push(*byte);
+    if let Some(last) = bytes.last_chunk::<16>().filter(|_| !rest.is_empty()) {
+        read_block(last, read);
+        // Over what is equal to those before them.
+        out.truncate(end.saturating_sub(16));
+        out.extend_from_slice(last);
     }
 }
 
-/// Appends the last `length` of the bytes, at most `N`, over what is equal to those before them.
+/// Copies `bytes` to `place`, which is as long, at most [`ROOM`], and shows them to `read`.
 #[inline(always)]
-fn append_end<const N: usize>(out: &mut Vec<u8>, last: &[u8; N], length: usize) {
-    out.truncate((out.len() + length).saturating_sub(N));
-    out.extend_from_slice(last);
+fn copy_read(place: &mut [u8], bytes: &[u8], read: &mut impl FnMut(u64)) {
+    let is_copied = copy_ends::<32>(place, bytes, read)
+        || copy_ends::<16>(place, bytes, read)
+        || copy_ends::<8>(place, bytes, read)
+        || copy_ends::<4>(place, bytes, read);
+    if !is_copied {
+        // Three at most.
+        for at in [0, bytes.len() / 2, bytes.len().saturating_sub(1)] {
+            if let (Some(place), Some(octet)) = (place.get_mut(at), bytes.get(at)) {
+                *place = *octet;
+                read(u64::from_ne_bytes([*octet; 8]));
+            }
+        }
+    }
+}
+
+/// Copies the first and the last `N`, which may be some of the first, if there are as many: all of `2 * N`.
+#[inline(always)]
+fn copy_ends<const N: usize>(place: &mut [u8], bytes: &[u8], read: &mut impl FnMut(u64)) -> bool {
+    let (Some(first), Some(last)) = (bytes.first_chunk::<N>(), bytes.last_chunk::<N>()) else { return false };
+    if let Some(place) = place.first_chunk_mut() {
+        *place = *first;
+    }
+    if let Some(place) = place.last_chunk_mut() {
+        *place = *last;
+    }
+    read_block(first, read);
+    read_block(last, read);
+    true
+}
+
+#[inline(always)]
+fn read_block<const N: usize>(block: &[u8; N], read: &mut impl FnMut(u64)) {
+    let (words, rest) = block.as_chunks();
+    words.iter().for_each(|word| read(u64::from_le_bytes(*word)));
+    if let Some(half) = rest.first_chunk() {
+        let half = u64::from(u32::from_le_bytes(*half));
+        read(half | half << 32);
+    }
 }
 
 /// Octets that are looked at at once.
@@ -158,6 +277,30 @@ mod tests {
             let mut out = b"before".to_vec();
             append(&mut out, &bytes[..length]);
             assert_eq!(out, [b"before", &bytes[..length]].concat());
+        }
+    }
+
+    #[test]
+    fn printable_or_nothing() {
+        for length in (0..=70).chain([255, 256, 257, 600]) {
+            let text: Vec<u8> = (0..length).map(|at| b' ' + (at * 7 % 95) as u8).collect();
+            let mut out = b"before".to_vec();
+            assert!(append_printable(&mut out, *b"<>", &text));
+            assert_eq!(out, [b"before<>", &text[..]].concat());
+            for at in 0..length {
+                for octet in [0, b'\n', 0x1f, b' ', b'~', 0x7f, 0x80, 0x9f, 0xa0, 0xfe, 0xff] {
+                    let mut other = text.clone();
+                    other[at] = octet;
+                    let mut out = b"before".to_vec();
+                    let is_printable = append_printable(&mut out, *b"<>", &other);
+                    assert_eq!(
+                        is_printable,
+                        octet == b' ' || octet.is_ascii_graphic(),
+                        "{length} {at} {octet}"
+                    );
+                    assert_eq!(out.len(), if is_printable { 8 + length } else { 6 });
+                }
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 //! Keys are those of the signatures; values are text. Never credentials, communities, cookies or bodies: what is
 //! secret is not put here in the first place.
 
-use crate::short::append;
+use crate::short::append_printable;
 
 /// Longest value in bytes; longer ones are cut at a character.
 const MOST_VALUE: usize = 256;
@@ -131,10 +131,13 @@ fn put_hex(out: &mut Vec<u8>, bytes: &[u8]) {
 
 /// Appends `text` until `out` has `most` bytes.
 fn put_clean(out: &mut Vec<u8>, text: &[u8], most: usize) {
-    let is_plain = text.iter().fold(true, |plain, octet| plain & matches!(octet, b' '..=b'~'));
-    if is_plain && out.len() + text.len() <= most {
-        return append(out, text);
+    if out.len() + text.len() > most || !append_printable(out, [], text) {
+        put_cleaned(out, text, most);
     }
+}
+
+#[cold]
+fn put_cleaned(out: &mut Vec<u8>, text: &[u8], most: usize) {
     for chunk in text.utf8_chunks() {
         for character in chunk.valid().chars() {
             if out.len() + character.len_utf8() > most {

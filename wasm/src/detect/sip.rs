@@ -258,6 +258,35 @@ fn holds_password(text: &[u8]) -> bool {
 
 /// Says a URI without its password, its parameters and its header fields, which may be credentials.
 fn say_uri(facts: &mut Facts, uri: &[u8]) {
+    match without_parameters(uri) {
+        Some(uri) => facts.say(uri),
+        None => say_any_uri(facts, uri),
+    }
+}
+
+/// A SIP URI up to its parameters, if one look at its octets tells that there is no password in it.
+fn without_parameters(uri: &[u8]) -> Option<&[u8]> {
+    const FIRST: usize = b"sip:".len();
+    let rest = uri.strip_prefix(b"sip:")?;
+    let mut end = uri.len();
+    let mut may_have_user = true;
+    for (at, octet) in rest.iter().enumerate() {
+        match octet {
+            b'@' if may_have_user => may_have_user = false,
+            b'@' | 0x80.. => return None,
+            // No user behind any of them.
+            b':' => may_have_user = false,
+            b';' | b'?' | b'#' => {
+                may_have_user = false;
+                end = end.min(FIRST + at);
+            }
+            _ => {}
+        }
+    }
+    uri.get(..end)
+}
+
+fn say_any_uri(facts: &mut Facts, uri: &[u8]) {
     let before_parameters = |text: &'_ [u8]| text.iter().position(|byte| b";?#".contains(byte));
     let Some((scheme, rest)) = split_at(uri, b':') else { return };
     if !is_sip_scheme(scheme) {
@@ -310,6 +339,9 @@ pub(crate) fn say_message(facts: &mut Facts, message: &sip::message::Message) {
             say_status(facts, code, message.reason(), method);
         }
         None => say_request(facts, message.method(), message.request_uri()),
+    }
+    if message.body().is_empty() {
+        return;
     }
     let mut has_description = false;
     message.session_descriptions(&mut |_| has_description = true);

@@ -6,6 +6,7 @@ use crate::detect::Facts;
 use crate::net::{self, Packet, cooked, link_type};
 use crate::record::write;
 use crate::rtp;
+use crate::short::append;
 use crate::sip::message::Message;
 use crate::wire::captured_packet::{Header, MediaFields, put_batch_element, put_fields};
 use crate::wire::encoder::Protobuf;
@@ -74,24 +75,28 @@ pub(super) struct Rendered {
 }
 
 impl Rendered {
-    fn put_wire(&mut self, options: &Options, frame: &[u8], fields: &[u8]) {
-        self.put_element(options, frame.len() + fields.len(), |wire| put_batch_element(wire, frame, fields));
+    fn put_wire(&mut self, options: &Options, frame: &[u8], write_fields: impl FnOnce(&mut Vec<u8>)) {
+        self.put_element(options, |wire| frame.len() + put_batch_element(wire, frame, write_fields));
     }
 
     /// A media packet of which most was encoded before.
     #[inline]
     pub(super) fn put_media(&mut self, options: &Options, frame: &[u8], fields: &MediaFields) {
-        let length = frame.len() + fields.length;
-        self.put_element(options, length, |wire| fields.put_batch_element(wire, frame));
+        self.put_element(options, |wire| {
+            fields.put_batch_element(wire, frame);
+            frame.len() + fields.length
+        });
     }
 
+    /// Puts what `write` appends, and how long that is but for a few bytes.
     #[inline]
-    fn put_element(&mut self, options: &Options, length: usize, write: impl FnOnce(&mut Vec<u8>)) {
-        let open = self.wire.len() - self.open_piece_start;
+    fn put_element(&mut self, options: &Options, write: impl FnOnce(&mut Vec<u8>) -> usize) {
+        let start = self.wire.len();
+        let length = write(&mut self.wire);
+        let open = start - self.open_piece_start;
         if self.open_piece_packets > 0 && open + length + 16 > options.batch_bytes as usize {
-            self.close_piece();
+            self.close_piece_at(start);
         }
-        write(&mut self.wire);
         self.open_piece_packets += 1;
         if self.open_piece_packets >= options.batch_packets {
             self.close_piece();
@@ -100,10 +105,14 @@ impl Rendered {
 
     pub(super) fn close_piece(&mut self) {
         if self.open_piece_packets > 0 {
-            self.pieces.extend_from_slice(&[self.wire.len() as u32, self.open_piece_packets]);
-            self.open_piece_start = self.wire.len();
-            self.open_piece_packets = 0;
+            self.close_piece_at(self.wire.len());
         }
+    }
+
+    fn close_piece_at(&mut self, end: usize) {
+        self.pieces.extend_from_slice(&[end as u32, self.open_piece_packets]);
+        self.open_piece_start = end;
+        self.open_piece_packets = 0;
     }
 }
 
@@ -129,34 +138,32 @@ impl Engine {
         if options.outputs & JSON != 0 {
             json::put_captured(&mut rendered.json, clock, header, &metadata, ids());
         }
-        if options.outputs & (WIRE | TEXT) == 0 {
-            return;
-        }
-        let write = |fields: &mut Vec<u8>, header: &Header| {
-            fields.clear();
-            put_fields(fields, header, |encoder| metadata::encode(encoder, &metadata), ids());
+        let write = |out: &mut Vec<u8>, header: &Header| {
+            let is_long = metadata.is_long();
+            put_fields(out, header, is_long, |encoder| metadata::encode(encoder, &metadata), ids());
         };
-        write(fields, header);
         if options.outputs & TEXT != 0 {
+            fields.clear();
+            write(fields, header);
             text::put_packet(&mut rendered.text, clock, b"", fields);
         }
         if options.outputs & WIRE == 0 {
             return;
         }
+        let (mut header, mut frame) = (header, frame);
+        let as_v1;
         // The contract carries link types up to 255 (Go's decoder keeps 8 bits of it).
         if header.link_type == link_type::LINUX_SLL2 {
             rewritten.clear();
             if cooked::to_cooked_v1(frame, rewritten) {
                 let shorter = (frame.len() - rewritten.len().min(frame.len())) as u32;
-                let as_v1 = Header {
+                as_v1 = Header {
                     link_type: link_type::LINUX_SLL,
                     capture_length: rewritten.len() as u32,
                     original_length: header.original_length.saturating_sub(shorter),
                     ..*header
                 };
-                write(fields, &as_v1);
-                rendered.put_wire(options, rewritten, fields);
-                return;
+                (header, frame) = (&as_v1, rewritten);
             }
         }
         if header.link_type > 255 {
@@ -170,7 +177,7 @@ impl Engine {
             counters.unsendable_link_types += 1;
             return;
         }
-        rendered.put_wire(options, frame, fields);
+        rendered.put_wire(options, frame, |wire| write(wire, header));
     }
 
     pub(super) fn take_received(&mut self, hunter_id: &[u8], received: &ReceivedPacket) {
@@ -223,7 +230,7 @@ impl Engine {
             text::put_packet(&mut rendered.text, clock, hunter_id, &enriched);
         }
         if options.outputs & WIRE != 0 {
-            rendered.put_wire(options, b"", &enriched);
+            rendered.put_wire(options, b"", |wire| append(wire, &enriched));
         }
         self.scratch.fields = enriched;
     }

@@ -150,13 +150,18 @@ const OCTETS: [([u8; 4], u8); 256] = {
 };
 
 fn write_dotted(octets: &[u8], out: &mut Vec<u8>) {
+    let mut all = [0; 16];
+    let mut length = 0;
     for octet in octets {
-        let (text, length) = &OCTETS[usize::from(*octet)];
-        let start = out.len();
-        out.extend_from_slice(text);
-        out.truncate(start + usize::from(*length));
+        let (text, text_length) = &OCTETS[usize::from(*octet)];
+        if let Some(place) = all.get_mut(length..length + 4) {
+            place.copy_from_slice(text);
+        }
+        length += usize::from(*text_length);
     }
-    out.pop();
+    let end = (out.len() + length).saturating_sub(1);
+    out.extend_from_slice(&all);
+    out.truncate(end);
 }
 
 impl fmt::Display for Address {

@@ -1,7 +1,9 @@
 //! `CapturedPacket` (`proto/data.proto`): the engine's result for one packet.
 
 use super::encoder::{Encoder, Protobuf};
-use super::protobuf::{bytes_length, put_bytes, put_uint, put_varint, uint_length};
+use super::protobuf::{
+    bytes_length, close_nested, open_long_nested, put_bytes, put_uint, put_varint, uint_length,
+};
 use super::schema::{captured_packet as field, packet_metadata, rtp_metadata};
 use crate::rtp;
 use crate::short::append;
@@ -27,10 +29,12 @@ pub struct Header<'a> {
 }
 
 /// Encodes a `CapturedPacket` but for its frame: `header`, the metadata that `write_metadata` adds, and the ids of
-/// the filters that let it pass. The time stamp comes before them, from the caller.
+/// the filters that let it pass. The time stamp comes before them, from the caller. `is_long`: whether the metadata most
+/// likely takes 128 bytes or more.
 pub fn encode<'a, E: Encoder>(
     encoder: &mut E,
     header: &Header,
+    is_long: bool,
     write_metadata: impl FnOnce(&mut E),
     matched_filter_ids: impl Iterator<Item = &'a str>,
 ) {
@@ -38,21 +42,22 @@ pub fn encode<'a, E: Encoder>(
     encoder.unsigned(&field::ORIGINAL_LENGTH, u64::from(header.original_length));
     encoder.unsigned(&field::INTERFACE_INDEX, u64::from(header.interface_index));
     encoder.unsigned(&field::LINK_TYPE, u64::from(header.link_type));
-    encoder.inline(&field::METADATA, write_metadata);
+    encoder.inline(&field::METADATA, is_long, write_metadata);
     encoder.text(&field::INTERFACE_NAME, header.interface_name);
     encoder.texts(&field::MATCHED_FILTER_IDS, matched_filter_ids);
 }
 
-/// Appends the protobuf fields of a `CapturedPacket` but for its frame.
+/// Appends the protobuf fields of a `CapturedPacket` but for its frame, as [`encode`] has it.
 pub fn put_fields<'a>(
     out: &mut Vec<u8>,
     header: &Header,
+    is_long: bool,
     write_metadata: impl FnOnce(&mut Protobuf),
     matched_filter_ids: impl Iterator<Item = &'a str>,
 ) {
     let mut encoder = Protobuf(out);
     encoder.signed(&field::TIMESTAMP_NS, header.timestamp_ns);
-    encode(&mut encoder, header, write_metadata, matched_filter_ids);
+    encode(&mut encoder, header, is_long, write_metadata, matched_filter_ids);
 }
 
 /// The fields of a media packet but for its frame, of which most were encoded before: what [`put_fields`] appends for it.
@@ -121,12 +126,18 @@ impl<'a> MediaFields<'a> {
     }
 }
 
-/// Appends a whole packet as an element of `PacketBatch.packets`: its frame, then its other `fields`.
-pub fn put_batch_element(out: &mut Vec<u8>, frame: &[u8], fields: &[u8]) {
-    put_varint(out, u64::from(PACKETS) << 3 | 2);
-    put_varint(out, (bytes_length(1, frame.len()) + fields.len()) as u64);
+/// Appends a whole packet as an element of `PacketBatch.packets`: its frame, then its other fields, which `write_fields`
+/// appends; how long those are, bytes.
+#[inline]
+pub fn put_batch_element(out: &mut Vec<u8>, frame: &[u8], write_fields: impl FnOnce(&mut Vec<u8>)) -> usize {
+    // Room for the least that is said of a packet.
+    let mark = open_long_nested(out, PACKETS, frame.len() + 64);
     put_bytes(out, 1, frame);
-    append(out, fields);
+    let start = out.len();
+    write_fields(out);
+    let length = out.len() - start;
+    close_nested(out, mark);
+    length
 }
 
 #[cfg(test)]
@@ -169,7 +180,7 @@ mod tests {
                     encoder.unsigned(&rtp_metadata::TIMESTAMP, rtp.timestamp.into());
                 });
             };
-            put_fields(&mut expected, &header, metadata, ids.into_iter());
+            put_fields(&mut expected, &header, false, metadata, ids.into_iter());
             let (mut before, mut encoded_ids) = (Vec::new(), Vec::new());
             put_bytes(&mut before, 1, &said);
             Protobuf(&mut encoded_ids).texts(&field::MATCHED_FILTER_IDS, ids.into_iter());
@@ -178,7 +189,7 @@ mod tests {
             fields.put(&mut out);
             assert_eq!((out.len(), &out), (fields.length, &expected), "{number}");
             let (mut one, mut other) = (Vec::new(), Vec::new());
-            put_batch_element(&mut one, &said, &expected);
+            put_batch_element(&mut one, &said, |out| out.extend_from_slice(&expected));
             fields.put_batch_element(&mut other, &said);
             assert_eq!(one, other);
         }
@@ -193,11 +204,12 @@ mod tests {
             put_fields(
                 &mut fields,
                 &header,
+                length > 127,
                 |encoder| put_bytes(encoder.0, 1, b"DNS"),
                 ["a", "b"].into_iter(),
             );
             let mut out = Vec::new();
-            put_batch_element(&mut out, &frame, &fields);
+            put_batch_element(&mut out, &frame, |out| out.extend_from_slice(&fields));
             let elements: Vec<_> = Fields::of(&out).collect();
             let [(4, Value::Bytes(packet))] = elements[..] else { panic!("{length}") };
             let values: Vec<_> = Fields::of(packet).collect();

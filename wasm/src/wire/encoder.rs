@@ -26,6 +26,12 @@ pub trait Encoder {
     fn map<'t>(&mut self, field: &Field, entries: impl Iterator<Item = (&'static str, &'t [u8])>);
     /// A string put together of pieces of any octets: what is not UTF-8 becomes U+FFFD. Left out where all are empty.
     fn pieces<'t>(&mut self, field: &Field, pieces: impl Iterator<Item = &'t [u8]>);
+    /// A string of one piece, if it is short and printable ASCII: quicker than [`pieces`](Self::pieces). False where that is
+    /// not so, and nothing is done then.
+    #[inline]
+    fn printable(&mut self, _: &Field, _: &[u8]) -> bool {
+        false
+    }
     /// A map from tokens (RFC 3261 section 25.1), which are written in lower case, to strings of pieces.
     fn named_pieces<'t, P: Iterator<Item = &'t [u8]>>(
         &mut self,
@@ -34,11 +40,19 @@ pub trait Encoder {
     );
     /// A message.
     fn message(&mut self, field: &Field, write: impl FnOnce(&mut Self));
-    /// A message whose fields are shown as the outer message's own.
-    fn inline(&mut self, field: &Field, write: impl FnOnce(&mut Self));
+    /// A message that most likely takes 128 bytes to 16 KiB of protobuf.
+    #[inline]
+    fn long_message(&mut self, field: &Field, write: impl FnOnce(&mut Self)) {
+        self.message(field, write);
+    }
+    /// A message whose fields are shown as the outer message's own. `is_long`: as for [`long_message`](Self::long_message).
+    fn inline(&mut self, field: &Field, is_long: bool, write: impl FnOnce(&mut Self));
     /// A repeated message.
     fn messages<T>(&mut self, field: &Field, items: impl Iterator<Item = T>, write: impl Fn(&mut Self, T));
 }
+
+/// Bytes of a message that is long.
+const LONG: usize = 256;
 
 /// Writes protobuf.
 pub struct Protobuf<'o>(pub &'o mut Vec<u8>);
@@ -91,11 +105,15 @@ impl Encoder for Protobuf<'_> {
     }
 
     #[inline]
+    fn printable(&mut self, field: &Field, text: &[u8]) -> bool {
+        protobuf::put_printable(self.0, field.number, text)
+    }
+
     fn pieces<'t>(&mut self, field: &Field, pieces: impl Iterator<Item = &'t [u8]>) {
         let start = self.0.len();
         let mark = protobuf::open_nested(self.0, field.number);
         pieces.for_each(|piece| put_utf8(self.0, piece));
-        if self.0.len() == mark {
+        if mark.is_at_end(self.0) {
             self.0.truncate(start);
         } else {
             protobuf::close_nested(self.0, mark);
@@ -123,8 +141,17 @@ impl Encoder for Protobuf<'_> {
     }
 
     #[inline]
-    fn inline(&mut self, field: &Field, write: impl FnOnce(&mut Self)) {
-        self.message(field, write);
+    fn long_message(&mut self, field: &Field, write: impl FnOnce(&mut Self)) {
+        let mark = protobuf::open_long_nested(self.0, field.number, LONG);
+        write(self);
+        protobuf::close_nested(self.0, mark);
+    }
+
+    #[inline]
+    fn inline(&mut self, field: &Field, is_long: bool, write: impl FnOnce(&mut Self)) {
+        let mark = protobuf::open_long_nested(self.0, field.number, if is_long { LONG } else { 0 });
+        write(self);
+        protobuf::close_nested(self.0, mark);
     }
 
     #[inline]
@@ -306,7 +333,7 @@ impl Encoder for Json<'_> {
     }
 
     #[inline]
-    fn inline(&mut self, _: &Field, write: impl FnOnce(&mut Self)) {
+    fn inline(&mut self, _: &Field, _: bool, write: impl FnOnce(&mut Self)) {
         write(self);
     }
 

@@ -28,7 +28,7 @@ pub fn put_captured<'a>(
     clock.put_nanoseconds(out, header.timestamp_ns);
     let mut encoder = Json { out, first: false };
     let write_metadata = |encoder: &mut Json| metadata::encode(encoder, metadata);
-    captured_packet::encode(&mut encoder, header, write_metadata, matched_filter_ids);
+    captured_packet::encode(&mut encoder, header, metadata.is_long(), write_metadata, matched_filter_ids);
     out.extend_from_slice(b"}\n");
 }
 

@@ -29,6 +29,14 @@ pub struct Metadata<'a> {
     pub facts: &'a Facts,
 }
 
+impl Metadata<'_> {
+    /// Whether a `PacketMetadata` of it most likely takes 128 bytes or more.
+    #[inline]
+    pub fn is_long(&self) -> bool {
+        self.message.is_some() || self.dns.is_some()
+    }
+}
+
 /// Encodes a `PacketMetadata`.
 pub fn encode<E: Encoder>(encoder: &mut E, metadata: &Metadata) {
     let packet = metadata.packet;
@@ -47,7 +55,7 @@ pub fn encode<E: Encoder>(encoder: &mut E, metadata: &Metadata) {
         _ => {}
     }
     if let Some(message) = metadata.message {
-        encoder.message(&field::SIP, |encoder| sip_metadata::encode(encoder, message));
+        encoder.long_message(&field::SIP, |encoder| sip_metadata::encode(encoder, message));
     } else if !metadata.call_id.is_empty() {
         encoder.message(&field::SIP, |encoder| encoder.text(&sip_field::CALL_ID, metadata.call_id));
     }

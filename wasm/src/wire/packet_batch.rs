@@ -113,8 +113,14 @@ mod tests {
         });
         let mut fields = Vec::new();
         let header = Header { timestamp_ns: 5, original_length: 80, link_type: 113, ..Header::default() };
-        put_fields(&mut fields, &header, |encoder| put_bytes(encoder.0, 1, b"DNS"), std::iter::empty());
-        put_batch_element(&mut batch, b"frame", &fields);
+        put_fields(
+            &mut fields,
+            &header,
+            false,
+            |encoder| put_bytes(encoder.0, 1, b"DNS"),
+            std::iter::empty(),
+        );
+        put_batch_element(&mut batch, b"frame", |out| out.extend_from_slice(&fields));
         batch.extend_from_slice(&[0x22, 1, 0xff]);
         assert_eq!(
             read_header(&batch),

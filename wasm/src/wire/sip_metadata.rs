@@ -4,6 +4,7 @@ use super::encoder::Encoder;
 use super::schema::Field;
 use super::schema::{access_network_info as network, sip_metadata as field};
 use crate::detect::text_message::{MOST_METHOD, is_token};
+use crate::short::find_any;
 use crate::sip::address::{Uri, decoded, parameters, unescaped};
 use crate::sip::header::{Header, unfolded};
 use crate::sip::message::Message;
@@ -19,16 +20,16 @@ const MOST_PARAMETERS: usize = 32;
 #[inline(never)]
 pub fn encode<E: Encoder>(encoder: &mut E, message: &Message) {
     let (from, to) = (message.from(), message.to());
-    encoder.pieces(&field::METHOD, one(message.method()));
-    encoder.pieces(&field::CALL_ID, one(message.call_id()));
+    put_text(encoder, &field::METHOD, message.method());
+    put_text(encoder, &field::CALL_ID, message.call_id());
     put_user(encoder, &field::FROM_USER, from.uri);
     put_user(encoder, &field::TO_USER, to.uri);
     encoder.unsigned(&field::RESPONSE_CODE, u64::from(message.status().unwrap_or(0)));
     if message.first(Header::PAssertedIdentity).is_some() {
         put_asserted_identities(encoder, message);
     }
-    encoder.pieces(&field::FROM_TAG, one(from.tag));
-    encoder.pieces(&field::TO_TAG, one(to.tag));
+    put_text(encoder, &field::FROM_TAG, from.tag);
+    put_text(encoder, &field::TO_TAG, to.tag);
     put_unfolded(encoder, &field::FROM_URI, from.uri);
     put_unfolded(encoder, &field::TO_URI, to.uri);
     if message.first(Header::PAccessNetworkInfo).or(message.first(Header::PVisitedNetworkId)).is_some() {
@@ -37,7 +38,7 @@ pub fn encode<E: Encoder>(encoder: &mut E, message: &Message) {
     // A longer one than any that is taken for a method stays as it is.
     let method = message.cseq_method();
     if !method.iter().any(u8::is_ascii_lowercase) {
-        return encoder.pieces(&field::CSEQ_METHOD, one(method));
+        return put_text(encoder, &field::CSEQ_METHOD, method);
     }
     let mut upper = [0; MOST_METHOD];
     let method = match upper.get_mut(..method.len()) {
@@ -72,11 +73,19 @@ fn put_networks<E: Encoder>(encoder: &mut E, message: &Message) {
     }
 }
 
+/// A text of any octets.
+#[inline]
+fn put_text<E: Encoder>(encoder: &mut E, field: &Field, text: &[u8]) {
+    if !encoder.printable(field, text) {
+        encoder.pieces(field, one(text));
+    }
+}
+
 /// A text that may be folded, and hardly ever is.
+#[inline]
 fn put_unfolded<E: Encoder>(encoder: &mut E, field: &Field, text: &[u8]) {
-    match memchr::memchr(b'\n', text) {
-        None => encoder.pieces(field, one(text)),
-        Some(_) => encoder.pieces(field, unfolded(text)),
+    if !encoder.printable(field, text) {
+        encoder.pieces(field, unfolded(text));
     }
 }
 
@@ -111,6 +120,11 @@ fn encode_access_network_info<E: Encoder>(encoder: &mut E, value: &[u8]) {
 /// The user of a URI.
 #[inline(never)]
 fn put_user<E: Encoder>(encoder: &mut E, field: &Field, uri: &[u8]) {
+    if let Some(user) = plain_user(uri)
+        && encoder.printable(field, user)
+    {
+        return;
+    }
     let user = Uri::user_of(uri).unwrap_or_default();
     if !user.contains(&b'%') || user.len() > MOST_USER {
         return encoder.pieces(field, one(user));
@@ -118,6 +132,16 @@ fn put_user<E: Encoder>(encoder: &mut E, field: &Field, uri: &[u8]) {
     let mut buffer = [0; MOST_USER];
     let length = buffer.iter_mut().zip(decoded(user)).map(|(place, octet)| *place = octet).count();
     encoder.pieces(field, one(buffer.get(..length).unwrap_or_default()));
+}
+
+/// The user of a SIP URI that has no more than that before its host: no password, no parameters, no escapes. None of any
+/// other.
+#[inline]
+fn plain_user(uri: &[u8]) -> Option<&[u8]> {
+    let rest = uri.strip_prefix(b"sip:")?;
+    let end = find_any(rest, [b'@', b':', b';', b'?', b'%'])?;
+    let (user, after) = rest.split_at_checked(end)?;
+    (after.first() == Some(&b'@')).then_some(user)
 }
 
 /// A text of one piece.
@@ -185,6 +209,28 @@ mod tests {
             "cseq_method": "BYE",
         });
         assert_eq!(json(response), expected);
+    }
+
+    /// A URI that is any other gets no answer; the one that it gets is that of all.
+    #[test]
+    fn plain_users() {
+        let pieces =
+            ["sip:", "a", "bob", "+49", "@", ":", ";", "?", "%40", "&", "<", "\u{e4}", "x.org", "A$"];
+        let (mut state, mut plain) = (1u32, 0);
+        for _ in 0..20_000 {
+            let mut uri = String::from("sip:");
+            for _ in 0..10 {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                uri.push_str(pieces.get((state >> 24) as usize % 24).unwrap_or(&"1"));
+            }
+            if let Some(user) = plain_user(uri.as_bytes()) {
+                plain += 1;
+                assert_eq!(Uri::user_of(uri.as_bytes()), Some(user), "{uri:?}");
+                assert!(!user.contains(&b'%'), "{uri:?}");
+            }
+        }
+        assert!((2_000..18_000).contains(&plain), "{plain}");
+        assert_eq!(plain_user(b"sip:alice@example.com"), Some(&b"alice"[..]));
     }
 
     /// What a receiver shows of the wire output.

@@ -100,6 +100,27 @@ fn requests_are_described_without_secrets() {
     assert_eq!(details, expected.map(|(key, value)| (key, value.to_owned())));
 }
 
+/// Texts of the pieces that URIs are made of, in any order.
+#[test]
+fn a_look_at_a_uri_tells_what_taking_it_apart_does() {
+    let pieces =
+        ["sip:", "sips:", "SIP:", "a", "bob", "@", ":", ";", "?", "#", "%40", " ", "\u{e4}", "x.org", "5060"];
+    let (mut state, mut plain) = (1u32, 0);
+    for _ in 0..20_000 {
+        let mut uri = String::from("sip:");
+        for _ in 0..8 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            uri.push_str(pieces.get((state >> 24) as usize % 24).unwrap_or(&""));
+        }
+        let (mut quick, mut apart) = (Facts::default(), Facts::default());
+        plain += usize::from(without_parameters(uri.as_bytes()).is_some());
+        say_uri(&mut quick, uri.as_bytes());
+        say_any_uri(&mut apart, uri.as_bytes());
+        assert_eq!(quick.info(), apart.info(), "{uri:?}");
+    }
+    assert!((2_000..18_000).contains(&plain), "{plain}");
+}
+
 #[test]
 fn contacts_with_passwords_are_left_out() {
     for (contact, is_shown) in [
