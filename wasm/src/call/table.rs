@@ -196,6 +196,11 @@ impl<T: Default> Calls<T> {
         }
     }
 
+    /// Calls in the table.
+    pub(super) fn held(&self) -> usize {
+        self.calls.len() - self.free.len()
+    }
+
     /// What has happened.
     pub fn figures(&self) -> Figures {
         let length = |class| self.order.length((class, false)) + self.order.length((class, true));
@@ -304,7 +309,7 @@ impl<T: Default> Calls<T> {
         state: State,
         ended: &mut dyn FnMut(&mut Call<T>),
     ) -> Option<u32> {
-        if self.calls.len() - self.free.len() >= self.limits.calls {
+        if self.held() >= self.limits.calls {
             self.evict(ended);
         }
         let slot = self.free.pop().unwrap_or_else(|| {

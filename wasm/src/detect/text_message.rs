@@ -1,5 +1,7 @@
 //! Start lines and header fields of SIP and RTSP messages (RFC 3261 section 7, RFC 7826 section 5).
 
+use crate::short::find;
+
 /// Longest start line in bytes that is looked at.
 pub(crate) const MOST_START_LINE: usize = 4096;
 /// Longest method that is taken for one.
@@ -81,7 +83,7 @@ pub(crate) fn split_at_blank(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// What is before and after the first `separator`.
 pub(crate) fn split_at(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
-    let at = memchr::memchr(separator, text)?;
+    let at = find(text, separator)?;
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
 

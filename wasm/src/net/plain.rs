@@ -13,6 +13,9 @@ const UDP_HEADER_LENGTH: usize = 8;
 /// Where the transport header begins.
 const BEHIND_IPV4: usize = ethernet::HEADER_LENGTH + IPV4_HEADER_LENGTH;
 const BEHIND_IPV6: usize = ethernet::HEADER_LENGTH + IPV6_HEADER_LENGTH;
+/// Where the payload of UDP begins.
+pub(crate) const UDP_PAYLOAD_IN_IPV4: usize = BEHIND_IPV4 + UDP_HEADER_LENGTH;
+pub(crate) const UDP_PAYLOAD_IN_IPV6: usize = BEHIND_IPV6 + UDP_HEADER_LENGTH;
 
 /// Ethertype, version and header length of IPv4 without options, as the little-endian number that they are read as.
 const PLAIN_IPV4: u64 = u16::swap_bytes(ethertype::IPV4) as u64 | 0x45 << 16;

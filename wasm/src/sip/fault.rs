@@ -191,7 +191,7 @@ impl Message<'_> {
         if self.first(Header::CSeq).is_some() {
             let number = self.cseq().map(|(number, _)| number);
             faults.note(Fault::CSeq, number.is_none_or(|number| number >= 1 << 31));
-            let method = self.cseq_parts().unwrap_or_default().1;
+            let method = self.cseq_method();
             faults.note(Fault::CSeqMethod, self.is_request() && method != self.method());
         }
         let length = self.first(Header::ContentLength);

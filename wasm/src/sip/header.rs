@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use crate::detect::text_message::split_at;
+use crate::short::{BLOCK, find, places_of};
 
 /// Defines [`Header`] from rows of `Variant "Name" 'c'`: name, and compact form or 0. Fields that are comma-separated
 /// lists (section 7.3.1) come first.
@@ -98,30 +99,35 @@ headers! {
     }
 }
 
-const SLOTS: usize = 512;
+const SLOTS: u32 = 10;
 const NO_HEADER: u8 = u8::MAX;
+/// Tried until no two names were in one place.
+const SPREAD: u64 = 0xc381_e88f_38c0_c8fd;
 
-/// Where a name of this length and these letters is in the table: no two names are in one place.
-const fn slot(length: usize, first: u8, middle: u8, last: u8) -> usize {
-    (length * 25 + lower(first) * 3 + lower(last) + lower(middle) * 3) % SLOTS
+/// Where a name is in the table, by its length and its first letters.
+#[inline]
+const fn slot(word: u64, length: usize) -> usize {
+    let in_lower_case = word | u64::from_ne_bytes([b' '; 8]);
+    let letters = if length < 8 { in_lower_case & ((1 << (length * 8)) - 1) } else { in_lower_case };
+    ((letters ^ length as u64).wrapping_mul(SPREAD) >> (u64::BITS - SLOTS)) as usize
 }
 
-/// A letter in lower case; the hyphen and digits stay as they are.
-const fn lower(octet: u8) -> usize {
-    (octet | 0x20) as usize
-}
-
-const TABLE: [u8; SLOTS] = {
-    let mut table = [NO_HEADER; SLOTS];
+const TABLE: [u8; 1 << SLOTS] = {
+    let mut table = [NO_HEADER; 1 << SLOTS];
     let mut number = 0;
     while number < Header::COUNT {
         let name = Header::NAMES[number].as_bytes();
-        let at = slot(name.len(), name[0], name[name.len() / 2], name[name.len() - 1]);
+        let (mut word, mut at) = (0, 0);
+        while at < 8 && at < name.len() {
+            word |= (name[at] as u64) << (at * 8);
+            at += 1;
+        }
+        let compact = Header::COMPACT[number];
+        let at = slot(word, name.len());
         assert!(table[at] == NO_HEADER, "two names in one place");
         table[at] = number as u8;
-        let letter = Header::COMPACT[number];
-        if letter != 0 {
-            let at = slot(1, letter, letter, letter);
+        if compact != 0 {
+            let at = slot(compact as u64, 1);
             assert!(table[at] == NO_HEADER, "two names in one place");
             table[at] = number as u8;
         }
@@ -172,26 +178,24 @@ impl Header {
     }
 
     /// The field whose name is the first `length` bytes.
-    #[inline]
+    #[inline(always)]
     fn at_front(start: &[u8; MOST_NAME], length: usize) -> Option<Self> {
-        let (first, middle, last) =
-            (start.first()?, start.get(length / 2)?, start.get(length.wrapping_sub(1))?);
-        let number = usize::from(*TABLE.get(slot(length, *first, *middle, *last))?);
-        let header = *Self::ALL.get(number)?;
+        let &[first, second, third] = start.as_chunks::<8>().0 else { return None };
+        let word = u64::from_le_bytes(first);
+        let number = *TABLE.get(slot(word, length))?;
+        let header = *Self::ALL.get(usize::from(number))?;
         if length == 1 {
-            return (first.to_ascii_lowercase() == header.compact()).then_some(header);
+            return (word as u8 | b' ' == header.compact()).then_some(header);
         }
-        let Letters { words, masks, length: wanted } = LETTERS.get(number)?;
-        if *wanted != length {
-            return None;
-        }
-        let differs = |at: usize| {
-            let octets = start.as_chunks::<8>().0.get(at).map_or(0, |chunk| u64::from_le_bytes(*chunk));
-            let (word, mask) = (words.get(at).copied(), masks.get(at).copied());
-            (octets ^ word.unwrap_or_default()) & mask.unwrap_or_default() != 0
-        };
+        let Letters { words, masks, length: wanted } = LETTERS.get(usize::from(number))?;
+        let [a, b, c] = words;
+        let [in_a, in_b, in_c] = masks;
         // Most names are short.
-        let is_it = !differs(0) && (length <= 8 || !differs(1) && !differs(2));
+        let is_it = *wanted == length
+            && (word ^ a) & in_a == 0
+            && (length <= 8
+                || (u64::from_le_bytes(second) ^ b) & in_b == 0
+                    && (u64::from_le_bytes(third) ^ c) & in_c == 0);
         is_it.then_some(header)
     }
 
@@ -242,14 +246,14 @@ pub(super) fn line_at(head: &[u8], at: usize) -> Option<Line> {
 /// Behind the first line feed, or the end.
 #[inline]
 fn end_of_line(text: &[u8]) -> usize {
-    memchr::memchr(b'\n', text).map_or(text.len(), |at| at + 1)
+    find(text, b'\n').map_or(text.len(), |at| at + 1)
 }
 
 /// The name of a header field, and where in it the value is: white space around both is taken off (section 25.1,
 /// HCOLON), that within a value which is folded is not.
 #[inline]
 pub(super) fn name_and_value(field: &[u8]) -> Option<(&[u8], Range<usize>)> {
-    let colon = colon(field)?;
+    let colon = find(field, b':')?;
     let mut name = field.get(..colon)?;
     while let [rest @ .., b' ' | b'\t' | b'\r' | b'\n'] = name {
         name = rest;
@@ -264,11 +268,7 @@ pub(super) fn name_and_value(field: &[u8]) -> Option<(&[u8], Range<usize>)> {
 #[inline]
 pub(super) fn plain_field(rest: &[u8], end: usize) -> Result<(Option<Header>, Range<usize>), NotPlain> {
     let start = rest.first_chunk::<MOST_NAME>().ok_or(NotPlain)?;
-    let colon = start.as_chunks::<8>().0.iter().enumerate().find_map(|(number, chunk)| {
-        let at = colon_in(*chunk)?;
-        Some(number * 8 + at)
-    });
-    let colon = colon.filter(|colon| *colon < end).ok_or(NotPlain)?;
+    let colon = colon_in_front(start).filter(|colon| *colon < end).ok_or(NotPlain)?;
     // No white space around the name, one blank before the value, none at its end, and two octets that end the line.
     let is_plain = matches!(start.get(colon.wrapping_sub(1)), Some(b'!'..))
         && matches!(rest.get(colon + 1..colon + 3), Some([b' ', b'!'..=b'\xff']))
@@ -284,6 +284,17 @@ pub(super) fn plain_field(rest: &[u8], end: usize) -> Result<(Option<Header>, Ra
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NotPlain;
 
+/// Where the first colon is.
+#[inline]
+fn colon_in_front(start: &[u8; MOST_NAME]) -> Option<usize> {
+    let found = places_of(start.first_chunk()?, [b':']);
+    if found != 0 {
+        return Some(found.trailing_zeros() as usize);
+    }
+    const REST: usize = MOST_NAME - BLOCK;
+    colon_in(*start.last_chunk::<REST>()?).map(|at| BLOCK + at)
+}
+
 /// Where the first colon is. Names are short: eight bytes at a time are faster than a call.
 #[inline]
 fn colon_in(chunk: [u8; 8]) -> Option<usize> {
@@ -292,19 +303,6 @@ fn colon_in(chunk: [u8; 8]) -> Option<usize> {
     // The lowest of these bits is exact.
     let zeros = word.wrapping_sub(ONES) & !word & (ONES << 7);
     (zeros != 0).then(|| zeros.trailing_zeros() as usize / 8)
-}
-
-#[inline]
-fn colon(field: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    while let Some(chunk) = field.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        if let Some(found) = colon_in(*chunk) {
-            return Some(at + found);
-        }
-        at += 8;
-    }
-    let tail = field.get(at..)?;
-    tail.iter().position(|octet| *octet == b':').map(|position| at + position)
 }
 
 /// The pieces of a value that is folded over lines, with one space for what separates the lines (section 7.3.1). A value
@@ -350,22 +348,6 @@ mod tests {
         );
         for name in ["", "n", "p", "Call_ID", "Froom", "Tp", "\x0e"] {
             assert_eq!(Header::of(name.as_bytes()), None, "{name}");
-        }
-    }
-
-    #[test]
-    fn colons() {
-        for length in 0..40 {
-            for at in 0..length {
-                let mut text = vec![b'x'; length];
-                assert_eq!(colon(&text), None);
-                text[at] = b':';
-                // A byte behind it that borrows.
-                if let Some(next) = text.get_mut(at + 1) {
-                    *next = b':' + 1;
-                }
-                assert_eq!(colon(&text), Some(at));
-            }
         }
     }
 

@@ -1,14 +1,16 @@
-//! Where lines end: sixteen octets at once.
+//! Where lines end: many octets at once.
+
+use crate::short::{BLOCK, places_of};
 
 /// Octets that are looked at at once.
-const BLOCK: usize = 16;
+const WINDOW: usize = 4 * BLOCK;
 
 /// The line feeds of a text, one after the other.
 pub(super) struct LineFeeds<'a> {
     text: &'a [u8],
-    /// Where the block begins that was looked at last, and a bit for each line feed in it that was not told yet.
+    /// Where the window begins that was looked at last, and a bit for each line feed in it that was not told yet.
     start: usize,
-    found: u32,
+    found: u64,
 }
 
 impl<'a> LineFeeds<'a> {
@@ -23,9 +25,16 @@ impl<'a> LineFeeds<'a> {
     #[inline]
     fn look(&mut self) {
         let rest = self.text.get(self.start..).unwrap_or_default();
-        self.found = match rest.first_chunk::<BLOCK>() {
-            Some(block) => line_feeds_in(block),
-            None => rest.iter().rev().fold(0, |bits, octet| bits << 1 | u32::from(*octet == b'\n')),
+        let (blocks, tail) = rest.get(..WINDOW).unwrap_or(rest).as_chunks::<BLOCK>();
+        let places = |block| u64::from(places_of(block, [b'\n']));
+        self.found = match blocks {
+            [first, second, third, fourth] => {
+                places(first) | places(second) << 16 | places(third) << 32 | places(fourth) << 48
+            }
+            _ => {
+                let in_tail = tail.iter().rev().fold(0, |bits, octet| bits << 1 | u64::from(*octet == b'\n'));
+                blocks.iter().rev().fold(in_tail, |bits, block| bits << BLOCK | places(block))
+            }
         };
     }
 
@@ -33,7 +42,7 @@ impl<'a> LineFeeds<'a> {
     #[inline]
     pub(super) fn next(&mut self) -> Option<usize> {
         while self.found == 0 {
-            self.start += BLOCK;
+            self.start += WINDOW;
             if self.start >= self.text.len() {
                 return None;
             }
@@ -45,36 +54,13 @@ impl<'a> LineFeeds<'a> {
     }
 }
 
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-#[inline]
-fn line_feeds_in(block: &[u8; BLOCK]) -> u32 {
-    use core::arch::wasm32::{u8x16_bitmask, u8x16_eq, u8x16_splat, u64x2};
-    let (words, _) = block.as_chunks::<8>();
-    let &[low, high] = words else { return 0 };
-    let octets = u64x2(u64::from_le_bytes(low), u64::from_le_bytes(high));
-    u8x16_bitmask(u8x16_eq(octets, u8x16_splat(b'\n'))).into()
-}
-
-#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-#[inline]
-fn line_feeds_in(block: &[u8; BLOCK]) -> u32 {
-    const LOW: u64 = u64::from_ne_bytes([0x7f; 8]);
-    let (words, _) = block.as_chunks::<8>();
-    words.iter().rev().fold(0, |bits, word| {
-        let other = u64::from_le_bytes(*word) ^ u64::from_ne_bytes([b'\n'; 8]);
-        // The highest bit of each octet that is 0, exactly; then all of them side by side.
-        let zeros = !((other & LOW).wrapping_add(LOW) | other | LOW);
-        bits << 8 | (zeros >> 7).wrapping_mul(0x0102_0408_1020_4080).wrapping_shr(56) as u32
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn all_line_feeds() {
-        for length in 0..70 {
+        for length in (0..70).chain([126, 127, 128, 129, 145, 200]) {
             for step in 1..20 {
                 let octet =
                     |at: usize| [b'\n', b'\r', 0x8a, 0][if at.is_multiple_of(step) { 0 } else { 1 + at % 3 }];

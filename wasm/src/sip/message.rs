@@ -4,12 +4,13 @@
 //! told apart from something else or belongs to no call ([`Refusal`]); what else is wrong is noted
 //! ([`Message::faults`]).
 
-use super::address::{NameAddr, first_element, list, parameter, plain_value};
+use super::address::{NameAddr, first_element, list, parameter};
 use super::body::for_each_session_description;
 use super::header::{Header, Line, NotPlain, line_at, name_and_value, plain_field};
 use super::lines::LineFeeds;
 use super::start_line::{Refusal, StartLine, without_leading_line_ends};
 use crate::detect::text_message::{MOST_START_LINE, split_at};
+use crate::short::{find, find_any};
 
 /// Longest head in bytes: what is behind is not looked at.
 pub const MOST_HEAD: usize = u16::MAX as usize;
@@ -76,6 +77,16 @@ pub struct Message<'a> {
     /// Those of a message that was parsed: several ask for them.
     from: Option<NameAddr<'a>>,
     to: Option<NameAddr<'a>>,
+    cseq: Option<CSeq<'a>>,
+}
+
+/// What CSeq says.
+#[derive(Clone, Copy, Debug, Default)]
+struct CSeq<'a> {
+    /// None where the first word is no number of 32 bits.
+    number: Option<u32>,
+    /// The second word, as written.
+    method: &'a [u8],
 }
 
 const _: () = assert!(Header::COUNT <= u64::BITS as usize);
@@ -106,13 +117,14 @@ impl<'a> Message<'a> {
             has_others: false,
             from: None,
             to: None,
+            cseq: None,
         }
     }
 
     /// What [`Self::parse`] does, with an unread message: nothing large is moved. Of no use where it fails.
     pub fn read(&mut self, bytes: &'a [u8]) -> Result<(), Refusal> {
         self.read_any(bytes)?;
-        (self.from, self.to) = (Some(self.from()), Some(self.to()));
+        (self.from, self.to, self.cseq) = (Some(self.from()), Some(self.to()), Some(self.sequence()));
         let call_id = self.call_id();
         if call_id.is_empty() {
             return Err(Refusal::NoCallId);
@@ -131,7 +143,7 @@ impl<'a> Message<'a> {
     fn read_any(&mut self, bytes: &'a [u8]) -> Result<(), Refusal> {
         let bytes = without_leading_line_ends(bytes);
         let head = bytes.get(..bytes.len().min(MOST_HEAD)).unwrap_or_default();
-        let start_line = match memchr::memchr(b'\n', head) {
+        let start_line = match find(head, b'\n') {
             Some(at) if at < MOST_START_LINE => at + 1,
             None if head.len() < MOST_START_LINE => head.len(),
             _ => return Err(Refusal::StartLine),
@@ -328,16 +340,18 @@ impl<'a> Message<'a> {
 
     /// Number and method of CSeq, if it has both and the number is one of 32 bits.
     pub fn cseq(&self) -> Option<(u32, &'a [u8])> {
-        let (number, method) = self.cseq_parts()?;
-        (!method.is_empty()).then_some((decimal(number)?, method))
+        let CSeq { number, method } = self.sequence();
+        (!method.is_empty()).then_some((number?, method))
     }
 
-    /// The two words of CSeq; the second may be empty.
-    pub(crate) fn cseq_parts(&self) -> Option<(&'a [u8], &'a [u8])> {
-        let value = self.first(Header::CSeq)?;
-        let end = value.iter().position(u8::is_ascii_whitespace).unwrap_or(value.len());
-        let (number, method) = value.split_at_checked(end)?;
-        Some((number, method.trim_ascii()))
+    /// The method that CSeq names, as written; empty where it names none.
+    pub(crate) fn cseq_method(&self) -> &'a [u8] {
+        self.sequence().method
+    }
+
+    #[inline]
+    fn sequence(&self) -> CSeq<'a> {
+        self.cseq.unwrap_or_else(|| self.first(Header::CSeq).map_or(CSeq::default(), CSeq::parse))
     }
 
     /// The method of the transaction: of a request its own, of a response that of its CSeq, as written; empty where
@@ -346,7 +360,7 @@ impl<'a> Message<'a> {
     pub fn transaction_method(&self) -> &'a [u8] {
         match self.start {
             StartLine::Request { method, .. } => method,
-            StartLine::Status { .. } => self.cseq_parts().unwrap_or_default().1,
+            StartLine::Status { .. } => self.cseq_method(),
         }
     }
 
@@ -367,15 +381,18 @@ impl<'a> Message<'a> {
 
     /// The branch of the topmost Via; empty where it has none (RFC 2543).
     pub fn top_via_branch(&self) -> &'a [u8] {
-        let via = match first_element(self.first(Header::Via).unwrap_or_default()) {
+        let value = self.first(Header::Via).unwrap_or_default();
+        plain_branch(value).unwrap_or_else(|| self.any_branch(value))
+    }
+
+    #[cold]
+    fn any_branch(&self, first: &'a [u8]) -> &'a [u8] {
+        let via = match first_element(first) {
             b"" => self.values(Header::Via).next().unwrap_or_default(),
             via => via,
         };
         let parameters = split_at(via, b';').map_or(&b""[..], |(_, parameters)| parameters);
-        match parameters.strip_prefix(b"branch=").and_then(plain_value) {
-            Some(branch) => branch,
-            None => parameter(parameters, b"branch").unwrap_or_default(),
-        }
+        parameter(parameters, b"branch").unwrap_or_default()
     }
 
     /// Content-Type; empty where there is none.
@@ -420,6 +437,27 @@ impl<'a> Message<'a> {
     }
 }
 
+impl<'a> CSeq<'a> {
+    fn parse(value: &'a [u8]) -> Self {
+        let end = value.iter().position(u8::is_ascii_whitespace).unwrap_or(value.len());
+        let (number, method) = value.split_at_checked(end).unwrap_or_default();
+        Self { number: decimal(number), method: method.trim_ascii() }
+    }
+}
+
+/// The branch, where it is the first parameter, as mostly, and nothing is in quotes or brackets.
+#[inline]
+fn plain_branch(via: &[u8]) -> Option<&[u8]> {
+    const ENDS: [u8; 4] = [b';', b',', b'"', b'<'];
+    let at = find_any(via, ENDS)?;
+    let value = via.get(at..)?.strip_prefix(b";branch=")?;
+    let end = find_any(value, ENDS).unwrap_or(value.len());
+    match value.get(end) {
+        Some(b'"' | b'<') => None,
+        _ => value.get(..end).map(<[u8]>::trim_ascii),
+    }
+}
+
 /// Name and value of each header field of a head from `at` on, in order.
 fn fields_of(head: &[u8], mut at: usize) -> impl Iterator<Item = (&[u8], &[u8])> {
     std::iter::from_fn(move || {
@@ -437,7 +475,7 @@ fn fields_of(head: &[u8], mut at: usize) -> impl Iterator<Item = (&[u8], &[u8])>
 /// Whether the line at `at`, which ends at `feed`, is the empty one.
 #[inline]
 fn is_blank(head: &[u8], at: usize, feed: usize) -> bool {
-    head.get(feed) == Some(&b'\n') && (feed == at || feed == at + 1 && head.get(at) == Some(&b'\r'))
+    feed <= at + 1 && head.get(feed) == Some(&b'\n') && (feed == at || head.get(at) == Some(&b'\r'))
 }
 
 /// A decimal number of 32 bits, of any number of digits, and nothing else.

@@ -5,6 +5,7 @@ use super::equipment::{IMEI_DIGITS, IMSI_DIGITS, imei, imsi};
 use super::header::Header;
 use super::message::Message;
 use crate::detect::text_message::split_at;
+use crate::short::find;
 
 /// What a message says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +136,7 @@ pub(crate) fn has_no_other_identities(message: &Message) -> bool {
 /// Whether a field may name several parties.
 #[inline]
 pub(crate) fn has_several(line: &[u8]) -> bool {
-    memchr::memchr(b',', line).is_some()
+    find(line, b',').is_some()
 }
 
 fn put_identity<'a>(uri: &'a [u8], wanted: Wanted, found: &mut dyn FnMut(Part<'a>)) {

@@ -44,7 +44,10 @@ impl<'a> StartLine<'a> {
             return if is_ours { status_line(line) } else { Err(Refusal::Version) };
         }
         let (method, rest) = split_at(line, b' ').ok_or(Refusal::StartLine)?;
-        let at = memchr::memrchr(b' ', rest).ok_or(Refusal::StartLine)?;
+        let at = match rest.last_chunk() {
+            Some(b" SIP/2.0") => rest.len() - b" SIP/2.0".len(),
+            _ => memchr::memrchr(b' ', rest).ok_or(Refusal::StartLine)?,
+        };
         let (uri, word) = rest.split_at_checked(at).ok_or(Refusal::StartLine)?;
         match version(word.get(1..).unwrap_or_default()) {
             Some(true) => {}
@@ -64,6 +67,9 @@ impl<'a> StartLine<'a> {
 /// Whether `word` begins like a version, and if so, whether it is `SIP/2.0` in any case.
 #[inline]
 fn version(word: &[u8]) -> Option<bool> {
+    if word == b"SIP/2.0" || word == b"SIP/2.0 " {
+        return Some(true);
+    }
     let (name, number) = word.split_at_checked(4)?;
     name.eq_ignore_ascii_case(b"SIP/").then_some(matches!(number, b"2.0" | b"2.0 "))
 }

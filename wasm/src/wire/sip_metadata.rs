@@ -35,7 +35,7 @@ pub fn encode<E: Encoder>(encoder: &mut E, message: &Message) {
         put_networks(encoder, message);
     }
     // A longer one than any that is taken for a method stays as it is.
-    let method = message.cseq_parts().unwrap_or_default().1;
+    let method = message.cseq_method();
     if !method.iter().any(u8::is_ascii_lowercase) {
         return encoder.pieces(&field::CSEQ_METHOD, one(method));
     }

@@ -10,7 +10,7 @@ use crate::detect::Facts;
 use crate::engine::arrival::Frame;
 use crate::engine::{Engine, Input, WIRE};
 use crate::matching::contents::Content;
-use crate::net::plain::Plain;
+use crate::net::plain::{Plain, UDP_PAYLOAD_IN_IPV4, UDP_PAYLOAD_IN_IPV6};
 use crate::net::{Packet, link_type, protocol};
 use crate::record::Record;
 use crate::rtp::Header;
@@ -52,6 +52,7 @@ impl Engine {
             || !voip.is_quiet(now_ns)
             || self.esp.is_some()
             || options.limit != 0
+            || !may_carry_rtp(record.data)
         {
             return None;
         }
@@ -139,6 +140,15 @@ impl Voip {
     fn is_quiet(&self, now_ns: i64) -> bool {
         now_ns >= self.newest_ns && !self.is_due(now_ns)
     }
+}
+
+/// Whether RTP may begin where the payload of a plain datagram does, by its version (RFC 3550 section 5.1): signalling is told
+/// apart at a glance.
+#[inline]
+fn may_carry_rtp(frame: &[u8]) -> bool {
+    [UDP_PAYLOAD_IN_IPV4, UDP_PAYLOAD_IN_IPV6]
+        .into_iter()
+        .any(|at| frame.get(at).is_some_and(|octet| octet >> 6 == 2))
 }
 
 /// Puts together what is said of each packet of a stream, in `words`; that, and how much of it belongs to the metadata.

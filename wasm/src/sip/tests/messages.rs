@@ -3,7 +3,7 @@ use super::super::header::{Header, unfolded};
 use super::super::message::{BodyLength, MOST_CALL_ID, Message};
 use super::super::start_line::{Refusal, StartLine};
 use super::{faults, message, shown};
-use crate::sip::address::{NameAddr, Uri, decoded};
+use crate::sip::address::{NameAddr, Uri, decoded, parameter};
 
 #[test]
 fn addresses() {
@@ -38,6 +38,45 @@ fn addresses() {
         let found = Uri::parse(address.uri).map_or(vec![], |uri| decoded(uri.user).collect());
         assert_eq!(shown(&found), user, "{value}");
     }
+}
+
+/// What is read the quick way where a field is plain says the same as what is read the long way.
+#[test]
+fn branches() {
+    let pieces = [
+        "SIP/2.0/UDP a.example:5060",
+        ";branch=",
+        "z9hG4bK1",
+        ";rport",
+        ",",
+        " ",
+        "\"",
+        "<",
+        ">",
+        ";BRANCH=x",
+        "\r\n ",
+        ";x=\"a;b\"",
+        "\\",
+        "=",
+    ];
+    let mut state = 7u64;
+    let mut with_branch = 0;
+    for _ in 0..20_000 {
+        let mut via = String::new();
+        for _ in 0..8 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            via.push_str(pieces[(state >> 33) as usize % pieces.len()]);
+        }
+        let text = format!("BYE sip:a@b SIP/2.0\r\nVia: {via}\r\nCall-ID: 1\r\n\r\n");
+        let Ok(message) = Message::parse(text.as_bytes()) else { continue };
+        let element = message.values(Header::Via).next().unwrap_or_default();
+        let start = element.iter().position(|octet| *octet == b';').unwrap_or(element.len());
+        let parameters = element.get(start + 1..).unwrap_or_default();
+        let expected = parameter(parameters, b"branch").unwrap_or_default();
+        assert_eq!(shown(message.top_via_branch()), shown(expected), "{via:?}");
+        with_branch += usize::from(!expected.is_empty());
+    }
+    assert!(with_branch > 1000, "{with_branch}");
 }
 
 #[test]
