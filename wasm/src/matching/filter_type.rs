@@ -297,7 +297,7 @@ fn sip_user(text: &str) -> Result<Condition, String> {
 fn unquoted(text: &str) -> Result<(), String> {
     match text.contains(|letter: char| matches!(letter, '"' | '<' | '>') || letter.is_whitespace()) {
         true => Err(format!(
-            "\"{text}\": a SIP user or address has no quotation marks, angle brackets or blanks; write it without them, as \
+            "{text}: a SIP user or address has no quotation marks, angle brackets or blanks; write it without them, as \
              alice or alice@example.com"
         )),
         false => Ok(()),

@@ -45,3 +45,58 @@ pub fn may_become_message(bytes: &[u8]) -> bool {
     let is_control = |octet: &u8| octet.is_ascii_control() && !matches!(octet, b'\t' | b'\r');
     (is_version || is_word) && !word.is_empty() && !bytes.iter().any(is_control)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_that_begin_with_a_message() {
+        for segment in [
+            &b"INVITE sip:bob@x SIP/2.0\r\nVia"[..],
+            b"\r\n\r\nBYE tel:+1 SIP/2.0\n",
+            b"SIP/2.0 100 \r\n",
+            b"PRACK sips:b SIP/2.0\r\n",
+        ] {
+            assert!(begins_message(segment), "{}", segment.escape_ascii());
+        }
+        for segment in [
+            &b""[..],
+            b"\r\n\r\n",
+            b"INVITE sip:bob@x SIP/2.0",
+            b"invite sip:bob@x SIP/2.0\r\n",
+            b"VITE sip:bob@x SIP/2.0\r\n",
+            b"INVITES sip:bob@x SIP/2.0\r\n",
+            b"OPTIONS rtsp://x RTSP/1.0\r\n",
+            b"OPTIONS * HTTP/1.1\r\n",
+            b"SIP/2.0/TCP x\r\n",
+            b"SIP/2.0 20x\r\n",
+            b"\0INVITE sip:bob@x SIP/2.0\r\n",
+        ] {
+            assert!(!begins_message(segment), "{}", segment.escape_ascii());
+        }
+    }
+
+    /// Nothing that becomes a start line is given up before it is one.
+    #[test]
+    fn beginnings_of_start_lines_may_become_one() {
+        for line in [
+            &b"INVITE sip:bob@x SIP/2.0\r"[..],
+            b"sip/2.0 200 = 2**3 * 5**2 \xd0\xbd\xd0\xbe\r",
+            b"SIP/2.0 200",
+            b"!interesting-Method0123456789_*+`.%indeed'~ sip:a%00@x;p=\"\xff\" SIP/2.0",
+            b"OPTIONS  urn:service:sos   SIP/2.0  \r",
+            b"INVITE sip:bob@x\t SIP/2.0",
+        ] {
+            assert!(StartLine::parse(line).is_ok(), "{}", line.escape_ascii());
+            for length in 1..=line.len() {
+                assert!(may_become_message(&line[..length]), "{}", line[..length].escape_ascii());
+            }
+        }
+        for bytes in
+            [&b"a=sendrecv"[..], b"</presence>", b"\0", b"\x17\x03\x09", b" INVITE", b"{\"a\": 1", b"a\0b c"]
+        {
+            assert!(!may_become_message(bytes), "{}", bytes.escape_ascii());
+        }
+    }
+}
