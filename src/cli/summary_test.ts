@@ -161,7 +161,8 @@ Deno.test("summary: calls, in VoIP mode", () => {
   const engine = {
     ...counters,
     ...{ sip_messages: 50, sip_refused: 2, sip_shortened: 0, calls_begun: 10, calls_ended: 4 },
-    ...{ calls_unmatched: 3, calls_evicted: 1, calls_merged: 1, calls_sharing_endpoints: 0, call_buffer_full: 6 },
+    ...{ calls_unmatched: 3, calls_evicted: 1, calls_merged: 1, calls_sharing_endpoints: 0 },
+    call_buffer_full: 6,
   };
   const calls = callCounts({ ...progress, engine });
   assert.deepEqual(calls, {
