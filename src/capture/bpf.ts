@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { isIPv4, isIPv6 } from "node:net";
 
 /** What makes up the filter of a live handle. Every expression may be empty. */
 export interface KernelFilterParts {
@@ -13,7 +12,7 @@ export interface KernelFilterParts {
   readonly base: string;
   /** Enabled expressions that the processor pushed: a packet must match one of them. */
   readonly pushed: readonly string[];
-  /** What to keep out, from {@link exclusionExpression}. */
+  /** What to keep out, from `exclusionExpression`. */
   readonly exclusion: string;
   /** Let later fragments through, too, which have no ports that `mode` could match. */
   readonly fragments: boolean;
@@ -45,17 +44,6 @@ export const fragmentClause = "(ip[6:2] & 0x1fff != 0) or (ip6[6] = 44)";
 export function dnsExpression(ports: readonly number[], udpOnly: boolean): string {
   const transport = udpOnly ? "udp" : "(udp or tcp)";
   return `${transport} and (${ports.map((port) => `port ${port}`).join(" or ")})`;
-}
-
-/**
- * Keeps out the TCP traffic with a processor, by address and port, so that the hunter does not capture what it
- * sends. Empty when `addresses` has no IP address: a name would make libpcap ask a resolver.
- */
-export function exclusionExpression(addresses: readonly string[], port: number): string {
-  const hosts = addresses.map(asOnTheWire).filter((address) => isIPv4(address) || isIPv6(address));
-  if (hosts.length === 0) return "";
-  const host = hosts.map((address) => `host ${address}`).join(" or ");
-  return `not (${hosts.length === 1 ? host : `(${host})`} and tcp port ${port})`;
 }
 
 /**
@@ -118,9 +106,4 @@ function allOf(a: string, b: string): string {
 
 function anyOf(a: string, b: string): string {
   return `(${a}) or ${b}`;
-}
-
-/** `fe80::1` for `fe80::1%eth0`, which libpcap does not take, and `192.0.2.1` for `::ffff:192.0.2.1`. */
-function asOnTheWire(address: string): string {
-  return address.replace(/%.*$/, "").replace(/^::ffff:(?=[0-9.]+$)/i, "");
 }

@@ -1,15 +1,9 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { udpFrame } from "../../tests/live/frame.ts";
 import { libpcapObstacle, openLibpcap } from "../../tests/live/libpcap_library.ts";
-import {
-  combine,
-  dnsExpression,
-  exclusionExpression,
-  fragmentClause,
-  kernelExpression,
-  type KernelFilterParts,
-} from "./bpf.ts";
+import { combine, dnsExpression, fragmentClause, kernelExpression, type KernelFilterParts } from "./bpf.ts";
 import { compileForFiles } from "./bpf_program.ts";
+import { exclusionExpression } from "./own_traffic.ts";
 
 const obstacle = libpcapObstacle();
 if (obstacle !== undefined) console.log(`tests that compile BPF are skipped: ${obstacle}`);
@@ -41,18 +35,6 @@ Deno.test("pushed, local and excluded expressions are joined as on the fleet", (
   for (const [local, pushed, exclusion, expected] of cases) {
     equal(combine(local, pushed, exclusion), expected);
   }
-});
-
-Deno.test("the processor is kept out by address and port", () => {
-  const cases: [string[], number, string][] = [
-    [["192.0.2.9"], 55555, "not (host 192.0.2.9 and tcp port 55555)"],
-    [["192.0.2.9", "2001:db8::9"], 1, "not ((host 192.0.2.9 or host 2001:db8::9) and tcp port 1)"],
-    [["fe80::1%eth0"], 1, "not (host fe80::1 and tcp port 1)"],
-    [["::ffff:192.0.2.9"], 1, "not (host 192.0.2.9 and tcp port 1)"],
-    [["processor.example"], 1, ""],
-    [[], 1, ""],
-  ];
-  for (const [addresses, port, expected] of cases) equal(exclusionExpression(addresses, port), expected);
 });
 
 Deno.test("kernel expressions", () => {

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { createGunzip } from "node:zlib";
+import type { Gunzip as GunzipStream } from "node:zlib";
 
 const pieceSize = 1 << 16;
 
@@ -43,6 +43,8 @@ export class Gunzip {
 
   /** The decompressed bytes. Throws what `read` throws, and an Error when the stream is cut short or corrupt. */
   async *blocks(): AsyncGenerator<Uint8Array, undefined> {
+    // Not loaded with this module: that would cost every start of the program some milliseconds.
+    const { createGunzip } = await import("node:zlib");
     const gunzip = createGunzip({ chunkSize: pieceSize });
     const fed = this.#feed(gunzip).catch((error: Error) => gunzip.destroy(error));
     try {
@@ -55,7 +57,7 @@ export class Gunzip {
     }
   }
 
-  async #feed(gunzip: ReturnType<typeof createGunzip>): Promise<void> {
+  async #feed(gunzip: GunzipStream): Promise<void> {
     // A call that fails is not always called back, but the stream always closes then.
     let settle = () => {};
     gunzip.once("close", () => settle());

@@ -67,6 +67,11 @@ type Action = (
 
 /** What the commands of one command line share. */
 interface Context {
+  /**
+   * Whether the command line may lead to a command of that name: options of others are not made, which would take
+   * longer than all else here. A completion script shows all.
+   */
+  readonly isNamed: (command: string) => boolean;
   readonly terminal: ProgramTerminal;
   readonly environment: Environment;
   /** Takes what the command that was found asks for. */
@@ -93,7 +98,8 @@ export async function parseCommandLine(
     bold: terminal.stdoutIsTerminal && environment("NO_COLOR") === undefined,
     long: args.includes("--help"),
   });
-  addCommands(program, { terminal, environment, done: (result) => invocation = result });
+  const isNamed = (command: string) => args.includes(command) || args.includes("completion");
+  addCommands(program, { isNamed, terminal, environment, done: (result) => invocation = result });
   try {
     await program.parseAsync(normalizeArguments(args), { from: "user" });
   } catch (error) {
@@ -143,7 +149,7 @@ function addCommands(program: Command, context: Context): void {
     return { kind: "run", ...await load(), reload: load };
   };
   addGlobalOptions(program);
-  addRunCommands(program, run, done);
+  addRunCommands(program, run, context);
 
   const list = program.command("list").description("show what there is").helpCommand(false);
   const interfaces = addCommand(list, "interfaces", commandTexts["list interfaces"]);
@@ -186,22 +192,23 @@ function addBufferCommands(parent: Command, action: Action, done: Context["done"
 }
 
 /** Adds hunt, sniff, tap and process, with their protocols, below `parent`. */
-function addRunCommands(parent: Command, action: Action, done: Context["done"]): void {
+function addRunCommands(parent: Command, action: Action, { isNamed, done }: Context): void {
   for (const command of runCommands) {
     const added = addCommand(parent, command, commandTexts[command], true).helpCommand(false);
-    addOptions(added, command, "all");
+    if (isNamed(command)) addOptions(added, command, "all");
     act(added, async () => done(await action(command, "all", givenFlags(added))), command);
     for (const protocol of narrowProtocols) {
       const text = protocolTexts[command]?.[protocol];
       if (text === undefined) continue;
       const narrow = addCommand(added, protocol, text, true);
-      addOptions(narrow, command, protocol);
+      if (isNamed(command) && isNamed(protocol)) addOptions(narrow, command, protocol);
       act(narrow, async () => done(await action(command, protocol, givenFlags(narrow))));
     }
   }
 }
 
-function addExplain(parent: Command, { terminal, environment, done }: Context): void {
+function addExplain(parent: Command, context: Context): void {
+  const { terminal, environment, done } = context;
   const command = addCommand(parent, "explain", commandTexts["config explain"]).helpCommand(false);
   addGlobalOptions(command);
   command.option("--json", "as JSON, for programs");
@@ -223,7 +230,7 @@ function addExplain(parent: Command, { terminal, environment, done }: Context): 
     for (const name of runCommands) explanations.push(await one(name, "all", given));
     done(shown(explanations, given));
   });
-  addRunCommands(command, async (...request) => shown([await one(...request)], request[2]), done);
+  addRunCommands(command, async (...request) => shown([await one(...request)], request[2]), context);
 }
 
 function addCommand(parent: Command, name: string, text: CommandText, readsConfig = false): Command {

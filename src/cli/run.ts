@@ -1,7 +1,7 @@
 import type { Settings } from "../config/settings.ts";
 import { apiKeysKey } from "../config/api_keys.ts";
 import { flags } from "../config/flags.ts";
-import { isSpoolFile } from "../delivery/spool/state_file.ts";
+import { isSpoolFile } from "../delivery/spool/file_names.ts";
 import { messageOf } from "../runtime/operator_error.ts";
 import { releasePermissions } from "../runtime/permission_release.ts";
 import { becomeUser, findUser, giveFolder, type SwitchUser } from "../runtime/user_switch.ts";

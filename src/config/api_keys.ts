@@ -23,13 +23,15 @@ export interface ApiKeyEntry {
 export const apiKeyPattern = /^[\x21-\x7e]{1,4096}$/;
 
 /** One entry of the list, as JSON Schema has it, too. */
-export const apiKeyItem: z.ZodType<ApiKeyEntry> = z.strictObject({
-  key: z.string({ error: "must be text: put quotes around it" }).regex(apiKeyPattern, {
-    error: "must be 1 to 4096 printable ASCII characters, without blanks",
-  }),
-  role: z.enum(roles, { error: `must be one of ${roles.join(", ")}` }),
-  description: z.string().nullish().transform((text) => text ?? ""),
-});
+export function apiKeyItem(): z.ZodType<ApiKeyEntry> {
+  return z.strictObject({
+    key: z.string({ error: "must be text: put quotes around it" }).regex(apiKeyPattern, {
+      error: "must be 1 to 4096 printable ASCII characters, without blanks",
+    }),
+    role: z.enum(roles, { error: `must be one of ${roles.join(", ")}` }),
+    description: z.string().nullish().transform((text) => text ?? ""),
+  });
+}
 
 /**
  * Checks a list of API keys as it was read from YAML; nothing is an empty list. Throws OperatorError (exit code 2)
@@ -39,9 +41,10 @@ export function parseApiKeys(value: unknown, place: string): ApiKeyEntry[] {
   if (value === null || value === undefined) return [];
   const wrong = (what: string) => new OperatorError(`${place}: ${what}`, 2);
   if (!Array.isArray(value)) throw wrong("must be a list of entries with key, role and description");
+  const entry = apiKeyItem();
   const seen = new Set<string>();
   return value.map((item, index) => {
-    const { success, data, error } = apiKeyItem.safeParse(item);
+    const { success, data, error } = entry.safeParse(item);
     if (!success) {
       const [issue] = error.issues;
       const where = issue === undefined || issue.path.length === 0 ? "" : ` ${issue.path.join(".")}:`;

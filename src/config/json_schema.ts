@@ -23,7 +23,7 @@ export function configFileSchema(): JsonSchema {
   place(root, apiKeysKey.split("."), {
     description: "API keys that a processor admits (--api-key-auth)",
     type: ["array", "null"],
-    items: z.toJSONSchema(apiKeyItem, { io: "input" }),
+    items: z.toJSONSchema(apiKeyItem(), { io: "input" }),
   });
   const inert = { deprecated: true, description: "has no effect yet" };
   for (const key of inertKeys) {
@@ -46,7 +46,7 @@ function place(parent: JsonSchema, [name = "", ...rest]: string[], schema: JsonS
 }
 
 function valueSchema(flag: AnyFlag, command: RunCommand): JsonSchema {
-  const { $schema: _, ...item } = z.toJSONSchema(flag.kind.item, { io: "output" }) as JsonSchema;
+  const { $schema: _, ...item } = z.toJSONSchema(flag.kind.item(), { io: "output" }) as JsonSchema;
   const list = [{ type: "string" }, { type: "array", items: item }];
   const forms = !flag.kind.list ? [item] : item.type === "string" ? list : [...list, item];
   const unset = { enum: ["", null] };

@@ -16,21 +16,21 @@ export interface ValueKind<T> {
   readonly list: boolean;
   /** The words to choose from; undefined when there is no fixed set. */
   readonly choices?: readonly string[];
-  /** One item: checks and converts its text. Its output type gives the JSON Schema. */
-  readonly item: z.ZodType<unknown, string>;
+  /** One item: checks and converts its text. Its output type gives the JSON Schema. Made when asked for: few are. */
+  readonly item: () => z.ZodType<unknown, string>;
   /** The value of all texts given, in order; a kind that is no list takes the last. Throws InvalidValue. */
   parse(texts: readonly string[]): T;
 }
 
 type Description = Omit<ValueKind<unknown>, "item" | "parse" | "list">;
 
-function parseItem<T>(allowed: string, item: z.ZodType<T, string>, text: string): T {
-  const result = item.safeParse(text);
+function parseItem<T>(allowed: string, item: () => z.ZodType<T, string>, text: string): T {
+  const result = item().safeParse(text);
   if (!result.success) throw new InvalidValue(`${JSON.stringify(text)} is not ${allowed}`);
   return result.data;
 }
 
-function single<T>(description: Description, item: z.ZodType<T, string>): ValueKind<T> {
+function single<T>(description: Description, item: () => z.ZodType<T, string>): ValueKind<T> {
   return {
     ...description,
     list: false,
@@ -67,7 +67,7 @@ export function orEmpty<T, E>(kind: ValueKind<T>, empty: E): ValueKind<T | E> {
 export function text(allowed: string, maxLength: number): ValueKind<string> {
   // deno-lint-ignore no-control-regex
   const printable = /^[^\x00-\x1f\x7f]+$/;
-  return single({ name: "text", allowed }, z.string().min(1).max(maxLength).regex(printable));
+  return single({ name: "text", allowed }, () => z.string().min(1).max(maxLength).regex(printable));
 }
 
 /** Comma-separated, repeatable texts; blanks around an item are cut, empty items dropped. */
@@ -90,7 +90,7 @@ export function textsNotBlank(allowed: string, maxLength: number): ValueKind<rea
 
 /** A file's path; a leading `~/` is the home directory. */
 export function path(): ValueKind<string> {
-  return single({ name: "path", allowed: "the path of a file" }, z.string().min(1).regex(/^[^\0]+$/));
+  return single({ name: "path", allowed: "the path of a file" }, () => z.string().min(1).regex(/^[^\0]+$/));
 }
 
 /** Repeatable paths; never split at commas, since a file name may hold one. */
@@ -102,7 +102,7 @@ export function paths(): ValueKind<readonly string[]> {
 export function boolean(): ValueKind<boolean> {
   return single(
     { name: "boolean", allowed: "true or false", choices: ["true", "false"] },
-    z.stringbool({ truthy: ["true", "1"], falsy: ["false", "0"] }),
+    () => z.stringbool({ truthy: ["true", "1"], falsy: ["false", "0"] }),
   );
 }
 
@@ -114,17 +114,21 @@ export function boolean(): ValueKind<boolean> {
 export function integer(min: number, max: number, zeroMeans?: number): ValueKind<number> {
   const range = `an integer from ${min} to ${max}`;
   const allowed = zeroMeans === undefined ? range : `${range}, or 0 for ${zeroMeans}`;
-  const number = zeroMeans === undefined
-    ? z.int().min(min).max(max)
-    : z.int().min(0).max(max).refine((value) => value === 0 || value >= min);
-  const kind = single({ name: "integer", allowed }, z.string().regex(/^\d+$/).transform(Number).pipe(number));
+  const number = () =>
+    zeroMeans === undefined
+      ? z.int().min(min).max(max)
+      : z.int().min(0).max(max).refine((value) => value === 0 || value >= min);
+  const kind = single(
+    { name: "integer", allowed },
+    () => z.string().regex(/^\d+$/).transform(Number).pipe(number()),
+  );
   return { ...kind, parse: (texts) => kind.parse(texts) || (zeroMeans ?? 0) };
 }
 
 /** One of the integers given. */
 export function integerOf(...values: readonly number[]): ValueKind<number> {
   const words = values.map(String);
-  const number = z.string().regex(/^-?\d+$/).transform(Number).pipe(z.literal(values));
+  const number = () => z.string().regex(/^-?\d+$/).transform(Number).pipe(z.literal(values));
   return single({ name: "integer", allowed: listed(words), choices: words }, number);
 }
 
@@ -142,10 +146,11 @@ export function duration(minMs: number, maxMs: number, zeroMeans: number): Value
       (sum, [, amount, unit]) => sum + Number(amount) * unitsMs[unit as keyof typeof unitsMs],
       0,
     );
-  const item = z.string()
-    .regex(new RegExp(`^(\\d+|(${durationPart.source})+)$`))
-    .meta({ type: ["string", "integer"] })
-    .refine((text) => toMs(text) === 0 || (toMs(text) >= minMs && toMs(text) <= maxMs));
+  const item = () =>
+    z.string()
+      .regex(new RegExp(`^(\\d+|(${durationPart.source})+)$`))
+      .meta({ type: ["string", "integer"] })
+      .refine((text) => toMs(text) === 0 || (toMs(text) >= minMs && toMs(text) <= maxMs));
   const allowed = `a duration from ${minMs} ms to ${maxMs / unitsMs.h}h, such as 90s or 1h30m, ` +
     `or 0 for ${zeroMeans / unitsMs.s}s`;
   return mapped(single({ name: "text", allowed }, item), (text) => Math.round(toMs(text)) || zeroMeans);
@@ -158,17 +163,18 @@ export function mapped<T, U>(kind: ValueKind<T>, meaning: (value: T) => U): Valu
 
 /** Comma-separated, repeatable ports; duplicates are dropped, and an empty list is `empty`. */
 export function ports(empty: readonly number[]): ValueKind<readonly number[]> {
-  const port = z.string().regex(/^\d+$/).transform(Number).pipe(z.int().min(1).max(65535));
+  const port = () => z.string().regex(/^\d+$/).transform(Number).pipe(z.int().min(1).max(65535));
   const kind = listOf(single({ name: "port", allowed: "a port from 1 to 65535" }, port), empty, true);
   return { ...kind, parse: (given) => [...new Set(kind.parse(given))] };
 }
 
 /** Comma-separated, repeatable ranges of ports, `first-last`; duplicates are dropped. */
 export function portRanges(): ValueKind<readonly string[]> {
-  const range = z.string().regex(/^\d{1,5}-\d{1,5}$/)
-    .transform((text) => text.split("-").map(Number))
-    .refine(([first = 0, last = 0]) => first >= 1 && first <= last && last <= 65535)
-    .transform((bounds) => bounds.join("-")).pipe(z.string());
+  const range = () =>
+    z.string().regex(/^\d{1,5}-\d{1,5}$/)
+      .transform((text) => text.split("-").map(Number))
+      .refine(([first = 0, last = 0]) => first >= 1 && first <= last && last <= 65535)
+      .transform((bounds) => bounds.join("-")).pipe(z.string());
   const allowed = "a range of ports, first-last, from 1 to 65535";
   const kind = listOf(single({ name: "port", allowed }, range), [], true);
   return { ...kind, parse: (given) => [...new Set(kind.parse(given))] };
@@ -176,7 +182,7 @@ export function portRanges(): ValueKind<readonly string[]> {
 
 /** One of the words given. */
 export function choice<const W extends readonly [string, ...string[]]>(...words: W): ValueKind<W[number]> {
-  return single({ name: "choice", allowed: listed(words), choices: words }, z.enum(words));
+  return single({ name: "choice", allowed: listed(words), choices: words }, () => z.enum(words));
 }
 
 /** `a, b or c`. */
@@ -186,7 +192,7 @@ function listed(words: readonly string[]): string {
 
 /** `host:port`, an IPv6 address in brackets. */
 export function remoteAddress(): ValueKind<string> {
-  const item = z.string().refine((address) => isAddress(address, { host: true, lowestPort: 1 }));
+  const item = () => z.string().refine((address) => isAddress(address, { host: true, lowestPort: 1 }));
   return single(
     { name: "address", allowed: "host:port (port 1 to 65535, an IPv6 address in brackets)" },
     item,
@@ -195,7 +201,7 @@ export function remoteAddress(): ValueKind<string> {
 
 /** `host:port`; an empty host means all addresses, port 0 any free port. */
 export function listenAddress(): ValueKind<string> {
-  const item = z.string().refine((address) => isAddress(address, { host: false, lowestPort: 0 }));
+  const item = () => z.string().refine((address) => isAddress(address, { host: false, lowestPort: 0 }));
   const allowed = "host:port or :port (port 0 to 65535, an IPv6 address in brackets)";
   return single({ name: "address", allowed }, item);
 }

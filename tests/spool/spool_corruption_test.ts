@@ -5,11 +5,8 @@ import { recordBytes } from "../../src/delivery/spool/record.ts";
 import { examine } from "../../src/delivery/spool/examination.ts";
 import { repair } from "../../src/delivery/spool/repair.ts";
 import { sequencesPerRun } from "../../src/delivery/spool/recovery.ts";
-import {
-  encodeSegmentHeader,
-  segmentHeaderBytes,
-  segmentName,
-} from "../../src/delivery/spool/segment_header.ts";
+import { segmentName } from "../../src/delivery/spool/file_names.ts";
+import { encodeSegmentHeader, segmentHeaderBytes } from "../../src/delivery/spool/segment_header.ts";
 import { comparable, numbered } from "./batches.ts";
 import { FaultDisk } from "./fault_disk.ts";
 import { ManualClock } from "./manual_clock.ts";

@@ -7,11 +7,9 @@ import type { CapturePlan, FilePlan, InterfacePlan } from "../../pipeline/captur
 import type { Pipeline } from "../../pipeline/pipeline.ts";
 import { hostName } from "../../runtime/host_name.ts";
 import { OperatorError } from "../../runtime/operator_error.ts";
-import { CallPcapSink } from "../../sinks/call_pcap_sink.ts";
 import { ConsoleSink } from "../../sinks/console_sink.ts";
 import { PcapFileSink } from "../../sinks/pcap_file_sink.ts";
 import type { Sink } from "../../pipeline/sink.ts";
-import { CallTextSink } from "../calls/call_text_sink.ts";
 import { lostBeforeSinks } from "../drop_reasons.ts";
 import { terminalColumns } from "../terminal_width.ts";
 import { isMonitored } from "./monitoring.ts";
@@ -84,20 +82,21 @@ export async function localSinks(settings: Settings): Promise<Sink[]> {
   }
   if (settings.perCallPcap) {
     const { perCallPcapDir: folder, perCallPcapPattern: pattern, pcapGracePeriodMs: graceMs } = settings;
+    const { CallPcapSink } = await import("../../sinks/call_pcap_sink.ts");
     sinks.push(CallPcapSink.open({ folder, pattern, graceMs }));
   }
   // Packets of two kinds would be mixed on one stream.
-  if (!settings.quiet && settings.writeFile !== "-") sinks.push(...consoleSinks(settings));
+  if (!settings.quiet && settings.writeFile !== "-") sinks.push(...await consoleSinks(settings));
   return sinks;
 }
 
 /** What is printed: packets, and of VoIP the calls after them or in their place. */
-function consoleSinks({ protocol, calls, format }: Settings): Sink[] {
-  if (calls) return [format === "json" ? new ConsoleSink("calls") : new CallTextSink("each", outputColumns)];
-  const packets = new ConsoleSink(format);
-  return protocol === "voip" && format === "text"
-    ? [packets, new CallTextSink("at the end", outputColumns)]
-    : [packets];
+async function consoleSinks({ protocol, calls, format }: Settings): Promise<Sink[]> {
+  if (format === "json" || protocol !== "voip") return [new ConsoleSink(calls ? "calls" : format)];
+  const { CallTextSink } = await import("../calls/call_text_sink.ts");
+  return calls
+    ? [new CallTextSink("each", outputColumns)]
+    : [new ConsoleSink(format), new CallTextSink("at the end", outputColumns)];
 }
 
 /** Width of a table for whom the output is no terminal's. */

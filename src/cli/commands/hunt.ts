@@ -1,5 +1,5 @@
 import { lookup } from "node:dns/promises";
-import { exclusionExpression } from "../../capture/bpf.ts";
+import { exclusionExpression } from "../../capture/own_traffic.ts";
 import type { Settings } from "../../config/settings.ts";
 import { dropReasons, type OutboxFigures } from "../../delivery/outbox_figures.ts";
 import { DiskSpool } from "../../delivery/spool/disk_spool.ts";
@@ -22,7 +22,8 @@ import { connectionMetrics } from "../metrics/connection_metrics.ts";
 import { deliveryMetrics } from "../metrics/delivery_metrics.ts";
 import { captureHealth, captureReadiness, deliveryReadiness, Monitoring } from "./monitoring.ts";
 import { FilterControl } from "./filter_control.ts";
-import { batcherLimits, followFilters, queueLimits } from "./live_parts.ts";
+import { followFilters } from "./follow_filters.ts";
+import { batcherLimits, queueLimits } from "./live_parts.ts";
 import { runPipeline } from "./run_pipeline.ts";
 import { runWithProcessor } from "./tap.ts";
 

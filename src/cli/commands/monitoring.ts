@@ -3,14 +3,12 @@ import type { ConnectionFigures } from "../../hunter/connection_figures.ts";
 import type { OutboxFigures } from "../../delivery/outbox_figures.ts";
 import type { Pipeline } from "../../pipeline/pipeline.ts";
 import { messageOf } from "../../runtime/operator_error.ts";
-import { EventLoopLag } from "../../telemetry/event_loop_lag.ts";
+import type { EventLoopLag } from "../../telemetry/event_loop_lag.ts";
 import type { HealthCheck } from "../../telemetry/health.ts";
 import { logger } from "../../telemetry/log.ts";
 import type { Metric } from "../../telemetry/metric.ts";
-import { MonitoringServer } from "../../telemetry/monitoring_server.ts";
+import type { MonitoringServer } from "../../telemetry/monitoring_server.ts";
 import { exportMetrics, isTelemetryExported } from "../../telemetry/open_telemetry.ts";
-import { processMetrics } from "../../telemetry/process_metrics.ts";
-import { SystemSampler } from "../../telemetry/system_metrics.ts";
 import denoConfig from "../../../deno.json" with { type: "json" };
 
 /** A main thread that was blocked for so long does not do its work, ms. */
@@ -48,6 +46,9 @@ export class Monitoring implements AsyncDisposable {
   /** Listens on `--metrics-listen`, and exports where Deno does; nothing of it where neither is asked for. */
   static async start(settings: Settings, parts: MonitoredParts): Promise<Monitoring> {
     if (!isMonitored(settings)) return new Monitoring();
+    const { EventLoopLag } = await import("../../telemetry/event_loop_lag.ts");
+    const { processMetrics } = await import("../../telemetry/process_metrics.ts");
+    const { SystemSampler } = await import("../../telemetry/system_metrics.ts");
     const lag = new EventLoopLag();
     const build = { version: denoConfig.version, deno: Deno.version.deno, command: settings.command };
     const metrics = [...processMetrics(build, new SystemSampler(), lag), ...parts.metrics];
@@ -60,6 +61,7 @@ export class Monitoring implements AsyncDisposable {
     };
     await exportMetrics(metrics, denoConfig.version);
     if (settings.metricsListen === undefined) return new Monitoring(undefined, lag);
+    const { MonitoringServer } = await import("../../telemetry/monitoring_server.ts");
     const server = await MonitoringServer.start(settings.metricsListen, {
       metrics,
       health: [eventLoop, ...parts.health ?? []],

@@ -3,7 +3,7 @@ import type { ExitCode } from "../../runtime/operator_error.ts";
 import type { Run } from "../run.ts";
 import { capturePlan, localSinks, outputsOf } from "./capture.ts";
 import { FilterControl } from "./filter_control.ts";
-import { followFilters } from "./live_parts.ts";
+import { followFilters } from "./follow_filters.ts";
 import { runPipeline } from "./run_pipeline.ts";
 
 /** `sniff`: capture or read, and show here. */

@@ -1,4 +1,4 @@
-import { exclusionExpression } from "../../capture/bpf.ts";
+import { exclusionExpression } from "../../capture/own_traffic.ts";
 import { listInterfaces } from "../../capture/interfaces.ts";
 import type { Settings } from "../../config/settings.ts";
 import { Engine } from "../../engine/engine.ts";
@@ -18,7 +18,7 @@ import { FilterControl } from "./filter_control.ts";
 import { captureHealth, captureReadiness, Monitoring, sinkReadiness } from "./monitoring.ts";
 import { batchDecoder } from "./process.ts";
 import { apiKeysOf } from "./live_api_keys.ts";
-import { followFilters } from "./live_parts.ts";
+import { followFilters } from "./follow_filters.ts";
 import { runPipeline } from "./run_pipeline.ts";
 
 const log = logger("processor");

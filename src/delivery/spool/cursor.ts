@@ -1,5 +1,6 @@
 import type { Clock } from "./clock.ts";
-import { encodeState, stateFiles } from "./state_file.ts";
+import { stateFiles } from "./file_names.ts";
+import { encodeState } from "./state_file.ts";
 import type { FaultState } from "./fault_state.ts";
 import type { SpoolFileSystem } from "./spool_file_system.ts";
 

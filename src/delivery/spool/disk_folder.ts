@@ -1,5 +1,5 @@
 import { type FolderEntry, type SpoolFile, type SpoolFileSystem, writeFully } from "./spool_file_system.ts";
-import { temporarySuffix } from "./state_file.ts";
+import { temporarySuffix } from "./file_names.ts";
 
 /** Nobody but the owner reads captured packets. */
 const folderMode = 0o700;

@@ -10,11 +10,12 @@ import { readRecords } from "./record_reader.ts";
 import { type Finding, recover, type Recovered, sequencesPerRun } from "./recovery.ts";
 import { amountOf, indexBehind, type OpenSegment, type Segment } from "./segment.ts";
 import { SegmentLog } from "./segment_log.ts";
+import { stateFiles } from "./file_names.ts";
 import { segmentHeaderBytes } from "./segment_header.ts";
 import type { RecordPlace } from "./segment_scan.ts";
 import { openFolder } from "./locked_folder.ts";
 import { readFully, type SpoolFileSystem, writeFully } from "./spool_file_system.ts";
-import { encodeState, stateFiles } from "./state_file.ts";
+import { encodeState } from "./state_file.ts";
 
 /** How a {@link DiskSpool} keeps batches. */
 export interface DiskSpoolOptions {

@@ -1,7 +1,7 @@
 import { readRecords } from "./record_reader.ts";
 import { batchesIn, endOf, type RecordPlace, scanSegment, type Stretch } from "./segment_scan.ts";
+import { damagedSuffix, firstOfName, isSpoolFile, stateFiles } from "./file_names.ts";
 import {
-  firstOfName,
   missingBetween,
   readSegmentHeader,
   seedOf,
@@ -10,14 +10,7 @@ import {
   segmentVersion,
 } from "./segment_header.ts";
 import { readFully, type SpoolFile, type SpoolFileSystem } from "./spool_file_system.ts";
-import {
-  damagedSuffix,
-  decodeState,
-  isSpoolFile,
-  type State,
-  type StateFile,
-  stateFiles,
-} from "./state_file.ts";
+import { decodeState, type State, type StateFile } from "./state_file.ts";
 
 /** Something in a spool's folder that is not as it was written. */
 export interface Damage extends Stretch {

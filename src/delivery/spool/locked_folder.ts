@@ -2,7 +2,7 @@ import { messageOf, OperatorError } from "../../runtime/operator_error.ts";
 import { requirePermission } from "../../runtime/permissions.ts";
 import { DiskFolder, makeFolder } from "./disk_folder.ts";
 import type { SpoolFileSystem } from "./spool_file_system.ts";
-import { stateFiles } from "./state_file.ts";
+import { stateFiles } from "./file_names.ts";
 
 /** Who uses a folder: the id of the process, or `an unknown process`. */
 export type Holder = string;

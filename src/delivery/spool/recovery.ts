@@ -2,23 +2,11 @@ import { type Amount, noAmount, plus } from "../batch.ts";
 import { messageOf } from "../../runtime/operator_error.ts";
 import { amountOf, indexBehind, Segment } from "./segment.ts";
 import { batchesIn, scanSegment } from "./segment_scan.ts";
-import {
-  firstOfName,
-  missingBetween,
-  readSegmentHeader,
-  segmentHeaderBytes,
-  segmentVersion,
-} from "./segment_header.ts";
+import { firstOfName, isSpoolFile, stateFiles, temporarySuffix } from "./file_names.ts";
+import { missingBetween, readSegmentHeader, segmentHeaderBytes, segmentVersion } from "./segment_header.ts";
 import { recordHeaderBytes } from "./record.ts";
 import { readFully, type SpoolFileSystem } from "./spool_file_system.ts";
-import {
-  decodeState,
-  isSpoolFile,
-  type State,
-  type StateFile,
-  stateFiles,
-  temporarySuffix,
-} from "./state_file.ts";
+import { decodeState, type State, type StateFile } from "./state_file.ts";
 
 /** What was found in a folder when it was opened. */
 export interface Finding {

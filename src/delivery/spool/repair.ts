@@ -2,16 +2,16 @@ import { Buffer } from "node:buffer";
 import { type Damage, examine, type ExaminedSegment } from "./examination.ts";
 import { systemClock } from "./clock.ts";
 import { recover } from "./recovery.ts";
+import { damagedSuffix, firstOfName, stateFiles } from "./file_names.ts";
 import {
   encodeSegmentHeader,
-  firstOfName,
   readSegmentHeader,
   segmentHeaderBytes,
   segmentVersion,
 } from "./segment_header.ts";
 import { endOf } from "./segment_scan.ts";
 import type { SpoolFileSystem } from "./spool_file_system.ts";
-import { damagedSuffix, encodeState, stateFiles } from "./state_file.ts";
+import { encodeState } from "./state_file.ts";
 
 /**
  * Makes a spool whole: good records stay as they are, in their order; what lies between them goes to a file beside the

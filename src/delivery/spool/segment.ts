@@ -1,6 +1,7 @@
 import { type Amount, noAmount } from "../batch.ts";
 import { type RecordPlace, scanSegment } from "./segment_scan.ts";
-import { seedOf, segmentHeaderBytes, segmentName } from "./segment_header.ts";
+import { segmentName } from "./file_names.ts";
+import { seedOf, segmentHeaderBytes } from "./segment_header.ts";
 import type { SpoolFile } from "./spool_file_system.ts";
 
 /** What is known of a segment while it is not looked at. */

@@ -25,11 +25,6 @@ export const segmentHeaderBytes = 64;
 export const segmentVersion = 1;
 
 const magic = new TextEncoder().encode("CARASPOL");
-const suffix = ".segment";
-/** A name that claims more is somebody else's: following it would leave no numbers to go on with. */
-const maxFirst = (1n << 63n) - 1n;
-const namePattern = new RegExp(`^(\\d{20})\\${suffix}$`);
-
 /** What a segment says about itself. */
 export interface SegmentHeader {
   /** {@link segmentVersion}, or what another release wrote. */
@@ -42,18 +37,6 @@ export interface SegmentHeader {
   readonly previous?: bigint;
   /** The first sequence of the run that wrote it; 0 when it does not say. */
   readonly run?: bigint;
-}
-
-/** The file name of the segment that begins with `first`; names sort as sequences do. */
-export function segmentName(first: bigint): string {
-  return `${String(first).padStart(20, "0")}${suffix}`;
-}
-
-/** The first sequence of the segment named so; undefined when that is no segment's name. */
-export function firstOfName(name: string): bigint | undefined {
-  const digits = namePattern.exec(name)?.[1];
-  const first = digits === undefined ? undefined : BigInt(digits);
-  return first !== undefined && first <= maxFirst ? first : undefined;
 }
 
 /** What the sums of a segment's records begin with. */

@@ -4,9 +4,10 @@ import type { FaultState } from "./fault_state.ts";
 import { recordBytes, writeRecord } from "./record.ts";
 import { sequencesPerRun } from "./recovery.ts";
 import { type OpenSegment, Segment } from "./segment.ts";
+import { stateFiles } from "./file_names.ts";
 import { encodeSegmentHeader, segmentHeaderBytes, segmentVersion } from "./segment_header.ts";
 import { type SpoolFileSystem, writeFully } from "./spool_file_system.ts";
-import { encodeState, stateFiles } from "./state_file.ts";
+import { encodeState } from "./state_file.ts";
 
 /** Bounds what the places of a segment's records take in memory. */
 const maxSegmentRecords = 16_384;

@@ -1,30 +1,5 @@
 import { Buffer } from "node:buffer";
 import { crc32 } from "node:zlib";
-import { firstOfName } from "./segment_header.ts";
-
-/** The names of a spool's small files. */
-export const stateFiles = {
-  /** The spool's UUID, and the first sequence of its next run. */
-  identity: "spool",
-  /** The last acknowledged sequence. */
-  cursor: "cursor",
-  /** Locked by the process that uses the folder; its content is that process's id. */
-  lock: "lock",
-} as const;
-
-/** Ends the names of what is written before it takes its name. */
-export const temporarySuffix = ".tmp";
-/** Ends the names of what a repair took out of a segment. */
-export const damagedSuffix = ".damaged";
-
-const ownSuffixes = new RegExp(`(\\${temporarySuffix}|\\${damagedSuffix})$`);
-const stateFileNames: readonly string[] = Object.values(stateFiles);
-
-/** Whether spools make files of that name. What else is in a folder is somebody else's. */
-export function isSpoolFile(name: string): boolean {
-  const made = name.replace(ownSuffixes, "");
-  return firstOfName(made) !== undefined || stateFileNames.includes(made);
-}
 
 /** The content of an identity or cursor file: one line that people can read, with its CRC-32 at the end. */
 export interface State {

@@ -202,6 +202,8 @@ pub(super) struct Endpoints {
     /// The place that was found last by its turn.
     latest: u32,
     scopes: BoundedMap<u32, ()>,
+    /// The newest of them.
+    latest_scope: Option<u32>,
     seed: u64,
     most: usize,
     most_per_call: u32,
@@ -218,6 +220,7 @@ impl Endpoints {
             after: Vec::new(),
             latest: NONE,
             scopes: BoundedMap::new(MOST_SCOPES),
+            latest_scope: None,
             seed,
             most: most.clamp(1, 1 << 24),
             most_per_call: u32::try_from(most_per_call).unwrap_or(u32::MAX),
@@ -355,7 +358,7 @@ impl Endpoints {
         (section, carries, is_guess): (u8, Carries, bool),
     ) -> AnnouncementResult {
         let hash = self.hash(socket);
-        let place = self.place_of(socket, hash);
+        let mut place = self.place_of(socket, hash);
         let flags = NAMED | if announcing.is_offer { OFFERED } else { CURRENT };
         let wanted = if announcing.is_wanted { WANTED } else { 0 };
         let apart = if announcing.is_apart { APART } else { 0 };
@@ -396,14 +399,17 @@ impl Endpoints {
         if is_guess && is_shared {
             return AnnouncementResult::Refused;
         }
-        if announced.length >= self.most_per_call && !self.forget_one(announced, announcing.now_ns) {
-            return AnnouncementResult::Refused;
+        if announced.length >= self.most_per_call {
+            if !self.forget_one(announced, announcing.now_ns) {
+                return AnnouncementResult::Refused;
+            }
+            // That may have given the place back.
+            place = self.place_of(socket, hash);
         }
         if !self.has_room() {
             return AnnouncementResult::Full;
         }
-        // Forgetting may have given the place back.
-        let Some(place) = self.place_of(socket, hash).or_else(|| self.make_place(socket, hash)) else {
+        let Some(place) = place.or_else(|| self.make_place(socket, hash)) else {
             return AnnouncementResult::Refused;
         };
         let announcement = Announcement {

@@ -102,7 +102,7 @@ impl<T: Default> Calls<T> {
         if event.method == Method::Invite {
             let begins = is_first && event.is_initial_invite();
             let first = descriptions.first().filter(|_| begins).map(|text| Description::parse(text));
-            self.correlate(slot, message, first.as_ref().map(|first| first.origin), passage, begins);
+            self.correlate(slot, message, first.as_ref().map(Description::origin), passage, begins);
             if let Some(first) = &first {
                 self.learn(slot, first, passage, event, ended);
                 descriptions = descriptions.get(1..).unwrap_or_default();

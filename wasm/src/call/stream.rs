@@ -12,6 +12,8 @@ use super::{Ends, Passage, Reported};
 const MOST_NAME: usize = 22;
 /// Most formats of a call.
 const MOST_FORMATS: usize = 48;
+/// As many as most calls have.
+const USUAL_FORMATS: usize = 8;
 
 /// Encoding name of a format, as written; of a long one, the beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,10 +25,9 @@ pub(super) struct Name {
 impl Name {
     fn new(text: &[u8]) -> Self {
         let text = text.get(..MOST_NAME).unwrap_or(text);
-        let mut bytes = [0; MOST_NAME];
-        if let Some(place) = bytes.get_mut(..text.len()) {
-            place.copy_from_slice(text);
-        }
+        // Word by word: to copy a length that is not known when it is compiled takes longer.
+        let words = [0, 8, 16].map(|at| word(text.get(at..).unwrap_or_default()).to_le_bytes());
+        let bytes = words.as_flattened().first_chunk().copied().unwrap_or([0; MOST_NAME]);
         Self { length: text.len() as u8, bytes }
     }
 
@@ -37,6 +38,22 @@ impl Name {
     /// It is sent between speech, and is none: the codec is another format.
     fn is_between_speech(&self) -> bool {
         [&b"telephone-event"[..], b"CN", b"tone"].iter().any(|name| self.text().eq_ignore_ascii_case(name))
+    }
+}
+
+/// The first octets of a text, at most eight, the first in the lowest bits; 0 behind its end.
+#[inline]
+fn word(text: &[u8]) -> u64 {
+    if let Some(octets) = text.first_chunk() {
+        return u64::from_le_bytes(*octets);
+    }
+    match (text.first_chunk(), text.last_chunk()) {
+        // Of four to seven octets those in the middle are in both.
+        (Some(first), Some(last)) => {
+            let shift = 8 * (text.len() - 4);
+            u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << shift
+        }
+        _ => text.iter().rev().fold(0, |word, octet| word << 8 | u64::from(*octet)),
     }
 }
 
@@ -68,13 +85,16 @@ impl Formats {
         let codec = Codec { name: Name::new(format.name), clock_rate: format.clock_rate };
         let payload_type = format.payload_type;
         let is_same =
-            |one: &Format| (one.party, one.section, one.payload_type) == (party, section, payload_type);
+            |one: &Format| (one.payload_type, one.section, one.party) == (payload_type, section, party);
         if let Some(known) = self.formats.iter_mut().find(|one| is_same(one)) {
             known.codec = codec;
             return true;
         }
         let has_room = self.formats.len() < MOST_FORMATS;
         if has_room {
+            if self.formats.capacity() == 0 {
+                self.formats.reserve_exact(USUAL_FORMATS);
+            }
             self.formats.push(Format { party, section, payload_type, codec });
         }
         has_room
@@ -96,7 +116,7 @@ impl Formats {
 
     pub(super) fn clear(&mut self) {
         self.formats.clear();
-        self.formats.shrink_to(8);
+        self.formats.shrink_to(USUAL_FORMATS);
     }
 }
 
@@ -265,5 +285,20 @@ impl Stream {
     /// Packets, losses, jitter.
     pub fn quality(&self) -> &StreamQuality {
         &self.quality
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_any_length() {
+        let text: Vec<u8> = (b'A'..=b'Z').collect();
+        for length in 0..=text.len() {
+            let name = Name::new(&text[..length]);
+            assert_eq!(name.text(), &text[..length.min(MOST_NAME)]);
+            assert!(name.bytes[name.text().len()..].iter().all(|octet| *octet == 0));
+        }
     }
 }

@@ -39,6 +39,9 @@ fn look_into<'a>(
         }
         return;
     };
+    if content_type == DESCRIPTION {
+        return found(body);
+    }
     let (kind, parameters) = split_at(content_type, b';').unwrap_or((content_type, b""));
     // White space around the slash is allowed (RFC 3261 section 25.1, SLASH), and nobody writes it.
     if kind.trim_ascii().eq_ignore_ascii_case(DESCRIPTION) {

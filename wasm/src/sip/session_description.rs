@@ -9,6 +9,8 @@ mod candidate;
 mod connection;
 mod endpoint;
 mod format;
+mod lines;
+mod octets;
 mod section;
 
 pub use connection::Connection;
@@ -18,6 +20,8 @@ pub use section::{Direction, Media, Protocol, Section};
 
 use crate::detect::text_message::split_at;
 use attribute::{Attribute, attribute};
+use lines::Lines;
+use octets::end_of_word;
 use section::Common;
 
 /// Most media sections of a description that are read.
@@ -31,14 +35,16 @@ const MOST_GROUP: usize = 1024;
 /// A session description, or the beginning of one.
 #[derive(Clone, Copy, Debug)]
 pub struct Description<'a> {
-    /// Who made it, by its `o=` line.
-    pub origin: Origin<'a>,
+    /// Value of the `o=` line.
+    origin: &'a [u8],
     /// What it says for all sections that do not say otherwise.
     common: Common<'a>,
     /// Identification tags of BUNDLE groups (RFC 9143, before that RFC 8843); empty where there is none.
     groups: [&'a [u8]; MOST_GROUPS],
-    /// The first media section: most descriptions have no other, and each of the calls below needs it.
-    first: Option<Section<'a>>,
+    /// The first media section, blank if there is none: most descriptions have no other, and each of the calls below needs
+    /// it.
+    first: Section<'a>,
+    has_first: bool,
     /// From the second `m=` line on.
     media: &'a [u8],
 }
@@ -68,41 +74,51 @@ impl<'a> Origin<'a> {
 }
 
 impl<'a> Description<'a> {
-    /// Reads what is before the media sections. The description ends with the text, or where the next one begins.
+    /// Reads what is before the media sections, and the first of them. The description ends with the text, or where the next
+    /// one begins.
+    // Inlined, so that it is read where the caller has it: it is too large to be moved about.
+    #[inline(always)]
     pub fn parse(text: &'a [u8]) -> Self {
         let mut description = Self {
-            origin: Origin::default(),
+            origin: &[],
             common: Common::default(),
             groups: [&[]; MOST_GROUPS],
-            first: None,
+            first: Section::BLANK,
+            has_first: false,
             media: &[],
         };
-        let mut rest = text;
+        description.read(text);
+        description
+    }
+
+    #[inline(never)]
+    fn read(&mut self, text: &'a [u8]) {
+        let mut lines = Lines::of(text);
         let mut has_version = false;
-        loop {
-            let here = rest;
-            match next_line(&mut rest) {
-                Some((b'm', _)) => {
-                    rest = here;
-                    description.first = Section::read(&mut rest, 0, description.common);
-                    description.media = rest;
+        while let Some((letter, value)) = lines.next() {
+            match letter {
+                b'm' => {
+                    self.has_first = true;
+                    self.first.read_lines(value, &mut lines, &self.common);
+                    self.media = lines.here();
+                    break;
                 }
-                Some((b'v', _)) if has_version => {}
-                Some((letter, value)) => {
-                    has_version |= letter == b'v';
-                    description.read_line(letter, value);
-                    continue;
-                }
-                None => {}
+                b'v' if has_version => break,
+                b'v' => has_version = true,
+                _ => self.read_line(letter, value),
             }
-            return description;
         }
+    }
+
+    /// Who made it, by its `o=` line.
+    pub fn origin(&self) -> Origin<'a> {
+        Origin::parse(self.origin)
     }
 
     #[inline]
     fn read_line(&mut self, letter: u8, value: &'a [u8]) {
         match letter {
-            b'o' => self.origin = Origin::parse(value),
+            b'o' => self.origin = value,
             b'c' => self.common.connection = Connection::parse(value),
             b'a' => {
                 let (attribute, value) = attribute(value);
@@ -130,8 +146,8 @@ impl<'a> Description<'a> {
     #[inline]
     pub fn sections(&self) -> impl Iterator<Item = Section<'a>> + use<'a> {
         let (mut rest, common) = (self.media, self.common);
-        let others = (1..MOST_SECTIONS).map_while(move |number| Section::read(&mut rest, number, common));
-        self.first.into_iter().chain(others)
+        let others = (1..MOST_SECTIONS).map_while(move |number| Section::read(&mut rest, number, &common));
+        self.has_first.then_some(self.first).into_iter().chain(others)
     }
 
     /// Whether the party takes no media, or gives no answer to them, for the time being: every section that is not
@@ -141,18 +157,27 @@ impl<'a> Description<'a> {
         sections.peek().is_some() && sections.all(|section| section.is_held())
     }
 
+    /// Calls `visit` with each of them. Returns what is left behind the last of [`MOST_SECTIONS`].
+    #[inline]
+    fn for_each_section(&self, mut visit: impl FnMut(&Section<'a>)) -> &'a [u8] {
+        let (mut rest, mut number) = (self.media, 1);
+        if self.has_first {
+            visit(&self.first);
+        }
+        while !rest.is_empty()
+            && number < MOST_SECTIONS
+            && let Some(section) = Section::read(&mut rest, number, &self.common)
+        {
+            visit(&section);
+            number += 1;
+        }
+        rest
+    }
+
     /// Calls `found` with each format of each section that carries RTP, and with the number of the section: those that
     /// `a=rtpmap` explains, then those with a static payload type. A payload type is told once per section.
-    pub fn for_each_format(&self, found: &mut dyn FnMut(u8, Format<'a>)) {
-        let (mut rest, mut number) = (self.media, 0);
-        let mut next = self.first.as_ref();
-        let mut read;
-        while let Some(section) = next {
-            section.for_each_format(&mut |format| found(section.number, format));
-            number += 1;
-            read = if number < MOST_SECTIONS { Section::read(&mut rest, number, self.common) } else { None };
-            next = read.as_ref();
-        }
+    pub fn for_each_format(&self, found: &mut impl FnMut(u8, Format<'a>)) {
+        self.for_each_section(|section| section.for_each_format(&mut |format| found(section.number, format)));
     }
 
     /// Calls `found` with each address and port that media may come to: those of media sections, of `a=rtcp`, of ICE
@@ -170,10 +195,7 @@ impl<'a> Description<'a> {
                 found(endpoint);
             }
         };
-        let (mut rest, mut number) = (self.media, 0);
-        let mut next = self.first.as_ref();
-        let mut read;
-        while let Some(section) = next {
+        let rest = self.for_each_section(|section| {
             if section.is_bundle_only && section.port == 0 {
                 let tagged = tagged.get_or_insert_with(|| self.tagged());
                 let mut groups = self.groups.iter().zip(tagged);
@@ -185,13 +207,9 @@ impl<'a> Description<'a> {
             } else {
                 omitted = omitted.saturating_add(section.for_each_endpoint(&mut tell));
             }
-            number += 1;
-            if number == MOST_SECTIONS {
-                omitted = omitted.saturating_add(sections_in(rest));
-                break;
-            }
-            read = Section::read(&mut rest, number, self.common);
-            next = read.as_ref();
+        });
+        if !rest.is_empty() {
+            omitted = omitted.saturating_add(sections_in(rest));
         }
         omitted.saturating_add(told.saturating_sub(MOST_ENDPOINTS))
     }
@@ -215,9 +233,10 @@ impl<'a> Description<'a> {
 
 /// Number of `m=` lines.
 #[cold]
-fn sections_in(mut rest: &[u8]) -> u32 {
+fn sections_in(text: &[u8]) -> u32 {
+    let mut lines = Lines::of(text);
     let mut count = 0;
-    while let Some((letter, _)) = next_line(&mut rest) {
+    while let Some((letter, _)) = lines.next() {
         match letter {
             b'm' => count += 1,
             b'v' => break,
@@ -225,32 +244,6 @@ fn sections_in(mut rest: &[u8]) -> u32 {
         }
     }
     count
-}
-
-/// Takes the first line that has a type off the front of `rest`: its letter, in lower case, and its value without blanks
-/// around.
-#[inline(always)]
-fn next_line<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
-    while !rest.is_empty() {
-        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-        let (line, after) = rest.split_at_checked(end)?;
-        *rest = after.get(1..).unwrap_or_default();
-        // Most lines are a letter, a value that does not begin or end with a blank, and one carriage return.
-        if let [letter @ b'a'..=b'z', b'=', value @ .., b'\r'] = line
-            && let [b'!'..=b'~', .., b'!'..=b'~'] = value
-        {
-            return Some((*letter, value));
-        }
-        if let [letter, b'=', value @ ..] = without_blanks(line) {
-            return Some((letter.to_ascii_lowercase(), value.trim_ascii_start()));
-        }
-    }
-    None
-}
-
-#[cold]
-fn without_blanks(line: &[u8]) -> &[u8] {
-    line.trim_ascii()
 }
 
 /// What blanks separate.
@@ -267,7 +260,7 @@ fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// The word that `text` begins with, and what follows it; none at the end.
 #[inline]
 fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = text.iter().position(|octet| matches!(octet, b' ' | b'\t')).unwrap_or(text.len());
+    let end = end_of_word(text);
     text.split_at_checked(end).filter(|_| end != 0)
 }
 

@@ -17,7 +17,10 @@ pub(in crate::call) struct Networks {
 impl Endpoints {
     /// Notes that calls are announced in a network.
     pub(in crate::call) fn know_scope(&mut self, scope: u32) {
-        self.scopes.touch_or_insert_with(scope, |_| ());
+        if self.latest_scope != Some(scope) {
+            self.scopes.touch_or_insert_with(scope, |_| ());
+            self.latest_scope = Some(scope);
+        }
     }
 
     /// Networks that were forgotten for others.

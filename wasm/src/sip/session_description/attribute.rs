@@ -45,6 +45,30 @@ pub(super) enum Attribute {
 /// Kind and value of an attribute; the value of a property is empty.
 #[inline]
 pub(super) fn attribute(text: &[u8]) -> (Attribute, &[u8]) {
+    usual(text).unwrap_or_else(|| any(text))
+}
+
+/// The attributes that nearly all descriptions have, told by their first eight octets.
+#[inline]
+fn usual(text: &[u8]) -> Option<(Attribute, &[u8])> {
+    const SEND_RECEIVE: u64 = u64::from_le_bytes(*b"sendrecv");
+    const RTP_MAP: u64 = u64::from_le_bytes(*b"rtpmap:\0");
+    const PARAMETERS: u64 = u64::from_le_bytes(*b"fmtp:\0\0\0");
+    let start = u64::from_le_bytes(*text.first_chunk()?);
+    let (attribute, value) = if start << 8 == RTP_MAP << 8 {
+        (Attribute::RtpMap, text.get(7..)?)
+    } else if start << 24 == PARAMETERS << 24 {
+        (Attribute::FormatParameters, text.get(5..)?)
+    } else if start == SEND_RECEIVE && text.len() == 8 {
+        (Attribute::Direction(Direction::SendReceive), &b""[..])
+    } else {
+        return None;
+    };
+    Some((attribute, value.trim_ascii_start()))
+}
+
+#[inline(never)]
+fn any(text: &[u8]) -> (Attribute, &[u8]) {
     let colon = text.iter().position(|octet| *octet == b':').unwrap_or(text.len());
     let (name, value) = text.split_at_checked(colon).unwrap_or_default();
     (kind(name), value.get(1..).unwrap_or_default().trim_ascii_start())
@@ -83,4 +107,26 @@ fn in_lower_case(name: &[u8]) -> Attribute {
     copy.copy_from_slice(trimmed);
     copy.make_ascii_lowercase();
     if copy == name { Attribute::Other } else { kind(copy) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usual_attributes_are_read_like_all_others() {
+        for text in ["rtpmap:0 PCMU/8000", "rtpmap: \t1", "fmtp:101 0-15", "sendrecv"] {
+            assert!(usual(text.as_bytes()).is_some(), "{text}");
+            for at in 0..text.len() {
+                for octet in [b':', b' ', b'\t', 0, b'a', b'R', b'_'] {
+                    let (mut changed, mut longer) = (text.as_bytes().to_vec(), text.as_bytes().to_vec());
+                    changed[at] = octet;
+                    longer.insert(at + 1, octet);
+                    for text in [&changed[..], &longer, &changed[..at]] {
+                        assert_eq!(attribute(text), any(text), "{}", text.escape_ascii());
+                    }
+                }
+            }
+        }
+    }
 }

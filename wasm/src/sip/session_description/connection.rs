@@ -26,6 +26,16 @@ pub enum Connection<'a> {
 impl<'a> Connection<'a> {
     /// `IN IP4 224.2.1.1/127/3`, `IN IP6 ff15::101/3`. Brackets and zones of IPv6 addresses do not belong here, but occur.
     pub(super) fn parse(value: &'a [u8]) -> Self {
+        // An address that can be read has no blank in it.
+        match value.strip_prefix(b"IN IP4 ").and_then(Address::from_text) {
+            Some(address) => Self::of(address, 1),
+            None => Self::parse_any(value),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn parse_any(value: &'a [u8]) -> Self {
         let usual = value.strip_prefix(b"IN IP4 ").filter(|text| !text.contains(&b' '));
         let Some(text) = usual.or_else(|| words(value).take(3).last()) else { return Self::Missing };
         if let Some(address) = Address::from_text(text) {
@@ -55,14 +65,10 @@ impl<'a> Connection<'a> {
         Self::of(address, count.and_then(number).map_or(1, |count| count.clamp(1, 255) as u8))
     }
 
-    /// What is sent to an IPv4-mapped address goes to the IPv4 address.
     #[inline]
     fn of(address: Address, count: u8) -> Self {
-        let address = match address.octets() {
-            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d] => Address::v4([*a, *b, *c, *d]),
-            _ => address,
-        };
-        if address.bits() == 0 { Self::Unspecified } else { Self::Address { first: address, count } }
+        let first = if address.version() == 4 { address } else { unmapped(address) };
+        if first.words() == [0; 2] { Self::Unspecified } else { Self::Address { first, count } }
     }
 
     /// The address, or the lowest one.
@@ -71,6 +77,14 @@ impl<'a> Connection<'a> {
             Self::Address { first, .. } => Some(*first),
             _ => None,
         }
+    }
+}
+
+/// What is sent to an IPv4-mapped address goes to the IPv4 address.
+fn unmapped(address: Address) -> Address {
+    match address.octets() {
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d] => Address::v4([*a, *b, *c, *d]),
+        _ => address,
     }
 }
 

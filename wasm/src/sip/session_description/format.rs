@@ -1,9 +1,10 @@
 //! Formats of RTP media: payload types, encoding names and clock rates (RFC 8866 section 6.6, RFC 3551 section 6).
 
 use super::attribute::Attribute;
+use super::octets::{end_of_name, end_of_word};
 use super::section::Section;
 use super::{Carries, Description};
-use crate::detect::rtp;
+use crate::rtp::codec;
 
 /// What an RTP payload type stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +25,7 @@ impl<'a> Format<'a> {
     fn parse(value: &'a [u8]) -> Option<Self> {
         let (payload_type, rest) = leading_number(value);
         let rest = rest.trim_ascii_start();
-        let end = rest.iter().position(|octet| *octet == b'/' || !octet.is_ascii_graphic());
-        let (name, rest) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
+        let (name, rest) = rest.split_at_checked(end_of_name(rest))?;
         let (mut clock_rate, mut channels) = (0, 1);
         if let Some(rate) = rest.strip_prefix(b"/") {
             let (rate, rest) = leading_number(rate);
@@ -53,26 +53,15 @@ impl<'a> Format<'a> {
 }
 
 /// The format of a static payload type; none for one that is dynamic or reserved.
+#[inline]
 pub fn static_format(payload_type: u8) -> Option<Format<'static>> {
-    let name = static_codec(payload_type).as_bytes();
-    let clock_rate = match payload_type {
-        6 => 16_000,
-        10 | 11 => 44_100,
-        14 | 25..=34 => 90_000,
-        16 => 11_025,
-        17 => 22_050,
-        _ => 8000,
-    };
-    let channels = if payload_type == 10 { 2 } else { 1 };
-    (!name.is_empty()).then_some(Format { payload_type, name, clock_rate, channels })
+    let codec::StaticFormat { name, clock_rate, channels } = codec::static_format(payload_type)?;
+    Some(Format { payload_type, name: name.as_bytes(), clock_rate, channels: channels.max(1) })
 }
 
 /// Encoding name of a static payload type (RFC 3551 section 6); empty for one that is dynamic or reserved.
 pub fn static_codec(payload_type: u8) -> &'static str {
-    match rtp::codec(payload_type) {
-        "dynamic" | "unassigned" => "",
-        name => name,
-    }
+    codec::static_format(payload_type).map_or("", |format| format.name)
 }
 
 /// Calls `found` with the encoding name of each format of a description.
@@ -83,7 +72,7 @@ pub fn for_each_codec(description: &[u8], found: &mut dyn FnMut(&[u8])) {
 impl<'a> Section<'a> {
     /// Calls `found` with each format of the section, if it carries RTP: those that `a=rtpmap` explains, in their order,
     /// then those with a static payload type. A payload type is told once, by what explains it first.
-    pub fn for_each_format(&self, found: &mut dyn FnMut(Format<'a>)) {
+    pub fn for_each_format(&self, found: &mut impl FnMut(Format<'a>)) {
         if self.protocol.carries != Carries::Rtp {
             return;
         }
@@ -132,26 +121,67 @@ impl<'a> Section<'a> {
 #[inline]
 fn next_payload_type(mut rest: &[u8]) -> Option<(u8, &[u8])> {
     while !rest.is_empty() {
-        let (number, after) = leading_number(rest.trim_ascii_start());
-        let end = after.iter().position(|octet| matches!(octet, b' ' | b'\t')).unwrap_or(after.len());
-        rest = after.get(end..).unwrap_or_default();
-        if let Some(number) = number.filter(|number| *number < 128 && end == 0) {
+        let (number, after) = leading_number(rest);
+        rest = match after {
+            [] => after,
+            [b' ' | b'\t', after @ ..] => after,
+            _ => {
+                rest = behind_word(rest);
+                continue;
+            }
+        };
+        if let Some(number) = number.filter(|number| *number < 128) {
             return Some((number as u8, rest));
         }
     }
     None
 }
 
+/// What follows a word that does not begin with a number, or not only: white space that is no blank, or what follows the
+/// next blank.
+#[cold]
+fn behind_word(text: &[u8]) -> &[u8] {
+    if text.first().is_some_and(u8::is_ascii_whitespace) {
+        return text.trim_ascii_start();
+    }
+    text.get(end_of_word(text)..).unwrap_or_default()
+}
+
 /// The decimal number that `text` begins with, if it begins with one of at most nine digits; and what follows the digits.
 #[inline]
 fn leading_number(text: &[u8]) -> (Option<u32>, &[u8]) {
     let mut value = 0u32;
-    for (at, octet) in text.iter().enumerate() {
-        let digit = octet.wrapping_sub(b'0');
-        if digit > 9 {
-            return ((1..=9).contains(&at).then_some(value), text.get(at..).unwrap_or_default());
-        }
-        value = value.wrapping_mul(10).wrapping_add(digit.into());
+    let mut rest = text;
+    while let [digit @ b'0'..=b'9', after @ ..] = rest {
+        value = value.wrapping_mul(10).wrapping_add(u32::from(digit - b'0'));
+        rest = after;
     }
-    ((1..=9).contains(&text.len()).then_some(value), &[])
+    ((1..=9).contains(&(text.len() - rest.len())).then_some(value), rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_payload_types() {
+        let octets = b"018 \t\x0c\rx";
+        for number in 0..octets.len().pow(6) {
+            let text: Vec<u8> =
+                (0..6).map(|at| octets[number / octets.len().pow(at) % octets.len()]).collect();
+            let words = text.split(|octet| matches!(octet, b' ' | b'\t')).map(|word| word.trim_ascii_start());
+            let numbers = words.filter(|word| !word.is_empty() && word.iter().all(u8::is_ascii_digit));
+            let expected: Vec<u32> =
+                numbers.map(|word| str::from_utf8(word).unwrap().parse().unwrap()).collect();
+            let mut rest = &text[..];
+            let found = std::iter::from_fn(|| {
+                let (payload_type, after) = next_payload_type(rest)?;
+                rest = after;
+                Some(u32::from(payload_type))
+            });
+            let expected = expected.into_iter().filter(|number| *number < 128);
+            assert!(found.eq(expected), "{text:?}");
+        }
+        assert_eq!(next_payload_type(b"0000000008 000000008"), Some((8, &b""[..])));
+    }
 }

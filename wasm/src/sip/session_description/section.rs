@@ -3,8 +3,12 @@
 use super::attribute::{Attribute, attribute};
 use super::connection::Connection;
 use super::endpoint::{Carries, DISCARD};
-use super::{next_line, word};
+use super::lines::Lines;
+use super::word;
 use crate::detect::text_message::{number, split_at};
+
+/// `a=rtpmap` lines of a section that need not be looked for again.
+const FEW_MAPS: usize = 6;
 
 /// Kind of media (RFC 8866 section 8.2.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,19 +112,26 @@ impl Common<'_> {
     }
 }
 
-/// Lines of one kind of attribute, to be read when they are asked for.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Attributes<'a> {
-    /// From the first one on.
-    text: &'a [u8],
+/// Values of one kind of attribute: the first ones, `FEW` of them, and where the others are to be read when they are asked
+/// for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attributes<'a, const FEW: usize> {
+    first: [&'a [u8]; FEW],
+    /// From the line of the first other one on.
+    others: &'a [u8],
     pub(super) count: u16,
 }
 
-impl<'a> Attributes<'a> {
+impl<'a, const FEW: usize> Attributes<'a, FEW> {
+    const NONE: Self = Self { first: [&[]; FEW], others: &[], count: 0 };
+
+    /// `here` begins with its line.
     #[inline]
-    fn add(&mut self, here: &'a [u8]) {
-        if self.count == 0 {
-            self.text = here;
+    fn add(&mut self, value: &'a [u8], here: &'a [u8]) {
+        match self.first.get_mut(usize::from(self.count)) {
+            Some(place) => *place = value,
+            None if usize::from(self.count) == FEW => self.others = here,
+            None => {}
         }
         self.count = self.count.saturating_add(1);
     }
@@ -132,10 +143,15 @@ impl<'a> Attributes<'a> {
     /// The values of the first ones, `most` of them.
     #[inline]
     pub(super) fn for_each(&self, kind: Attribute, most: u16, mut found: impl FnMut(&'a [u8])) {
-        let mut rest = self.text;
-        let mut left = self.count.min(most);
+        let count = self.count.min(most);
+        self.first.iter().take(count.into()).for_each(|value| found(value));
+        let mut left = usize::from(count).saturating_sub(FEW);
+        if left == 0 {
+            return;
+        }
+        let mut lines = Lines::of(self.others);
         while left != 0
-            && let Some((letter, text)) = next_line(&mut rest)
+            && let Some((letter, text)) = lines.next()
         {
             if letter == b'a'
                 && let (one, value) = attribute(text)
@@ -182,89 +198,84 @@ pub struct Section<'a> {
     has_keys: bool,
     has_setup: bool,
     has_ice: bool,
-    pub(super) maps: Attributes<'a>,
-    pub(super) parameters: Attributes<'a>,
-    pub(super) candidates: Attributes<'a>,
+    pub(super) maps: Attributes<'a, FEW_MAPS>,
+    pub(super) parameters: Attributes<'a, 0>,
+    pub(super) candidates: Attributes<'a, 0>,
     pub(super) path: &'a [u8],
 }
 
 impl<'a> Section<'a> {
     /// Takes the section off the front of `rest`, which begins with an `m=` line.
-    #[inline]
-    pub(super) fn read(rest: &mut &'a [u8], number: u8, common: Common<'a>) -> Option<Self> {
-        let (_, value) = next_line(rest).filter(|(letter, _)| *letter == b'm')?;
-        let mut section = Self::parse(value, number);
-        let mut own = Common { connection: Connection::Missing, ..common };
-        loop {
-            let here = *rest;
-            match next_line(rest) {
-                Some((b'a', text)) => {
-                    let (attribute, value) = attribute(text);
-                    own.read_attribute(attribute);
-                    section.read_attribute(attribute, value, here);
-                }
-                Some((b'c', value)) if own.connection == Connection::Missing => {
-                    own.connection = Connection::parse(value);
-                }
-                Some((b'm' | b'v', _)) => {
-                    *rest = here;
-                    break;
-                }
-                Some(_) => {}
-                None => break,
-            }
-        }
-        section.connection =
-            if own.connection == Connection::Missing { common.connection } else { own.connection };
-        section.direction = own.direction;
-        section.has_keys = own.has_keys;
-        section.has_setup = own.has_setup;
-        section.has_ice = own.has_ice;
+    #[cold]
+    pub(super) fn read(rest: &mut &'a [u8], number: u8, common: &Common<'a>) -> Option<Self> {
+        let mut lines = Lines::of(rest);
+        let (_, value) = lines.next().filter(|(letter, _)| *letter == b'm')?;
+        let mut section = Self { number, ..Self::BLANK };
+        section.read_lines(value, &mut lines, common);
+        *rest = lines.here();
         Some(section)
     }
 
-    /// `audio 49170/2 RTP/AVP 0 8`.
-    fn parse(value: &'a [u8], number: u8) -> Self {
-        let mut rest = value;
-        let mut next = || {
-            let (word, after) = word(rest).unwrap_or_default();
-            rest = after.trim_ascii_start();
-            word
-        };
-        let (media, port, protocol) = (next(), next(), next());
-        let (port, ports) = port_and_number(port);
-        Self {
-            number,
-            media: kind(media),
-            port,
-            ports,
-            protocol: Protocol::parse(protocol),
-            formats: rest,
-            connection: Connection::Missing,
-            direction: Direction::default(),
-            rtcp: None,
-            is_rtcp_mux: false,
-            is_rtcp_mux_only: false,
-            is_bundle_only: false,
-            mid: &[],
-            packet_time_ms: 0,
-            has_keys: false,
-            has_setup: false,
-            has_ice: false,
-            maps: Attributes::default(),
-            parameters: Attributes::default(),
-            candidates: Attributes::default(),
-            path: &[],
+    /// Of which nothing was read.
+    pub(super) const BLANK: Self = Self {
+        number: 0,
+        media: Media::Other,
+        port: 0,
+        ports: 1,
+        protocol: Protocol { name: &[], carries: Carries::Other, is_tcp: false, is_secure: false },
+        formats: &[],
+        connection: Connection::Missing,
+        direction: Direction::SendReceive,
+        rtcp: None,
+        is_rtcp_mux: false,
+        is_rtcp_mux_only: false,
+        is_bundle_only: false,
+        mid: &[],
+        packet_time_ms: 0,
+        has_keys: false,
+        has_setup: false,
+        has_ice: false,
+        maps: Attributes::NONE,
+        parameters: Attributes::NONE,
+        candidates: Attributes::NONE,
+        path: &[],
+    };
+
+    /// Reads the section: `value` is that of its `m=` line, which was read last. Goes on up to the next section or another
+    /// description. The section is blank.
+    pub(super) fn read_lines(&mut self, value: &'a [u8], lines: &mut Lines<'a>, common: &Common<'a>) {
+        let MediaLine { media, port, ports, protocol, formats } = MediaLine::parse(value);
+        (self.media, self.port, self.ports) = (media, port, ports);
+        (self.protocol, self.formats) = (protocol, formats);
+        (self.direction, self.has_keys) = (common.direction, common.has_keys);
+        (self.has_setup, self.has_ice) = (common.has_setup, common.has_ice);
+        while let Some((letter, value)) = lines.next() {
+            match letter {
+                b'a' => {
+                    let (attribute, value) = attribute(value);
+                    self.read_attribute(attribute, value, lines);
+                }
+                b'c' if self.connection == Connection::Missing => self.connection = Connection::parse(value),
+                b'm' | b'v' => break,
+                _ => {}
+            }
+        }
+        if self.connection == Connection::Missing {
+            self.connection = common.connection;
         }
     }
 
-    /// `here` begins with the line of the attribute.
+    /// The line of the attribute is the one that was read last.
     #[inline]
-    fn read_attribute(&mut self, attribute: Attribute, value: &'a [u8], here: &'a [u8]) {
+    fn read_attribute(&mut self, attribute: Attribute, value: &'a [u8], lines: &Lines<'a>) {
         match attribute {
-            Attribute::RtpMap => self.maps.add(here),
-            Attribute::FormatParameters => self.parameters.add(here),
-            Attribute::Candidate => self.candidates.add(here),
+            Attribute::RtpMap => self.maps.add(value, lines.here()),
+            Attribute::FormatParameters => self.parameters.add(value, lines.here()),
+            Attribute::Candidate => self.candidates.add(value, lines.here()),
+            Attribute::Direction(direction) => self.direction = direction,
+            Attribute::Keys => self.has_keys = true,
+            Attribute::Setup => self.has_setup = true,
+            Attribute::Ice => self.has_ice = true,
             Attribute::PacketTime => {
                 self.packet_time_ms = number(value).map_or(0, |time| time.min(u16::MAX.into()) as u16);
             }
@@ -308,6 +319,54 @@ impl<'a> Section<'a> {
     }
 }
 
+/// What an `m=` line says.
+#[derive(Debug, PartialEq, Eq)]
+struct MediaLine<'a> {
+    media: Media,
+    port: u16,
+    ports: u8,
+    protocol: Protocol<'a>,
+    formats: &'a [u8],
+}
+
+impl<'a> MediaLine<'a> {
+    #[inline]
+    fn parse(value: &'a [u8]) -> Self {
+        Self::parse_usual(value).unwrap_or_else(|| Self::parse_any(value))
+    }
+
+    /// `audio 49170 RTP/AVP 0 8`, as telephones write it.
+    #[inline]
+    fn parse_usual(value: &'a [u8]) -> Option<Self> {
+        let mut rest = value.strip_prefix(b"audio ")?;
+        let mut port = 0u16;
+        while let [digit @ b'0'..=b'9', after @ ..] = rest {
+            port = port.checked_mul(10)?.checked_add(u16::from(digit - b'0'))?;
+            rest = after;
+        }
+        // A port of no digits or of more than nine, be they zeros, is none.
+        let digits = value.len() - rest.len() - b"audio ".len();
+        let formats = rest.strip_prefix(b" RTP/AVP ")?;
+        let is_it = (1..=9).contains(&digits) && matches!(formats, [b'!'..=b'~', ..]);
+        let protocol = Protocol { name: b"RTP/AVP", carries: Carries::Rtp, is_tcp: false, is_secure: false };
+        is_it.then_some(Self { media: Media::Audio, port, ports: 1, protocol, formats })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn parse_any(value: &'a [u8]) -> Self {
+        let mut rest = value;
+        let mut next = || {
+            let (word, after) = word(rest).unwrap_or_default();
+            rest = after.trim_ascii_start();
+            word
+        };
+        let (media, port, protocol) = (next(), next(), next());
+        let (port, ports) = port_and_number(port);
+        Self { media: kind(media), port, ports, protocol: Protocol::parse(protocol), formats: rest }
+    }
+}
+
 #[inline]
 fn kind(name: &[u8]) -> Media {
     let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
@@ -328,4 +387,33 @@ fn port_and_number(text: &[u8]) -> (u16, u8) {
     let (port, count) = (parts.next().unwrap_or_default(), parts.next());
     let port = number(port).and_then(|port| u16::try_from(port).ok()).unwrap_or(0);
     (port, count.and_then(number).map_or(1, |count| count.clamp(1, 255) as u8))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usual_media_lines_are_read_like_all_others() {
+        let (mut state, mut usual) = (1u32, 0);
+        for _ in 0..200_000 {
+            let mut line = b"audio 49170 RTP/AVP 0 8 101".to_vec();
+            for _ in 0..state >> 9 & 3 {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let at = (state >> 8) as usize % line.len();
+                let octet = [b' ', b'\t', b'/', b'0', b'9', b'x', 0x0c, 0xff][(state >> 5 & 7) as usize];
+                if state >> 31 == 0 { line[at] = octet } else { line.insert(at, octet) }
+            }
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            if let Some(found) = MediaLine::parse_usual(&line) {
+                usual += 1;
+                assert_eq!(found, MediaLine::parse_any(&line), "{}", line.escape_ascii());
+            }
+        }
+        assert!((50_000..190_000).contains(&usual), "{usual}");
+        for port in ["000000001", "0000000001", "65536", "00000", "", "1/2"] {
+            let line = format!("audio {port} RTP/AVP 0");
+            assert_eq!(MediaLine::parse(line.as_bytes()), MediaLine::parse_any(line.as_bytes()), "{port}");
+        }
+    }
 }

@@ -448,12 +448,12 @@ fn origins_and_parts_of_a_section() {
     let description = Description::parse(text.as_bytes());
     let origin =
         Origin { user: b"jdoe", session_id: b"3724394400", version: b"3724394405", host: b"2001:db8::1" };
-    assert_eq!(description.origin, origin);
+    assert_eq!(description.origin(), origin);
     assert_eq!(
-        Description::parse(b"o=a b").origin,
+        Description::parse(b"o=a b").origin(),
         Origin { user: b"a", session_id: b"b", ..Origin::default() }
     );
-    assert_eq!(Description::parse(b"").origin, Origin::default());
+    assert_eq!(Description::parse(b"").origin(), Origin::default());
     let section = description.sections().next().unwrap();
     assert_eq!((section.media, section.port, section.ports), (Media::Audio, 49170, 3));
     assert_eq!(
