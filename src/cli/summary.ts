@@ -150,6 +150,7 @@ const words: Readonly<Record<string, string>> = {
   call_buffer_full: "of undecided calls, for want of room",
   sip_messages: "SIP messages",
   sip_refused: "refused as SIP",
+  sip_shortened: "shortened",
   unmatched: "not asked for",
   merged: "joined to another",
   sharing_endpoints: "sharing a media endpoint",

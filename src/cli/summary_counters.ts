@@ -54,6 +54,7 @@ export type SummaryCounter = typeof summaryCounters[number];
 export const callCounters = {
   sip_messages: "sip_messages",
   sip_refused: "sip_refused",
+  sip_shortened: "sip_shortened",
   calls_begun: "begun",
   calls_ended: "ended",
   calls_unmatched: "unmatched",

@@ -160,13 +160,14 @@ Deno.test("summary: without packets, no tables", () =>
 Deno.test("summary: calls, in VoIP mode", () => {
   const engine = {
     ...counters,
-    ...{ sip_messages: 50, sip_refused: 2, calls_begun: 10, calls_ended: 4, calls_unmatched: 3 },
-    ...{ calls_evicted: 1, calls_merged: 1, calls_sharing_endpoints: 0, call_buffer_full: 6 },
+    ...{ sip_messages: 50, sip_refused: 2, sip_shortened: 0, calls_begun: 10, calls_ended: 4 },
+    ...{ calls_unmatched: 3, calls_evicted: 1, calls_merged: 1, calls_sharing_endpoints: 0 },
+    call_buffer_full: 6,
   };
   const calls = callCounts({ ...progress, engine });
   assert.deepEqual(calls, {
-    ...{ sip_messages: 50, sip_refused: 2, begun: 10, ended: 4, unmatched: 3, evicted: 1, merged: 1 },
-    ...{ sharing_endpoints: 0, active: 1 },
+    ...{ sip_messages: 50, sip_refused: 2, sip_shortened: 0, begun: 10, ended: 4, unmatched: 3 },
+    ...{ evicted: 1, merged: 1, sharing_endpoints: 0, active: 1 },
   });
   const text = summaryText(summarize({ ...progress, engine }, traffic, 2, {}, undefined, calls));
   assert.match(

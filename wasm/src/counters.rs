@@ -93,6 +93,8 @@ counters! {
     sip_messages,
     /// SIP messages that are beyond reading.
     sip_refused,
+    /// SIP messages of streams, too long for a frame, whose packets were shortened.
+    sip_shortened,
     /// Calls that began.
     calls_begun,
     /// Calls that ended after a filter had asked for them.

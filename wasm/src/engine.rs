@@ -131,6 +131,7 @@ enum Oddity {
     SipMessage,
     CutSipMessage,
     CutSipHead,
+    ShortenedSipMessage,
 }
 
 struct Input {

@@ -182,6 +182,7 @@ impl Event {
 #[derive(Clone, Copy, Debug, Default)]
 struct Attempt {
     branch: u32,
+    from_tag: u32,
     is_cancelled: bool,
     is_over: bool,
 }
@@ -273,7 +274,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Whether an initial INVITE after the end begins another call: after BYE, with what was not in the first.
+    /// Whether an initial INVITE after the end begins another call: after BYE, with what was not in the first. Late copies
+    /// have the branch and the tag of From of one that was there.
     pub(super) fn is_begun_anew_by(&self, event: &Event) -> bool {
         let attempts = self.attempts.held();
         matches!(self.state, State::Ending | State::Ended)
@@ -281,7 +283,8 @@ impl Progress {
             && (event.cseq.wrapping_sub(self.cseq).cast_signed() > 0
                 || (!attempts.is_empty()
                     && attempts.len() < MOST_BRANCHES
-                    && attempts.iter().all(|attempt| attempt.branch != event.branch)))
+                    && (attempts.iter().all(|attempt| attempt.branch != event.branch)
+                        || attempts.iter().all(|attempt| attempt.from_tag != event.from_tag))))
     }
 
     /// Takes one message in. Retransmissions do no harm.
@@ -342,7 +345,8 @@ impl Progress {
         } else if self.attempts.held().iter().any(|attempt| attempt.branch == event.branch) {
             return;
         }
-        self.attempts.push(Attempt { branch: event.branch, ..Attempt::default() });
+        let Event { branch, from_tag, .. } = *event;
+        self.attempts.push(Attempt { branch, from_tag, ..Attempt::default() });
         if self.state == State::New || self.state.is_over() || newer > 0 {
             self.goes_back_to(State::Trying);
         }

@@ -11,7 +11,8 @@ use crate::sip;
 const PORTS: &[u16] = &[5060, 5061];
 const VERSION: &[&[u8]] = &[b"SIP/2.0"];
 /// Registered methods, for start lines that are not complete; in a complete one any token is a method.
-const METHODS: &[&[u8]] = &[
+/// Methods of the RFCs.
+pub(crate) const METHODS: &[&[u8]] = &[
     b"ACK",
     b"BYE",
     b"CANCEL",

@@ -31,7 +31,7 @@ use crate::rtp::candidates::{Candidates, Endpoints, Verdict};
 use crate::sip::message::Message;
 use crate::sip::parts::Known;
 use crate::sip::start_line::Refusal;
-use cut::uncut;
+use cut::{uncut, whole_lines};
 use held::{Place, Ring};
 use judgement::{Endings, Judgement};
 use probation::Probation;
@@ -355,13 +355,23 @@ impl Engine {
             };
             is_message |= place.is_packet;
             self.counters.stream_messages += u64::from(!place.is_packet);
+            let is_cut = place.missing > 0;
+            let text = if is_cut { whole_lines(bytes) } else { bytes };
             let mut message = Message::unread();
-            if message.read(bytes).is_err() {
-                self.count_bad_message(frame);
-                continue;
+            match (message.read(text), is_cut) {
+                (Ok(()), false) => {}
+                (Ok(()), true) => self.notice_cut(frame),
+                (Err(_), false) => {
+                    self.count_bad_message(frame);
+                    continue;
+                }
+                (Err(_), true) => {
+                    self.count_cut_message(frame);
+                    continue;
+                }
             }
             if place.is_packet {
-                carried = self.take_message(voip, frame, packet, &message, bytes, &passage);
+                carried = self.take_message(voip, frame, packet, &message, text, &passage);
                 continue;
             }
             let headers = Headers {
@@ -375,10 +385,13 @@ impl Engine {
             let link_type = segment::write_segment(&headers, bytes, template, &mut made);
             // What no frame can hold is left out, as by a snapshot length.
             let left_out = bytes.len().saturating_sub(segment::MOST_PAYLOAD);
+            if left_out > 0 {
+                self.count_shortened(frame);
+            }
             let whole = Frame {
                 data: &made,
                 link_type,
-                original_length: (made.len() + left_out) as u32,
+                original_length: ((made.len() + left_out) as u32).saturating_add(place.missing),
                 timestamp_ns: place.timestamp_ns,
                 ..*frame
             };
@@ -386,7 +399,7 @@ impl Engine {
             if place.is_of_packet {
                 segment.put_into_tunnels_of(packet);
             }
-            let key = self.take_message(voip, &whole, &segment, &message, bytes, &passage);
+            let key = self.take_message(voip, &whole, &segment, &message, text, &passage);
             carried = if place.is_of_packet { key } else { carried };
             self.scratch.rebuilt = made;
         }

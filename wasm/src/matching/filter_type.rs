@@ -285,23 +285,45 @@ fn sip_user(text: &str) -> Result<Condition, String> {
     if text.contains('@') {
         return Err(format!("\"{text}\": a user has no @; sip_uri compares users with their hosts"));
     }
+    unquoted(text)?;
     let text = strip_scheme(text, &["sip:", "sips:", "tel:"]);
     let pattern = decoded(Pattern::parse(text.as_bytes(), true));
     not_textless(text, &pattern)?;
     Ok(Condition::Text(Field::User, pattern, Bare::Contains))
 }
 
+/// Users and hosts hold no quotation marks, angle brackets or blanks, unless as %22 and the like (RFC 3261 section 25.1): they
+/// are of the display name, or of a shell, and nothing would fit them.
+fn unquoted(text: &str) -> Result<(), String> {
+    match text.contains(|letter: char| matches!(letter, '"' | '<' | '>') || letter.is_whitespace()) {
+        true => Err(format!(
+            "{text}: a SIP user or address has no quotation marks, angle brackets or blanks; write it without them, as \
+             alice or alice@example.com"
+        )),
+        false => Ok(()),
+    }
+}
+
 /// `user@host`: scheme, password, port and parameters are left out, as they are in the values.
 fn sip_uri(text: &str) -> Result<Condition, String> {
+    unquoted(text)?;
     let is_tel = text.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("tel:"));
     let bare = strip_scheme(text, &["sip:", "sips:", "tel:"]);
     let mut address = Vec::new();
     match bare.split_once('@') {
         Some((user, host)) => {
             let end = user.find([':', ';']).unwrap_or(user.len());
-            write_decoded(user.get(..end).unwrap_or_default().as_bytes(), false, &mut address);
+            let (user, host) = (user.get(..end).unwrap_or_default(), host_of(host.as_bytes()));
+            if host.is_empty() {
+                return Err(format!("\"{text}\" has no host after the @; {user}@* asks for any"));
+            }
+            if user.is_empty() {
+                let host = String::from_utf8_lossy(host);
+                return Err(format!("\"{text}\" has no user before the @; *@{host} asks for any"));
+            }
+            write_decoded(user.as_bytes(), false, &mut address);
             address.push(b'@');
-            address.extend_from_slice(host_of(host.as_bytes()));
+            address.extend_from_slice(host);
         }
         None => {
             let end = bare.find([';', '?']).unwrap_or(bare.len());
@@ -378,6 +400,8 @@ mod tests {
             (SipUser, "al*ce", "SIP user is al...ce with any text in the place of each ..."),
             (SipUser, "*", "there is a SIP user"),
             (SipUser, "%2B49", "SIP user contains +49"),
+            (SipUser, "%22a%22", "SIP user contains \"a\""),
+            (SipUri, "alice@*", "SIP address begins with alice@"),
             (SipUri, "sip:*@Example.com:5060", "SIP address ends with @example.com"),
             (SipUri, "alice@x;transport=tcp", "SIP address is alice@x"),
             (SipUri, "tel:+49-151", "SIP address is +49151"),
@@ -413,7 +437,19 @@ mod tests {
             (SipUser, "alice@x"),
             (SipUser, " "),
             (SipUser, "sip:"),
+            (SipUser, "\"alice\""),
+            (SipUser, "Alice Smith"),
+            (SipUser, "<sip:alice>"),
             (SipUri, "sip:"),
+            (SipUri, "alice@"),
+            (SipUri, "sip:alice@:5060"),
+            (SipUri, "alice@;transport=tcp"),
+            (SipUri, "*@"),
+            (SipUri, "@example.com"),
+            (SipUri, "sip:;x=y@example.com"),
+            (SipUri, "\"alice\"@example.com"),
+            (SipUri, "<sip:alice@example.com>"),
+            (SipUri, "\"Alice\" sip:alice@example.com"),
             (PhoneNumber, "00"),
             (PhoneNumber, "alice1"),
             (PhoneNumber, "49*151"),

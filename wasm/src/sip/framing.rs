@@ -50,6 +50,16 @@ impl Framer {
         *self = Self::default();
     }
 
+    /// Whether it has read the start line of a message that is not whole yet.
+    pub fn has_begun(&self) -> bool {
+        self.scanned > 0
+    }
+
+    /// Bytes of the message that is not whole yet, if its head is.
+    pub fn announced(&self) -> Option<usize> {
+        self.is_in_body.then(|| self.scanned as usize + self.length.unwrap_or(0) as usize)
+    }
+
     /// What is at the front. An answer of a number of bytes is at least 1, and at most as many as there are.
     pub fn next(&mut self, bytes: &[u8]) -> Framed {
         let framed = self.look(bytes);
@@ -142,7 +152,7 @@ fn begin(bytes: &[u8]) -> Result<usize, Framed> {
 }
 
 /// The header of a TLS record (RFC 8446 section 5.1) at the front, or what may become one.
-fn begin_record(bytes: &[u8]) -> Option<Framed> {
+pub(super) fn begin_record(bytes: &[u8]) -> Option<Framed> {
     const MOST_RECORD: u16 = (1 << 14) + 2048;
     match *bytes {
         [20..=23, 3, 0..=4, high, low, ..] => {

@@ -10,6 +10,7 @@ pub mod header;
 mod lines;
 pub mod message;
 pub mod parts;
+pub mod pickup;
 pub mod session_description;
 pub mod start_line;
 

@@ -307,6 +307,31 @@ fn reports_of_receivers() {
     }
 }
 
+/// A receiver may name a sender report that is not the last, where the way is long: a few are remembered.
+#[test]
+fn reports_of_receivers_may_name_earlier_ones() {
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<u8>>();
+    for (named, round_trip_ms) in
+        [(0, None), (1, None), (2, Some(160)), (3, Some(130)), (4, Some(100)), (5, Some(70)), (6, None)]
+    {
+        let mut scene = answered();
+        scene.packet("A:4000", "B:5000", &rtp(7, 1, 0));
+        // 30 ms apart, each of them twice: the first copy counts.
+        for number in 1..=5 {
+            let sent = words(&[0x80c8_0006, 7, 0x1111_0000 | number, 0, 160, 1, 160]);
+            scene.packet("A:4001", "B:5001", &sent);
+            scene.packet("A:4001", "B:5001", &sent);
+            scene.now += SECOND / 100;
+        }
+        scene.now += SECOND / 1000 * 40;
+        let block = [7, 0, 0, 0, named << 16, 0];
+        scene.packet("B:5001", "A:4001", &[words(&[0x81c9_0007, 9]), words(&block)].concat());
+        scene.finish();
+        let found = scene.reports[0]["streams"][0].get("round_trip_ms").and_then(|time| time.as_f64());
+        assert_eq!(found, round_trip_ms.map(f64::from), "{named}");
+    }
+}
+
 #[test]
 fn codecs_that_are_told_later() {
     let mut scene = Scene::new();

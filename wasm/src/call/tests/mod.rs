@@ -91,7 +91,7 @@ impl Scene {
     }
 
     /// The text of a message, and its way: `A>B INVITE 1 sdp=A:4000`, `B>A 200 1 INVITE t=b`. Further words: `f=` and `t=` for
-    /// tags (From `a` unless told, To none for an INVITE, else `b`), `via=` for the hop, `failed` for the ACK of a failure, `h=` for
+    /// tags (From `a` unless told, To none for an INVITE, else `b`), `via=` for the hop, `branch=` for all of the branch, `failed` for the ACK of a failure, `h=` for
     /// a header field, `user=` for the caller. An `A>B` may have ports: `A:5080>B:5060`.
     pub fn message(&self, step: &str) -> (String, Passage) {
         let mut words = step.split(' ').filter(|word| !word.is_empty());
@@ -103,7 +103,7 @@ impl Scene {
         let method = if is_request { what } else { words.next().unwrap() };
         let (mut from_tag, mut to_tag) = ("a", if method == "INVITE" && is_request { "" } else { "b" });
         let (mut hop, mut failed, mut headers, mut body) = ("", false, String::new(), String::new());
-        let mut user = "alice";
+        let (mut user, mut branch) = ("alice", None);
         for word in words {
             match word.split_once('=').unwrap_or((word, "")) {
                 ("f", tag) => from_tag = tag,
@@ -111,6 +111,7 @@ impl Scene {
                 ("via", name) => hop = name,
                 ("failed", _) => failed = true,
                 ("user", name) => user = name,
+                ("branch", name) => branch = Some(name.to_owned()),
                 ("h", field) => headers += &format!("{}\r\n", field.replace('_', " ")),
                 ("sdp", sockets) => body = description(sockets),
                 other => panic!("{other:?}"),
@@ -118,6 +119,7 @@ impl Scene {
         }
         let of_invite = failed || method == "CANCEL";
         let transaction = if of_invite { "INVITE" } else { method };
+        let branch = branch.unwrap_or_else(|| format!("{hop}-{transaction}-{number}-{from_tag}"));
         let tag = |name: &str| if name.is_empty() { String::new() } else { format!(";tag={name}") };
         let start = if is_request {
             format!("{what} sip:bob@b.example SIP/2.0")
@@ -126,7 +128,7 @@ impl Scene {
         };
         let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
         let text = format!(
-            "{start}\r\nVia: SIP/2.0/UDP x;branch=z9hG4bK{hop}-{transaction}-{number}-{from_tag}\r\n\
+            "{start}\r\nVia: SIP/2.0/UDP x;branch=z9hG4bK{branch}\r\n\
              From: \"A\" <sip:{user}@a.example>{}\r\nTo: <sip:bob@b.example>{}\r\nCall-ID: {}\r\n\
              CSeq: {number} {method}\r\n{headers}{kind}Content-Length: {}\r\n\r\n{body}",
             tag(from_tag),

@@ -480,6 +480,41 @@ fn a_call_id_may_be_used_again() {
     assert_eq!(scene.calls.figures().total, 2);
 }
 
+/// Test tools send the same again and again, but for the tag of From.
+#[test]
+fn a_new_tag_makes_a_new_call_of_the_same_call_id_and_branch() {
+    let mut scene = Scene::new();
+    let calls = ["a", "c", "d"];
+    for (number, tag) in calls.into_iter().enumerate() {
+        let invite = format!("A>B INVITE 1 branch=x f={tag}");
+        scene.step(&invite);
+        assert_eq!((scene.state(), scene.reports.len()), ("TRYING", number), "{tag}");
+        scene.steps(&[&format!("B>A 200 1 INVITE branch=x f={tag}"), &format!("A>B ACK 1 branch=y f={tag}")]);
+        scene.step(&invite);
+        assert_eq!((scene.state(), scene.reports.len()), ("ACTIVE", number), "{tag}: a copy");
+        scene.steps(&[&format!("A>B BYE 2 branch=z f={tag}"), &format!("B>A 200 2 BYE branch=z f={tag}")]);
+        scene.step(&invite);
+        assert_eq!((scene.state(), scene.reports.len()), ("ENDING", number), "{tag}: a copy that comes late");
+        scene.wait(1);
+    }
+    scene.finish();
+    assert_eq!(scene.reports.len(), calls.len());
+    for (report, tag) in scene.reports.iter().zip(calls) {
+        assert_eq!((&report["from_tag"], &report["end_reason"]), (&tag.into(), &"bye".into()));
+    }
+}
+
+/// The INVITE of a B2BUA that leaves the Call-ID as it is has another tag: its late copies begin no call either.
+#[test]
+fn late_copies_of_a_leg_begin_no_call() {
+    let mut scene = Scene::new();
+    scene.steps(&["A>B INVITE 1 branch=x", "B>C INVITE 1 branch=y f=m", "C>B 200 1 INVITE branch=y f=m t=n"]);
+    scene.steps(&["B>A 200 1 INVITE branch=x", "A>B BYE 2", "B>C BYE 2 f=m t=n"]);
+    scene.steps(&["A>B INVITE 1 branch=x", "B>C INVITE 1 branch=y f=m"]);
+    assert!(scene.reports.is_empty());
+    assert_eq!(scene.calls.figures().total, 1);
+}
+
 #[test]
 fn the_caller_stays_the_caller() {
     let mut scene = Scene::new();

@@ -7,9 +7,11 @@ use crate::detect::{Confidence, Method};
 use crate::flow::key::{self, Direction};
 use crate::flow::reassembly::{Event, Segment, Want};
 use crate::flow::table::{Flow, KnownFlow, Observed};
+use crate::flow::tcp_state::TcpState;
 use crate::net::plain::Plain;
 use crate::net::{Address, Packet};
 use crate::sip::framing::{Framed, Framer};
+use crate::sip::pickup::{begins_message, may_become_message};
 
 /// Bytes that are no SIP, after which a stream is none either (voip.md 11.2 has the same).
 const MOST_STRANGE_BYTES: u32 = 64 << 10;
@@ -30,6 +32,10 @@ struct Half {
     /// Bytes since the last message that belong to none.
     strange: u32,
     framer: Framer,
+    /// What comes next is the beginning of the stream, or was right behind a message.
+    in_step: bool,
+    /// The snapshot length has cut segments.
+    is_cut: bool,
 }
 
 impl Half {
@@ -107,6 +113,8 @@ pub(in crate::engine) struct StreamMessage {
     pub(in crate::engine) is_packet: bool,
     /// It goes the way of the packet at hand.
     pub(in crate::engine) is_of_packet: bool,
+    /// Bytes of it that the snapshot length has cut, at least: it ends before its end.
+    pub(in crate::engine) missing: u32,
 }
 
 /// The messages that a packet completes, and what is known of streams in the middle of one.
@@ -161,7 +169,14 @@ impl SipStreams {
     /// Takes the messages at the front of a direction's bytes. Returns how many bytes are done with; None where the
     /// stream is no SIP.
     fn take(&mut self, half: &mut Half, shown: &Shown) -> Option<usize> {
-        let mut at = 0;
+        // What waits for the end of its line belongs to nothing where the stream was picked up in the middle: it is the rest
+        // of a body, or a keep-alive probe (RFC 1122 section 4.2.3.6).
+        let is_stray = !half.in_step
+            && shown.seen > 0
+            && shown.seen == half.shown as usize
+            && !half.framer.has_begun()
+            && shown.bytes.get(shown.seen..).is_some_and(begins_message);
+        let mut at = if is_stray { shown.seen } else { 0 };
         let late = if self.late.is_empty() { None } else { self.late.get(&shown.key).copied() };
         let time_at = |at: usize, before_ns| {
             let late_ns = late.and_then(|late| late.time_of(shown.sequence.wrapping_add(at as u32)));
@@ -169,9 +184,15 @@ impl SipStreams {
             let before_ns = Some(before_ns).filter(|before_ns| at < shown.seen && *before_ns != 0);
             late_ns.into_iter().chain(before_ns).min().unwrap_or(shown.timestamp_ns)
         };
-        let mut begun_ns = time_at(0, half.begun_ns);
+        let mut begun_ns = time_at(at, half.begun_ns);
         while let Some(rest) = shown.bytes.get(at..).filter(|rest| !rest.is_empty()) {
-            let length = match half.framer.next(rest) {
+            let framed = match half.framer.next(rest) {
+                Framed::Begun if !half.framer.has_begun() && !may_become_message(rest) => {
+                    Framed::Not(rest.len())
+                }
+                framed => framed,
+            };
+            let length = match framed {
                 Framed::Whole(length) => {
                     let length = length.clamp(1, rest.len());
                     let start = self.bytes.len();
@@ -185,14 +206,17 @@ impl SipStreams {
                         destination: shown.destination,
                         is_packet: shown.is_packet && at == 0 && length == rest.len(),
                         is_of_packet: shown.is_of_packet,
+                        missing: 0,
                     });
                     half.strange = 0;
+                    half.in_step = true;
                     length
                 }
                 Framed::KeepAlive(length) => length.clamp(1, rest.len()),
                 Framed::Begun => break,
                 Framed::Not(length) => {
                     let length = length.clamp(1, rest.len());
+                    half.in_step = false;
                     half.strange = half.strange.saturating_add(length as u32);
                     if half.strange > MOST_STRANGE_BYTES {
                         return None;
@@ -212,6 +236,52 @@ impl SipStreams {
             }
         }
         Some(at)
+    }
+
+    /// Takes what is shown of a direction for the last time, the `missing` bytes before what comes next: also the
+    /// beginning of a message where segments are cut.
+    #[cold]
+    fn take_last(&mut self, mut half: Half, shown: &Shown, missing: Option<u32>) -> Want {
+        let length = shown.bytes.len();
+        let next = half.next_sequence.zip(missing);
+        let next = next.map(|(next, missing)| next.wrapping_add(missing).wrapping_add(length as u32));
+        let rest = self.take(&mut half, shown).and_then(|at| shown.bytes.get(at..)).unwrap_or_default();
+        if let Some(missing) = missing
+            && half.is_cut
+            && half.framer.has_begun()
+        {
+            let start = self.bytes.len();
+            self.bytes.extend_from_slice(rest);
+            let announced = half.framer.announced().and_then(|announced| announced.checked_sub(rest.len()));
+            let at = length.saturating_sub(rest.len());
+            self.found.push(StreamMessage {
+                start,
+                end: self.bytes.len(),
+                timestamp_ns: half.begun_ns,
+                sequence: shown.sequence.wrapping_add(at as u32),
+                source: shown.source,
+                destination: shown.destination,
+                is_packet: shown.is_packet && at == 0,
+                is_of_packet: shown.is_of_packet,
+                missing: announced.map_or(missing, |announced| announced as u32).max(1),
+            });
+            half.strange = 0;
+        }
+        if let Some(kept) = self.halves.get_mut(&shown.key) {
+            // What was read of the message that is cut must not be taken for a part of the next one.
+            let Half { strange, is_cut, .. } = half;
+            *kept = Half { next_sequence: next, strange, is_cut, ..Half::default() };
+        }
+        Want::Consumed(length)
+    }
+
+    /// Forgets both directions of a stream.
+    #[cold]
+    fn forget(&mut self, owner: u32) {
+        for is_reverse in [false, true] {
+            self.halves.remove(&(owner, is_reverse));
+            self.late.remove(&(owner, is_reverse));
+        }
     }
 }
 
@@ -302,31 +372,43 @@ impl Recognizer {
         let id = observed.id.slot() as u32;
         let data = &mut flows.get_mut(observed.id).state;
         if data.stream == Stream::Unwanted {
-            return;
+            if !begins_message(packet.payload) {
+                return;
+            }
+            // It was not SIP, or not from where it was seen on.
+            streams.forget(id);
+            (data.stream, data.tcp) = (Stream::Detecting, TcpState::default());
         }
         data.owner = id;
         streams.has_part = !packet.payload.is_empty();
+        if !packet.is_complete() {
+            let key = (id, observed.direction == Direction::Reverse);
+            streams.halves.touch_or_insert_with(key, |_| Half::default()).is_cut = true;
+        }
         let mut tcp = data.tcp;
         let mut is_held = streams.has_part;
         let mut consumer = |owner: u32, event: Event| {
             let Some(flow) = flows.by_slot(owner) else { return Want::Close };
-            if owner != id {
-                return streams.take_apart(owner, flow, event);
-            }
-            let (Event::Data { direction, .. } | Event::Gap { direction, .. } | Event::End { direction, .. }) =
-                event;
-            let Event::Data { bytes, seen, .. } = event else {
-                return streams.take_apart(owner, flow, event);
+            let (direction, bytes, seen, at_start) = match event {
+                Event::Data { direction, bytes, seen, at_start } => (direction, bytes, seen, at_start),
+                Event::Gap { direction, bytes, .. } => (direction, bytes, bytes.len(), false),
+                Event::End { .. } => return streams.take_apart(owner, flow, event),
             };
-            if direction != observed.direction {
+            if owner != id || direction != observed.direction {
                 // Shown again with a packet of that direction, or at the end.
-                return Want::Consumed(0);
+                return streams.take_apart(owner, flow, event);
             }
-            is_held = false;
             let key = (owner, direction == Direction::Reverse);
             let mut half = streams.halves.get(&key).copied().unwrap_or_default();
+            if seen == 0 && half.shown > 0 {
+                // Others came in front of the bytes that were shown.
+                let in_front = (bytes.len() as u32).saturating_sub(half.shown);
+                half.next_sequence = half.next_sequence.map(|next| next.wrapping_sub(in_front));
+                half.framer.reset();
+            }
+            let gap = if let Event::Gap { missing, .. } = event { Some(missing) } else { None };
             // Of segments that contradict each other, the first is believed.
-            let is_packet = seen == 0 && bytes == packet.payload;
+            let is_packet = (seen == 0 || gap.is_some()) && bytes == packet.payload;
             let sequence = half.next_sequence.filter(|_| !is_packet).unwrap_or(packet.tcp_sequence);
             let shown = Shown {
                 key,
@@ -336,13 +418,18 @@ impl Recognizer {
                 sequence,
                 source: (ip.source, packet.source_port),
                 destination: (ip.destination, packet.destination_port),
-                is_packet: is_packet && packet.is_complete(),
+                is_packet: is_packet && packet.is_complete() == gap.is_none(),
                 is_of_packet: true,
             };
+            if let Some(missing) = gap {
+                return streams.take_last(half, &shown, missing);
+            }
+            is_held = false;
+            half.in_step |= at_start;
             let before = streams.found.len();
             let Some(taken) = streams.take(&mut half, &shown) else {
                 flow.state.stream = Stream::Unwanted;
-                streams.halves.remove(&key);
+                streams.forget(id);
                 streams.has_part = false;
                 return Want::Close;
             };
@@ -412,22 +499,32 @@ impl SipStreams {
             Event::Gap { direction, bytes, missing } => (direction, bytes, missing),
             Event::End { direction, bytes, .. } => (direction, bytes, None),
         };
-        self.take_rest(owner, flow, direction, bytes);
-        let key = (owner, direction == Direction::Reverse);
-        if let Some(half) = self.halves.get_mut(&key) {
-            let length = missing.map(|missing| missing.wrapping_add(bytes.len() as u32));
-            let next = half.next_sequence.zip(length).map(|(next, length)| next.wrapping_add(length));
-            // What was read of the message that is cut must not be taken for a part of the next one.
-            *half = Half { next_sequence: next, strange: half.strange, ..Half::default() };
-        }
-        Want::Consumed(bytes.len())
+        let (half, shown) = self.apart(owner, flow, direction, bytes);
+        self.take_last(half, &shown, missing)
     }
 
     /// Takes the messages in bytes of a stream that is not at hand.
     fn take_rest(&mut self, owner: u32, flow: &Flow<FlowData>, direction: Direction, bytes: &[u8]) -> usize {
+        let (mut half, shown) = self.apart(owner, flow, direction, bytes);
+        let taken = self.take(&mut half, &shown).unwrap_or(bytes.len());
+        half.next_sequence = half.next_sequence.map(|next| next.wrapping_add(taken as u32));
+        if let Some(kept) = self.halves.get_mut(&shown.key) {
+            *kept = half;
+        }
+        taken
+    }
+
+    /// What is known of a direction that is not at hand, and its bytes.
+    fn apart<'a>(
+        &self,
+        owner: u32,
+        flow: &Flow<FlowData>,
+        direction: Direction,
+        bytes: &'a [u8],
+    ) -> (Half, Shown<'a>) {
         let (source, destination) = super::streams::ends(flow, direction);
         let key = (owner, direction == Direction::Reverse);
-        let mut half = self.halves.get(&key).copied().unwrap_or_default();
+        let half = self.halves.get(&key).copied().unwrap_or_default();
         let shown = Shown {
             key,
             bytes,
@@ -439,7 +536,7 @@ impl SipStreams {
             is_packet: false,
             is_of_packet: false,
         };
-        self.take(&mut half, &shown).unwrap_or(bytes.len())
+        (half, shown)
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::engine::arrival::Frame;
 use crate::engine::{Engine, Oddity};
 use crate::net::Packet;
+use crate::net::segment::MOST_PAYLOAD;
 
 /// What of a datagram is read as a message: of a head that the snapshot length has cut, the lines that are whole.
 #[inline]
@@ -10,8 +11,9 @@ pub(super) fn uncut<'a>(packet: &Packet<'a>) -> &'a [u8] {
     if packet.is_complete() { packet.payload } else { whole_lines(packet.payload) }
 }
 
+/// Of a head that is cut, the lines that are whole; all where the head is.
 #[cold]
-fn whole_lines(bytes: &[u8]) -> &[u8] {
+pub(super) fn whole_lines(bytes: &[u8]) -> &[u8] {
     let mut lines = bytes.split_inclusive(|octet| *octet == b'\n');
     let has_whole_head = lines.any(|line| matches!(line, b"\n" | b"\r\n"));
     match bytes.iter().rposition(|octet| *octet == b'\n') {
@@ -28,6 +30,17 @@ impl Engine {
         self.counters.rejected_by_mode += 1;
         let what = "begins a SIP message that the snapshot length of the capture has cut before its Call-ID";
         self.notice_once(Oddity::CutSipHead, frame.origin(), what, "sip_refused");
+    }
+
+    /// A message of a stream that no frame can hold.
+    #[cold]
+    pub(super) fn count_shortened(&mut self, frame: &Frame) {
+        self.counters.sip_shortened += 1;
+        let what = format!(
+            "completes a SIP message of more than {MOST_PAYLOAD} bytes, which no frame can hold; it is read as a whole, \
+             and its packet shortened as by a snapshot length"
+        );
+        self.notice_once(Oddity::ShortenedSipMessage, frame.origin(), &what, "sip_shortened");
     }
 
     #[cold]

@@ -9,6 +9,8 @@ use crate::wire::protobuf::put_bytes;
 
 #[path = "tests/networks.rs"]
 mod networks;
+#[path = "tests/streams.rs"]
+mod streams;
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -31,11 +33,18 @@ impl Scene {
     }
 
     fn frame(&mut self, frame: &[u8]) -> &mut Self {
-        let length = frame.len() as u32;
-        for field in [(self.now_ns / SECOND) as u32, (self.now_ns % SECOND) as u32, length, length] {
+        self.cut_frame(frame, frame.len())
+    }
+
+    /// A frame of which a capture with that snapshot length has the beginning.
+    fn cut_frame(&mut self, frame: &[u8], snapshot_length: usize) -> &mut Self {
+        let captured = frame.len().min(snapshot_length);
+        let lengths = [captured as u32, frame.len() as u32];
+        for field in [(self.now_ns / SECOND) as u32, (self.now_ns % SECOND) as u32].into_iter().chain(lengths)
+        {
             self.capture.extend(field.to_le_bytes());
         }
-        self.capture.extend(frame);
+        self.capture.extend(&frame[..captured]);
         self.wait(1_000_000)
     }
 
@@ -53,6 +62,17 @@ impl Scene {
     }
 
     fn tcp(&mut self, from: (u8, u16), to: (u8, u16), sequence: u32, payload: &[u8]) -> &mut Self {
+        self.cut_tcp(from, to, sequence, payload, usize::MAX)
+    }
+
+    fn cut_tcp(
+        &mut self,
+        from: (u8, u16),
+        to: (u8, u16),
+        sequence: u32,
+        payload: &[u8],
+        snapshot_length: usize,
+    ) -> &mut Self {
         let headers = Headers {
             source: (Address::v4([10, 0, 0, from.0]), from.1),
             destination: (Address::v4([10, 0, 0, to.0]), to.1),
@@ -61,7 +81,7 @@ impl Scene {
         };
         let mut frame = Vec::new();
         write_segment(&headers, payload, None, &mut frame);
-        self.frame(&frame)
+        self.cut_frame(&frame, snapshot_length)
     }
 
     fn rtp(&mut self, from: (u8, u16), to: (u8, u16), sequence: u16) -> &mut Self {

@@ -1,0 +1,201 @@
+//! SIP over TCP where a capture has not all of a stream: it begins in the middle, or its segments are cut.
+
+use super::*;
+
+const CLIENT: (u8, u16) = (1, 40_001);
+const SERVER: (u8, u16) = (2, 5062);
+/// Ethernet, IPv4 and TCP.
+const HEADERS: usize = 54;
+
+/// Octets that look random, the same in every run; no line ends are among them.
+fn binary(length: usize) -> Vec<u8> {
+    let mut state = 7u32;
+    let mut octet = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    (0..length).map(|_| octet()).map(|octet| if octet == b'\n' { 0 } else { octet }).collect()
+}
+
+/// Segments of a direction, one behind the other from 1000 on; the number of the byte behind them.
+fn put_segments(scene: &mut Scene, is_answer: bool, segments: &[&[u8]]) -> u32 {
+    let (from, to) = if is_answer { (SERVER, CLIENT) } else { (CLIENT, SERVER) };
+    segments.iter().fold(1000, |sequence, segment| {
+        scene.tcp(from, to, sequence, segment);
+        sequence + segment.len() as u32
+    })
+}
+
+/// Whatever a stream was when the capture began, it is read from the first segment on that begins with a start line.
+#[test]
+fn streams_are_picked_up_where_a_segment_begins_with_a_message() {
+    let tls = &[&[0x17, 3, 3, 1, 0][..], &[0x55; 256]].concat()[..];
+    let body = &binary(1400)[..];
+    let long = vec![body; 60];
+    let lines = b"a=candidate:1 1 UDP 2130706431 192.0.2.1 40000 typ host\r\n".repeat(24);
+    let upgrade =
+        b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: sip\r\nConnection: Upgrade\r\n\r\n";
+    for (name, before) in [
+        ("nothing", vec![]),
+        ("a keep-alive probe", vec![&b"\0"[..]]),
+        ("a probe with a letter", vec![b"x"]),
+        ("a probe with a line end", vec![b"\n"]),
+        ("a probe that is like a TLS record", vec![&[0x16]]),
+        ("two line ends", vec![b"\r\n\r\n"]),
+        ("a TLS record", vec![tls]),
+        ("the rest of a binary body", vec![body]),
+        ("the rest of a long binary body", long),
+        ("many lines", vec![&lines; 60]),
+        ("the rest of a head", vec![b"tent-Type: application/sdp\r\nContent-Length: 5\r\n\r\n", b"v=0\r\n"]),
+        ("the rest of a description", vec![b"=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"]),
+        ("the rest of a document", vec![b"tuple>\r\n</presence>"]),
+        ("the rest of a text", vec![b"hello"]),
+        ("the rest of a longer text", vec![b"hello world"]),
+        ("a PROXY header", vec![b"PROXY TCP4 192.0.2.1 192.0.2.2 40001 5062\r\n"]),
+        ("an upgrade to WebSocket", vec![upgrade, &[0x82, 0x05, 1, 2, 3, 4, 5]]),
+    ] {
+        for is_answer in [false, true] {
+            let message = match is_answer {
+                false => request("INVITE", "one", "", &sdp(1, 40_000)),
+                true => response("200 OK", "INVITE", "one", &sdp(2, 10_000)),
+            };
+            let (from, to) = if is_answer { (SERVER, CLIENT) } else { (CLIENT, SERVER) };
+            let options = request("OPTIONS", "two", "", "");
+            let mut scene = Scene::new();
+            let next = put_segments(&mut scene, is_answer, &before);
+            let (head, rest) = message.split_at(100);
+            scene.tcp(from, to, next, head);
+            // A probe in the middle, and after it.
+            scene.tcp(from, to, next + 99, b"\0").tcp(from, to, next + 100, rest);
+            let next = next + message.len() as u32;
+            scene.tcp(from, to, next - 1, b"\0").tcp(from, to, next, b"\r\n\r\n");
+            scene.tcp(from, to, next + 4, &options).tcp(from, to, next + 4 + options.len() as u32 - 1, b"\0");
+            let answer = run(&scene, &[], NoFilterPolicy::Allow, 1 << 20);
+            let first = if is_answer { "200" } else { "INVITE" };
+            assert_eq!(answer.shown(), [first, "OPTIONS"], "{name}, answer: {is_answer}");
+            assert_eq!(answer.engine.counters().sip_refused, 0, "{name}");
+        }
+    }
+}
+
+/// A header of a proxy in front of a message, in one segment; messages in WebSocket frames are left out.
+#[test]
+fn other_framings_are_accounted_for() {
+    let message = request("INVITE", "one", "", &sdp(1, 40_000));
+    let proxied = [b"PROXY TCP4 192.0.2.1 192.0.2.2 40001 5062\r\n", &message[..]].concat();
+    let framed = [&[0x82, 126, 1, 44][..], &message].concat();
+    for (segment, expected) in [(proxied, 1), (framed, 0)] {
+        let mut scene = Scene::new();
+        put_segments(&mut scene, false, &[&segment, &segment]);
+        let answer = run(&scene, &[], NoFilterPolicy::Allow, 1 << 20);
+        assert_eq!(answer.lines.len(), 2 * expected);
+        assert_eq!(answer.engine.counters().stream_segments, 2);
+    }
+}
+
+/// Of a stream that is not SIP, 64 KiB are looked at, and nothing is held.
+#[test]
+fn what_a_binary_stream_costs_is_bounded() {
+    let body = binary(1400);
+    let mut scene = Scene::new();
+    let next = put_segments(&mut scene, false, &vec![&body[..]; 500]);
+    scene.tcp(CLIENT, SERVER, next, &request("OPTIONS", "one", "", ""));
+    let next = next + request("OPTIONS", "one", "", "").len() as u32;
+    for number in 0..500 {
+        scene.tcp(CLIENT, SERVER, next + number * 1400, &body);
+    }
+    let answer = run(&scene, &[], NoFilterPolicy::Allow, 1 << 20);
+    let counters = answer.engine.counters();
+    assert_eq!((answer.shown(), counters.packets), (vec!["OPTIONS".to_owned()], 1001));
+    let looked_at = 2 * (1 + (64 << 10) / 1400);
+    assert!((1..=looked_at).contains(&counters.stream_segments), "{}", counters.stream_segments);
+    assert_eq!(counters.reassembly_discarded_bytes, 0);
+}
+
+/// What comes late in front of the beginning of a message that waits does not shift what was read of it.
+#[test]
+fn bytes_in_front_of_a_pickup() {
+    let message = request("OPTIONS", "one", "", "");
+    let stream = [&message[..], &message].concat();
+    for from in [1, 30, message.len() - 3] {
+        let mut scene = Scene::new();
+        let at = |number: usize| 1000 + number as u32;
+        let middle = message.len() + 90;
+        scene.tcp(CLIENT, SERVER, at(message.len()), &stream[message.len()..middle]);
+        scene.tcp(CLIENT, SERVER, at(from), &stream[from..message.len()]);
+        scene.tcp(CLIENT, SERVER, at(middle), &stream[middle..]);
+        let answer = run(&scene, &[], NoFilterPolicy::Allow, 1 << 20);
+        assert!(answer.shown().ends_with(&["OPTIONS".to_owned()]), "{from}: {:?}", answer.shown());
+    }
+}
+
+/// A message of several segments that the snapshot length has cut is read as far as it goes, once, and what follows it too.
+#[test]
+fn cut_segments_cost_no_message_that_follows() {
+    let attributes = "a=candidate:1 1 UDP 2130706431 192.0.2.1 40000 typ host\r\n".repeat(30);
+    let invite = request("INVITE", "one", "", &(sdp(1, 40_000) + &attributes));
+    let options = request("OPTIONS", "two", "", "");
+    let at = |text: &[u8]| invite.windows(text.len()).position(|window| window == text).unwrap();
+    let call_id = at(b"Call-ID: one\r\n") + 14;
+    for segment_length in [200, 600, 1400] {
+        for captured in
+            (call_id - 30..=segment_length).step_by(7).filter(|captured| *captured != segment_length)
+        {
+            let mut scene = Scene::new();
+            let mut sequence = 1000;
+            let segments =
+                invite.chunks(segment_length).chain([&options[..]]).chain(invite.chunks(segment_length));
+            for segment in segments {
+                scene.cut_tcp(CLIENT, SERVER, sequence, segment, HEADERS + captured);
+                // Again: a retransmission is no other message.
+                scene.cut_tcp(CLIENT, SERVER, sequence, segment, HEADERS + captured);
+                sequence += segment.len() as u32;
+            }
+            let mut answer = run(&scene, &[], NoFilterPolicy::Allow, 1 << 20);
+            let of_segments = format!("{captured} of {segment_length} bytes");
+            let notices = answer.engine.take_notices().join("\n");
+            let shown = answer.shown();
+            if captured < call_id {
+                assert!(notices.contains("has cut before its Call-ID"), "{of_segments}: {notices}");
+                continue;
+            }
+            assert_eq!(shown, ["INVITE", "OPTIONS", "INVITE"], "{of_segments}");
+            assert!(notices.contains("it is read as far as it goes"), "{of_segments}: {notices}");
+        }
+    }
+}
+
+/// Of a cut message that began in an earlier segment a packet is made, which says how long it would be.
+#[test]
+fn a_cut_message_has_the_length_that_it_announces() {
+    let body = "x".repeat(1000);
+    let message = request("MESSAGE", "one", "", &body);
+    let mut scene = Scene::new();
+    let next = 1000 + 150;
+    scene.tcp(CLIENT, SERVER, 1000, &message[..150]);
+    scene.cut_tcp(CLIENT, SERVER, next, &message[150..], HEADERS + 400);
+    let answer = run(&scene, &[], NoFilterPolicy::Allow, 1 << 20);
+    assert_eq!(answer.shown(), ["MESSAGE"]);
+    let lengths = [
+        format!("\"capture_length\":{}", HEADERS + 550),
+        format!("\"original_length\":{}", HEADERS + message.len()),
+    ];
+    assert!(lengths.iter().all(|length| answer.lines[0].contains(length)), "{}", answer.lines[0]);
+}
+
+/// What no frame can hold is shortened, and told.
+#[test]
+fn messages_longer_than_a_frame_are_counted() {
+    for (length, expected) in [(59_000, 0), (61_000, 1)] {
+        let message = request("MESSAGE", "one", "", &"x".repeat(length));
+        let parts: Vec<&[u8]> = message.chunks(1400).collect();
+        let mut scene = Scene::new();
+        put_segments(&mut scene, false, &parts.repeat(2));
+        let mut answer = run(&scene, &[], NoFilterPolicy::Allow, 1 << 20);
+        assert_eq!(answer.shown(), ["MESSAGE", "MESSAGE"]);
+        assert_eq!(answer.engine.counters().sip_shortened, 2 * expected);
+        let notices = answer.engine.take_notices();
+        let told = notices.iter().filter(|notice| notice.contains("more than 60000 bytes")).count();
+        assert_eq!(told as u64, expected, "{notices:?}");
+    }
+}
