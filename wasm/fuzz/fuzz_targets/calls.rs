@@ -25,15 +25,14 @@ const MOST_PACKETS: usize = 200;
 
 fuzz_target!(|input: &[u8]| {
     let mut input = Input::new(input);
-    let (outputs, filters, choice, calls) = (input.u8(), input.u8(), input.u8(), input.u8());
-    let case =
-        Case { outputs: outputs & (WIRE | CALLS | CALL_PCAP) | JSON, filters, choice, calls, seed: "0" };
+    let (outputs, filters, cuts, calls) = (input.u8(), input.u8(), input.u8(), input.u8());
+    let case = Case { outputs: outputs & (WIRE | CALLS | CALL_PCAP) | JSON, filters, calls, seed: "0" };
     let capture = capture(&mut input);
     let whole = case.drive(&capture, capture.len());
     whole.outputs.check(case.outputs, true);
     assert_eq!(whole.ended.len(), whole.captures.len(), "captures of calls that never end");
     check_counters(&whole.counters);
-    let step = usize::from(choice).max(1) * 7;
+    let step = usize::from(cuts).max(1) * 7;
     assert_eq!(whole, case.drive(&capture, step), "the answer depends on where the capture is cut");
     if calls & 128 != 0 {
         let reseeded = Case { seed: "17.25", ..case }.drive(&capture, capture.len());
@@ -50,7 +49,6 @@ fuzz_target!(|input: &[u8]| {
 struct Case {
     outputs: u8,
     filters: u8,
-    choice: u8,
     /// Most calls in the lower bits; 0 for the default.
     calls: u8,
     seed: &'static str,

@@ -111,17 +111,8 @@ impl Ladder {
             return;
         }
         let out = if is_first { &mut self.first } else { &mut self.latest };
-        let version = if passage.source.version() == 6 { IS_IPV6 } else { 0 };
-        out.extend_from_slice(&passage.timestamp_ns.to_le_bytes());
-        out.push(version | if has_description { HAS_DESCRIPTION } else { 0 });
-        for (address, port) in
-            [(&passage.source, passage.source_port), (&passage.destination, passage.destination_port)]
-        {
-            append(out, address.octets());
-            out.extend_from_slice(&port.to_le_bytes());
-        }
         let (number, method) = message.cseq().unwrap_or_default();
-        out.extend_from_slice(&number.to_le_bytes());
+        put_fixed(out, passage, if has_description { HAS_DESCRIPTION } else { 0 }, number);
         put_short(out, MOST_METHOD, |out| append(out, beginning(method, MOST_METHOD)));
         put_short(out, MOST_TEXT, |out| write_text(message, out));
     }
@@ -206,6 +197,24 @@ impl Ladder {
     }
 }
 
+/// Appends what every message has, in one piece: time, number of CSeq, ports, addresses.
+#[inline]
+fn put_fixed(out: &mut Vec<u8>, passage: &Passage, flags: u8, number: u32) {
+    let time = passage.timestamp_ns.to_le_bytes();
+    let ports = u64::from(passage.source_port) | u64::from(passage.destination_port) << 16;
+    let numbers = (u64::from(number) | ports << 32).to_le_bytes();
+    let words = |address: &Address| address.words().map(u64::to_ne_bytes);
+    let ([a, b], [c, d]) = (words(&passage.source), words(&passage.destination));
+    if passage.source.version() == 6 {
+        out.push(flags | IS_IPV6);
+        out.extend_from_slice([time, numbers, a, b, c, d].as_flattened());
+    } else {
+        let ([a, b, c, d, ..], [e, f, g, h, ..]) = (a, c);
+        out.push(flags);
+        out.extend_from_slice([time, numbers, [a, b, c, d, e, f, g, h]].as_flattened());
+    }
+}
+
 /// Makes room for `more` bytes in a buffer of `most` bytes.
 fn reserve(buffer: &mut Vec<u8>, more: usize, most: usize, room: &mut Room) -> bool {
     let wanted = buffer.len() + more;
@@ -268,9 +277,8 @@ impl<'a> Reader<'a> {
         Some(*array)
     }
 
-    fn socket(&mut self, is_ipv6: bool) -> Option<(Address, u16)> {
-        let address = if is_ipv6 { Address::v6(self.array()?) } else { Address::v4(self.array()?) };
-        Some((address, u16::from_le_bytes(self.array()?)))
+    fn address(&mut self, is_ipv6: bool) -> Option<Address> {
+        Some(if is_ipv6 { Address::v6(self.array()?) } else { Address::v4(self.array()?) })
     }
 
     fn short(&mut self) -> Option<&'a [u8]> {
@@ -281,15 +289,18 @@ impl<'a> Reader<'a> {
     }
 
     fn message(&mut self) -> Option<Step<'a>> {
-        let timestamp_ns = i64::from_le_bytes(self.array()?);
         let [flags] = self.array()?;
         let is_ipv6 = flags & IS_IPV6 != 0;
+        let timestamp_ns = i64::from_le_bytes(self.array()?);
+        let number = u32::from_le_bytes(self.array()?);
+        let (source_port, destination_port) =
+            (u16::from_le_bytes(self.array()?), u16::from_le_bytes(self.array()?));
         Some(Step {
             timestamp_ns,
             has_description: flags & HAS_DESCRIPTION != 0,
-            source: self.socket(is_ipv6)?,
-            destination: self.socket(is_ipv6)?,
-            number: u32::from_le_bytes(self.array()?),
+            source: (self.address(is_ipv6)?, source_port),
+            destination: (self.address(is_ipv6)?, destination_port),
+            number,
             method: self.short()?,
             text: self.short()?,
         })

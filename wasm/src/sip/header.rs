@@ -172,9 +172,7 @@ const LETTERS: [Letters; Header::COUNT] = {
 impl Header {
     /// The field of a name, long or compact, in upper or lower case.
     pub fn of(name: &[u8]) -> Option<Self> {
-        let mut start = [0; MOST_NAME];
-        start.get_mut(..name.len())?.copy_from_slice(name);
-        Self::at_front(&start, name.len())
+        (name.len() <= MOST_NAME).then(|| Self::at_front(&padded_name(name), name.len()))?
     }
 
     /// The field whose name is the first `length` bytes.
@@ -267,7 +265,14 @@ pub(super) fn name_and_value(field: &[u8]) -> Option<(&[u8], Range<usize>)> {
 /// such header; and where the field is not written like most: then [`name_and_value`] is to be asked.
 #[inline]
 pub(super) fn plain_field(rest: &[u8], end: usize) -> Result<(Option<Header>, Range<usize>), NotPlain> {
-    let start = rest.first_chunk::<MOST_NAME>().ok_or(NotPlain)?;
+    let padded;
+    let start = match rest.first_chunk() {
+        Some(start) => start,
+        None => {
+            padded = padded_name(rest);
+            &padded
+        }
+    };
     let colon = colon_in_front(start).filter(|colon| *colon < end).ok_or(NotPlain)?;
     // No white space around the name, one blank before the value, none at its end, and two octets that end the line.
     let is_plain = matches!(start.get(colon.wrapping_sub(1)), Some(b'!'..))
@@ -278,6 +283,14 @@ pub(super) fn plain_field(rest: &[u8], end: usize) -> Result<(Option<Header>, Ra
     } else {
         Err(NotPlain)
     }
+}
+
+/// The first octets, with zeros behind the end.
+#[inline(never)]
+fn padded_name(text: &[u8]) -> [u8; MOST_NAME] {
+    let mut start = [0; MOST_NAME];
+    start.iter_mut().zip(text).for_each(|(place, octet)| *place = *octet);
+    start
 }
 
 /// A field with more or less white space than most, or with a long name.
@@ -358,9 +371,12 @@ mod tests {
             ["", " ", "f", "CSeq", "Call-ID", "call-id ", "Call\rID", "X-Other", "P-Access-Network-Info"]
         {
             for value in ["", " ", " a", "a", "  a b", " a b \t", " a:b\r\n c", "\n:"] {
-                for end in ["", "\n", "\r\n"] {
+                let ends = ["", "\n", "\r\n"].into_iter();
+                for (end, behind) in
+                    ends.flat_map(|end| ["", "\r\n", "Content-Length: 0\r\n\r\n"].map(|behind| (end, behind)))
+                {
                     let field = format!("{name}:{value}{end}");
-                    let text = format!("{field}Content-Length: 0\r\n\r\n");
+                    let text = format!("{field}{behind}");
                     let Ok(found) = plain_field(text.as_bytes(), field.len()) else { continue };
                     let (name, value) = name_and_value(field.as_bytes()).unwrap();
                     assert_eq!(found, (Header::of(name), value), "{field:?}");
