@@ -64,6 +64,8 @@ enum Stream {
     Heads,
     /// Nobody wants them in order.
     Unwanted,
+    /// They are of another protocol than SIP, which may quote it.
+    Foreign,
 }
 
 /// When and where a packet was captured, as far as it matters here.

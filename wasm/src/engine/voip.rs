@@ -413,6 +413,9 @@ impl Engine {
                 streams.calls.insert(observed.id.slot() as u32, key);
             }
         }
+        for _ in 0..streams.too_long {
+            self.count_too_long_message(frame);
+        }
         voip.streams = streams;
     }
 

@@ -46,6 +46,126 @@ pub fn may_become_message(bytes: &[u8]) -> bool {
     (is_version || is_word) && !word.is_empty() && !bytes.iter().any(is_control)
 }
 
+/// The start line of a message.
+const STATUS: &[u8] = b"SIP/2.0 ";
+
+/// The first line, without its end; of a longest one what there is.
+fn first_line(bytes: &[u8]) -> &[u8] {
+    let most = bytes.get(..bytes.len().min(MOST_LINE)).unwrap_or_default();
+    memchr::memchr(b'\n', most).and_then(|end| most.get(..end)).unwrap_or(most)
+}
+
+/// Whether the bytes begin with a whole start line.
+#[cold]
+pub fn is_start_line(bytes: &[u8]) -> bool {
+    let line = first_line(bytes);
+    line.len() < bytes.len().min(MOST_LINE) && StartLine::parse(line).is_ok()
+}
+
+/// Where in the first line a start line begins, or where what may become one does if the end of the line is still to
+/// come: behind a body without a line end, of which the beginning is not known. None also where it is the whole line.
+#[cold]
+#[inline(never)]
+pub fn start_line_inside(bytes: &[u8]) -> Option<usize> {
+    let line = first_line(bytes);
+    let found = if line.len() < bytes.len().min(MOST_LINE) {
+        request_inside(line).or_else(|| status_inside(line))
+    } else if !may_become_message(line) {
+        beginning_inside(line)
+    } else {
+        None
+    };
+    found.filter(|at| *at > 0)
+}
+
+/// Where the method begins of the request line that ends the line.
+fn request_inside(line: &[u8]) -> Option<usize> {
+    let front = line.trim_ascii_end().strip_suffix(b" SIP/2.0")?;
+    let (before, uri) = front.split_at_checked(memchr::memrchr(b' ', front)?)?;
+    if !uri.contains(&b':') || before.iter().all(u8::is_ascii_uppercase) {
+        return None;
+    }
+    method_at_end(before)
+}
+
+fn method_at_end(bytes: &[u8]) -> Option<usize> {
+    METHODS.iter().filter(|method| bytes.ends_with(method)).map(|method| bytes.len() - method.len()).min()
+}
+
+fn status_inside(line: &[u8]) -> Option<usize> {
+    let is_status = |at: &usize| line.get(*at..).is_some_and(|line| StartLine::parse(line).is_ok());
+    memchr::memmem::find_iter(line, STATUS).find(is_status)
+}
+
+/// Where at the end of the bytes a start line may begin.
+fn beginning_inside(bytes: &[u8]) -> Option<usize> {
+    let last = memchr::memrchr(b' ', bytes);
+    let (before, word) = last.and_then(|last| bytes.split_at_checked(last)).unwrap_or_default();
+    let is_version = word.get(1..).is_some_and(|word| b"SIP/2.0\r".starts_with(word));
+    let with_version =
+        memchr::memrchr(b' ', before).filter(|_| is_version).and_then(|at| method_at_end(before.get(..at)?));
+    // Of fewer octets, most are the end of something else.
+    let cut = (3..=STATUS.len().max(10)).rev().find_map(|length| {
+        let at = bytes.len().checked_sub(length)?;
+        let end = bytes.get(at..)?;
+        (STATUS.starts_with(end) || METHODS.iter().any(|method| method.starts_with(end))).then_some(at)
+    });
+    [status_inside(bytes), with_version, method_at_end(before), cut]
+        .into_iter()
+        .flatten()
+        .find(|at| bytes.get(*at..).is_some_and(may_become_message))
+}
+
+/// Length of the binary header of a PROXY protocol (version 2, section 2.2) that the bytes begin with.
+#[inline]
+pub fn proxy_header(bytes: &[u8]) -> Option<usize> {
+    let header = bytes.strip_prefix(b"\r\n\r\n\0\r\nQUIT\n")?;
+    let length = header.get(2..4).and_then(|length| <[u8; 2]>::try_from(length).ok());
+    Some(16 + length.map_or(0, |length| usize::from(u16::from_be_bytes(length))))
+        .filter(|length| *length <= MOST_LINE)
+}
+
+/// Whether the bytes begin with the header of a PROXY protocol in text (version 1, section 2.1).
+#[cold]
+pub fn is_proxy_line(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PROXY ")
+}
+
+/// Whether the first bytes of a connection, which begin no message, are not what may precede messages either: that is a
+/// header of a PROXY protocol, a keep-alive of few bytes, SOCKS, a tunnel through HTTP (RFC 9110 section 9.3.6), and what
+/// is like a start line.
+#[cold]
+pub fn opens_other_protocol(bytes: &[u8]) -> bool {
+    let line = first_line(bytes);
+    let may_precede = match bytes {
+        // Requests and answers of SOCKS 4, the methods of SOCKS 5 (RFC 1928 section 3).
+        [4, 1, ..] | [0, 90..=93, ..] => true,
+        [5, count, methods @ ..] if methods.len() == usize::from(*count) => true,
+        _ => bytes.len() <= 4 || is_proxy_line(bytes) || is_tunnel(line),
+    };
+    is_quoting(bytes) || !may_precede && memchr::memmem::find(line, b"SIP/").is_none()
+}
+
+fn is_tunnel(line: &[u8]) -> bool {
+    let reason = line.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(6..16));
+    line.starts_with(b"CONNECT ") || reason.is_some_and(|reason| reason.eq_ignore_ascii_case(b"Connection"))
+}
+
+/// Whether the bytes begin with a line of a protocol that carries texts, with messages quoted in them: a start line of
+/// HTTP (RFC 9112 section 2.1), a command of SMTP (RFC 5321 section 4.1.1), a packet of HEP.
+#[cold]
+pub fn is_quoting(bytes: &[u8]) -> bool {
+    const COMMANDS: [&[u8]; 4] = [b"EHLO ", b"HELO ", b"MAIL FROM:", b"RCPT TO:"];
+    let line = first_line(bytes).trim_ascii_end();
+    let is_command =
+        |command: &&[u8]| line.get(..command.len()).is_some_and(|start| start.eq_ignore_ascii_case(command));
+    let is_request = matches!(line, [.., b' ', b'H', b'T', b'T', b'P', b'/', b'1' | b'2', b'.', b'0' | b'1']);
+    let is_status = matches!(line, [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0' | b'1', b' ', ..]);
+    (is_request || is_status) && !is_tunnel(line)
+        || line.starts_with(b"HEP3")
+        || COMMANDS.iter().any(|command| is_command(command))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

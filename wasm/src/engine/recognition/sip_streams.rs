@@ -11,6 +11,7 @@ use crate::flow::tcp_state::TcpState;
 use crate::net::plain::Plain;
 use crate::net::{Address, Packet};
 use crate::sip::framing::{Framed, Framer};
+use crate::sip::pickup;
 use crate::sip::pickup::{begins_message, may_become_message};
 
 /// Bytes that are no SIP, after which a stream is none either (voip.md 11.2 has the same).
@@ -34,6 +35,8 @@ struct Half {
     framer: Framer,
     /// What comes next is the beginning of the stream, or was right behind a message.
     in_step: bool,
+    /// It has had a message, or has a part of one.
+    is_sip: bool,
     /// The snapshot length has cut segments.
     is_cut: bool,
 }
@@ -127,6 +130,8 @@ pub(in crate::engine) struct SipStreams {
     found: Vec<StreamMessage>,
     /// The packet at hand has bytes of a SIP stream, or of one that may become one.
     pub(in crate::engine) has_part: bool,
+    /// Messages whose heads are too long to be read, of the packet at hand.
+    pub(in crate::engine) too_long: u32,
 }
 
 impl Default for SipStreams {
@@ -138,6 +143,7 @@ impl Default for SipStreams {
             bytes: Vec::new(),
             found: Vec::new(),
             has_part: false,
+            too_long: 0,
         }
     }
 }
@@ -153,6 +159,7 @@ impl SipStreams {
         self.bytes.clear();
         self.found.clear();
         self.has_part = false;
+        self.too_long = 0;
     }
 
     /// Number of messages.
@@ -166,9 +173,9 @@ impl SipStreams {
         Some((message, self.bytes.get(message.start..message.end)?))
     }
 
-    /// Takes the messages at the front of a direction's bytes. Returns how many bytes are done with; None where the
-    /// stream is no SIP.
-    fn take(&mut self, half: &mut Half, shown: &Shown) -> Option<usize> {
+    /// Takes the messages at the front of a direction's bytes. Returns how many bytes are done with, or what
+    /// becomes of a stream that is no SIP.
+    fn take(&mut self, half: &mut Half, shown: &Shown) -> Result<usize, Stream> {
         // What waits for the end of its line belongs to nothing where the stream was picked up in the middle: it is the rest
         // of a body, or a keep-alive probe (RFC 1122 section 4.2.3.6).
         let is_stray = !half.in_step
@@ -186,11 +193,24 @@ impl SipStreams {
         };
         let mut begun_ns = time_at(at, half.begun_ns);
         while let Some(rest) = shown.bytes.get(at..).filter(|rest| !rest.is_empty()) {
-            let framed = match half.framer.next(rest) {
-                Framed::Begun if !half.framer.has_begun() && !may_become_message(rest) => {
-                    Framed::Not(rest.len())
+            let has_begun = half.framer.has_begun();
+            if !has_begun && let Some(length) = pickup::proxy_header(rest) {
+                if length > rest.len() {
+                    break;
                 }
-                framed => framed,
+                at += length;
+                begun_ns = time_at(at, begun_ns);
+                continue;
+            }
+            let inside = if has_begun || half.in_step { None } else { pickup::start_line_inside(rest) };
+            let framed = match inside {
+                Some(at) => Framed::Not(at),
+                None => match half.framer.next(rest) {
+                    Framed::Begun if !half.framer.has_begun() && !may_become_message(rest) => {
+                        Framed::Not(rest.len())
+                    }
+                    framed => framed,
+                },
             };
             let length = match framed {
                 Framed::Whole(length) => {
@@ -209,33 +229,49 @@ impl SipStreams {
                         missing: 0,
                     });
                     half.strange = 0;
-                    half.in_step = true;
+                    (half.in_step, half.is_sip) = (true, true);
                     length
                 }
                 Framed::KeepAlive(length) => length.clamp(1, rest.len()),
                 Framed::Begun => break,
                 Framed::Not(length) => {
                     let length = length.clamp(1, rest.len());
-                    half.in_step = false;
+                    if inside.is_none() && pickup::is_start_line(rest) {
+                        self.too_long = self.too_long.saturating_add(1);
+                        half.is_sip = true;
+                    } else if !half.is_sip && at == 0 && self.is_foreign(half, shown, rest) {
+                        return Err(Stream::Foreign);
+                    }
+                    half.in_step &= pickup::is_proxy_line(rest);
                     half.strange = half.strange.saturating_add(length as u32);
                     if half.strange > MOST_STRANGE_BYTES {
-                        return None;
+                        return Err(Stream::Unwanted);
                     }
                     length
                 }
-                Framed::Tls => return None,
+                Framed::Tls => return Err(Stream::Unwanted),
             };
             at += length;
             begun_ns = time_at(at, begun_ns);
         }
         half.begun_ns = begun_ns;
+        half.is_sip |= half.framer.has_begun();
         if late.is_some() {
             let end = shown.sequence.wrapping_add(shown.bytes.len() as u32);
             if !self.late.get_mut(&shown.key).is_some_and(|late| late.forget_before(end)) {
                 self.late.remove(&shown.key);
             }
         }
-        Some(at)
+        Ok(at)
+    }
+
+    /// Whether strange bytes at the front tell that the stream is of another protocol: what is quoted in it is no message.
+    #[cold]
+    fn is_foreign(&self, half: &Half, shown: &Shown, bytes: &[u8]) -> bool {
+        let (owner, is_reverse) = shown.key;
+        let is_other =
+            if half.in_step { pickup::opens_other_protocol(bytes) } else { pickup::is_quoting(bytes) };
+        is_other && !self.halves.get(&(owner, !is_reverse)).is_some_and(|other| other.is_sip)
     }
 
     /// Takes what is shown of a direction for the last time, the `missing` bytes before what comes next: also the
@@ -245,7 +281,7 @@ impl SipStreams {
         let length = shown.bytes.len();
         let next = half.next_sequence.zip(missing);
         let next = next.map(|(next, missing)| next.wrapping_add(missing).wrapping_add(length as u32));
-        let rest = self.take(&mut half, shown).and_then(|at| shown.bytes.get(at..)).unwrap_or_default();
+        let rest = self.take(&mut half, shown).ok().and_then(|at| shown.bytes.get(at..)).unwrap_or_default();
         if let Some(missing) = missing
             && half.is_cut
             && half.framer.has_begun()
@@ -269,8 +305,8 @@ impl SipStreams {
         }
         if let Some(kept) = self.halves.get_mut(&shown.key) {
             // What was read of the message that is cut must not be taken for a part of the next one.
-            let Half { strange, is_cut, .. } = half;
-            *kept = Half { next_sequence: next, strange, is_cut, ..Half::default() };
+            let Half { strange, is_cut, is_sip, .. } = half;
+            *kept = Half { next_sequence: next, strange, is_cut, is_sip, ..Half::default() };
         }
         Want::Consumed(length)
     }
@@ -278,10 +314,13 @@ impl SipStreams {
     /// Forgets both directions of a stream.
     #[cold]
     fn forget(&mut self, owner: u32) {
-        for is_reverse in [false, true] {
-            self.halves.remove(&(owner, is_reverse));
-            self.late.remove(&(owner, is_reverse));
-        }
+        self.forget_half((owner, false));
+        self.forget_half((owner, true));
+    }
+
+    fn forget_half(&mut self, key: (u32, bool)) {
+        self.halves.remove(&key);
+        self.late.remove(&key);
     }
 }
 
@@ -370,7 +409,13 @@ impl Recognizer {
         let Some(ip) = packet.ip else { return };
         let Self { flows, reassembler, detected, sip_label, .. } = self;
         let id = observed.id.slot() as u32;
+        let segment = Segment::acknowledging(packet);
         let data = &mut flows.get_mut(observed.id).state;
+        if data.stream == Stream::Foreign
+            || reassembler.is_challenged(&data.tcp, id, observed.direction, &segment)
+        {
+            return;
+        }
         if data.stream == Stream::Unwanted {
             if !begins_message(packet.payload) {
                 return;
@@ -378,6 +423,10 @@ impl Recognizer {
             // It was not SIP, or not from where it was seen on.
             streams.forget(id);
             (data.stream, data.tcp) = (Stream::Detecting, TcpState::default());
+        } else if begins_message(packet.payload)
+            && reassembler.begin_again(&mut data.tcp, id, observed.direction, packet.tcp_sequence)
+        {
+            streams.forget_half((id, observed.direction == Direction::Reverse));
         }
         data.owner = id;
         streams.has_part = !packet.payload.is_empty();
@@ -427,11 +476,14 @@ impl Recognizer {
             is_held = false;
             half.in_step |= at_start;
             let before = streams.found.len();
-            let Some(taken) = streams.take(&mut half, &shown) else {
-                flow.state.stream = Stream::Unwanted;
-                streams.forget(id);
-                streams.has_part = false;
-                return Want::Close;
+            let taken = match streams.take(&mut half, &shown) {
+                Ok(taken) => taken,
+                Err(stream) => {
+                    flow.state.stream = stream;
+                    streams.forget(id);
+                    streams.has_part = false;
+                    return Want::Close;
+                }
             };
             if streams.found.len() > before
                 && flow.state.detection.label().is_none()
@@ -445,14 +497,13 @@ impl Recognizer {
             streams.halves.insert(key, half);
             Want::Consumed(taken)
         };
-        let segment = Segment::acknowledging(packet);
         reassembler.segment(&mut tcp, id, observed.direction, &segment, arrival.timestamp_ns, &mut consumer);
         let data = &mut self.flows.get_mut(observed.id).state;
         data.tcp = tcp;
         let key = (id, observed.direction == Direction::Reverse);
         // A copy of what was shown is not held.
         if is_held
-            && data.stream != Stream::Unwanted
+            && !matches!(data.stream, Stream::Unwanted | Stream::Foreign)
             && streams.halves.get(&key).is_none_or(|half| half.is_behind(packet.tcp_sequence))
         {
             streams.late.touch_or_insert_with(key, |_| Late::default()).add(packet, arrival.timestamp_ns);
@@ -491,7 +542,7 @@ impl SipStreams {
     /// An event that does not belong to the packet at hand. Whole messages in bytes that are shown for the last time count.
     #[cold]
     fn take_apart(&mut self, owner: u32, flow: &Flow<FlowData>, event: Event) -> Want {
-        if flow.state.stream == Stream::Unwanted {
+        if matches!(flow.state.stream, Stream::Unwanted | Stream::Foreign) {
             return Want::Close;
         }
         let (direction, bytes, missing) = match event {
@@ -547,7 +598,7 @@ fn finish_stream(
     flow: &Flow<FlowData>,
 ) {
     let FlowData { mut tcp, owner, stream, .. } = flow.state;
-    if !tcp.is_held() || stream == Stream::Unwanted {
+    if !tcp.is_held() || matches!(stream, Stream::Unwanted | Stream::Foreign) {
         reassembler.release(&mut tcp, owner);
     } else {
         reassembler.finish(&mut tcp, owner, flow.last_seen_ns, &mut |other, event| match event {

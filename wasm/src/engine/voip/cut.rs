@@ -43,6 +43,14 @@ impl Engine {
         self.notice_once(Oddity::ShortenedSipMessage, frame.origin(), &what, "sip_shortened");
     }
 
+    /// A message of a stream with a head that is too long.
+    #[cold]
+    pub(super) fn count_too_long_message(&mut self, frame: &Frame) {
+        self.counters.sip_refused += 1;
+        let what = "completes the head of a SIP message that is too long to be read";
+        self.notice_once(Oddity::SipMessage, frame.origin(), what, "sip_refused");
+    }
+
     #[cold]
     pub(super) fn notice_cut(&mut self, frame: &Frame) {
         let what =

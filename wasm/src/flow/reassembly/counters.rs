@@ -23,7 +23,7 @@ pub struct ReassemblyCounters {
     pub overlapping_bytes: u64,
     /// Segments that contradict bytes that are held; the first copy stays.
     pub conflicting_segments: u64,
-    /// Segments too far from the expected sequence number to be believed.
+    /// Segments too far from the expected sequence number to be believed, or with data behind the end of their direction.
     pub implausible_segments: u64,
     /// RST segments outside the window, which were ignored.
     pub implausible_resets: u64,
@@ -33,6 +33,6 @@ pub struct ReassemblyCounters {
     pub gaps: u64,
     /// Bytes missing in these gaps, as far as known.
     pub missing_bytes: u64,
-    /// Bytes dropped for want of room, or because they came after the end of their direction.
+    /// Bytes dropped for want of room, or because they waited behind a hole when their direction ended.
     pub discarded_bytes: u64,
 }

@@ -46,6 +46,7 @@ pub use options::{Options, Strategy};
 
 use super::key::Direction;
 use super::tcp_state::{Phase, TcpState, flag};
+use crate::net::tcp_flag;
 use half::Half;
 use slab::Slab;
 
@@ -129,6 +130,48 @@ impl Reassembler {
         let mut work = self.load(state, owner, 0);
         self.close(&mut work);
         *state = work.state;
+    }
+
+    /// Whether a segment resets a direction of which other bytes are expected next. Inside of the window that is to be
+    /// challenged, and ends nothing (RFC 5961 section 3.2).
+    pub fn is_challenged(
+        &self,
+        state: &TcpState,
+        owner: u32,
+        direction: Direction,
+        segment: &Segment,
+    ) -> bool {
+        let current = self.slab.slot_of(state, owner).and_then(|slot| self.slab.get(slot));
+        let state = current.map_or(state, |stream| &stream.state);
+        segment.has(tcp_flag::RST)
+            && state.has(direction, flag::KNOWN)
+            && !state.has(direction, flag::ENDED)
+            && segment.sequence != state.next[direction]
+    }
+
+    /// Lets a direction that has ended begin again with the byte of that number, if it is none of those that the
+    /// direction has had: the SYN of a new connection was not captured, or the end was not true. Returns whether it does.
+    pub fn begin_again(
+        &mut self,
+        state: &mut TcpState,
+        owner: u32,
+        direction: Direction,
+        number: u32,
+    ) -> bool {
+        if state.handle == 0 && !state.has(direction, flag::ENDED) {
+            return false;
+        }
+        let current = self.slab.slot_of(state, owner).and_then(|slot| self.slab.get_mut(slot));
+        let current = current.map_or(state, |stream| &mut stream.state);
+        let (start, next) = (current.start[direction], current.next[direction]);
+        let is_known = current.has(direction, flag::KNOWN);
+        let begins = current.has(direction, flag::ENDED)
+            && !current.is_closed()
+            && !(is_known && number.wrapping_sub(start) < next.wrapping_sub(start));
+        if begins {
+            current.flags[direction] = 0;
+        }
+        begins
     }
 
     /// Ends a connection: its flow is gone. What is held of it is shown for the last time.

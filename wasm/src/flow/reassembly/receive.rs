@@ -118,7 +118,7 @@ impl Reassembler {
         let mut offset = distance(work.state.next[direction], sequence);
         if work.state.has(direction, flag::ENDED) {
             let new = offset.saturating_add_unsigned(length).clamp(0, length as i32) as u32;
-            self.counters.discarded_bytes += u64::from(new);
+            self.counters.implausible_segments += u64::from(new > 0);
             self.counters.retransmitted_bytes += u64::from(length - new);
             return;
         }
