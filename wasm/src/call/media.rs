@@ -201,12 +201,15 @@ impl<T: Default> Calls<T> {
             .is_some_and(|call| call.progress.state.is_early() && call.hosts == hosts_of(passage))
     }
 
-    /// Whether a call has streams that share that end with a packet, but none between both of its ends.
+    /// Whether a call has another peer at that end of a packet, by its streams or by what both of its sides have announced, and no
+    /// stream between both ends.
     fn has_other_peer(&self, slot: u32, end: fn(&Stream) -> (&Address, u16), passage: &Passage) -> bool {
+        let Some(call) = self.calls.get(slot as usize) else { return false };
         let ends = [(&passage.source, passage.source_port), (&passage.destination, passage.destination_port)];
-        let streams = self.calls.get(slot as usize).map_or(&[][..], |call| &call.streams);
-        let mut at_end = streams.iter().filter(|stream| ends.contains(&end(stream))).peekable();
-        at_end.peek().is_some() && at_end.all(|stream| [stream.source(), stream.destination()] != ends)
+        let is_between = |stream: &Stream| [stream.source(), stream.destination()] == ends;
+        !call.streams.iter().any(is_between)
+            && (self.endpoints.has_both_sides(&call.announced)
+                || call.streams.iter().any(|stream| ends.contains(&end(stream))))
     }
 
     fn is_wanted(&self, slot: u32) -> bool {
