@@ -1,4 +1,5 @@
 import { type ExitCode, OperatorError } from "../runtime/operator_error.ts";
+import { print } from "../sinks/byte_output.ts";
 import { configureLog, logger } from "../telemetry/log.ts";
 import { parseCommandLine, type RunInvocation } from "./program.ts";
 import { Run } from "./run.ts";
@@ -9,7 +10,7 @@ export async function main(args: string[]): Promise<ExitCode> {
   try {
     const invocation = await parseCommandLine(args, { stdoutIsTerminal: Deno.stdout.isTerminal() });
     if (invocation.kind === "print") {
-      await Deno.stdout.write(new TextEncoder().encode(invocation.text));
+      await print(invocation.text);
       return invocation.exitCode;
     }
     configureLog({ json: invocation.settings.jsonSummary, write: (line) => standardError.print(line) });

@@ -30,7 +30,10 @@ function parseItem<T>(allowed: string, item: () => z.ZodType<T, string>, text: s
   return result.data;
 }
 
-function single<T>(description: Description, item: () => z.ZodType<T, string>): ValueKind<T> {
+function single<T>(description: Description, make: () => z.ZodType<T, string>): ValueKind<T> {
+  // Once: lists have many items.
+  let made: z.ZodType<T, string> | undefined;
+  const item = () => made ??= make();
   return {
     ...description,
     list: false,

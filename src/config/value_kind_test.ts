@@ -110,3 +110,7 @@ const invalid: readonly [kind: ValueKind<unknown>, text: string, message: string
 for (const [kind, given, message] of invalid) {
   Deno.test(`value: ${message}`, () => assert.throws(() => kind.parse([given]), new InvalidValue(message)));
 }
+
+Deno.test("value kinds: the schema of an item is made once, however many items there are", () => {
+  for (const [name, kind] of cases) assert.equal(kind.item(), kind.item(), name);
+});

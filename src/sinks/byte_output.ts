@@ -86,6 +86,15 @@ export class ByteOutput {
   }
 }
 
+/** Writes `text` to standard output. A reader that went away is no failure; any other is an OperatorError. */
+export async function print(text: string): Promise<void> {
+  try {
+    await ByteOutput.standardOutput().write(new TextEncoder().encode(text));
+  } catch (error) {
+    if (!(error instanceof OutputClosed)) throw error;
+  }
+}
+
 /** What is known of a file that is to be read; undefined when it is none, or may not be looked at. */
 async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
   if (path === "-" || !isGranted({ name: "read", path })) return undefined;

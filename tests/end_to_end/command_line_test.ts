@@ -121,6 +121,24 @@ Deno.test("config explain tells where each value comes from", async () => {
   assert.match(JSON.stringify(explained), /batch-size/);
 });
 
+const printing = [["config", "schema"], ["completion", "bash"], ["hunt", "voip", "--help"], ["list", "interfaces"]];
+
+for (const args of printing) {
+  Deno.test({
+    name: `a reader that goes away is no failure: ${args.join(" ")}`,
+    ignore: missingCommand("bash") !== undefined || (args[0] === "list" && libpcapObstacle() !== undefined),
+    async fn() {
+      const { code, stderr } = await run(args, {
+        permissions: args[0] === "list" ? ["--allow-ffi"] : noPermissions,
+        // Nobody reads: the first write fails already.
+        through: ["bash", "-c", '"$@" > >(exec true); exit "$?"', "bash"],
+      });
+      assert.equal(stderr, "");
+      assert.equal(code, 0);
+    },
+  });
+}
+
 Deno.test("config schema is a JSON Schema", async () => {
   const { code, stdout } = await run(["config", "schema"], { permissions: noPermissions });
   assert.equal(code, 0);

@@ -195,7 +195,7 @@ pub(crate) fn find_any<const N: usize>(text: &[u8], octets: [u8; N]) -> Option<u
     (found != 0).then(|| near.len() - BLOCK + found.trailing_zeros() as usize)
 }
 
-/// Among less octets than are in a block.
+/// Among fewer octets than are in a block.
 #[inline]
 fn find_in_few<const N: usize>(text: &[u8], octets: [u8; N]) -> Option<usize> {
     let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) else {

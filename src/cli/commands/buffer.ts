@@ -10,7 +10,7 @@ import { repair } from "../../delivery/spool/repair.ts";
 import { amountOf, indexBehind } from "../../delivery/spool/segment.ts";
 import type { Settings } from "../../config/settings.ts";
 import { type ExitCode, OperatorError } from "../../runtime/operator_error.ts";
-import { ByteOutput } from "../../sinks/byte_output.ts";
+import { print } from "../../sinks/byte_output.ts";
 import { grouped } from "../number_text.ts";
 import { type Column, textTable } from "../text_table.ts";
 
@@ -18,7 +18,7 @@ import { type Column, textTable } from "../text_table.ts";
 export async function inspectBuffer({ diskBufferDir: folder, json }: Settings): Promise<ExitCode> {
   const found = lookInto(folder, (fileSystem) => examine(fileSystem, false)) ?? noSpool(folder);
   const holder = holderOf(folder);
-  await print(json ? asJson(found, folder, holder) : asText(found, folder, holder));
+  await printLines(json ? asJson(found, folder, holder) : asText(found, folder, holder));
   return 0;
 }
 
@@ -32,7 +32,7 @@ export async function verifyBuffer({ diskBufferDir: folder }: Settings): Promise
   const isUnfinished = ({ kind, file }: Damage) => file === last && (kind === "tail" || kind === "header");
   const damages = holder === undefined ? all : all.filter((damage) => !isUnfinished(damage));
   const { batches, packets } = total(found.segments);
-  await print([
+  await printLines([
     ...damages.map(damageLine),
     ...found.foreign.map((file) => `${file}: not of this buffer, not looked at`),
     ...holder === undefined ? [] : [`in use by ${holder}`],
@@ -53,7 +53,7 @@ export async function repairBuffer({ diskBufferDir: folder }: Settings): Promise
     fileSystem.close();
     return lines;
   });
-  await print(done === undefined || done.length === 0 ? ["nothing to repair"] : done);
+  await printLines(done === undefined || done.length === 0 ? ["nothing to repair"] : done);
   return 0;
 }
 
@@ -63,10 +63,8 @@ function noSpool(folder: string): never {
   );
 }
 
-async function print(lines: readonly string[]): Promise<void> {
-  await ByteOutput.standardOutput().write(
-    new TextEncoder().encode(lines.map((line) => `${line}\n`).join("")),
-  );
+async function printLines(lines: readonly string[]): Promise<void> {
+  await print(lines.map((line) => `${line}\n`).join(""));
 }
 
 function damageLine({ file, offset, bytes, what }: Damage): string {

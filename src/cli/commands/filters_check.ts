@@ -11,7 +11,7 @@ import {
   readFilterFile,
 } from "../../processor/filter_file.ts";
 import { type ExitCode, messageOf, OperatorError } from "../../runtime/operator_error.ts";
-import { ByteOutput } from "../../sinks/byte_output.ts";
+import { print } from "../../sinks/byte_output.ts";
 import { logger } from "../../telemetry/log.ts";
 import { hintsFor } from "../filter_check/hints.ts";
 import { type CheckReport, reportAsJson, reportAsText } from "../filter_check/report.ts";
@@ -52,9 +52,7 @@ export async function checkFilters(settings: Settings): Promise<ExitCode> {
     backend: found?.backend,
   };
   const lines = json ? [reportAsJson(report)] : reportAsText(report);
-  await ByteOutput.standardOutput().write(
-    new TextEncoder().encode(lines.map((line) => `${line}\n`).join("")),
-  );
+  await print(lines.map((line) => `${line}\n`).join(""));
   return report.problems.length > 0 || (report.trial?.failures.length ?? 0) > 0 ? 1 : 0;
 }
 

@@ -2,7 +2,7 @@ import { captureWarning, interfacesAsJson, interfacesAsText } from "../../captur
 import { listInterfaces } from "../../capture/interfaces.ts";
 import type { Settings } from "../../config/settings.ts";
 import type { ExitCode } from "../../runtime/operator_error.ts";
-import { ByteOutput } from "../../sinks/byte_output.ts";
+import { print } from "../../sinks/byte_output.ts";
 import { logger } from "../../telemetry/log.ts";
 
 const log = logger("capture");
@@ -12,7 +12,7 @@ export async function listInterfacesCommand(settings: Settings): Promise<ExitCod
   const interfaces = listInterfaces();
   const warning = captureWarning(interfaces);
   const text = settings.json ? interfacesAsJson(interfaces, warning) : interfacesAsText(interfaces);
-  await ByteOutput.standardOutput().write(new TextEncoder().encode(text + "\n"));
+  await print(text + "\n");
   if (warning !== undefined && !settings.json) log.warn(warning);
   return 0;
 }

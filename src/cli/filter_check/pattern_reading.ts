@@ -98,8 +98,11 @@ export function partsOf({ type, pattern }: Filter): readonly string[] | undefine
 /** The pattern without what does not count: scheme and parameters, the last dot of a name, the clock rate of a codec. */
 function withoutFrame(type: FilterTypeName, pattern: string): string {
   switch (type) {
-    case "sip_user":
-      return pattern.replace(/^(sips?|tel):/, "");
+    case "sip_user": {
+      const user = pattern.replace(/^(sips?|tel):/, "");
+      // A telephone number counts without its visual separators.
+      return /^\**(?=.*\d)[+\d(][\d.()-]*\**$/.test(user) ? user.replace(/[-.()]/g, "") : user;
+    }
     case "sip_uri":
       return pattern.replace(/^(sips?|tel):/, "").replace(/[;?].*$/, "").replace(/(@.*?):\d+$/, "$1");
     case "codec":

@@ -23,6 +23,8 @@ const readings: readonly [
   ["sip_user", "*\\*x*", ["", "*x", ""], /^SIP user contains \*x /],
   ["sip_user", "al*ce", ["al", "ce"], /^SIP user is al\.\.\.ce /],
   ["sip_user", "*", ["", ""], /^there is a SIP user /],
+  ["sip_user", "tel:+49-(30)-123*", ["+4930123", ""], /^SIP user begins with \+49/],
+  ["sip_user", "a-b", ["", "a-b", ""], /^SIP user contains a-b /],
   [
     "sip_uri",
     "sip:*@example.com:5060;transport=tcp",

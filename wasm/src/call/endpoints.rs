@@ -286,6 +286,12 @@ impl Endpoints {
         self.of_call(announced).find(|announcement| announcement.place == slot)
     }
 
+    /// Whether both sides of a call have announced something.
+    pub(super) fn has_both_sides(&self, announced: &Announced) -> bool {
+        let mut parties = self.of_call(announced).map(|announcement| announcement.party);
+        parties.next().is_some_and(|first| parties.any(|party| party != first))
+    }
+
     /// Calls of the active announcements of an endpoint, those that go out before the others, the newest first, with their
     /// networks.
     pub(super) fn calls_on(&self, slot: u32) -> impl Iterator<Item = (u32, u32)> {

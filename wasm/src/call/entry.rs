@@ -37,6 +37,8 @@ pub struct Call<T> {
     pub(super) merged_into: Option<CallKey>,
     /// Tag of From of the message that the call began with.
     pub(super) caller: u32,
+    /// The hosts that it passed between.
+    pub(super) hosts: u64,
     /// Side and CSeq of a description that awaits an answer.
     pub(super) offer: Option<(u32, u32)>,
     /// Session-ID that was looked at last.
@@ -74,6 +76,7 @@ impl<T: Default> Call<T> {
             progress: Progress::default(),
             merged_into: None,
             caller: 0,
+            hosts: 0,
             offer: None,
             session: 0,
             fingerprints: [0; FINGERPRINTS],

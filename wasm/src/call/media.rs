@@ -1,5 +1,6 @@
 //! UDP packets that are no signalling: which call's they are, and what they do to its streams.
 
+use crate::net::Address;
 use crate::rtp::{Header, rtcp};
 use crate::sip::session_description::Carries;
 
@@ -7,6 +8,7 @@ use super::endpoints::{Announcing, Cached, NOT_CACHED, Networks, Socket};
 use super::entry::{Call, KEPT_STREAMS};
 use super::order::NONE;
 use super::scope::ANY_SCOPE;
+use super::signalling::hosts_of;
 use super::state::{EndReason, State};
 use super::stream::{Notes, Stream};
 use super::table::{CallKey, Calls, tick};
@@ -167,19 +169,47 @@ impl<T: Default> Calls<T> {
     }
 
     /// The call of a packet at a place. What comes from an endpoint of a call that goes out is not another one's only because that
-    /// has announced where it goes to.
+    /// has announced where it goes to. But between an endpoint of a call that has media with another peer, and one of a call between the
+    /// same hosts that was not answered yet, it is of the latter: servers have one port for several calls, and media may come before
+    /// the answer.
     fn call_of(&self, at: u32, comes_to: bool, ssrc: Option<u32>, passage: &Passage) -> Option<u32> {
         let slot = self.call_at(at, comes_to, ssrc, passage)?;
-        if !comes_to || self.is_wanted(slot) {
-            return Some(slot);
-        }
         let source = Socket::new(&passage.source, passage.source_port);
-        let source = self.endpoints.find(&source, passage.timestamp_ns);
-        let sender = source.and_then(|source| {
-            let sender = self.endpoints.wanted_on(source, self.networks_of(passage)).next()?;
-            (self.has_stream(sender, ssrc, passage) || !self.has_place(slot, source)).then_some(sender)
-        });
-        sender.or(Some(slot))
+        let source = self.endpoints.find(&source, passage.timestamp_ns).filter(|_| comes_to);
+        let Some(source) = source else { return Some(slot) };
+        let networks = self.networks_of(passage);
+        let wanted = self.endpoints.wanted_on(source, networks).next();
+        if let Some(sender) = wanted.filter(|_| !self.is_wanted(slot)) {
+            let is_early_media =
+                || self.is_early(slot, passage) && self.has_other_peer(sender, Stream::source, passage);
+            let is_its =
+                self.has_stream(sender, ssrc, passage) || !self.has_place(slot, source) && !is_early_media();
+            return Some(if is_its { sender } else { slot });
+        }
+        let sender =
+            self.endpoints.preferred(source, networks).map_or(slot, |announcement| announcement.call);
+        let is_its = !self.has_place(slot, source)
+            && self.is_early(sender, passage)
+            && self.has_other_peer(slot, Stream::destination, passage);
+        Some(if is_its { sender } else { slot })
+    }
+
+    /// Whether a call between the hosts of a packet was not answered yet.
+    fn is_early(&self, slot: u32, passage: &Passage) -> bool {
+        self.calls
+            .get(slot as usize)
+            .is_some_and(|call| call.progress.state.is_early() && call.hosts == hosts_of(passage))
+    }
+
+    /// Whether a call has another peer at that end of a packet, by its streams or by what both of its sides have announced, and no
+    /// stream between both ends.
+    fn has_other_peer(&self, slot: u32, end: fn(&Stream) -> (&Address, u16), passage: &Passage) -> bool {
+        let Some(call) = self.calls.get(slot as usize) else { return false };
+        let ends = [(&passage.source, passage.source_port), (&passage.destination, passage.destination_port)];
+        let is_between = |stream: &Stream| [stream.source(), stream.destination()] == ends;
+        !call.streams.iter().any(is_between)
+            && (self.endpoints.has_both_sides(&call.announced)
+                || call.streams.iter().any(|stream| ends.contains(&end(stream))))
     }
 
     fn is_wanted(&self, slot: u32) -> bool {

@@ -76,6 +76,7 @@ impl<T: Default> Calls<T> {
         }
         if is_first {
             call.caller = event.from_tag;
+            call.hosts = hosts_of(passage);
             if call.progress.state == State::RtpOnly {
                 call.progress.state = State::New;
             }
@@ -248,6 +249,12 @@ impl<T: Default> Calls<T> {
             self.merge(from, slot, ended);
         }
     }
+}
+
+/// Sender and receiver, whichever is which.
+pub(super) fn hosts_of(passage: &Passage) -> u64 {
+    let Passage { source, destination, .. } = passage;
+    route(source, destination).wrapping_add(route(destination, source))
 }
 
 /// Sender and receiver, as far as one number tells them apart.

@@ -10,8 +10,7 @@ use crate::sip;
 
 const PORTS: &[u16] = &[5060, 5061];
 const VERSION: &[&[u8]] = &[b"SIP/2.0"];
-/// Registered methods, for start lines that are not complete; in a complete one any token is a method.
-/// Methods of the RFCs.
+/// Methods of the RFCs, for start lines that are not complete or in the middle of something else; elsewhere any token is one.
 pub(crate) const METHODS: &[&[u8]] = &[
     b"ACK",
     b"BYE",

@@ -9,6 +9,7 @@ use crate::detect::text_message::{HeaderFields, split_at};
 use crate::detect::tls;
 use crate::detect::tls_fingerprint::{Transport, ja3, ja3s, ja4};
 use crate::detect::tls_hello::Hello;
+use crate::sip::address::Uri;
 use crate::sip::framing::{Framed, frame};
 use crate::sip::message::Message;
 use crate::sip::parts::{self, Known, Part, Wanted};
@@ -124,31 +125,8 @@ impl Texts {
         };
         parts::for_each_part_of(message, parts, known, &mut |part| match part {
             Part::Identity(uri) => {
-                if (wants(Field::User) || wants(Field::Number)) && !uri.user.is_empty() {
-                    text.clear();
-                    uri.write_user(text);
-                    found(Field::User, text);
-                    if wants(Field::Number) {
-                        // A name that has letters may hold a number, and hardly a short code.
-                        let least = if text.iter().any(u8::is_ascii_alphabetic) { LEAST_SUFFIX } else { 1 };
-                        let digits = Digits::of(text);
-                        let digits = Some(digits.as_bytes()).filter(|digits| digits.len() >= least);
-                        let digits = digits.unwrap_or_default();
-                        let national = without_international_prefix(digits);
-                        if !digits.is_empty() {
-                            found(Field::Number, digits);
-                        }
-                        if national.len() < digits.len() {
-                            found(Field::Number, national);
-                        }
-                    }
-                }
-                if wants(Field::Uri) {
-                    text.clear();
-                    uri.write_address(text);
-                    if !text.is_empty() {
-                        found(Field::Uri, text);
-                    }
+                if put_identity(&uri, text, wanted, found) {
+                    put_without_separators(uri, text, wanted, found);
                 }
             }
             Part::Imsi(digits) => found(Field::Imsi, &digits),
@@ -247,6 +225,47 @@ impl Texts {
             }
         }
     }
+}
+
+/// Calls `found` with the texts of who is named. True where that is a number with visual separators, and they are in them.
+#[inline]
+fn put_identity(uri: &Uri, text: &mut Vec<u8>, wanted: u32, found: &mut Found) -> bool {
+    let wants = |field: Field| wanted >> field as u32 & 1 != 0;
+    let mut is_separated = false;
+    if (wants(Field::User) || wants(Field::Number)) && !uri.user.is_empty() {
+        text.clear();
+        is_separated = uri.write_user(text);
+        found(Field::User, text);
+        if wants(Field::Number) {
+            // A name that has letters may hold a number, and hardly a short code.
+            let least = if text.iter().any(u8::is_ascii_alphabetic) { LEAST_SUFFIX } else { 1 };
+            let digits = Digits::of(text);
+            let digits = Some(digits.as_bytes()).filter(|digits| digits.len() >= least);
+            let digits = digits.unwrap_or_default();
+            let national = without_international_prefix(digits);
+            if !digits.is_empty() {
+                found(Field::Number, digits);
+            }
+            if national.len() < digits.len() {
+                found(Field::Number, national);
+            }
+        }
+    }
+    if wants(Field::Uri) {
+        text.clear();
+        is_separated = uri.write_address(text);
+        if !text.is_empty() {
+            found(Field::Uri, text);
+        }
+    }
+    is_separated
+}
+
+/// The same as a tel URI would say it: a telephone number is the same with visual separators and without.
+#[cold]
+#[inline(never)]
+fn put_without_separators(uri: Uri, text: &mut Vec<u8>, wanted: u32, found: &mut Found) {
+    put_identity(&Uri { is_tel: true, ..uri }, text, wanted, found);
 }
 
 /// The address in an element of an address list (RFC 5322 section 3.4): behind a display name in angle brackets, or by

@@ -5,7 +5,7 @@
 //!
 //! | type | compared with | without a star |
 //! |---|---|---|
-//! | SIP_USER | user part of the identities of a SIP message, decoded; the number of a tel URI | is contained |
+//! | SIP_USER | user part of the identities of a SIP message, decoded; telephone numbers also without visual separators | is contained |
 //! | SIP_URI | `user@host` of the same, no scheme, port or parameters | is equal |
 //! | PHONE_NUMBER | digits of the same users; at least 10 where there are letters, too | 10 digits or more: is the end; fewer: is equal |
 //! | CALL_ID | Call-ID of a SIP message | is equal |
@@ -21,13 +21,14 @@
 //! | IMEI | the first 14 digits: 14, 15 or 16 may be given, the check digit does not matter | is equal; no stars |
 //! | BPF | the kernel's | |
 //!
+//! Users in patterns that are telephone numbers, stars at their ends apart, lose their visual separators, too.
 //! In SIP_USER, SIP_URI, CALL_ID and CODEC `\*` is a literal star; elsewhere a backslash is a backslash.
 
 use super::address::Prefix;
 use super::number::{self, LEAST_SUFFIX};
 use super::pattern::{Bare, Pattern, Shape};
 use super::search::PATTERN_BYTES;
-use crate::sip::address::{host_of, write_decoded};
+use crate::sip::address::{host_of, is_separated_number, is_separator, write_decoded};
 use crate::sip::equipment::{IMEI_DIGITS, IMSI_DIGITS};
 
 /// Longest pattern, bytes.
@@ -286,10 +287,34 @@ fn sip_user(text: &str) -> Result<Condition, String> {
         return Err(format!("\"{text}\": a user has no @; sip_uri compares users with their hosts"));
     }
     unquoted(text)?;
-    let text = strip_scheme(text, &["sip:", "sips:", "tel:"]);
-    let pattern = decoded(Pattern::parse(text.as_bytes(), true));
+    let user = strip_scheme(text, &["sip:", "sips:", "tel:"]);
+    without_brackets(text, user)?;
+    let pattern = without_separators(decoded(Pattern::parse(user.as_bytes(), true)));
     not_textless(text, &pattern)?;
     Ok(Condition::Text(Field::User, pattern, Bare::Contains))
+}
+
+/// A telephone number, with stars at its ends or without, as the values have it; anything else as it is.
+fn without_separators(pattern: Pattern) -> Pattern {
+    match pattern.shape() {
+        Shape::Bare(text) | Shape::Begins(text) | Shape::Ends(text) | Shape::Contains(text)
+            if is_separated_number(text) =>
+        {
+            pattern.map(|part| part.iter().copied().filter(|octet| !is_separator(*octet)).collect())
+        }
+        _ => pattern,
+    }
+}
+
+/// Users, and names of hosts, hold no brackets, unless as %5B and %5D (RFC 3261 section 25.1).
+fn without_brackets(text: &str, part: &str) -> Result<(), String> {
+    match part.contains(['[', ']']) {
+        true => Err(format!(
+            "\"{text}\": brackets are for IPv6 addresses alone, as in alice@[2001:db8::1]; * is the only wildcard, and \
+             stands for any text"
+        )),
+        false => Ok(()),
+    }
 }
 
 /// Users and hosts hold no quotation marks, angle brackets or blanks, unless as %22 and the like (RFC 3261 section 25.1): they
@@ -313,7 +338,9 @@ fn sip_uri(text: &str) -> Result<Condition, String> {
     match bare.split_once('@') {
         Some((user, host)) => {
             let end = user.find([':', ';']).unwrap_or(user.len());
-            let (user, host) = (user.get(..end).unwrap_or_default(), host_of(host.as_bytes()));
+            let user = user.get(..end).unwrap_or_default();
+            without_brackets(text, user)?;
+            let host = host_in(text, host)?;
             if host.is_empty() {
                 return Err(format!("\"{text}\" has no host after the @; {user}@* asks for any"));
             }
@@ -321,18 +348,44 @@ fn sip_uri(text: &str) -> Result<Condition, String> {
                 let host = String::from_utf8_lossy(host);
                 return Err(format!("\"{text}\" has no user before the @; *@{host} asks for any"));
             }
-            write_decoded(user.as_bytes(), false, &mut address);
+            let mut number = Vec::new();
+            write_decoded(user.trim_matches('*').as_bytes(), false, &mut number);
+            write_decoded(user.as_bytes(), is_separated_number(&number), &mut address);
             address.push(b'@');
             address.extend_from_slice(host);
         }
-        None => {
+        None if is_tel || bare.starts_with('+') => {
             let end = bare.find([';', '?']).unwrap_or(bare.len());
-            write_decoded(bare.get(..end).unwrap_or_default().as_bytes(), is_tel, &mut address);
+            write_decoded(bare.get(..end).unwrap_or_default().as_bytes(), true, &mut address);
+        }
+        None => {
+            let rest = bare.trim_start_matches('*');
+            address.resize(bare.len() - rest.len(), b'*');
+            write_decoded(host_in(text, rest)?, false, &mut address);
         }
     }
     let pattern = lower(Pattern::parse(&address, true));
     not_textless(text, &pattern)?;
     Ok(Condition::Text(Field::Uri, pattern, Bare::Equals))
+}
+
+/// The host at the front of `rest`, without port and parameters.
+fn host_in<'t>(text: &str, rest: &'t str) -> Result<&'t [u8], String> {
+    let host = host_of(rest.as_bytes());
+    let (name, after) = rest.split_at_checked(host.len()).unwrap_or((rest, ""));
+    if !name.starts_with('[') {
+        without_brackets(text, name)?;
+        let port = after.strip_prefix('.').unwrap_or(after).strip_prefix(':').unwrap_or_default();
+        let port = port.split([';', '?']).next().unwrap_or_default();
+        if port.contains(|letter: char| !letter.is_ascii_digit() && letter != '*') {
+            return Err(format!(
+                "\"{text}\": an IPv6 address is written in brackets, as in alice@[2001:db8::1]"
+            ));
+        }
+    } else if !name.ends_with(']') && !name.contains('*') {
+        return Err(format!("\"{text}\": the bracket before the IPv6 address is not closed"));
+    }
+    Ok(host)
 }
 
 fn strip_scheme<'t>(text: &'t str, schemes: &[&str]) -> &'t str {
@@ -401,10 +454,33 @@ mod tests {
             (SipUser, "*", "there is a SIP user"),
             (SipUser, "%2B49", "SIP user contains +49"),
             (SipUser, "%22a%22", "SIP user contains \"a\""),
+            (SipUser, "%5Ba%5D", "SIP user contains [a]"),
+            (SipUser, "+49-30-12345678", "SIP user contains +493012345678"),
+            (SipUser, "tel:%2B49(30)123.45*", "SIP user begins with +493012345"),
+            (SipUser, "*(030)123-4", "SIP user ends with 0301234"),
+            (SipUser, "*30-12*", "SIP user contains 3012"),
+            (SipUser, "-200", "SIP user contains -200"),
+            (SipUser, "1-2x", "SIP user contains 1-2x"),
+            (SipUser, "1+2-3", "SIP user contains 1+2-3"),
+            (SipUser, "+-", "SIP user contains +-"),
+            (SipUser, "1-2*3-4", "SIP user is 1-2...3-4 with any text in the place of each ..."),
             (SipUri, "alice@*", "SIP address begins with alice@"),
             (SipUri, "sip:*@Example.com:5060", "SIP address ends with @example.com"),
             (SipUri, "alice@x;transport=tcp", "SIP address is alice@x"),
             (SipUri, "tel:+49-151", "SIP address is +49151"),
+            (SipUri, "+49-151", "SIP address is +49151"),
+            (
+                SipUri,
+                "%2b49-151*@x-y.z",
+                "SIP address is +49151...@x-y.z with any text in the place of each ...",
+            ),
+            (SipUri, "al-ice@x", "SIP address is al-ice@x"),
+            (SipUri, "sip:10.0.0.1:5060", "SIP address is 10.0.0.1"),
+            (SipUri, "alice@10.0.0.1:50*", "SIP address is alice@10.0.0.1"),
+            (SipUri, "SIP:Alice@[2001:DB8::1]:5060;lr", "SIP address is alice@[2001:db8::1]"),
+            (SipUri, "alice@[2001:db8:*", "SIP address begins with alice@[2001:db8:"),
+            (SipUri, "[2001:db8::1]:5060", "SIP address is [2001:db8::1]"),
+            (SipUri, "*[2001:db8::1]", "SIP address ends with [2001:db8::1]"),
             (PhoneNumber, "+49 151 2345678", "telephone number ends with 491512345678"),
             (PhoneNumber, "110", "telephone number is 110"),
             (PhoneNumber, "123456789", "telephone number is 123456789"),
@@ -467,6 +543,23 @@ mod tests {
             (EmailAddress, "<>"),
         ] {
             assert!(Condition::parse(filter_type, pattern).is_err(), "{filter_type:?} {pattern}");
+        }
+        for (filter_type, pattern, reason) in [
+            (SipUser, "al[a-z]ce", "* is the only wildcard"),
+            (SipUser, "[x]", "* is the only wildcard"),
+            (SipUser, "x]", "* is the only wildcard"),
+            (SipUri, "al[a-z]ce@example.com", "* is the only wildcard"),
+            (SipUri, "alice@ex[a-z]mple.com", "* is the only wildcard"),
+            (SipUri, "alice@2001:db8::1", "written in brackets, as in alice@[2001:db8::1]"),
+            (SipUri, "sip:alice@2001:DB8::1;transport=tcp", "written in brackets"),
+            (SipUri, "alice@2001:db8:0:0:0:0:0:1:5060", "written in brackets"),
+            (SipUri, "alice@::1", "written in brackets"),
+            (SipUri, "alice@*:db8::1]", "written in brackets"),
+            (SipUri, "2001:db8::1", "written in brackets"),
+            (SipUri, "alice@[2001:db8::1", "not closed"),
+        ] {
+            let refused = Condition::parse(filter_type, pattern).unwrap_err();
+            assert!(refused.contains(reason) && refused.contains(pattern), "{refused}");
         }
         assert!(Condition::parse(SipUser, &"a".repeat(MOST_PATTERN + 1)).is_err());
     }

@@ -224,7 +224,8 @@ pub(super) fn enter(packet: &mut Packet<'_>, layers: usize) {
 
 fn by_port(packet: &Packet<'_>) -> Option<Header> {
     match (packet.source_port, packet.destination_port) {
-        (_, port::VXLAN | port::VXLAN_LINUX) => vxlan::header(packet),
+        (_, port::VXLAN) => vxlan::header(packet),
+        (_, port::VXLAN_LINUX) => vxlan::strict_header(packet),
         (_, port::VXLAN_GPE) => vxlan::gpe_header(packet),
         (_, port::GENEVE) => geneve::header(packet),
         (_, port::GRE_IN_UDP) => gre::header_in_udp(packet),

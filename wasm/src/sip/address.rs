@@ -256,20 +256,48 @@ impl<'a> Uri<'a> {
         Self { is_tel: false, user: user_in(user_info), host: host_of(rest) }
     }
 
-    /// Appends the user: escapes decoded (RFC 3261 section 19.1.2), visual separators of a telephone number left out
-    /// (RFC 3966 section 5.1.1), letters of ASCII in lower case.
-    pub fn write_user(&self, out: &mut Vec<u8>) {
-        write_decoded(self.user, self.is_tel, out);
+    /// Appends the user: escapes decoded (RFC 3261 section 19.1.2), visual separators of a tel URI left out (RFC 3966
+    /// section 5.1.1), letters of ASCII in lower case. True for a [number](is_separated_number) that has separators still.
+    pub fn write_user(&self, out: &mut Vec<u8>) -> bool {
+        if !self.is_tel && find_any(self.user, [b'%', b'-', b'.', b'(']).is_none() {
+            out.extend(self.user.iter().map(u8::to_ascii_lowercase));
+            return false;
+        }
+        self.write_unusual_user(out)
     }
 
-    /// Appends `user@host`, or what there is of it, in lower case.
-    pub fn write_address(&self, out: &mut Vec<u8>) {
-        self.write_user(out);
+    #[cold]
+    #[inline(never)]
+    fn write_unusual_user(&self, out: &mut Vec<u8>) -> bool {
+        let start = out.len();
+        write_decoded(self.user, self.is_tel, out);
+        !self.is_tel && out.get(start..).is_some_and(is_separated_number)
+    }
+
+    /// Appends `user@host`, or what there is of it, in lower case. True as with [`Self::write_user`].
+    pub fn write_address(&self, out: &mut Vec<u8>) -> bool {
+        let is_separated = self.write_user(out);
         if !self.user.is_empty() && !self.host.is_empty() {
             out.push(b'@');
         }
         out.extend(self.host.iter().map(u8::to_ascii_lowercase));
+        is_separated
     }
+}
+
+/// Whether `user` is a telephone number with visual separators (RFC 3966 section 5.1.1) in it, and nothing else; a user
+/// of a SIP URI may be one (RFC 3261 section 19.1.6).
+pub fn is_separated_number(user: &[u8]) -> bool {
+    let digits = user.strip_prefix(b"+").unwrap_or(user);
+    (digits.len() < user.len() || matches!(digits.first(), Some(b'0'..=b'9' | b'(')))
+        && digits.iter().all(|octet| octet.is_ascii_digit() || is_separator(*octet))
+        && digits.iter().any(u8::is_ascii_digit)
+        && digits.iter().any(|octet| is_separator(*octet))
+}
+
+/// Visual separators of telephone numbers (RFC 3966 section 5.1.1).
+pub fn is_separator(octet: u8) -> bool {
+    matches!(octet, b'-' | b'.' | b'(' | b')')
 }
 
 /// The host of what follows the user: no port, no parameters, no header fields, no final dot.
@@ -298,7 +326,7 @@ pub fn write_decoded(text: &[u8], is_number: bool, out: &mut Vec<u8>) {
     if !is_number && memchr::memchr(b'%', text).is_none() {
         return out.extend(text.iter().map(u8::to_ascii_lowercase));
     }
-    let octets = decoded(text).filter(|octet| !is_number || !matches!(octet, b'-' | b'.' | b'(' | b')'));
+    let octets = decoded(text).filter(|octet| !is_number || !is_separator(*octet));
     out.extend(octets.map(|octet| octet.to_ascii_lowercase()));
 }
 

@@ -99,7 +99,7 @@ headers! {
     }
 }
 
-const SLOTS: u32 = 10;
+const SLOT_BITS: u32 = 10;
 const NO_HEADER: u8 = u8::MAX;
 /// Tried until no two names were in one place.
 const SPREAD: u64 = 0xc381_e88f_38c0_c8fd;
@@ -109,11 +109,11 @@ const SPREAD: u64 = 0xc381_e88f_38c0_c8fd;
 const fn slot(word: u64, length: usize) -> usize {
     let in_lower_case = word | u64::from_ne_bytes([b' '; 8]);
     let letters = if length < 8 { in_lower_case & ((1 << (length * 8)) - 1) } else { in_lower_case };
-    ((letters ^ length as u64).wrapping_mul(SPREAD) >> (u64::BITS - SLOTS)) as usize
+    ((letters ^ length as u64).wrapping_mul(SPREAD) >> (u64::BITS - SLOT_BITS)) as usize
 }
 
-const TABLE: [u8; 1 << SLOTS] = {
-    let mut table = [NO_HEADER; 1 << SLOTS];
+const TABLE: [u8; 1 << SLOT_BITS] = {
+    let mut table = [NO_HEADER; 1 << SLOT_BITS];
     let mut number = 0;
     while number < Header::COUNT {
         let name = Header::NAMES[number].as_bytes();

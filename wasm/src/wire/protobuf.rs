@@ -214,7 +214,7 @@ pub fn close_nested(out: &mut Vec<u8>, mark: Mark) {
     }
 }
 
-/// The length takes more than two bytes, or not as many as were kept free for it: then the content is moved.
+/// The length takes more than two bytes, or not as many as were kept free for it: in that case the content is moved.
 #[cold]
 fn close_unexpected(out: &mut Vec<u8>, Mark { start, width }: Mark) {
     let length = out.len().saturating_sub(start);
@@ -223,7 +223,9 @@ fn close_unexpected(out: &mut Vec<u8>, Mark { start, width }: Mark) {
     if needed > width {
         out.resize(out.len() + needed - width, 0);
     }
-    out.copy_within(start..start + length, from + needed);
+    if needed != width {
+        out.copy_within(start..start + length, from + needed);
+    }
     out.truncate(from + needed + length);
     let mut rest = length;
     for (at, byte) in out.iter_mut().skip(from).take(needed).enumerate() {

@@ -224,6 +224,33 @@ fn a_call_that_goes_out_keeps_its_media() {
     }
 }
 
+/// A server with one media port for all its calls, and media before the answer, whichever of the calls go out.
+#[test]
+fn early_media_at_a_port_of_several_calls() {
+    let two = Some("call-2");
+    for wanted in [None, ONE, two] {
+        for (offerer_is_first, has_media) in [(true, true), (false, true), (true, false), (false, false)] {
+            let mut scene = Scene::new();
+            let key = scene.step("A>B INVITE 1 sdp=A:4000").unwrap();
+            scene.calls.set_wanted(key, wanted == ONE);
+            scene.step("B>A 200 1 INVITE sdp=B:6000");
+            let media = [("A:4000", "B:6000", ONE), ("B:6000", "A:4000", ONE)];
+            check(&mut scene, if has_media { &media } else { &[] });
+            scene.call_id = "call-2".to_owned();
+            let key = scene.step("C>B INVITE 1 sdp=C:4100").unwrap();
+            scene.calls.set_wanted(key, wanted == two);
+            let early = match offerer_is_first {
+                true => ("C:4100", "B:6000", two),
+                false => ("B:6000", "C:4100", two),
+            };
+            check(&mut scene, &[early, early, ("B:6000", "A:4000", ONE)]);
+            scene.step("B>C 200 1 INVITE sdp=B:6000");
+            check(&mut scene, &[early, ("C:4100", "B:6000", two), ("B:6000", "C:4100", two)]);
+            check(&mut scene, &[("A:4000", "B:6000", ONE), ("B:6000", "A:4000", ONE)]);
+        }
+    }
+}
+
 /// Where only the source was announced, and somebody announces the destination, or both.
 #[test]
 fn a_stream_stays_with_the_call_that_goes_out() {

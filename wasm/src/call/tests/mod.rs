@@ -91,8 +91,9 @@ impl Scene {
     }
 
     /// The text of a message, and its way: `A>B INVITE 1 sdp=A:4000`, `B>A 200 1 INVITE t=b`. Further words: `f=` and `t=` for
-    /// tags (From `a` unless told, To none for an INVITE, else `b`), `via=` for the hop, `branch=` for all of the branch, `failed` for the ACK of a failure, `h=` for
-    /// a header field, `user=` for the caller. An `A>B` may have ports: `A:5080>B:5060`.
+    /// tags (From `a` unless told, To none for an INVITE, else `b`), `via=` for the hop, `branch=` for all of the branch,
+    /// `failed` for the ACK of a failure, `h=` for a header field, `user=` for the caller. An `A>B` may have ports:
+    /// `A:5080>B:5060`.
     pub fn message(&self, step: &str) -> (String, Passage) {
         let mut words = step.split(' ').filter(|word| !word.is_empty());
         let (from, to) = words.next().unwrap().split_once('>').unwrap();
