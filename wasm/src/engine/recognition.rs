@@ -1,6 +1,7 @@
 //! The flow of each packet, and the protocol that it carries.
 
 mod heads;
+mod late_segments;
 mod plain;
 mod sip_streams;
 mod streams;

@@ -46,7 +46,7 @@ pub fn may_become_message(bytes: &[u8]) -> bool {
     (is_version || is_word) && !word.is_empty() && !bytes.iter().any(is_control)
 }
 
-/// The start line of a message.
+/// What a status line begins with.
 const STATUS: &[u8] = b"SIP/2.0 ";
 
 /// The first line, without its end; of a longest one what there is.
@@ -194,6 +194,40 @@ mod tests {
             b"\0INVITE sip:bob@x SIP/2.0\r\n",
         ] {
             assert!(!begins_message(segment), "{}", segment.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn start_lines_inside_of_lines() {
+        for (text, expected) in [
+            (&b"</presence>NOTIFY sip:x SIP/2.0\r\n"[..], Some("NOTIFY sip:x")),
+            (b"hello worldINVITE sip:x SIP/2.0\n", Some("INVITE sip:x")),
+            (b"helloINVITE sip:x SIP/2.0\r\nVia", Some("INVITE sip:x")),
+            (b"some text SIP/2.0 200 OK\r\n", Some("SIP/2.0 200")),
+            (b"<a>SIP/2.0 180 \r\n", Some("SIP/2.0 180")),
+            (b"</presence>NOTIFY sip:", Some("NOTIFY")),
+            (b"</presence>NOTIFY sip:x SIP/", Some("NOTIFY")),
+            (b"</presence>INV", Some("INV")),
+            (b"</presence>SIP/2", Some("SIP/2")),
+            (b"INVITE sip:x SIP/2.0\r\n", None),
+            (b"PREFER sip:x SIP/2.0\r\n", None),
+            (b"SIP/2.0 200 like SIP/2.0 200 OK\r\n", None),
+            (b"</presence>NOTIFY x SIP/2.0\r\n", None),
+            (b"</presence>NOTIFY sip:x SIP/1.0\r\n", None),
+            (b"Via: SIP/2.0/TCP x\r\n", None),
+            (b"SIP/2.0 999\r\n", None),
+            (b"</presence>", None),
+            (b"INVITE sip:x", None),
+            (b"", None),
+        ] {
+            let found = start_line_inside(text).and_then(|at| text.get(at..)).unwrap_or_default();
+            assert!(
+                found.starts_with(expected.unwrap_or_default().as_bytes())
+                    && found.is_empty() == expected.is_none(),
+                "{}: {}",
+                text.escape_ascii(),
+                found.escape_ascii()
+            );
         }
     }
 

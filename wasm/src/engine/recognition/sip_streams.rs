@@ -1,5 +1,6 @@
 //! SIP over TCP: the messages of both directions, each by itself, whole and with the place in the stream where it begins.
 
+use super::late_segments::{Late, MOST_LATE_STREAMS};
 use super::{Arrival, FlowData, Recognizer, Stream, add_flow};
 use crate::bounded::BoundedMap;
 use crate::call::CallKey;
@@ -46,58 +47,6 @@ impl Half {
     fn is_behind(&self, number: u32) -> bool {
         self.next_sequence
             .is_none_or(|next| number.wrapping_sub(next.wrapping_add(self.shown)).cast_signed() >= 0)
-    }
-}
-
-/// Streams with segments behind a hole whose times are known, and segments of each; those of others have the time of the
-/// segment that closed the hole.
-const MOST_LATE_STREAMS: usize = 4096;
-const MOST_LATE: usize = 16;
-
-/// When the segments of a direction came that lie behind a hole.
-#[derive(Clone, Copy, Default)]
-struct Late {
-    /// Number of the first byte, bytes, time.
-    segments: [(u32, u32, i64); MOST_LATE],
-    length: usize,
-}
-
-impl Late {
-    fn add(&mut self, packet: &Packet, timestamp_ns: i64) {
-        let segment = (packet.tcp_sequence, packet.payload.len() as u32, timestamp_ns);
-        let is_held = |(start, length, _): &(u32, u32, i64)| (*start, *length) == (segment.0, segment.1);
-        if self.segments.iter().take(self.length).any(is_held) {
-            return;
-        }
-        if let Some(free) = self.segments.get_mut(self.length) {
-            *free = segment;
-            self.length += 1;
-        }
-    }
-
-    /// When the byte of that number came, if it was behind a hole: the first time.
-    fn time_of(&self, number: u32) -> Option<i64> {
-        let segments = self.segments.iter().take(self.length);
-        segments
-            .filter(|(start, length, _)| number.wrapping_sub(*start) < *length)
-            .map(|(.., timestamp_ns)| *timestamp_ns)
-            .min()
-    }
-
-    /// Forgets what ends before the byte of that number. False if nothing is left.
-    fn forget_before(&mut self, number: u32) -> bool {
-        let mut kept = Self::default();
-        for segment in self.segments.iter().take(self.length) {
-            let (start, length, _) = segment;
-            if start.wrapping_add(*length).wrapping_sub(number).cast_signed() > 0
-                && let Some(free) = kept.segments.get_mut(kept.length)
-            {
-                *free = *segment;
-                kept.length += 1;
-            }
-        }
-        *self = kept;
-        self.length > 0
     }
 }
 
@@ -202,7 +151,7 @@ impl SipStreams {
                 begun_ns = time_at(at, begun_ns);
                 continue;
             }
-            let inside = if has_begun || half.in_step { None } else { pickup::start_line_inside(rest) };
+            let mut inside = if has_begun || half.in_step { None } else { pickup::start_line_inside(rest) };
             let framed = match inside {
                 Some(at) => Framed::Not(at),
                 None => match half.framer.next(rest) {
@@ -234,12 +183,17 @@ impl SipStreams {
                 }
                 Framed::KeepAlive(length) => length.clamp(1, rest.len()),
                 Framed::Begun => break,
-                Framed::Not(length) => {
+                Framed::Not(mut length) => {
+                    if half.in_step && half.is_sip && !has_begun {
+                        inside = pickup::start_line_inside(rest);
+                        length = inside.unwrap_or(length);
+                    }
                     let length = length.clamp(1, rest.len());
                     if inside.is_none() && pickup::is_start_line(rest) {
                         self.too_long = self.too_long.saturating_add(1);
                         half.is_sip = true;
-                    } else if !half.is_sip && at == 0 && self.is_foreign(half, shown, rest) {
+                    } else if !half.is_sip && (at == 0 || half.in_step) && self.is_foreign(half, shown, rest)
+                    {
                         return Err(Stream::Foreign);
                     }
                     half.in_step &= pickup::is_proxy_line(rest);

@@ -33,8 +33,6 @@ fn streams_are_picked_up_where_a_segment_begins_with_a_message() {
     let body = &binary(1400)[..];
     let long = vec![body; 60];
     let lines = b"a=candidate:1 1 UDP 2130706431 192.0.2.1 40000 typ host\r\n".repeat(24);
-    let upgrade =
-        b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: sip\r\nConnection: Upgrade\r\n\r\n";
     for (name, before) in [
         ("nothing", vec![]),
         ("a keep-alive probe", vec![&b"\0"[..]]),
@@ -52,7 +50,6 @@ fn streams_are_picked_up_where_a_segment_begins_with_a_message() {
         ("the rest of a text", vec![b"hello"]),
         ("the rest of a longer text", vec![b"hello world"]),
         ("a PROXY header", vec![b"PROXY TCP4 192.0.2.1 192.0.2.2 40001 5062\r\n"]),
-        ("an upgrade to WebSocket", vec![upgrade, &[0x82, 0x05, 1, 2, 3, 4, 5]]),
     ] {
         for is_answer in [false, true] {
             let message = match is_answer {
@@ -78,13 +75,17 @@ fn streams_are_picked_up_where_a_segment_begins_with_a_message() {
     }
 }
 
-/// A header of a proxy in front of a message, in one segment; messages in WebSocket frames are left out.
+/// What is in front of a message in one segment: the headers of proxies, the rest of something binary, a frame's head.
 #[test]
 fn other_framings_are_accounted_for() {
     let message = request("INVITE", "one", "", &sdp(1, 40_000));
     let proxied = [b"PROXY TCP4 192.0.2.1 192.0.2.2 40001 5062\r\n", &message[..]].concat();
+    let header =
+        [&b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c"[..], b"\xc0\0\x02\x01\xc0\0\x02\x02\n\x9c\x13\xc4"].concat();
+    let proxied_2 = [&header, &message[..]].concat();
+    let behind_binary = [&binary(300)[..], &message].concat();
     let framed = [&[0x82, 126, 1, 44][..], &message].concat();
-    for (segment, expected) in [(proxied, 1), (framed, 0)] {
+    for (segment, expected) in [(proxied, 1), (proxied_2, 1), (framed, 1), (behind_binary, 1)] {
         let mut scene = Scene::new();
         put_segments(&mut scene, false, &[&segment, &segment]);
         let answer = run(&scene, &[], NoFilterPolicy::Allow, 1 << 20);
@@ -198,4 +199,130 @@ fn messages_longer_than_a_frame_are_counted() {
         let told = notices.iter().filter(|notice| notice.contains("more than 60000 bytes")).count();
         assert_eq!(told as u64, expected, "{notices:?}");
     }
+}
+
+const SYN: u8 = 2;
+const FIN: u8 = 0x11;
+const RST: u8 = 4;
+
+/// A segment without data and with these flags.
+fn put_control(scene: &mut Scene, is_answer: bool, sequence: u32, flags: u8) {
+    let (from, to) = if is_answer { (SERVER, CLIENT) } else { (CLIENT, SERVER) };
+    let headers = Headers {
+        source: (Address::v4([10, 0, 0, from.0]), from.1),
+        destination: (Address::v4([10, 0, 0, to.0]), to.1),
+        sequence,
+        acknowledgment: 1,
+    };
+    let mut frame = Vec::new();
+    write_segment(&headers, b"", None, &mut frame);
+    frame[47] = flags;
+    scene.frame(&frame);
+}
+
+/// Messages that other protocols carry as text are none.
+#[test]
+fn what_other_protocols_quote_is_no_message() {
+    let invite = request("INVITE", "one", "", &sdp(1, 40_000));
+    let page = [&b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n"[..], &invite].concat();
+    let upgrade = &b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: sip\r\n\r\n"[..];
+    for (name, with_syn, is_message, first) in [
+        ("a page", true, false, &page[..]),
+        ("a page, seen from the middle", false, false, &page),
+        ("an upgrade, seen from the middle", false, false, upgrade),
+        ("a mail server", true, false, b"220 mail.example ESMTP\r\n"),
+        ("a mail, seen from the middle", false, false, b"mail from:<alice@x>\r\n"),
+        ("captured packets", false, false, b"HEP3\x01\x02\x03\x04 and more\r\n"),
+        ("something binary", true, false, b"\x01\x02\x03\x04\x05\x06"),
+        ("other text", true, false, b"hello world, this is a text\r\n"),
+        ("other text, from the middle", false, true, b"hello world, this is a text\r\n"),
+        ("a keep-alive", true, true, b"\0"),
+        ("line ends", true, true, b"\r\n\r\n"),
+        ("SOCKS 5", true, true, b"\x05\x03\x00\x01\x02"),
+        ("SOCKS 4", true, true, b"\x04\x01\x13\xc4\x0a\0\0\x02x\0"),
+        ("a tunnel", true, true, b"CONNECT x:5060 HTTP/1.1\r\n\r\n"),
+        ("a tunnel's other end", true, true, b"HTTP/1.1 200 Connection established\r\n\r\n"),
+        ("a proxy", true, true, b"PROXY TCP4 192.0.2.1 192.0.2.2 40001 5062\r\n"),
+        ("a proxy in front of a page", true, false, b"PROXY UNKNOWN\r\nGET / HTTP/1.1\r\n"),
+        ("another version", true, true, b"OPTIONS sip:x SIP/3.0\r\n\r\n"),
+    ] {
+        let mut scene = Scene::new();
+        if with_syn {
+            put_control(&mut scene, false, 999, SYN);
+        }
+        put_segments(&mut scene, false, &[first, &invite, &invite]);
+        let answer = run(&scene, &[], NoFilterPolicy::Allow, 1 << 20);
+        assert_eq!(answer.lines.len(), if is_message { 2 } else { 0 }, "{name}: {:?}", answer.shown());
+        assert_eq!(answer.engine.counters().sip_refused, 0, "{name}");
+    }
+}
+
+/// After the end of a connection the next one is read from a segment on that begins with a message, without its SYN.
+#[test]
+fn connections_go_on_after_their_end() {
+    let message = request("MESSAGE", "one", "", "hello");
+    let length = message.len() as u32;
+    // What is added to the number behind the first message for the RST or FIN, and for what follows.
+    for (name, flags, to_end, to_next, expected) in [
+        ("RST, far ahead", RST, 0, 500_000_000, 4),
+        ("RST, far behind", RST, 0, 3_000_000_000, 4),
+        ("RST that is not true", RST, 0, 0, 4),
+        ("RST in the window", RST, 64_000, 0, 4),
+        ("FIN", FIN, 0, 500_000_000, 4),
+        ("FIN, next number", FIN, 0, 1, 4),
+        ("FIN, again the same", FIN, 0, 0u32.wrapping_sub(length), 3),
+    ] {
+        let mut scene = Scene::new();
+        put_control(&mut scene, false, 999, SYN);
+        let end = put_segments(&mut scene, false, &[&message]);
+        put_control(&mut scene, false, end + to_end, flags);
+        if flags == FIN {
+            put_control(&mut scene, true, 1000, FIN);
+        }
+        let mut next = end.wrapping_add(to_next);
+        for _ in 0..3 {
+            scene.tcp(CLIENT, SERVER, next, &message);
+            next = next.wrapping_add(length);
+        }
+        let answer = run(&scene, &[], NoFilterPolicy::Allow, 1 << 20);
+        assert_eq!(answer.lines.len(), expected, "{name}");
+        assert_eq!(answer.engine.counters().reassembly_discarded_bytes, 0, "{name}");
+    }
+}
+
+/// In a stream without its beginning, messages are found behind bodies without a line end, wherever segments end.
+#[test]
+fn messages_behind_bodies_without_line_ends() {
+    let notify = request("NOTIFY", "one", "", "<presence>\r\n<note>text</note>\r\n</presence>");
+    let ok = response("200 OK", "NOTIFY", "one", "hello world");
+    let stream = [&notify[..], &ok, &notify, &ok, &notify].concat();
+    for from in [12, 50, notify.len() - 1, notify.len() - 10, notify.len() + 20] {
+        let expected = if from < notify.len() { 4 } else { 3 };
+        for length in [1000, 333, 127, 61] {
+            let mut scene = Scene::new();
+            let segments: Vec<&[u8]> = stream[from..].chunks(length).collect();
+            put_segments(&mut scene, false, &segments);
+            let found = run(&scene, &[], NoFilterPolicy::Allow, 1 << 20).lines.len();
+            // The first octets of a start line may be at the end of a segment.
+            assert!((expected - 1..=expected).contains(&found), "{found} from {from}, {length} bytes");
+            assert!(length < 1000 || found == expected, "{found} from {from}");
+        }
+    }
+}
+
+/// A head that is too long is counted and told, and what follows is read.
+#[test]
+fn heads_that_are_too_long_are_counted() {
+    let long =
+        request("OPTIONS", "one", &"X-Field: a value of some length, again and again\r\n".repeat(5000), "");
+    let options = request("OPTIONS", "two", "", "");
+    let mut segments: Vec<&[u8]> = long.chunks(1400).collect();
+    segments.extend([&options[..], &options]);
+    let mut scene = Scene::new();
+    put_control(&mut scene, false, 999, SYN);
+    put_segments(&mut scene, false, &segments);
+    let mut answer = run(&scene, &[], NoFilterPolicy::Allow, 1 << 20);
+    assert_eq!(answer.shown(), ["OPTIONS", "OPTIONS"]);
+    assert_eq!(answer.engine.counters().sip_refused, 1);
+    assert!(answer.engine.take_notices().join("\n").contains("too long to be read"));
 }
