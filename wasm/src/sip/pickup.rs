@@ -163,7 +163,7 @@ pub fn is_quoting(bytes: &[u8]) -> bool {
     let is_status = matches!(line, [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0' | b'1', b' ', ..]);
     (is_request || is_status) && !is_tunnel(line)
         || line.starts_with(b"HEP3")
-        || COMMANDS.iter().any(|command| is_command(command))
+        || COMMANDS.iter().any(is_command)
 }
 
 #[cfg(test)]
