@@ -318,12 +318,12 @@ fn without_brackets(text: &str, part: &str) -> Result<(), String> {
 }
 
 /// Users and hosts hold no quotation marks, angle brackets or blanks, unless as %22 and the like (RFC 3261 section 25.1): they
-/// are of the display name, or of a shell, and nothing would fit them.
+/// are of the display name, or of a shell.
 fn unquoted(text: &str) -> Result<(), String> {
     match text.contains(|letter: char| matches!(letter, '"' | '<' | '>') || letter.is_whitespace()) {
         true => Err(format!(
             "{text}: a SIP user or address has no quotation marks, angle brackets or blanks; write it without them, as \
-             alice or alice@example.com"
+             alice or alice@example.com, or as %22, %3C, %3E and %20 where a user has them"
         )),
         false => Ok(()),
     }
@@ -454,6 +454,7 @@ mod tests {
             (SipUser, "*", "there is a SIP user"),
             (SipUser, "%2B49", "SIP user contains +49"),
             (SipUser, "%22a%22", "SIP user contains \"a\""),
+            (SipUser, "alice%20smith", "SIP user contains alice smith"),
             (SipUser, "%5Ba%5D", "SIP user contains [a]"),
             (SipUser, "+49-30-12345678", "SIP user contains +493012345678"),
             (SipUser, "tel:%2B49(30)123.45*", "SIP user begins with +493012345"),
