@@ -294,11 +294,16 @@ fn sip_user(text: &str) -> Result<Condition, String> {
     Ok(Condition::Text(Field::User, pattern, Bare::Contains))
 }
 
+/// Digits of a national number, about, without which it may be a part of a name: `100-200` of `ext-100-200`.
+const LEAST_NUMBER: usize = 7;
+
 /// A telephone number, with stars at its ends or without, as the values have it; anything else as it is.
 fn without_separators(pattern: Pattern) -> Pattern {
     match pattern.shape() {
         Shape::Bare(text) | Shape::Begins(text) | Shape::Ends(text) | Shape::Contains(text)
-            if is_separated_number(text) =>
+            if is_separated_number(text)
+                && (text.starts_with(b"+")
+                    || text.iter().filter(|octet| octet.is_ascii_digit()).count() >= LEAST_NUMBER) =>
         {
             pattern.map(|part| part.iter().copied().filter(|octet| !is_separator(*octet)).collect())
         }
@@ -459,7 +464,8 @@ mod tests {
             (SipUser, "+49-30-12345678", "SIP user contains +493012345678"),
             (SipUser, "tel:%2B49(30)123.45*", "SIP user begins with +493012345"),
             (SipUser, "*(030)123-4", "SIP user ends with 0301234"),
-            (SipUser, "*30-12*", "SIP user contains 3012"),
+            (SipUser, "*30-12345*", "SIP user contains 3012345"),
+            (SipUser, "100-200", "SIP user contains 100-200"),
             (SipUser, "-200", "SIP user contains -200"),
             (SipUser, "1-2x", "SIP user contains 1-2x"),
             (SipUser, "1+2-3", "SIP user contains 1+2-3"),
