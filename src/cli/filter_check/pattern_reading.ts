@@ -100,8 +100,8 @@ function withoutFrame(type: FilterTypeName, pattern: string): string {
   switch (type) {
     case "sip_user": {
       const user = pattern.replace(/^(sips?|tel):/, "");
-      // A telephone number counts without its visual separators.
-      return /^\**(?=.*\d)[+\d(][\d.()-]*\**$/.test(user) ? user.replace(/[-.()]/g, "") : user;
+      // A telephone number, with + or of seven digits and more, counts without its visual separators.
+      return /^\**(?=\+.*\d|(?:\D*\d){7})[+\d(][\d.()-]*\**$/.test(user) ? user.replace(/[-.()]/g, "") : user;
     }
     case "sip_uri":
       return pattern.replace(/^(sips?|tel):/, "").replace(/[;?].*$/, "").replace(/(@.*?):\d+$/, "$1");

@@ -294,11 +294,16 @@ fn sip_user(text: &str) -> Result<Condition, String> {
     Ok(Condition::Text(Field::User, pattern, Bare::Contains))
 }
 
+/// Digits of a national number, about, without which it may be a part of a name: `100-200` of `ext-100-200`.
+const LEAST_NUMBER: usize = 7;
+
 /// A telephone number, with stars at its ends or without, as the values have it; anything else as it is.
 fn without_separators(pattern: Pattern) -> Pattern {
     match pattern.shape() {
         Shape::Bare(text) | Shape::Begins(text) | Shape::Ends(text) | Shape::Contains(text)
-            if is_separated_number(text) =>
+            if is_separated_number(text)
+                && (text.starts_with(b"+")
+                    || text.iter().filter(|octet| octet.is_ascii_digit()).count() >= LEAST_NUMBER) =>
         {
             pattern.map(|part| part.iter().copied().filter(|octet| !is_separator(*octet)).collect())
         }
@@ -318,12 +323,12 @@ fn without_brackets(text: &str, part: &str) -> Result<(), String> {
 }
 
 /// Users and hosts hold no quotation marks, angle brackets or blanks, unless as %22 and the like (RFC 3261 section 25.1): they
-/// are of the display name, or of a shell, and nothing would fit them.
+/// are of the display name, or of a shell.
 fn unquoted(text: &str) -> Result<(), String> {
     match text.contains(|letter: char| matches!(letter, '"' | '<' | '>') || letter.is_whitespace()) {
         true => Err(format!(
             "{text}: a SIP user or address has no quotation marks, angle brackets or blanks; write it without them, as \
-             alice or alice@example.com"
+             alice or alice@example.com, or as %22, %3C, %3E and %20 where a user has them"
         )),
         false => Ok(()),
     }
@@ -454,11 +459,13 @@ mod tests {
             (SipUser, "*", "there is a SIP user"),
             (SipUser, "%2B49", "SIP user contains +49"),
             (SipUser, "%22a%22", "SIP user contains \"a\""),
+            (SipUser, "alice%20smith", "SIP user contains alice smith"),
             (SipUser, "%5Ba%5D", "SIP user contains [a]"),
             (SipUser, "+49-30-12345678", "SIP user contains +493012345678"),
             (SipUser, "tel:%2B49(30)123.45*", "SIP user begins with +493012345"),
             (SipUser, "*(030)123-4", "SIP user ends with 0301234"),
-            (SipUser, "*30-12*", "SIP user contains 3012"),
+            (SipUser, "*30-12345*", "SIP user contains 3012345"),
+            (SipUser, "100-200", "SIP user contains 100-200"),
             (SipUser, "-200", "SIP user contains -200"),
             (SipUser, "1-2x", "SIP user contains 1-2x"),
             (SipUser, "1+2-3", "SIP user contains 1+2-3"),

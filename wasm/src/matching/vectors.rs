@@ -54,6 +54,7 @@ fn sip_users() {
         ("+49-30-12345678", "<sip:+49-30-1234567@gw>", false),
         ("30*-5678", "<sip:30.1234-5678@gw>", true),
         ("-5678", "<sip:30.1234-5678@gw>", true),
+        ("100-200", "<sip:ext-100-200@gw>", true),
         ("johndoe", "<sip:john.doe@gw>", false),
         ("100200", "<sip:a100-200@gw>", false),
         ("*", "<sip:bob@x>", true),
