@@ -42,8 +42,7 @@ pub fn may_become_message(bytes: &[u8]) -> bool {
     let (word, rest) = bytes.split_at_checked(end).unwrap_or_default();
     let is_version = word.get(..4).is_some_and(|word| word.eq_ignore_ascii_case(b"SIP/"));
     let is_word = if rest.is_empty() { word.len() <= MOST_METHOD && is_token(word) } else { is_method(word) };
-    let is_control = |octet: &u8| octet.is_ascii_control() && !matches!(octet, b'\t' | b'\r');
-    (is_version || is_word) && !word.is_empty() && !bytes.iter().any(is_control)
+    (is_version || is_word) && !word.is_empty()
 }
 
 /// What a status line begins with.
@@ -241,6 +240,9 @@ mod tests {
             b"!interesting-Method0123456789_*+`.%indeed'~ sip:a%00@x;p=\"\xff\" SIP/2.0",
             b"OPTIONS  urn:service:sos   SIP/2.0  \r",
             b"INVITE sip:bob@x\t SIP/2.0",
+            b"INVITE sip:a\x7f\x01b@c SIP/2.0",
+            b"SIP/2.0 200 O\x1bK",
+            b"SIP/2.0 \x0c200",
         ] {
             assert!(StartLine::parse(line).is_ok(), "{}", line.escape_ascii());
             for length in 1..=line.len() {
