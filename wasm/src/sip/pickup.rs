@@ -74,7 +74,9 @@ pub fn start_line_inside(bytes: &[u8]) -> Option<usize> {
     } else {
         None
     };
-    found.filter(|at| *at > 0)
+    // Not where messages are quoted in something binary, as in captured packets that are sent elsewhere.
+    let is_text = |octet: &u8| !octet.is_ascii_control() || *octet == b'\t';
+    found.filter(|at| *at > 0 && line.get(..*at).is_some_and(|before| before.iter().all(is_text)))
 }
 
 /// Where the method begins of the request line that ends the line.
@@ -214,6 +216,9 @@ mod tests {
             (b"</presence>NOTIFY x SIP/2.0\r\n", None),
             (b"</presence>NOTIFY sip:x SIP/1.0\r\n", None),
             (b"Via: SIP/2.0/TCP x\r\n", None),
+            (b"\x82\x03INVITE sip:x SIP/2.0\r\n", None),
+            (b"\0\0SIP/2.0 200 OK\r\n", None),
+            (b"\x7fNOTIFY sip:", None),
             (b"SIP/2.0 999\r\n", None),
             (b"</presence>", None),
             (b"INVITE sip:x", None),

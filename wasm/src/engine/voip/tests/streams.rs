@@ -75,7 +75,8 @@ fn streams_are_picked_up_where_a_segment_begins_with_a_message() {
     }
 }
 
-/// What is in front of a message in one segment: the headers of proxies, the rest of something binary, a frame's head.
+/// What is in front of a message in one segment: the headers of proxies. Not the rest of something binary, or a frame's head:
+/// captured packets that are sent elsewhere hold messages of others.
 #[test]
 fn other_framings_are_accounted_for() {
     let message = request("INVITE", "one", "", &sdp(1, 40_000));
@@ -85,7 +86,7 @@ fn other_framings_are_accounted_for() {
     let proxied_2 = [&header, &message[..]].concat();
     let behind_binary = [&binary(300)[..], &message].concat();
     let framed = [&[0x82, 126, 1, 44][..], &message].concat();
-    for (segment, expected) in [(proxied, 1), (proxied_2, 1), (framed, 1), (behind_binary, 1)] {
+    for (segment, expected) in [(proxied, 1), (proxied_2, 1), (framed, 0), (behind_binary, 0)] {
         let mut scene = Scene::new();
         put_segments(&mut scene, false, &[&segment, &segment]);
         let answer = run(&scene, &[], NoFilterPolicy::Allow, 1 << 20);
