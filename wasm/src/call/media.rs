@@ -169,9 +169,9 @@ impl<T: Default> Calls<T> {
     }
 
     /// The call of a packet at a place. What comes from an endpoint of a call that goes out is not another one's only because that
-    /// has announced where it goes to. But between an endpoint of a call that has media with another peer, and one of a call between the
-    /// same hosts that was not answered yet, it is of the latter: servers have one port for several calls, and media may come before
-    /// the answer.
+    /// has announced where it goes to. But between an endpoint of a call that has another peer, and one of a call between the same
+    /// hosts whose other side is not known yet, it is of the latter: servers have one port for several calls, and media may come
+    /// before the answer.
     fn call_of(&self, at: u32, comes_to: bool, ssrc: Option<u32>, passage: &Passage) -> Option<u32> {
         let slot = self.call_at(at, comes_to, ssrc, passage)?;
         let source = Socket::new(&passage.source, passage.source_port);
@@ -181,7 +181,7 @@ impl<T: Default> Calls<T> {
         let wanted = self.endpoints.wanted_on(source, networks).next();
         if let Some(sender) = wanted.filter(|_| !self.is_wanted(slot)) {
             let is_early_media =
-                || self.is_early(slot, passage) && self.has_other_peer(sender, Stream::source, passage);
+                || self.awaits_peer(slot, passage) && self.has_other_peer(sender, Stream::source, passage);
             let is_its =
                 self.has_stream(sender, ssrc, passage) || !self.has_place(slot, source) && !is_early_media();
             return Some(if is_its { sender } else { slot });
@@ -189,16 +189,18 @@ impl<T: Default> Calls<T> {
         let sender =
             self.endpoints.preferred(source, networks).map_or(slot, |announcement| announcement.call);
         let is_its = !self.has_place(slot, source)
-            && self.is_early(sender, passage)
+            && self.awaits_peer(sender, passage)
             && self.has_other_peer(slot, Stream::destination, passage);
         Some(if is_its { sender } else { slot })
     }
 
-    /// Whether a call between the hosts of a packet was not answered yet.
-    fn is_early(&self, slot: u32, passage: &Passage) -> bool {
-        self.calls
-            .get(slot as usize)
-            .is_some_and(|call| call.progress.state.is_early() && call.hosts == hosts_of(passage))
+    /// Whether one side alone of a call between the hosts of a packet has announced something yet.
+    fn awaits_peer(&self, slot: u32, passage: &Passage) -> bool {
+        self.calls.get(slot as usize).is_some_and(|call| {
+            call.hosts == hosts_of(passage)
+                && !call.progress.state.is_over()
+                && !self.endpoints.has_both_sides(&call.announced)
+        })
     }
 
     /// Whether a call has another peer at that end of a packet, by its streams or by what both of its sides have announced, and no

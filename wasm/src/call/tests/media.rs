@@ -244,6 +244,9 @@ fn early_media_at_a_port_of_several_calls() {
                 false => ("B:6000", "C:4100", two),
             };
             check(&mut scene, &[early, early, ("B:6000", "A:4000", ONE)]);
+            // Out of order.
+            scene.step("C>B ACK 1");
+            check(&mut scene, &[early, ("B:6000", "A:4000", ONE)]);
             scene.step("B>C 200 1 INVITE sdp=B:6000");
             check(&mut scene, &[early, ("C:4100", "B:6000", two), ("B:6000", "C:4100", two)]);
             check(&mut scene, &[("A:4000", "B:6000", ONE), ("B:6000", "A:4000", ONE)]);
