@@ -121,7 +121,10 @@ Deno.test("config explain tells where each value comes from", async () => {
   assert.match(JSON.stringify(explained), /batch-size/);
 });
 
-const printing = [["config", "schema"], ["completion", "bash"], ["hunt", "voip", "--help"], ["list", "interfaces"]];
+const printing = [["config", "schema"], ["completion", "bash"], ["hunt", "voip", "--help"], [
+  "list",
+  "interfaces",
+]];
 
 for (const args of printing) {
   Deno.test({
