@@ -46,6 +46,26 @@ for (const [name, bytes] of captures) {
     }
   });
 
+  Deno.test(`${name}: what goes out does not depend on whether calls are reported`, () => {
+    const capture = bytes();
+    if (capture === undefined) return console.log(`skipped: ${name} is absent`);
+    for (const pattern of [undefined, "carol", "*", "nobody"]) {
+      const options = settings(pattern);
+      const reported = run(capture, options);
+      const unreported = run(capture, {
+        ...options,
+        outputs: outputs.filter((output) => output !== "calls"),
+      });
+      assert.equal(unreported.calls, "");
+      assert.equal(unreported.json, reported.json);
+      assert.equal(unreported.text, reported.text);
+      assert.deepEqual(unreported.wire, reported.wire);
+      assert.deepEqual(unreported.pcap, reported.pcap);
+      assert.deepEqual(unreported.counters, reported.counters);
+      assert.deepEqual(unreported.traffic, reported.traffic);
+    }
+  });
+
   Deno.test(`${name}: calls with flipped bits`, () => {
     const capture = bytes();
     if (capture === undefined) return console.log(`skipped: ${name} is absent`);

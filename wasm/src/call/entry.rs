@@ -21,6 +21,8 @@ pub struct Call<T> {
     pub(super) generation: u32,
     pub(super) is_held: bool,
     pub(super) is_wanted: bool,
+    /// As in [`Limits`](super::Limits).
+    pub(super) is_reported: bool,
     pub(super) class: Class,
     pub(super) tick: i32,
     pub(super) last_ns: i64,
@@ -64,6 +66,7 @@ impl<T: Default> Call<T> {
             generation: 0,
             is_held: false,
             is_wanted: false,
+            is_reported: false,
             class: Class::Early,
             tick: 0,
             last_ns: 0,
@@ -170,8 +173,9 @@ impl<T> Call<T> {
     /// Takes the next packet of a stream, of `length` bytes.
     #[inline]
     pub fn count_packet(&mut self, number: usize, header: &Header, length: usize, now_ns: i64) {
+        let formats = self.is_reported.then_some(&self.formats);
         if let Some(stream) = self.streams.get_mut(number) {
-            stream.update(header, length, now_ns, &self.formats);
+            stream.update(header, length, now_ns, formats);
         }
     }
 

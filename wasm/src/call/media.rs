@@ -68,7 +68,7 @@ impl<T: Default> Calls<T> {
                 if is_rtp && rtcp::looks_like_rtcp(udp_payload) { MediaKind::Rtcp } else { MediaKind::Other };
             let media = self.count(at, comes_to, kind, udp_payload.len(), passage)?;
             if kind == MediaKind::Rtcp
-                && let Some(call) = self.get_mut(media.call)
+                && let Some(call) = self.get_mut(media.call).filter(|call| call.is_reported)
             {
                 call.note_reports(udp_payload, passage);
             }
@@ -83,7 +83,7 @@ impl<T: Default> Calls<T> {
             } else {
                 stream.is_to(header.ssrc, passage)
             };
-            is_it.then_some((stream, &call.formats))
+            is_it.then_some((stream, call.is_reported.then_some(&call.formats)))
         });
         match stream {
             Some((stream, formats)) => stream.update(&header, udp_payload.len(), now_ns, formats),
@@ -327,7 +327,7 @@ impl<T: Default> Calls<T> {
             return self.count(at, comes_to, MediaKind::Rtp(*header), length, passage);
         };
         if let Some(stream) = call.streams.get_mut(number) {
-            stream.update(header, length, now_ns, &call.formats);
+            stream.update(header, length, now_ns, call.is_reported.then_some(&call.formats));
         }
         let cached = Cached { call: slot, stream: number as u32 };
         let place = self.endpoints.place_mut(at)?;

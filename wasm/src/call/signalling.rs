@@ -92,9 +92,12 @@ impl<T: Default> Calls<T> {
         });
         let mut descriptions = descriptions.get(..described).unwrap_or_default();
         let has_description = !descriptions.is_empty();
-        let omitted = call.ladder.omitted();
-        call.ladder.push(message, passage, has_description, bounds, &mut self.room);
-        self.figures.messages_omitted += u64::from(call.ladder.omitted() - omitted);
+        let is_reported = call.is_reported;
+        if is_reported {
+            let omitted = call.ladder.omitted();
+            call.ladder.push(message, passage, has_description, bounds, &mut self.room);
+            self.figures.messages_omitted += u64::from(call.ladder.omitted() - omitted);
+        }
         let is_answer = event.status.is_some_and(|status| status >= 200);
         if let Some(offer) = call.offer.filter(|_| is_answer) {
             self.settle_offer(slot, offer, passage, event);
@@ -103,7 +106,9 @@ impl<T: Default> Calls<T> {
         if event.method == Method::Invite {
             let begins = is_first && event.is_initial_invite();
             let first = descriptions.first().filter(|_| begins).map(|text| Description::parse(text));
-            self.correlate(slot, message, first.as_ref().map(Description::origin), passage, begins);
+            if is_reported {
+                self.correlate(slot, message, first.as_ref().map(Description::origin), passage, begins);
+            }
             if let Some(first) = &first {
                 self.learn(slot, first, passage, event, ended);
                 descriptions = descriptions.get(1..).unwrap_or_default();
@@ -237,13 +242,15 @@ impl<T: Default> Calls<T> {
         if is_offer {
             call.offer = Some((side, event.cseq));
         }
-        let mut without_room = 0;
-        description.for_each_format(&mut |section, format| {
-            without_room += u64::from(!call.formats.set(party, section, &format));
-        });
-        self.figures.formats_omitted += without_room;
-        for stream in &mut call.streams {
-            stream.renew_codec(&call.formats);
+        if call.is_reported {
+            let mut without_room = 0;
+            description.for_each_format(&mut |section, format| {
+                without_room += u64::from(!call.formats.set(party, section, &format));
+            });
+            self.figures.formats_omitted += without_room;
+            for stream in &mut call.streams {
+                stream.renew_codec(&call.formats);
+            }
         }
         for from in rtp_only.into_iter().filter(|from| *from != NONE) {
             self.merge(from, slot, ended);
@@ -280,8 +287,9 @@ impl<T> Call<T> {
     #[inline(never)]
     fn note_parties(&mut self, message: &Message<'_>, event: &Event) {
         let is_answer = event.method == Method::Invite && matches!(event.status, Some(200..300));
-        let is_known = !self.texts.get(Text::ToTag).is_empty() && !self.texts.get(Text::FromUri).is_empty();
-        if is_known && (!is_answer || self.progress.answer_ns != Some(event.now_ns)) {
+        let has_tags = !self.texts.get(Text::ToTag).is_empty()
+            && (!is_answer || self.progress.answer_ns != Some(event.now_ns));
+        if !self.texts.get(Text::FromUri).is_empty() && (has_tags || !self.is_reported) {
             return;
         }
         // In a dialog either side may be the one that sends.
@@ -299,9 +307,11 @@ impl<T> Call<T> {
         ] {
             if texts.get(uri).is_empty() {
                 texts.set_with(uri, |out| unfolded(address.uri).for_each(|part| append(out, part)));
-                put_user(texts, user, address.uri);
+                if self.is_reported {
+                    put_user(texts, user, address.uri);
+                }
             }
-            if !address.tag.is_empty() && !equal(texts.get(tag), address.tag) {
+            if self.is_reported && !address.tag.is_empty() && !equal(texts.get(tag), address.tag) {
                 texts.set(tag, address.tag);
             }
         }

@@ -209,10 +209,11 @@ impl Stream {
         self.is_from(ssrc, passage) && self.is_to(ssrc, passage)
     }
 
-    /// Takes the next packet, of `length` bytes.
+    /// Takes the next packet, of `length` bytes. Without the formats of its call it is only counted.
     #[inline]
-    pub(super) fn update(&mut self, header: &Header, length: usize, now_ns: i64, formats: &Formats) {
+    pub(super) fn update(&mut self, header: &Header, length: usize, now_ns: i64, formats: Option<&Formats>) {
         self.octets += length as u64;
+        let Some(formats) = formats else { return self.quality.count(header, now_ns) };
         let clock_rate = if header.payload_type == self.payload_type {
             self.clock_rate
         } else {

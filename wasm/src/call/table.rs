@@ -34,6 +34,9 @@ pub struct Limits {
     pub endpoints_per_call: usize,
     /// Most endpoints of all calls.
     pub endpoints: usize,
+    /// Whether calls are reported. Without reports, only what decides on packets is kept: no users and tags, ladders, codecs,
+    /// figures of streams, or other legs.
+    pub reports: bool,
     /// Most messages in the ladder of a call.
     pub messages_per_call: u32,
     /// Most bytes of the ladder of a call.
@@ -61,6 +64,7 @@ impl Default for Limits {
             streams_per_call: 8,
             endpoints_per_call: 16,
             endpoints: 524_288,
+            reports: true,
             messages_per_call: 200,
             ladder_bytes_per_call: 16 << 10,
             ladder_bytes: 64 << 20,
@@ -321,6 +325,7 @@ impl<T: Default> Calls<T> {
         }
         let call = self.calls.get_mut(slot as usize)?;
         call.is_held = true;
+        call.is_reported = self.limits.reports;
         call.hash = hash;
         call.texts.set(Text::CallId, call_id);
         call.start_ns = now_ns;

@@ -20,7 +20,7 @@ use super::arrival::Frame;
 use super::recognition::{Arrival, Inspected, SipStreams};
 use super::rendering::Said;
 use super::{CALL_PCAP, CALLS, Engine, Input, JSON, Oddity, Protocol, Settings, TEXT};
-use crate::call::{ANY_SCOPE, CallKey, Calls, Media, MediaKind, Passage, scope_of};
+use crate::call::{ANY_SCOPE, CallKey, Calls, Limits as CallLimits, Media, MediaKind, Passage, scope_of};
 use crate::detect::Label;
 use crate::detect::registry::label_of;
 use crate::flow::table::Observed;
@@ -74,7 +74,7 @@ pub(super) struct Voip {
 impl Voip {
     pub(super) fn new(outputs: u8, settings: &Settings) -> Box<Self> {
         Box::new(Self {
-            calls: Calls::new(settings.calls()),
+            calls: Calls::new(CallLimits { reports: outputs & CALLS != 0, ..settings.calls() }),
             endings: Endings { wants_reports: outputs & CALLS != 0, ..Endings::default() },
             signalling: Ring::new(SIGNALLING_BYTES),
             media: Ring::new(MEDIA_BYTES),

@@ -28,13 +28,7 @@ impl StreamQuality {
     /// that of its payload type in ticks per second, 0 if it is not known. Says what the packet is among the others.
     #[inline]
     pub fn update(&mut self, header: &Header, arrival_ns: i64, clock_rate: u32) -> Arrival {
-        if self.packets == 0 {
-            self.first_ns = arrival_ns;
-            self.last_ns = arrival_ns;
-        }
-        self.packets = self.packets.wrapping_add(1);
-        self.bytes = self.bytes.wrapping_add(header.payload_length.into());
-        self.last_ns = self.last_ns.max(arrival_ns);
+        self.count(header, arrival_ns);
         let arrival = self.sequence.update(header.sequence);
         match arrival {
             Arrival::InOrder | Arrival::OutOfOrder => self.jitter.update(header, arrival_ns, clock_rate),
@@ -42,6 +36,18 @@ impl StreamQuality {
             Arrival::Duplicate | Arrival::Jump => {}
         }
         arrival
+    }
+
+    /// Counts a packet, and looks neither at its sequence number nor at its time stamp.
+    #[inline]
+    pub fn count(&mut self, header: &Header, arrival_ns: i64) {
+        if self.packets == 0 {
+            self.first_ns = arrival_ns;
+            self.last_ns = arrival_ns;
+        }
+        self.packets = self.packets.wrapping_add(1);
+        self.bytes = self.bytes.wrapping_add(header.payload_length.into());
+        self.last_ns = self.last_ns.max(arrival_ns);
     }
 
     /// Packets seen, with duplicates.
