@@ -98,6 +98,24 @@ pub struct NameAddr<'a> {
 impl<'a> NameAddr<'a> {
     /// Reads one address. What is damaged is read as far as it makes sense.
     pub fn parse(value: &'a [u8]) -> Self {
+        Self::plain(value).unwrap_or_else(|| Self::any(value))
+    }
+
+    /// An address that is no more than a URI in brackets and perhaps a tag, as mostly, without white space.
+    #[inline]
+    fn plain(value: &'a [u8]) -> Option<Self> {
+        let address = value.strip_prefix(b"<")?;
+        let (uri, parameters) = split_at(address, b'>').filter(|(uri, _)| has_no_blank_ends(uri))?;
+        let tag = match parameters.strip_prefix(b";tag=") {
+            Some(tag) if has_no_blank_ends(tag) && semicolon_or_quote(tag).is_none() => tag,
+            None if parameters.is_empty() => parameters,
+            _ => return None,
+        };
+        Some(Self { display: b"", uri, parameters, tag })
+    }
+
+    #[inline(never)]
+    fn any(value: &'a [u8]) -> Self {
         let (display, uri, parameters) = parts_of_address(value);
         let tag = match parameters.strip_prefix(b";tag=").and_then(plain_value) {
             Some(tag) => tag,
@@ -105,6 +123,12 @@ impl<'a> NameAddr<'a> {
         };
         Self { display: unquoted(display), uri, parameters, tag }
     }
+}
+
+/// Whether there is something, without white space or control characters around it.
+#[inline]
+fn has_no_blank_ends(text: &[u8]) -> bool {
+    matches!(text.first(), Some(b'!'..)) && matches!(text.last(), Some(b'!'..))
 }
 
 /// Names and values of parameters, as written but for white space around them; a value is empty where there is none.
@@ -364,6 +388,39 @@ mod tests {
         uri.write_user(&mut user);
         uri.write_address(&mut address);
         Some((String::from_utf8(user).unwrap(), String::from_utf8(address).unwrap()))
+    }
+
+    #[test]
+    fn plain_addresses_are_read_like_others() {
+        let mut plain = 0;
+        for before in ["", " ", "A ", "\"A\" ", "\"<\""] {
+            for uri in
+                ["", "sip:a@b", " sip:a@b", "sip:a@b ", "sip:a;tag=1@b", "sip:a<b", "tel:+1;x=\"y\"", "*"]
+            {
+                for after in [
+                    "",
+                    " ",
+                    ";tag=1",
+                    ";tag=",
+                    ";tag= 1",
+                    ";tag=1 ",
+                    ";tag=\"1\"",
+                    ";tag=1;x",
+                    ";x;tag=1",
+                    ";TAG=1",
+                    ">;tag=2",
+                ] {
+                    let value = format!("{before}<{uri}>{after}");
+                    let Some(address) = NameAddr::plain(value.as_bytes()) else { continue };
+                    assert_eq!(address, NameAddr::any(value.as_bytes()), "{value}");
+                    plain += 1;
+                }
+            }
+        }
+        assert!(plain >= 10, "{plain}");
+        for value in ["", "<", "<>", "<sip:a@b", "sip:a@b;tag=1"] {
+            assert_eq!(NameAddr::plain(value.as_bytes()), None, "{value}");
+        }
     }
 
     #[test]
