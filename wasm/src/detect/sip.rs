@@ -27,7 +27,7 @@ pub(crate) const METHODS: &[&[u8]] = &[
     b"SUBSCRIBE",
     b"UPDATE",
 ];
-const SCHEMES: &[&[u8]] = &[b"sip:", b"sips:", b"tel:", b"urn:"];
+pub(crate) const SCHEMES: &[&[u8]] = &[b"sip:", b"sips:", b"tel:", b"urn:"];
 /// Longest keep-alive in bytes, of whatever they are, in a flow that is known.
 const MOST_KEEP_ALIVE: usize = 4;
 

@@ -67,6 +67,15 @@ enum Stream {
     Unwanted,
     /// They are of another protocol than SIP, which may quote it.
     Foreign,
+    /// The same, by what one side has said first: that side. What the other one says first decides.
+    Strange(Direction),
+}
+
+impl Stream {
+    /// Whether its bytes are not looked at as SIP, as far as is known.
+    fn is_given_up(self) -> bool {
+        matches!(self, Self::Unwanted | Self::Foreign | Self::Strange(_))
+    }
 }
 
 /// When and where a packet was captured, as far as it matters here.

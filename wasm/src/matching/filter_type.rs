@@ -24,6 +24,8 @@
 //! Users in patterns that are telephone numbers, stars at their ends apart, lose their visual separators, too.
 //! In SIP_USER, SIP_URI, CALL_ID and CODEC `\*` is a literal star; elsewhere a backslash is a backslash.
 
+use std::net::Ipv4Addr;
+
 use super::address::Prefix;
 use super::number::{self, LEAST_SUFFIX};
 use super::pattern::{Bare, Pattern, Shape};
@@ -301,14 +303,19 @@ const LEAST_NUMBER: usize = 7;
 fn without_separators(pattern: Pattern) -> Pattern {
     match pattern.shape() {
         Shape::Bare(text) | Shape::Begins(text) | Shape::Ends(text) | Shape::Contains(text)
-            if is_separated_number(text)
-                && (text.starts_with(b"+")
-                    || text.iter().filter(|octet| octet.is_ascii_digit()).count() >= LEAST_NUMBER) =>
+            if is_telephone_number(text) =>
         {
             pattern.map(|part| part.iter().copied().filter(|octet| !is_separator(*octet)).collect())
         }
         _ => pattern,
     }
+}
+
+fn is_telephone_number(text: &[u8]) -> bool {
+    let is_address = || str::from_utf8(text).is_ok_and(|text| text.parse::<Ipv4Addr>().is_ok());
+    is_separated_number(text)
+        && (text.starts_with(b"+")
+            || text.iter().filter(|octet| octet.is_ascii_digit()).count() >= LEAST_NUMBER && !is_address())
 }
 
 /// Users, and names of hosts, hold no brackets, unless as %5B and %5D (RFC 3261 section 25.1).
@@ -355,7 +362,7 @@ fn sip_uri(text: &str) -> Result<Condition, String> {
             }
             let mut number = Vec::new();
             write_decoded(user.trim_matches('*').as_bytes(), false, &mut number);
-            write_decoded(user.as_bytes(), is_separated_number(&number), &mut address);
+            write_decoded(user.as_bytes(), is_telephone_number(&number), &mut address);
             address.push(b'@');
             address.extend_from_slice(host);
         }
@@ -470,6 +477,8 @@ mod tests {
             (SipUser, "1-2x", "SIP user contains 1-2x"),
             (SipUser, "1+2-3", "SIP user contains 1+2-3"),
             (SipUser, "+-", "SIP user contains +-"),
+            (SipUser, "192.168.10.1", "SIP user contains 192.168.10.1"),
+            (SipUser, "030.123.45.67", "SIP user contains 0301234567"),
             (SipUser, "1-2*3-4", "SIP user is 1-2...3-4 with any text in the place of each ..."),
             (SipUri, "alice@*", "SIP address begins with alice@"),
             (SipUri, "sip:*@Example.com:5060", "SIP address ends with @example.com"),
@@ -482,6 +491,9 @@ mod tests {
                 "SIP address is +49151...@x-y.z with any text in the place of each ...",
             ),
             (SipUri, "al-ice@x", "SIP address is al-ice@x"),
+            (SipUri, "1-2@x", "SIP address is 1-2@x"),
+            (SipUri, "192.168.10.1@x", "SIP address is 192.168.10.1@x"),
+            (SipUri, "030-123456@x", "SIP address is 030123456@x"),
             (SipUri, "sip:10.0.0.1:5060", "SIP address is 10.0.0.1"),
             (SipUri, "alice@10.0.0.1:50*", "SIP address is alice@10.0.0.1"),
             (SipUri, "SIP:Alice@[2001:DB8::1]:5060;lr", "SIP address is alice@[2001:db8::1]"),

@@ -37,8 +37,10 @@ pub fn frame(bytes: &[u8]) -> Framed {
 /// then with what follows these.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Framer {
-    /// How much of the head was read: up to the end of a line. 0 before the start line.
+    /// How much of the head was read: up to the end of a field. 0 before the start line.
     scanned: u32,
+    /// Where the last line begins of the field that is not all there, as far as it was read.
+    line: u32,
     /// Bytes of the body, and after the head of the message.
     length: Option<u32>,
     is_in_body: bool,
@@ -95,10 +97,14 @@ impl Framer {
                 [b'\r', b'\n', ..] => self.scanned += 2,
                 [b'\n', ..] => self.scanned += 1,
                 _ => {
-                    let end = match end_of_field(head, at) {
+                    let mut line = at.max(self.line as usize);
+                    let end = match end_of_field(head, &mut line) {
                         Ok(end) => end,
                         Err(Framed::Begun) if head.len() == MOST_HEAD => return Err(Framed::Not(at)),
-                        Err(framed) => return Err(framed),
+                        Err(framed) => {
+                            self.line = line as u32;
+                            return Err(framed);
+                        }
                     };
                     if self.length.is_none() {
                         self.length = content_length(head.get(at..end).unwrap_or_default());
@@ -112,21 +118,20 @@ impl Framer {
     }
 }
 
-/// Where the field ends that begins at `at`. A line that is not all there, or that may go on in the next one, is none
-/// yet.
+/// Where the field ends of which a line begins at `line`, which is then where its last line begins. A line that is not all
+/// there, or that may go on in the next one, is none yet.
 #[inline]
-fn end_of_field(head: &[u8], at: usize) -> Result<usize, Framed> {
-    let mut end = at;
+fn end_of_field(head: &[u8], line: &mut usize) -> Result<usize, Framed> {
     loop {
-        let rest = head.get(end..).unwrap_or_default();
+        let rest = head.get(*line..).unwrap_or_default();
         let most = rest.get(..rest.len().min(MOST_LINE)).unwrap_or_default();
-        match memchr::memchr(b'\n', most) {
-            Some(found) => end += found + 1,
-            None if most.len() == MOST_LINE => return Err(Framed::Not(end + MOST_LINE)),
+        let end = match memchr::memchr(b'\n', most) {
+            Some(found) => *line + found + 1,
+            None if most.len() == MOST_LINE => return Err(Framed::Not(*line + MOST_LINE)),
             None => return Err(Framed::Begun),
-        }
+        };
         match head.get(end) {
-            Some(b' ' | b'\t') => {}
+            Some(b' ' | b'\t') => *line = end,
             Some(_) => return Ok(end),
             None => return Err(Framed::Begun),
         }

@@ -2,7 +2,7 @@
 
 use super::framing::{Framed, MOST_LINE, begin_record};
 use super::start_line::StartLine;
-use crate::detect::sip::METHODS;
+use crate::detect::sip::{METHODS, SCHEMES};
 use crate::detect::text_message::{MOST_METHOD, is_method, is_token};
 
 /// Line ends before a message: two of a keep-alive (RFC 5626 section 3.5.1).
@@ -133,8 +133,8 @@ pub fn is_proxy_line(bytes: &[u8]) -> bool {
 }
 
 /// Whether the first bytes of a connection, which begin no message, are not what may precede messages either: that is a
-/// header of a PROXY protocol, a keep-alive of few bytes, SOCKS, a tunnel through HTTP (RFC 9110 section 9.3.6), and what
-/// is like a start line.
+/// header of a PROXY protocol, a keep-alive of few bytes or of zeros, SOCKS, a tunnel through HTTP (RFC 9110 section 9.3.6),
+/// and what is like a start line.
 #[cold]
 pub fn opens_other_protocol(bytes: &[u8]) -> bool {
     let line = first_line(bytes);
@@ -142,14 +142,37 @@ pub fn opens_other_protocol(bytes: &[u8]) -> bool {
         // Requests and answers of SOCKS 4, the methods of SOCKS 5 (RFC 1928 section 3).
         [4, 1, ..] | [0, 90..=93, ..] => true,
         [5, count, methods @ ..] if methods.len() == usize::from(*count) => true,
-        _ => bytes.len() <= 4 || is_proxy_line(bytes) || is_tunnel(line),
+        _ => {
+            bytes.len() <= 4
+                || is_proxy_line(bytes)
+                || is_tunnel(line)
+                || is_request_to_sip(line)
+                || line.iter().all(|octet| *octet == 0)
+        }
     };
     is_quoting(bytes) || !may_precede && memchr::memmem::find(line, b"SIP/").is_none()
 }
 
+/// Whether a line begins like a request line, though its end is damaged, or beyond the longest line: a server answers it,
+/// and other requests follow.
+fn is_request_to_sip(line: &[u8]) -> bool {
+    let rest = METHODS.iter().find_map(|method| line.strip_prefix(*method)?.strip_prefix(b" "));
+    rest.is_some_and(|rest| {
+        SCHEMES
+            .iter()
+            .any(|scheme| rest.get(..scheme.len()).is_some_and(|one| one.eq_ignore_ascii_case(scheme)))
+    })
+}
+
+/// Whether the bytes ask for a tunnel through HTTP (RFC 9110 section 9.3.6).
+#[cold]
+pub fn asks_for_tunnel(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"CONNECT ")
+}
+
 fn is_tunnel(line: &[u8]) -> bool {
     let reason = line.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(6..16));
-    line.starts_with(b"CONNECT ") || reason.is_some_and(|reason| reason.eq_ignore_ascii_case(b"Connection"))
+    asks_for_tunnel(line) || reason.is_some_and(|reason| reason.eq_ignore_ascii_case(b"Connection"))
 }
 
 /// Whether the bytes begin with a line of a protocol that carries texts, with messages quoted in them: a start line of

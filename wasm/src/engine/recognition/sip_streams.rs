@@ -12,8 +12,7 @@ use crate::flow::tcp_state::TcpState;
 use crate::net::plain::Plain;
 use crate::net::{Address, Packet};
 use crate::sip::framing::{Framed, Framer};
-use crate::sip::pickup;
-use crate::sip::pickup::{begins_message, may_become_message};
+use crate::sip::pickup::{self, begins_message, may_become_message};
 
 /// Bytes that are no SIP, after which a stream is none either (voip.md 11.2 has the same).
 const MOST_STRANGE_BYTES: u32 = 64 << 10;
@@ -38,6 +37,8 @@ struct Half {
     in_step: bool,
     /// It has had a message, or has a part of one.
     is_sip: bool,
+    /// It has asked for a tunnel.
+    is_tunnel: bool,
     /// The snapshot length has cut segments.
     is_cut: bool,
 }
@@ -192,10 +193,13 @@ impl SipStreams {
                     if inside.is_none() && pickup::is_start_line(rest) {
                         self.too_long = self.too_long.saturating_add(1);
                         half.is_sip = true;
-                    } else if !half.is_sip && (at == 0 || half.in_step) && self.is_foreign(half, shown, rest)
+                    } else if !half.is_sip
+                        && (at == 0 || half.in_step)
+                        && let Some(stream) = self.foreign(half, shown, rest)
                     {
-                        return Err(Stream::Foreign);
+                        return Err(stream);
                     }
+                    half.is_tunnel |= half.in_step && pickup::asks_for_tunnel(rest);
                     half.in_step &= pickup::is_proxy_line(rest);
                     half.strange = half.strange.saturating_add(length as u32);
                     if half.strange > MOST_STRANGE_BYTES {
@@ -219,13 +223,23 @@ impl SipStreams {
         Ok(at)
     }
 
-    /// Whether strange bytes at the front tell that the stream is of another protocol: what is quoted in it is no message.
+    /// What a stream is where strange bytes at the front tell that it is of another protocol: what is quoted in it is no
+    /// message.
     #[cold]
-    fn is_foreign(&self, half: &Half, shown: &Shown, bytes: &[u8]) -> bool {
+    fn foreign(&self, half: &Half, shown: &Shown, bytes: &[u8]) -> Option<Stream> {
         let (owner, is_reverse) = shown.key;
-        let is_other =
-            if half.in_step { pickup::opens_other_protocol(bytes) } else { pickup::is_quoting(bytes) };
-        is_other && !self.halves.get(&(owner, !is_reverse)).is_some_and(|other| other.is_sip)
+        let other = self.halves.get(&(owner, !is_reverse));
+        if other.is_some_and(|other| other.is_sip || other.is_tunnel) {
+            return None;
+        }
+        if pickup::is_quoting(bytes) {
+            return Some(Stream::Foreign);
+        }
+        let direction = if is_reverse { Direction::Reverse } else { Direction::Forward };
+        // The other side has said nothing but line ends.
+        let is_first = other.is_none_or(|other| other.in_step);
+        let stream = if is_first { Stream::Strange(direction) } else { Stream::Foreign };
+        (half.in_step && pickup::opens_other_protocol(bytes)).then_some(stream)
     }
 
     /// Takes what is shown of a direction for the last time, the `missing` bytes before what comes next: also the
@@ -365,13 +379,19 @@ impl Recognizer {
         let id = observed.id.slot() as u32;
         let segment = Segment::acknowledging(packet);
         let data = &mut flows.get_mut(observed.id).state;
-        if data.stream == Stream::Foreign
-            || reassembler.is_challenged(&data.tcp, id, observed.direction, &segment)
-        {
+        if reassembler.is_challenged(&data.tcp, id, observed.direction, &segment) {
             return;
         }
-        if data.stream == Stream::Unwanted {
-            if !begins_message(packet.payload) {
+        if let Stream::Strange(direction) = data.stream {
+            let is_line_end = |octet: &u8| matches!(octet, b'\r' | b'\n');
+            if direction == observed.direction || packet.payload.iter().all(is_line_end) {
+                return;
+            }
+            // A SIP server's answer to whatever it was.
+            data.stream = if begins_message(packet.payload) { Stream::Unwanted } else { Stream::Foreign };
+        }
+        if data.stream.is_given_up() {
+            if data.stream == Stream::Foreign || !begins_message(packet.payload) {
                 return;
             }
             // It was not SIP, or not from where it was seen on.
@@ -457,7 +477,7 @@ impl Recognizer {
         let key = (id, observed.direction == Direction::Reverse);
         // A copy of what was shown is not held.
         if is_held
-            && !matches!(data.stream, Stream::Unwanted | Stream::Foreign)
+            && !data.stream.is_given_up()
             && streams.halves.get(&key).is_none_or(|half| half.is_behind(packet.tcp_sequence))
         {
             streams.late.touch_or_insert_with(key, |_| Late::default()).add(packet, arrival.timestamp_ns);
@@ -496,7 +516,7 @@ impl SipStreams {
     /// An event that does not belong to the packet at hand. Whole messages in bytes that are shown for the last time count.
     #[cold]
     fn take_apart(&mut self, owner: u32, flow: &Flow<FlowData>, event: Event) -> Want {
-        if matches!(flow.state.stream, Stream::Unwanted | Stream::Foreign) {
+        if flow.state.stream.is_given_up() {
             return Want::Close;
         }
         let (direction, bytes, missing) = match event {
@@ -552,7 +572,7 @@ fn finish_stream(
     flow: &Flow<FlowData>,
 ) {
     let FlowData { mut tcp, owner, stream, .. } = flow.state;
-    if !tcp.is_held() || matches!(stream, Stream::Unwanted | Stream::Foreign) {
+    if !tcp.is_held() || stream.is_given_up() {
         reassembler.release(&mut tcp, owner);
     } else {
         reassembler.finish(&mut tcp, owner, flow.last_seen_ns, &mut |other, event| match event {

@@ -168,7 +168,10 @@ impl Reassembler {
         let begins = current.has(direction, flag::ENDED)
             && !current.is_closed()
             && !(is_known && number.wrapping_sub(start) < next.wrapping_sub(start));
-        if begins {
+        if begins && is_known && number == next {
+            // What came before is still known, so that a copy of it is none of a new connection.
+            current.clear(direction, flag::ENDED | flag::FIN);
+        } else if begins {
             current.flags[direction] = 0;
         }
         begins

@@ -50,6 +50,8 @@ fn streams() {
     check(&[invite, bye].concat(), &[invite, bye]);
     let spaced = &b"INVITE sip:a SIP/2.0\r\nContent-Length :\r\n 5\r\n\r\nabcde"[..];
     check(&[spaced, bye, b"\r\n"].concat(), &[spaced, bye]);
+    let folded = &b"INVITE sip:a SIP/2.0\nX: a\n \n\t\r\n b\nl:\n \n 3\n\na\nb"[..];
+    check(&[folded, bye, folded].concat(), &[folded, bye, folded]);
     check(&[b"ody: x\r\nfoo\r\n\r\n", bye].concat(), &[bye]);
     // After a gap, also without an empty line before.
     check(&[b"a=rtpmap:0 PCMU/8000\r\n", bye].concat(), &[bye]);

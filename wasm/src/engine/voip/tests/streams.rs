@@ -258,6 +258,68 @@ fn what_other_protocols_quote_is_no_message() {
     }
 }
 
+/// What one side says first is no proof that a connection is not SIP's: the other side may answer it as a SIP server does.
+#[test]
+fn strange_beginnings_hide_no_messages() {
+    let (client, server) = (false, true);
+    let invite = &request("INVITE", "one", "", &sdp(1, 40_000))[..];
+    let ok = &response("200 OK", "INVITE", "one", "")[..];
+    let refusal = &response("414 Request-URI Too Long", "OPTIONS", "zero", "")[..];
+    let long = [b"OPTIONS sip:", &[b'a'; 5000][..], b"@x SIP/2.0\r\nContent-Length: 0\r\n\r\n"].concat();
+    let without_version = &b"INVITE sip:x\r\nContent-Length: 0\r\n\r\n"[..];
+    let text = &b"hello world\r\nContent-Length: 0\r\n\r\n"[..];
+    let connect = &b"CONNECT x:5060 HTTP/1.1\r\nHost: x\r\n\r\n"[..];
+    for (name, segments, expected) in [
+        ("a long URI", vec![(client, &long[..]), (server, refusal)], 3),
+        ("in several segments", vec![(client, &long[..1400]), (client, &long[1400..]), (server, refusal)], 3),
+        ("no version", vec![(client, without_version), (server, refusal)], 3),
+        ("zeros", vec![(client, &[0; 8]), (server, b"\r\n")], 2),
+        ("text, answered", vec![(client, text), (server, refusal)], 3),
+        (
+            "text behind keep-alives",
+            vec![(client, b"\r\n\r\n"), (server, b"\r\n"), (client, text), (server, refusal)],
+            3,
+        ),
+        ("text, and then a keep-alive", vec![(client, text), (server, b"\r\n"), (server, refusal)], 3),
+        // The answer tells what it is, so that the request is lost.
+        ("text, not answered", vec![(client, text)], 1),
+        ("text, answered by text", vec![(client, text), (server, text)], 0),
+        ("text both ways, then an answer", vec![(server, text), (client, text), (server, refusal)], 0),
+        ("a page", vec![(client, b"GET / HTTP/1.1\r\n\r\n"), (server, refusal)], 0),
+        ("a tunnel", vec![(client, connect), (server, b"HTTP/1.1 200 OK\r\nX: y\r\n\r\n")], 2),
+    ] {
+        let mut scene = Scene::new();
+        put_control(&mut scene, client, 999, SYN);
+        put_control(&mut scene, server, 999, SYN | 0x10);
+        let mut next = [1000, 1000];
+        for (is_answer, segment) in segments.into_iter().chain([(client, invite), (server, ok)]) {
+            let (from, to) = if is_answer { (SERVER, CLIENT) } else { (CLIENT, SERVER) };
+            let sequence = &mut next[usize::from(is_answer)];
+            scene.tcp(from, to, *sequence, segment);
+            *sequence += segment.len() as u32;
+        }
+        let answer = run(&scene, &[], NoFilterPolicy::Allow, 1 << 20);
+        assert_eq!(answer.lines.len(), expected, "{name}: {:?}", answer.shown());
+    }
+}
+
+/// An end that is not true makes no copy of a message before it a new one.
+#[test]
+fn copies_from_before_an_end_are_none() {
+    let (message, options) = (request("MESSAGE", "one", "", "hello"), request("OPTIONS", "two", "", ""));
+    for with_syn in [true, false] {
+        let mut scene = Scene::new();
+        if with_syn {
+            put_control(&mut scene, false, 999, SYN);
+        }
+        let end = put_segments(&mut scene, false, &[&message]);
+        put_control(&mut scene, false, end, RST);
+        scene.tcp(CLIENT, SERVER, end, &options[..100]).tcp(CLIENT, SERVER, 1000, &message);
+        scene.tcp(CLIENT, SERVER, end + 100, &options[100..]);
+        assert_eq!(run(&scene, &[], NoFilterPolicy::Allow, 1 << 20).shown(), ["MESSAGE", "OPTIONS"]);
+    }
+}
+
 /// After the end of a connection the next one is read from a segment on that begins with a message, without its SYN.
 #[test]
 fn connections_go_on_after_their_end() {
