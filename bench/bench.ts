@@ -14,14 +14,14 @@ import type { NoFilterPolicy } from "../src/engine/filter.ts";
 import { engineModule } from "../src/engine/module.js";
 import { defaultStreamOptions } from "../src/engine/stream_options.ts";
 import type { Traffic } from "../src/engine/traffic.ts";
-import { OperatorError } from "../src/runtime/operator_error.ts";
+import { messageOf, OperatorError } from "../src/runtime/operator_error.ts";
 import { type CaptureUnderTest, givenCapture, madeCapture } from "./capture_under_test.ts";
 import { runForward } from "./forward.ts";
 import { huntProcessObstacle, runHuntProcess } from "./hunt_process.ts";
 import { measureMatch } from "./match_patterns.ts";
 import { measurePayloads } from "./match_payloads.ts";
 import { measureMatchWebGpu } from "./match_webgpu.ts";
-import { measureVoipMedia, measureVoipSignalling } from "./measure_voip.ts";
+import { measureVoipMedia, measureVoipSignalling, measureVoipTracking } from "./measure_voip.ts";
 import { installedPeers, secondsOf } from "./peers.ts";
 import { measureSpoolSpeed } from "./spool_speed.ts";
 import { runSniff, type SniffRun } from "./sniff_process.ts";
@@ -111,6 +111,11 @@ const cases: readonly Case[] = [
     run: measureVoipSignalling,
   },
   {
+    name: "voip-sip-tracked",
+    what: "SIP of the same calls > engine, VoIP mode: parsed and tracked, no filters, no outputs",
+    run: measureVoipTracking,
+  },
+  {
     name: "spool",
     what: "batches > disk spool with interval sync, all forced to disk at the end",
     run: measureSpool,
@@ -153,11 +158,7 @@ try {
 }
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args: Deno.args,
-    allowPositionals: true,
-    options: { json: { type: "boolean" }, capture: { type: "string" } },
-  });
+  const { values, positionals } = commandLine();
   const chosen = positionals.length === 0 ? cases : positionals.map((name) => {
     const found = cases.find((one) => one.name === name);
     if (found !== undefined) return found;
@@ -174,6 +175,18 @@ async function main(): Promise<void> {
     }
   } finally {
     capture.remove();
+  }
+}
+
+function commandLine() {
+  try {
+    return parseArgs({
+      args: Deno.args,
+      allowPositionals: true,
+      options: { json: { type: "boolean" }, capture: { type: "string" } },
+    });
+  } catch (error) {
+    throw new OperatorError(`${messageOf(error)}; usage: bench [--json] [--capture FILE] [CASE...]`, 2);
   }
 }
 
