@@ -8,6 +8,7 @@ use super::voip::held::HeldPacket;
 use super::{Engine, Input, JSON, Oddity, PCAP, Protocol, TEXT, WIRE};
 use crate::bounded::MixHasher;
 use crate::net::fragments::{Defragmenter, Limits, Taken};
+use crate::net::plain::Plain;
 use crate::net::{self, Fragment, Packet, Transport, link_type};
 use crate::record::Record;
 use crate::wire::captured_packet::Header;
@@ -102,7 +103,10 @@ impl Engine {
             return;
         }
         let mut packet = Packet::unread(record.data);
-        packet.read(record.link_type, record.original_length);
+        match Plain::read(record.data) {
+            Some(plain) if record.link_type == link_type::ETHERNET => plain.put_into(&mut packet),
+            _ => packet.read(record.link_type, record.original_length),
+        }
         let frame = Frame {
             data: record.data,
             link_type: record.link_type,

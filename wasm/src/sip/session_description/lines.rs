@@ -43,9 +43,11 @@ impl<'a> Lines<'a> {
 /// Most lines are a letter, a value that does not begin or end with a blank, and one carriage return.
 #[inline(always)]
 fn usual(line: &[u8]) -> Option<(u8, &[u8])> {
-    let [letter @ b'a'..=b'z', b'=', value @ .., b'\r'] = line else { return None };
-    let is_bare = matches!((value.first()?, value.last()?), (b'!'..=b'~', b'!'..=b'~'));
-    is_bare.then_some((*letter, value))
+    let [letter, equals, first, _] = u32::from_le_bytes(*line.first_chunk()?).to_le_bytes();
+    let [last, end] = u16::from_le_bytes(*line.last_chunk()?).to_le_bytes();
+    let is_bare = matches!((first, last), (b'!'..=b'~', b'!'..=b'~'));
+    let is_usual = letter.is_ascii_lowercase() && equals == b'=' && end == b'\r' && is_bare;
+    line.get(2..line.len() - 1).filter(|_| is_usual).map(|value| (letter, value))
 }
 
 #[cold]
