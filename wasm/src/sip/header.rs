@@ -142,6 +142,7 @@ const MOST_NAME: usize = 24;
 /// A name as numbers that are compared at once.
 #[derive(Clone, Copy)]
 struct Letters {
+    header: Header,
     /// In lower case.
     words: [u64; MOST_NAME / 8],
     /// The bits that count: not those behind the name, and not what tells letters of upper and lower case apart.
@@ -151,11 +152,13 @@ struct Letters {
 
 const LETTERS: [Letters; Header::COUNT] = {
     let mut all =
-        [Letters { words: [0; MOST_NAME / 8], masks: [0; MOST_NAME / 8], length: 0 }; Header::COUNT];
+        [Letters { header: Header::ALL[0], words: [0; MOST_NAME / 8], masks: [0; MOST_NAME / 8], length: 0 };
+            Header::COUNT];
     let mut number = 0;
     while number < Header::COUNT {
         let name = Header::NAMES[number].as_bytes();
         assert!(name.len() <= MOST_NAME);
+        all[number].header = Header::ALL[number];
         all[number].length = name.len();
         let mut at = 0;
         while at < name.len() {
@@ -181,11 +184,10 @@ impl Header {
         let &[first, second, third] = start.as_chunks::<8>().0 else { return None };
         let word = u64::from_le_bytes(first);
         let number = *TABLE.get(slot(word, length))?;
-        let header = *Self::ALL.get(usize::from(number))?;
+        let Letters { header, words, masks, length: wanted } = LETTERS.get(usize::from(number))?;
         if length == 1 {
-            return (word as u8 | b' ' == header.compact()).then_some(header);
+            return (word as u8 | b' ' == header.compact()).then_some(*header);
         }
-        let Letters { words, masks, length: wanted } = LETTERS.get(usize::from(number))?;
         let [a, b, c] = words;
         let [in_a, in_b, in_c] = masks;
         // Most names are short.
@@ -194,7 +196,7 @@ impl Header {
             && (length <= 8
                 || (u64::from_le_bytes(second) ^ b) & in_b == 0
                     && (u64::from_le_bytes(third) ^ c) & in_c == 0);
-        is_it.then_some(header)
+        is_it.then_some(*header)
     }
 
     /// The name, as the registry has it.
@@ -273,12 +275,18 @@ pub(super) fn plain_field(rest: &[u8], end: usize) -> Result<(Option<Header>, Ra
             &padded
         }
     };
-    let colon = colon_in_front(start).filter(|colon| *colon < end).ok_or(NotPlain)?;
+    let colon = colon_in_front(start).ok_or(NotPlain)?;
     // No white space around the name, one blank before the value, none at its end, and two octets that end the line.
-    let is_plain = matches!(start.get(colon.wrapping_sub(1)), Some(b'!'..))
-        && matches!(rest.get(colon + 1..colon + 3), Some([b' ', b'!'..=b'\xff']))
-        && matches!(rest.get(end.wrapping_sub(3)..end), Some([b'!'..=b'\xff', b'\r', b'\n']));
-    if is_plain && colon + 2 < end.wrapping_sub(2) {
+    let around = start.get(colon.wrapping_sub(1)..).and_then(<[u8]>::first_chunk);
+    let at_end = rest.get(..end).and_then(<[u8]>::last_chunk);
+    let (Some(around), Some(at_end)) = (around, at_end) else { return Err(NotPlain) };
+    let (around, at_end) = (u32::from_le_bytes(*around), u32::from_le_bytes(*at_end));
+    let [letter, _, _, first] = around.to_le_bytes();
+    let [_, last, _, _] = at_end.to_le_bytes();
+    let is_plain = around & 0x00ff_ff00 == u32::from_le_bytes(*b"\0: \0")
+        && at_end & 0xffff_0000 == u32::from_le_bytes(*b"\0\0\r\n")
+        && letter.min(first).min(last) > b' ';
+    if is_plain && colon + 2 < end - 2 {
         Ok((Header::at_front(start, colon), colon + 2..end - 2))
     } else {
         Err(NotPlain)

@@ -170,13 +170,13 @@ impl<'a> Message<'a> {
                 {
                     continue;
                 }
+                Some(feed) if is_blank(head, at, feed) => {
+                    self.body = Some(feed + 1);
+                    return;
+                }
                 Some(feed) => feed + 1,
                 None => head.len(),
             };
-            if is_blank(head, at, end - 1) {
-                self.body = Some(end);
-                return;
-            }
             self.index_field(head, at, end);
             at = end;
         }
@@ -472,10 +472,10 @@ fn fields_of(head: &[u8], mut at: usize) -> impl Iterator<Item = (&[u8], &[u8])>
     })
 }
 
-/// Whether the line at `at`, which ends at `feed`, is the empty one.
+/// Whether the line at `at`, whose line feed is at `feed`, is the empty one.
 #[inline]
 fn is_blank(head: &[u8], at: usize, feed: usize) -> bool {
-    feed <= at + 1 && head.get(feed) == Some(&b'\n') && (feed == at || head.get(at) == Some(&b'\r'))
+    feed <= at + 1 && (feed == at || head.get(at) == Some(&b'\r'))
 }
 
 /// A decimal number of 32 bits, of any number of digits, and nothing else.

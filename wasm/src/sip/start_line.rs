@@ -40,6 +40,9 @@ impl<'a> StartLine<'a> {
     /// Reads a line, with or without its end. More blanks than one are taken (RFC 4475 sections 3.1.2.9 and 3.1.2.10).
     pub fn parse(line: &'a [u8]) -> Result<Self, Refusal> {
         let line = line.trim_ascii_end();
+        if let Some(status) = plain_status(line) {
+            return Ok(status);
+        }
         if let Some(is_ours) = version(line.get(..8).unwrap_or(line)) {
             return if is_ours { status_line(line) } else { Err(Refusal::Version) };
         }
@@ -74,6 +77,18 @@ fn version(word: &[u8]) -> Option<bool> {
     name.eq_ignore_ascii_case(b"SIP/").then_some(matches!(number, b"2.0" | b"2.0 "))
 }
 
+/// A status line with one blank between its words, as mostly.
+#[inline]
+fn plain_status(line: &[u8]) -> Option<StartLine<'_>> {
+    let (version, rest) = line.split_first_chunk()?;
+    let (&[digits @ .., blank], reason) = rest.split_first_chunk::<4>()?;
+    let [hundreds, tens, ones] = digits.map(|digit| u16::from(digit.wrapping_sub(b'0')));
+    let code = hundreds * 100 + tens * 10 + ones;
+    let is_code = tens <= 9 && ones <= 9 && (100..=699).contains(&code);
+    let is_plain = version == b"SIP/2.0 " && is_code && blank == b' ' && *reason.first()? > b' ';
+    is_plain.then_some(StartLine::Status { code, reason })
+}
+
 /// `SIP/2.0 200 OK`.
 fn status_line(line: &[u8]) -> Result<StartLine<'_>, Refusal> {
     let rest = line.get(8..).unwrap_or_default().trim_ascii_start();
@@ -94,4 +109,28 @@ pub fn without_leading_line_ends(bytes: &[u8]) -> &[u8] {
         rest = after;
     }
     rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_status_lines_are_read_like_others() {
+        let mut plain = 0;
+        for version in ["SIP/2.0 ", "sip/2.0 ", "SIP/2.0", "SIP/2.0  ", "SIP/3.0 "] {
+            for code in
+                ["200", "100", "699", "099", "700", "2x0", "20", "2000", ":00", "1:0", "10:", "\u{ff}0"]
+            {
+                for reason in ["", " ", " OK", "  OK", "OK", "\tOK", " \u{1}", " Not found", " \u{e9}", " x"]
+                {
+                    let line = format!("{version}{code}{reason}");
+                    let Some(status) = plain_status(line.as_bytes()) else { continue };
+                    assert_eq!(Ok(status), status_line(line.as_bytes()), "{line:?}");
+                    plain += 1;
+                }
+            }
+        }
+        assert!(plain >= 12, "{plain}");
+    }
 }
