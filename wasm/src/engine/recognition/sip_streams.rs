@@ -273,8 +273,8 @@ impl SipStreams {
         }
         if let Some(kept) = self.halves.get_mut(&shown.key) {
             // What was read of the message that is cut must not be taken for a part of the next one.
-            let Half { strange, is_cut, is_sip, .. } = half;
-            *kept = Half { next_sequence: next, strange, is_cut, is_sip, ..Half::default() };
+            let Half { strange, is_cut, is_sip, is_tunnel, .. } = half;
+            *kept = Half { next_sequence: next, strange, is_cut, is_sip, is_tunnel, ..Half::default() };
         }
         Want::Consumed(length)
     }

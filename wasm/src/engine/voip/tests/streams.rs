@@ -303,6 +303,19 @@ fn strange_beginnings_hide_no_messages() {
     }
 }
 
+/// A tunnel through HTTP stays one where the snapshot length has cut what asks for it.
+#[test]
+fn tunnels_are_known_where_segments_are_cut() {
+    let connect = [&b"CONNECT x:5060 HTTP/1.1\r\nHost: x\r\nX: "[..], &[b'y'; 300], b"\r\n\r\n"].concat();
+    let (agreed, invite) = (&b"HTTP/1.1 200 OK\r\nX: y\r\n\r\n"[..], &request("INVITE", "one", "", "")[..]);
+    let mut scene = Scene::new();
+    put_control(&mut scene, false, 999, SYN);
+    put_control(&mut scene, true, 999, SYN | 0x10);
+    scene.cut_tcp(CLIENT, SERVER, 1000, &connect, 200).tcp(SERVER, CLIENT, 1000, agreed);
+    scene.tcp(CLIENT, SERVER, 1000 + connect.len() as u32, invite);
+    assert_eq!(run(&scene, &[], NoFilterPolicy::Allow, 1 << 20).shown(), ["INVITE"]);
+}
+
 /// An end that is not true makes no copy of a message before it a new one.
 #[test]
 fn copies_from_before_an_end_are_none() {
