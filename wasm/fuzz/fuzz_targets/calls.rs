@@ -2,13 +2,13 @@
 //!
 //! Whatever they are, the engine must not panic, must account for every packet and every call, must write what
 //! receivers can read, and must answer the same when the capture is cut elsewhere, when tables are hashed otherwise, and
-//! when calls are not reported.
+//! when calls are not reported. Several engines that share the traffic must account for all of it, too.
 #![no_main]
 
 mod input;
 mod outputs;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use caracal_engine::engine::{CALL_PCAP, CALLS, Counters, Engine, JSON, Options, Protocol, Settings, WIRE};
 use caracal_engine::matching::filter_set::{FilterSet, NoFilterPolicy};
@@ -47,6 +47,9 @@ fuzz_target!(|input: &[u8]| {
         unreported.counters.detection_evictions = whole.counters.detection_evictions;
         assert_eq!(whole, unreported, "the answer depends on the reports");
     }
+    if case.outputs & CALLS == 0 {
+        case.share(&capture, usize::from(cuts & 15));
+    }
     if case.outputs & WIRE != 0 {
         let mut receiver = Engine::new(Options { outputs: JSON | CALLS, ..Options::default() });
         assert!(receiver.process_batch(&whole.outputs.wire), "wire output that is no batch");
@@ -75,13 +78,14 @@ struct Answer {
 }
 
 impl Case {
-    fn drive(&self, capture: &[u8], step: usize) -> Answer {
+    fn engine(&self, is_shared: bool) -> Engine {
         let mut settings = Settings::default();
         let most_calls = (self.calls & 15).to_string();
         for (applies, name, value) in [
             (self.calls & 15 != 0, "max_calls", most_calls.as_str()),
             (self.calls & 16 != 0, "rtp_lines", "true"),
             (self.calls & 32 != 0, "tcp_call_aware_timeout", "true"),
+            (is_shared, "share_calls", "true"),
             (true, "seed", self.seed),
         ] {
             assert!(!applies || settings.set(name, value), "{name} cannot be {value}");
@@ -96,6 +100,42 @@ impl Case {
         };
         let mut engine = Engine::with_settings(options, &settings);
         engine.set_filters(filter_set(self.filters));
+        engine
+    }
+
+    /// Packet by packet to one of two engines, which hear of each other's calls after so many.
+    fn share(&self, capture: &[u8], lag: usize) {
+        let mut engines = [self.engine(true), self.engine(true)];
+        let mut underway = VecDeque::new();
+        let (header, mut rest) = capture.split_at(24);
+        for engine in &mut engines {
+            engine.open_input("fuzz", "");
+            engine.process(0, header, false);
+        }
+        while let Some(length) = rest.get(8..12) {
+            let length = 16 + u32::from_le_bytes(length.try_into().expect("four bytes")) as usize;
+            let (record, after) = rest.split_at(length);
+            rest = after;
+            // By the lowest bits of the hosts.
+            let chosen = record.get(16 + 29..16 + 34).map_or(0, |hosts| hosts[0] ^ hosts[4]) & 1;
+            engines[usize::from(chosen)].process(0, record, false);
+            for (number, engine) in engines.iter_mut().enumerate() {
+                underway.push_back((number, engine.told().to_vec()));
+                engine.forget_told();
+            }
+            while underway.len() > 2 * lag {
+                let (number, told) = underway.pop_front().expect("it is not empty");
+                engines[1 - number].hear(&told);
+            }
+        }
+        for mut engine in engines {
+            engine.finish();
+            check_counters(&engine.counters());
+        }
+    }
+
+    fn drive(&self, capture: &[u8], step: usize) -> Answer {
+        let mut engine = self.engine(false);
         let input = engine.open_input("fuzz", "");
         let mut answer = Answer {
             outputs: Outputs::default(),

@@ -320,7 +320,8 @@ impl<T: Default> Calls<T> {
                 // Most calls have no more.
                 call.streams.reserve_exact(KEPT_STREAMS);
             }
-            call.streams.push(Stream::new(header, passage, (party, section), codec));
+            let what = (header.ssrc, header.payload_type);
+            call.streams.push(Stream::new(what, passage, (party, section), codec));
             call.start_ns = call.start_ns.min(now_ns);
             self.figures.streams += 1;
         }
@@ -409,6 +410,22 @@ impl<T: Default> Calls<T> {
         let key = self.begin_rtp_only(ssrc, passage, passage.timestamp_ns, ended);
         self.is_elsewhere = false;
         key
+    }
+
+    /// A stream of a call has begun, and another engine has its packets.
+    pub fn begin_stream_elsewhere(&mut self, key: CallKey, ssrc: u32, payload_type: u8, passage: &Passage) {
+        let most = self.limits.streams_per_call;
+        let Some(call) = self.get_mut(key).filter(|call| call.streams.len() < most) else { return };
+        if !call.streams.iter().any(|stream| stream.is_of(ssrc, passage)) {
+            let codec = call.formats.codec(0, 0, payload_type);
+            call.streams.push(Stream::new((ssrc, payload_type), passage, (0, 0), codec));
+            call.start_ns = call.start_ns.min(passage.timestamp_ns);
+        }
+    }
+
+    /// Streams of calls that have begun.
+    pub fn streams_begun(&self) -> u64 {
+        self.figures.streams
     }
 
     /// Whether a UDP packet would be of a call.

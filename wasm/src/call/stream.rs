@@ -159,14 +159,19 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(header: &Header, passage: &Passage, (party, section): (u32, u8), codec: Codec) -> Self {
+    pub(super) fn new(
+        (ssrc, payload_type): (u32, u8),
+        passage: &Passage,
+        (party, section): (u32, u8),
+        codec: Codec,
+    ) -> Self {
         Self {
-            ssrc: header.ssrc,
+            ssrc,
             source_port: passage.source_port,
             destination_port: passage.destination_port,
             source: passage.source,
             destination: passage.destination,
-            payload_type: header.payload_type,
+            payload_type,
             section,
             clock_rate: codec.clock_rate,
             party,

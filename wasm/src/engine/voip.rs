@@ -281,7 +281,7 @@ impl Engine {
                 Err(_) => return self.count_bad_message(frame),
             }
         }
-        if let Some(media) = voip.calls.observe_media(packet.payload, &passage) {
+        if let Some(media) = voip.observe_media(packet.payload, &passage) {
             let label = if let MediaKind::Rtcp = media.kind { voip.rtcp } else { voip.rtp };
             self.recognizer.label(observed, label);
             return self.take_media(voip, frame, packet, &media);
@@ -318,15 +318,17 @@ impl Engine {
                     return;
                 };
                 let waiting: Vec<Place> = waiting.collect();
-                for held in waiting.iter().filter_map(|place| media.get(*place)) {
+                voip.tell_rtp_only(header.ssrc, passage);
+                let ring = std::mem::take(&mut voip.media);
+                for held in waiting.iter().filter_map(|place| ring.get(*place)) {
                     let earlier = net::decode_record(held.link_type, held.frame, held.original_length);
                     let earlier_passage =
                         Passage { scope: passage.scope, ..passage_of(&earlier, held.timestamp_ns) };
-                    calls.observe_media(earlier.payload, &earlier_passage);
+                    voip.observe_media(earlier.payload, &earlier_passage);
                 }
-                let media = calls.observe_media(packet.payload, passage);
+                voip.media = ring;
+                let media = voip.observe_media(packet.payload, passage);
                 self.recognizer.label(observed, voip.rtp);
-                voip.tell_stream(header.ssrc, passage);
                 self.join(voip, key, Vec::new(), waiting, frame.inputs);
                 let Some(media) = media else {
                     self.counters.rejected_by_mode += 1;

@@ -8,10 +8,11 @@
 use super::Voip;
 use super::ahead::{Ahead, Waiting};
 use super::judgement::Judgement;
-use crate::call::{CallKey, Passage};
+use crate::call::{CallKey, Media, MediaKind, Passage};
 use crate::engine::arrival::Frame;
 use crate::engine::{Engine, Input, Protocol};
 use crate::net::{self, Address, Packet};
+use crate::rtp::Header;
 use crate::rtp::candidates::Endpoints;
 use crate::sip::message::Message;
 
@@ -21,8 +22,9 @@ const ALIVE_NS: i64 = 20_000_000_000;
 // What a record is.
 const MESSAGE: u8 = 1;
 const VERDICT: u8 = 2;
-const STREAM: u8 = 3;
-const ALIVE: u8 = 4;
+const RTP_ONLY: u8 = 3;
+const STREAM: u8 = 4;
+const ALIVE: u8 = 5;
 
 /// The sharing engine's own.
 pub(in crate::engine) struct Sharing {
@@ -36,7 +38,7 @@ pub(in crate::engine) struct Sharing {
 
 impl Sharing {
     pub(super) fn new(number: u64) -> Box<Self> {
-        Box::new(Self { told: Vec::new(), number, told_alive_ns: i64::MIN, ahead: Ahead::default() })
+        Box::new(Self { told: Vec::new(), number, told_alive_ns: 0, ahead: Ahead::default() })
     }
 
     fn tell(&mut self, what: u8, put: impl FnOnce(&mut Vec<u8>)) {
@@ -79,11 +81,37 @@ impl Voip {
     }
 
     /// Tells a stream that has no signalling: its RTCP may come to another engine.
-    pub(super) fn tell_stream(&mut self, ssrc: u32, passage: &Passage) {
+    pub(super) fn tell_rtp_only(&mut self, ssrc: u32, passage: &Passage) {
         let Some(sharing) = &mut self.sharing else { return };
-        sharing.tell(STREAM, |out| {
+        sharing.tell(RTP_ONLY, |out| {
             out.extend_from_slice(&ssrc.to_le_bytes());
             put_passage(passage, out);
+        });
+    }
+
+    /// Counts a UDP packet of a call, and tells its stream if it is a new one: by their streams, calls are told apart that
+    /// share endpoints.
+    #[inline]
+    pub(super) fn observe_media(&mut self, payload: &[u8], passage: &Passage) -> Option<Media> {
+        let streams = self.calls.streams_begun();
+        let media = self.calls.observe_media(payload, passage);
+        if self.calls.streams_begun() != streams
+            && let Some(Media { call, kind: MediaKind::Rtp(header) }) = &media
+        {
+            self.tell_stream(*call, header, passage);
+        }
+        media
+    }
+
+    #[cold]
+    fn tell_stream(&mut self, key: CallKey, header: &Header, passage: &Passage) {
+        let Self { sharing: Some(sharing), calls, .. } = self else { return };
+        let Some(call) = calls.get(key) else { return };
+        sharing.tell(STREAM, |out| {
+            out.extend_from_slice(&header.ssrc.to_le_bytes());
+            out.push(header.payload_type);
+            put_passage(passage, out);
+            out.extend_from_slice(call.id());
         });
     }
 
@@ -179,11 +207,19 @@ impl Engine {
                 self.hear_verdict(voip, fields, inputs);
                 None
             }
-            STREAM => {
+            RTP_ONLY => {
                 let (ssrc, passage) = (fields.u32()?, fields.passage()?);
                 let Voip { calls, endings, .. } = voip;
+                calls.expire(passage.timestamp_ns, &mut |call| endings.end(call));
                 calls.begin_rtp_only_elsewhere(ssrc, &passage, &mut |call| endings.end(call));
                 Some(passage.timestamp_ns)
+            }
+            STREAM => {
+                let (ssrc, payload_type, passage) = (fields.u32()?, fields.u8()?, fields.passage()?);
+                if let Some(key) = voip.calls.find(fields.0) {
+                    voip.calls.begin_stream_elsewhere(key, ssrc, payload_type, &passage);
+                }
+                None
             }
             ALIVE => {
                 let now_ns = fields.i64()?;
@@ -210,7 +246,7 @@ impl Engine {
             return false;
         }
         let Voip { calls, endings, .. } = &mut *voip;
-        // A Call-ID may be used again.
+        // What is over must not be taken for what begins: a Call-ID may be used again.
         calls.expire(passage.timestamp_ns, &mut |call| endings.end(call));
         let key = calls.observe_sip_elsewhere(&message, passage, &mut |call| endings.end(call));
         while let Some((heir, left)) = voip.take_heirs() {
@@ -266,13 +302,14 @@ impl Engine {
     }
 
     fn take_ahead(&mut self, voip: &mut Voip, place: u64, since_ns: i64, scope: u32, inputs: &[Input]) {
-        let Voip { media, calls, .. } = voip;
-        let held = media.get(place).filter(|held| held.timestamp_ns >= since_ns);
+        let ring = std::mem::take(&mut voip.media);
+        let held = ring.get(place).filter(|held| held.timestamp_ns >= since_ns);
         let media = held.and_then(|held| {
             let packet = net::decode_record(held.link_type, held.frame, held.original_length);
             let passage = Passage { scope, ..super::passage_of(&packet, held.timestamp_ns) };
-            calls.observe_media(packet.payload, &passage)
+            voip.observe_media(packet.payload, &passage)
         });
+        voip.media = ring;
         match media {
             Some(media) => self.join(voip, media.call, Vec::new(), vec![place], inputs),
             None => self.counters.rejected_by_mode += 1,
