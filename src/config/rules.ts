@@ -33,6 +33,7 @@ export async function applyRules(resolution: Resolution, terminal: Terminal): Pr
   const output = chooseFormat(resolution, terminal);
   const written = await chooseWritten(resolution);
   checkFiles({ ...source, ...written });
+  checkWorkers(resolution, source);
   warnWithoutEffect(resolution, warnings);
   if (command === "hunt" || command === "tap" || command === "process") checkTls(resolution, warnings);
   const apiKeySource = chooseApiKey(resolution, warnings);
@@ -99,6 +100,26 @@ function chooseSource(
     warnings.push(`interface ${doubled.join(", ")} is named more than once; captured once`);
   }
   return { readFiles: [], interfaces: unique(interfaces) };
+}
+
+/** Several capture threads are for what is captured and sent on. */
+function checkWorkers(resolution: Resolution, { readFiles }: Pick<Settings, "readFiles">): void {
+  const { workers, singleThread, count, processor } = resolution.values;
+  if (resolution.command !== "hunt" || workers === 1) return;
+  const obstacles: readonly (readonly [isThere: boolean, text: string])[] = [
+    [Deno.build.os !== "linux", "only Linux lets several threads share an interface; leave it out"],
+    [readFiles.length > 0, "a file is read by one thread; leave --workers or --read-file out"],
+    [singleThread, "with --single-thread there is only one; leave one of them out"],
+    [count > 0, "--count would hold for each thread; leave one of them out"],
+    [
+      processor === undefined,
+      "the embedded processor takes packets of one thread; name another one with --processor host:port, " +
+      "or leave --workers out",
+    ],
+  ];
+  const obstacle = obstacles.find(([isThere]) => isThere);
+  if (obstacle === undefined) return;
+  throw wrong(`--workers ${workers} (${describeOrigin(originOf(resolution, "workers"))}): ${obstacle[1]}`);
 }
 
 /** The key that was set nearest to the operator: as it is, or in a file. */

@@ -25,6 +25,8 @@ export interface EngineOptions extends StreamOptions {
   readonly batchBytes: number;
   /** Stop after this many kept packets; 0 for never. */
   readonly limit: number;
+  /** Tell what the engines of other threads must know of the calls seen here. */
+  readonly sharesCalls?: boolean;
 }
 
 /** The filters in force. */
@@ -164,6 +166,16 @@ export class Engine {
    */
   advance(elapsedMs: number): void {
     this.#handle.advance(elapsedMs);
+  }
+
+  /** What the engines of other threads must know since the last call, in a buffer of its own; empty when nothing. */
+  takeSignalling(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array();
+  }
+
+  /** Takes what an engine of another thread told. */
+  hear(_signalling: Uint8Array): void {
+    // Replaced when the engine has it.
   }
 
   /** What was read so far, by protocol and by address; at most `top` addresses. */

@@ -27,7 +27,7 @@ async function keptWith(filters: readonly Filter[]): Promise<[kept: number, noti
       ...{ standIns: [], reportMs: 1_000, reportsTraffic: false },
     },
     {
-      ...{ opened() {}, filtersSet() {}, failed() {}, report() {}, take() {} },
+      ...{ opened() {}, filtersSet() {}, signalling() {}, failed() {}, report() {}, take() {} },
       notice: (line) => notices.push(line),
       ready: () => true,
       whenReady: () => Promise.resolve(),
