@@ -107,15 +107,15 @@ function checkWorkers(resolution: Resolution, { readFiles }: Pick<Settings, "rea
   const { workers, singleThread, count, processor } = resolution.values;
   if (resolution.command !== "hunt" || workers === 1) return;
   const obstacles: readonly (readonly [isThere: boolean, text: string])[] = [
-    [Deno.build.os !== "linux", "only Linux lets several threads share an interface; leave it out"],
-    [readFiles.length > 0, "a file is read by one thread; leave --workers or --read-file out"],
-    [singleThread, "with --single-thread there is only one; leave one of them out"],
-    [count > 0, "--count would hold for each thread; leave one of them out"],
+    [readFiles.length > 0, "a file is read by one thread; use --workers 1, or leave --read-file out"],
+    [singleThread, "--single-thread is one thread; use --workers 1, or leave --single-thread out"],
+    [count > 0, "--count would hold for each thread; use --workers 1, or leave --count out"],
     [
       processor === undefined,
-      "the embedded processor takes packets of one thread; name another one with --processor host:port, " +
-      "or leave --workers out",
+      "the embedded processor takes packets of one thread; use --workers 1, or name another processor " +
+      "with --processor host:port",
     ],
+    [Deno.build.os !== "linux", "only Linux lets several threads share an interface; use --workers 1"],
   ];
   const obstacle = obstacles.find(([isThere]) => isThere);
   if (obstacle === undefined) return;

@@ -13,8 +13,6 @@ import { CREDITS, type FromWorker, type ToWorker } from "./worker_protocol.ts";
 
 const scope = self as unknown as {
   onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
-  onerror: ((event: ErrorEvent) => void) | null;
-  onunhandledrejection: ((event: PromiseRejectionEvent) => void) | null;
   postMessage(message: FromWorker, transfer?: Transferable[]): void;
   close(): void;
 };
@@ -62,14 +60,14 @@ scope.onmessage = ({ data }) => {
 };
 
 // A socket that stayed open would keep its share of the packets from the other threads.
-scope.onerror = (event) => {
+addEventListener("error", (event) => {
   event.preventDefault();
   fail(event.error);
-};
-scope.onunhandledrejection = (event) => {
+});
+addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
   fail(event.reason);
-};
+});
 
 async function start(module: WebAssembly.Module, plan: CapturePlan): Promise<void> {
   try {
