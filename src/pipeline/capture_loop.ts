@@ -219,7 +219,7 @@ export class CaptureLoop {
     for (let more = true; more && !this.#stopped;) {
       if (source.direct) {
         const bytes = source.readSync(this.#engine.inbox(BLOCK_BYTES));
-        more = this.#engine.process(input, bytes ?? 0, bytes === null);
+        more = this.#step(input, bytes ?? 0, bytes === null);
       } else {
         const bytes = await source.next();
         more = this.#process(input, bytes);
