@@ -99,7 +99,7 @@ export class CaptureWorker implements SharingCaptureThread {
   }
 
   hear(signalling: Uint8Array<ArrayBuffer>): void {
-    // Who has ended, or begins anew, knows no calls that it could be about.
+    // Who has ended need not know.
     if (this.#worker === undefined) return;
     if (this.#unheard + signalling.length > SIGNALLING_BYTES) {
       if (this.#signallingDropped === 0) {
