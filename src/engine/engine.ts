@@ -25,7 +25,7 @@ export interface EngineOptions extends StreamOptions {
   readonly batchBytes: number;
   /** Stop after this many kept packets; 0 for never. */
   readonly limit: number;
-  /** Tell what the engines of other threads must know of the calls seen here. */
+  /** In VoIP mode: {@link Engine.takeSignalling} has what the engines of other threads must know of the calls seen here. */
   readonly sharesCalls?: boolean;
 }
 
@@ -88,6 +88,8 @@ const SLICE_MS = 2;
 const FILTERS_PER_LOOK = 32;
 /** Patterns that are worked on between two looks at the clock, about. */
 const PATTERNS_PER_STEP = 1_000;
+
+const nothing = new Uint8Array();
 
 let memory: WebAssembly.Memory | undefined;
 let counterNames: readonly string[] = [];
@@ -168,14 +170,19 @@ export class Engine {
     this.#handle.advance(elapsedMs);
   }
 
-  /** What the engines of other threads must know since the last call, in a buffer of its own; empty when nothing. */
+  /** What to tell the engines of the other threads since the last call, in a buffer of its own; empty when nothing. */
   takeSignalling(): Uint8Array<ArrayBuffer> {
-    return new Uint8Array();
+    const length = this.#handle.told_length();
+    if (length === 0) return nothing;
+    const bytes = bytesAt(this.#handle.told(), length).slice();
+    this.#handle.forget_told();
+    return bytes;
   }
 
-  /** Takes what an engine of another thread told. */
-  hear(_signalling: Uint8Array): void {
-    // Replaced when the engine has it.
+  /** Takes in what the engine of another thread told: it may let packets go out that wait here. */
+  hear(signalling: Uint8Array): void {
+    this.inbox(signalling.length).set(signalling);
+    this.#handle.hear(signalling.length);
   }
 
   /** What was read so far, by protocol and by address; at most `top` addresses. */
@@ -392,8 +399,13 @@ function settingsOf(options: EngineOptions): bindings.SettingsHandle {
   return settings;
 }
 
-function voipSettings({ tcpCallAwareTimeout, maxCalls, rtpLines }: EngineOptions) {
-  return { tcp_call_aware_timeout: tcpCallAwareTimeout, max_calls: maxCalls, rtp_lines: rtpLines };
+function voipSettings({ tcpCallAwareTimeout, maxCalls, rtpLines, sharesCalls }: EngineOptions) {
+  return {
+    tcp_call_aware_timeout: tcpCallAwareTimeout,
+    max_calls: maxCalls,
+    rtp_lines: rtpLines,
+    share_calls: sharesCalls,
+  };
 }
 
 function bytesAt(address: number, length: number): Uint8Array<ArrayBuffer> {

@@ -71,6 +71,14 @@ export class EngineHandle {
      */
     finish(): void;
     /**
+     * It has been told.
+     */
+    forget_told(): void;
+    /**
+     * Takes what the engine of another thread has told, `bytes` bytes of the inbox.
+     */
+    hear(bytes: number): void;
+    /**
      * Address of room for `bytes` bytes of input, behind what is left of the last ones. Valid until the next
      * call into the module.
      */
@@ -139,6 +147,14 @@ export class EngineHandle {
      * Lines for the operator since the last call, separated by line feeds.
      */
     take_notices(): string;
+    /**
+     * Address of what is to be told to the engines of other threads.
+     */
+    told(): number;
+    /**
+     * Its length in bytes.
+     */
+    told_length(): number;
     /**
      * Flows, and packets and bytes by protocol and by address (the `top` ones), as a JSON object.
      */

@@ -192,6 +192,19 @@ export class EngineHandle {
         wasm.enginehandle_finish(this.__wbg_ptr);
     }
     /**
+     * It has been told.
+     */
+    forget_told() {
+        wasm.enginehandle_forget_told(this.__wbg_ptr);
+    }
+    /**
+     * Takes what the engine of another thread has told, `bytes` bytes of the inbox.
+     * @param {number} bytes
+     */
+    hear(bytes) {
+        wasm.enginehandle_hear(this.__wbg_ptr, bytes);
+    }
+    /**
      * Address of room for `bytes` bytes of input, behind what is left of the last ones. Valid until the next
      * call into the module.
      * @param {number} bytes
@@ -393,6 +406,22 @@ export class EngineHandle {
         } finally {
             wasm.__wbindgen_free(deferred1_0, deferred1_1, 1);
         }
+    }
+    /**
+     * Address of what is to be told to the engines of other threads.
+     * @returns {number}
+     */
+    told() {
+        const ret = wasm.enginehandle_told(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+    /**
+     * Its length in bytes.
+     * @returns {number}
+     */
+    told_length() {
+        const ret = wasm.enginehandle_told_length(this.__wbg_ptr);
+        return ret >>> 0;
     }
     /**
      * Flows, and packets and bytes by protocol and by address (the `top` ones), as a JSON object.

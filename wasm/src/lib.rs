@@ -141,6 +141,28 @@ impl EngineHandle {
         self.engine.advance((elapsed_ms as i64).saturating_mul(1_000_000));
     }
 
+    /// Address of what is to be told to the engines of other threads.
+    pub fn told(&self) -> *const u8 {
+        self.engine.told().as_ptr()
+    }
+
+    /// Its length in bytes.
+    pub fn told_length(&self) -> usize {
+        self.engine.told().len()
+    }
+
+    /// It has been told.
+    pub fn forget_told(&mut self) {
+        self.engine.forget_told();
+    }
+
+    /// Takes what the engine of another thread has told, `bytes` bytes of the inbox.
+    pub fn hear(&mut self, bytes: usize) {
+        if let Some(told) = self.inbox.get(self.tail..self.tail.saturating_add(bytes)) {
+            self.engine.hear(told);
+        }
+    }
+
     /// Flows, and packets and bytes by protocol and by address (the `top` ones), as a JSON object.
     pub fn traffic(&self, top: usize) -> String {
         self.engine.traffic_json(top)

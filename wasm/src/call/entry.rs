@@ -35,7 +35,13 @@ pub struct Call<T> {
     /// Beginning of the grace time.
     pub(super) over_ns: i64,
     pub(super) start_ns: i64,
+    /// Capture time of what it began with.
+    pub(super) begun_ns: i64,
+    /// Capture time of its latest packet that is of no stream.
+    pub(super) other_ns: i64,
     pub(super) progress: Progress,
+    /// Another engine counts it: see [`Calls::observe_sip_elsewhere`](super::Calls::observe_sip_elsewhere).
+    pub(super) is_elsewhere: bool,
     pub(super) merged_into: Option<CallKey>,
     /// Tag of From of the message that the call began with.
     pub(super) caller: u32,
@@ -67,6 +73,7 @@ impl<T: Default> Call<T> {
             is_held: false,
             is_wanted: false,
             is_reported: false,
+            is_elsewhere: false,
             class: Class::Early,
             tick: 0,
             last_ns: 0,
@@ -76,6 +83,8 @@ impl<T: Default> Call<T> {
             hash: 0,
             over_ns: 0,
             start_ns: 0,
+            begun_ns: 0,
+            other_ns: i64::MIN,
             progress: Progress::default(),
             merged_into: None,
             caller: 0,
@@ -142,6 +151,16 @@ impl<T> Call<T> {
     /// Its latest message or packet, nanoseconds since 1970.
     pub fn last_ns(&self) -> i64 {
         self.streams.iter().map(|stream| stream.quality().last_ns()).fold(self.last_ns, i64::max)
+    }
+
+    /// Its latest packet that is no message, nanoseconds since 1970; `i64::MIN` before the first.
+    pub fn last_media_ns(&self) -> i64 {
+        self.streams.iter().map(|stream| stream.quality().last_ns()).fold(self.other_ns, i64::max)
+    }
+
+    /// When it began, nanoseconds since 1970; none where another engine counts it.
+    pub fn begun_here_ns(&self) -> Option<i64> {
+        (!self.is_elsewhere).then_some(self.begun_ns)
     }
 
     /// Last final status code of the INVITE, 0 without one.

@@ -290,6 +290,7 @@ impl<T: Default> Calls<T> {
             MediaKind::Other => call.other_packets += 1,
         }
         call.other_bytes += length as u64;
+        call.other_ns = call.other_ns.max(passage.timestamp_ns);
         self.note_use(slot, passage.timestamp_ns);
         Some(Media { call: self.key_of(slot)?, kind })
     }
@@ -345,7 +346,7 @@ impl<T: Default> Calls<T> {
     /// `begun_ns`: capture time of the stream's first packet.
     pub fn begin_rtp_only(
         &mut self,
-        header: &Header,
+        ssrc: u32,
         passage: &Passage,
         begun_ns: i64,
         ended: &mut dyn FnMut(&mut Call<T>),
@@ -353,8 +354,8 @@ impl<T: Default> Calls<T> {
         let now_ns = passage.timestamp_ns;
         let slot = (0..MOST_NAMESAKES).find_map(|number| {
             let id = match number {
-                0 => format!("rtp-{:08x}", header.ssrc),
-                _ => format!("rtp-{:08x}-{number}", header.ssrc),
+                0 => format!("rtp-{ssrc:08x}"),
+                _ => format!("rtp-{ssrc:08x}-{number}"),
             };
             let hash = self.hash(id.as_bytes());
             match self.slot_of(id.as_bytes(), hash) {
@@ -392,6 +393,27 @@ impl<T: Default> Calls<T> {
         let (at, _) = self.endpoint_of(passage)?;
         self.endpoints.announcement_in(&announced, at)?;
         self.key_of(slot)
+    }
+
+    /// The same for a stream that another engine has seen, unless its packets are of a call here.
+    pub fn begin_rtp_only_elsewhere(
+        &mut self,
+        ssrc: u32,
+        passage: &Passage,
+        ended: &mut dyn FnMut(&mut Call<T>),
+    ) -> Option<CallKey> {
+        if self.knows(passage) {
+            return None;
+        }
+        self.is_elsewhere = true;
+        let key = self.begin_rtp_only(ssrc, passage, passage.timestamp_ns, ended);
+        self.is_elsewhere = false;
+        key
+    }
+
+    /// Whether a UDP packet would be of a call.
+    pub fn knows(&self, passage: &Passage) -> bool {
+        self.endpoint_of(passage).is_some()
     }
 
     /// Whether a packet is of a call without signalling that has its SSRC: they share an end, or one goes on where the other
@@ -444,7 +466,7 @@ impl<T: Default> Calls<T> {
         let Some(call) = self.calls.get_mut(from as usize).filter(|call| call.is_held) else { return };
         let mut announced = std::mem::take(&mut call.announced);
         let mut streams = std::mem::take(&mut call.streams);
-        let (start_ns, last_ns) = (call.start_ns, call.last_ns);
+        let (start_ns, last_ns, other_ns) = (call.start_ns, call.last_ns, call.other_ns);
         let (rtcp, other) = (std::mem::take(&mut call.rtcp_packets), std::mem::take(&mut call.other_packets));
         let streamless = std::mem::take(&mut call.streamless_packets);
         let bytes = std::mem::take(&mut call.other_bytes);
@@ -466,6 +488,7 @@ impl<T: Default> Calls<T> {
             }
             call.start_ns = call.start_ns.min(start_ns);
             call.last_ns = call.last_ns.max(last_ns);
+            call.other_ns = call.other_ns.max(other_ns);
             call.rtcp_packets += rtcp;
             call.other_packets += other;
             call.streamless_packets += streamless;

@@ -51,6 +51,19 @@ impl<T: Default> Calls<T> {
         self.key_of(slot)
     }
 
+    /// The same for a message that another engine has read: a call that begins with it is counted there.
+    pub fn observe_sip_elsewhere(
+        &mut self,
+        message: &Message<'_>,
+        passage: &Passage,
+        ended: &mut dyn FnMut(&mut Call<T>),
+    ) -> Option<CallKey> {
+        self.is_elsewhere = true;
+        let key = self.observe_sip(message, passage, ended);
+        self.is_elsewhere = false;
+        key
+    }
+
     #[inline(never)]
     fn observe_message(
         &mut self,

@@ -140,6 +140,8 @@ pub struct Calls<T> {
     pub(super) read_ahead: u32,
     /// Nothing is due before this packet time.
     next_due_ns: i64,
+    /// What is observed was read by another engine.
+    pub(super) is_elsewhere: bool,
 }
 
 impl<T: Default> Default for Calls<T> {
@@ -171,13 +173,13 @@ impl<T: Default> Calls<T> {
             figures: Figures::default(),
             read_ahead: 0,
             next_due_ns: i64::MAX,
+            is_elsewhere: false,
             limits,
         }
     }
 
     /// The call of that Call-ID.
-    #[cfg(test)]
-    pub(super) fn find(&self, call_id: &[u8]) -> Option<CallKey> {
+    pub fn find(&self, call_id: &[u8]) -> Option<CallKey> {
         self.slot_of(call_id, self.hash(call_id)).and_then(|slot| self.key_of(slot))
     }
 
@@ -328,7 +330,9 @@ impl<T: Default> Calls<T> {
         call.is_reported = self.limits.reports;
         call.hash = hash;
         call.texts.set(Text::CallId, call_id);
+        call.is_elsewhere = self.is_elsewhere;
         call.start_ns = now_ns;
+        call.begun_ns = now_ns;
         call.last_ns = now_ns;
         call.tick = tick(now_ns);
         call.progress.state = state;
@@ -336,7 +340,7 @@ impl<T: Default> Calls<T> {
         let rank = call.rank();
         self.order.insert(slot, rank);
         self.next_due_ns = self.next_due_ns.min(self.due_ns(slot));
-        self.figures.total += 1;
+        self.figures.total += u64::from(!self.is_elsewhere);
         Some(slot)
     }
 
@@ -443,6 +447,20 @@ impl<T: Default> Calls<T> {
         }
         self.order.touch(slot, rank);
         self.next_due_ns = self.next_due_ns.min(self.due_ns(slot));
+    }
+
+    /// Notes that a call lives, by what another engine has seen of it.
+    pub fn note_alive(&mut self, key: CallKey, now_ns: i64) {
+        if self.get(key).is_some() {
+            self.note_tick(key.slot, now_ns);
+        }
+    }
+
+    /// Leaves the counting of a call to another engine, if this one counts it.
+    pub fn leave_to_another(&mut self, key: CallKey) {
+        if let Some(call) = self.get_mut(key) {
+            call.is_elsewhere = true;
+        }
     }
 
     /// Notes that a call lives, as far as the order of use needs it.

@@ -22,6 +22,7 @@ pub struct Settings {
     max_calls: Option<usize>,
     call_aware_timeout: bool,
     rtp_lines: bool,
+    share_calls: bool,
 }
 
 impl Settings {
@@ -38,6 +39,7 @@ impl Settings {
             "max_calls" => self.max_calls = number.map(|calls| calls as usize),
             "tcp_call_aware_timeout" => self.call_aware_timeout = is_true,
             "rtp_lines" => self.rtp_lines = is_true,
+            "share_calls" => self.share_calls = is_true,
             "seed" => self.seed = number.map_or(0, f64::to_bits),
             "pattern_algorithm" => match Algorithm::from_name(value) {
                 Some(algorithm) => self.search.algorithm = algorithm,
@@ -92,6 +94,11 @@ impl Settings {
     /// Whether text lines have media, too.
     pub(super) fn rtp_lines(&self) -> bool {
         self.rtp_lines
+    }
+
+    /// Whether engines of other threads are told of calls; then a number of this one's own.
+    pub(super) fn share_calls(&self) -> Option<u64> {
+        self.share_calls.then_some(self.seed)
     }
 
     pub(super) fn search(&self) -> SearchOptions {

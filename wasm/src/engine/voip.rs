@@ -4,6 +4,7 @@
 //! ([`held`]). Messages that make no call (REGISTER, MESSAGE, OPTIONS...) are judged one by one.
 
 mod admission;
+mod ahead;
 mod call_pcap;
 mod cut;
 mod emission;
@@ -13,6 +14,7 @@ mod judging;
 mod known_media;
 mod probation;
 mod received;
+mod sharing;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +37,7 @@ use cut::{uncut, whole_lines};
 use held::{Place, Ring};
 use judgement::{Endings, Judgement};
 use probation::Probation;
+use sharing::Sharing;
 
 /// Bytes of signalling, and of media, that wait for a decision, at most.
 const SIGNALLING_BYTES: usize = 16 << 20;
@@ -69,6 +72,8 @@ pub(super) struct Voip {
     sip: Option<Label>,
     rtp: Option<Label>,
     rtcp: Option<Label>,
+    /// Where other engines see the rest of the traffic.
+    sharing: Option<Box<Sharing>>,
 }
 
 impl Voip {
@@ -92,6 +97,7 @@ impl Voip {
             sip: label_of("SIP"),
             rtp: label_of("RTP"),
             rtcp: label_of("RTCP"),
+            sharing: settings.share_calls().map(Sharing::new),
         })
     }
 
@@ -114,6 +120,7 @@ impl Voip {
             self.newest_ns = now_ns;
         } else if now_ns >= self.next_expiry_ns {
             calls.expire(now_ns, &mut |call| endings.end(call));
+            self.tell_alive(now_ns);
         } else {
             return;
         }
@@ -221,6 +228,7 @@ impl Engine {
             voip.streams.clear();
             self.expire_streams(&mut voip, now_ns);
             self.take_stream_messages(&mut voip, &Frame::of_no_packet(inputs), &Packet::unread(&[]), None);
+            self.counters.rejected_by_mode += voip.give_up_ahead(now_ns);
         }
         self.count_endings(&mut voip, inputs);
         self.voip = Some(voip);
@@ -236,7 +244,7 @@ impl Engine {
         }
         let Voip { calls, endings, .. } = &mut *voip;
         calls.finish(&mut |call| endings.end(call));
-        self.counters.rejected_by_mode += voip.probation.finish();
+        self.counters.rejected_by_mode += voip.probation.finish() + voip.give_up_ahead(i64::MAX);
         self.count_endings(&mut voip, inputs);
         self.voip = Some(voip);
     }
@@ -294,15 +302,16 @@ impl Engine {
         let endpoints = Endpoints::from(passage);
         let Voip { calls, candidates, probation, media, endings, .. } = &mut *voip;
         match candidates.observe(packet.payload, &endpoints, frame.timestamp_ns) {
-            Verdict::No => self.counters.rejected_by_mode += 1,
+            Verdict::No => self.counters.rejected_by_mode += voip.keep_ahead(frame, packet, &endpoints),
             Verdict::Probation => {
                 let place = media.put(&frame.as_held());
                 media.keep_tunnels(place, packet);
                 self.counters.rejected_by_mode += probation.wait(&endpoints, place);
+                self.counters.rejected_by_mode += voip.keep_those_ahead(&endpoints, frame.timestamp_ns);
             }
             Verdict::Accepted(header, quality) => {
                 let end = &mut |call: &mut _| endings.end(call);
-                let begun = calls.begin_rtp_only(&header, passage, quality.first_ns(), end);
+                let begun = calls.begin_rtp_only(header.ssrc, passage, quality.first_ns(), end);
                 let waiting = probation.end(&endpoints);
                 let Some(key) = begun else {
                     self.counters.rejected_by_mode += 1 + waiting.count() as u64;
@@ -317,6 +326,7 @@ impl Engine {
                 }
                 let media = calls.observe_media(packet.payload, passage);
                 self.recognizer.label(observed, voip.rtp);
+                voip.tell_stream(header.ssrc, passage);
                 self.join(voip, key, Vec::new(), waiting, frame.inputs);
                 let Some(media) = media else {
                     self.counters.rejected_by_mode += 1;
@@ -452,6 +462,7 @@ impl Engine {
             }
             return None;
         };
+        voip.tell_message(key, passage, message.bytes());
         let is_matched = self.is_matched(voip, key);
         if !is_matched {
             if !self.passes_message_filters(voip, key, packet, message, bytes) {

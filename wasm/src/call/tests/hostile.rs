@@ -76,7 +76,7 @@ fn any_order() {
                     {
                         let passage = passage(scene.now, socket(&from), socket(&to));
                         let (reports, clock) = (&mut scene.reports, &mut scene.clock);
-                        let key = scene.calls.begin_rtp_only(&header, &passage, scene.now, &mut |call| {
+                        let key = scene.calls.begin_rtp_only(header.ssrc, &passage, scene.now, &mut |call| {
                             reports.push(report(call, clock))
                         });
                         // None where its endpoints find no room.

@@ -378,7 +378,7 @@ fn begin_rtp_only(scene: &mut Scene, from: &str, to: &str, ssrc: u32) -> CallKey
     let payload = rtp(ssrc, 1, 0);
     let passage = passage(scene.now, socket(from), socket(to));
     let header = crate::rtp::Header::parse(&payload).unwrap();
-    let key = scene.calls.begin_rtp_only(&header, &passage, scene.now, &mut |_| panic!()).unwrap();
+    let key = scene.calls.begin_rtp_only(header.ssrc, &passage, scene.now, &mut |_| panic!()).unwrap();
     assert_eq!(scene.packet(from, to, &payload).unwrap().call, key);
     key
 }

@@ -31,8 +31,12 @@ impl Engine {
     pub(super) fn add_ids(&mut self, voip: &mut Voip, key: CallKey) {
         let Self { scratch, filters, .. } = self;
         let Some(call) = voip.calls.get_mut(key) else { return };
+        let known = call.data.ids.version;
         for number in scratch.workspace.matched.iter() {
             call.data.add_id(filters.id(number), filters.key(number));
+        }
+        if call.data.ids.version != known {
+            voip.tell_verdict(key);
         }
     }
 
@@ -56,6 +60,7 @@ impl Engine {
         data.homeless += left.homeless;
         if becomes_matched {
             voip.calls.set_wanted(heir, true);
+            voip.tell_verdict(heir);
         }
         self.join(voip, heir, left.signalling, left.media, inputs);
     }
@@ -111,6 +116,7 @@ impl Engine {
             data.add_id(filters.id(number), filters.key(number));
         }
         voip.calls.set_wanted(key, true);
+        voip.tell_verdict(key);
         self.emit_waiting(voip, key, inputs);
     }
 

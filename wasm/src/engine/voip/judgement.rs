@@ -68,18 +68,20 @@ pub(super) struct Endings {
 impl Endings {
     pub(super) fn end(&mut self, call: &mut Call<Judgement>) {
         let reason = call.end_reason();
+        let is_here = call.begun_here_ns().is_some();
         if let Some(key) = call.merged_into() {
             let data = std::mem::take(&mut call.data);
             if data.number != 0 {
                 self.pcap.end(data.number);
             }
             self.left.push((key, data));
-            self.merged += 1;
+            self.merged += u64::from(is_here);
             return;
         }
         let data = &mut call.data;
         self.rejected += data.take_held();
         match reason {
+            _ if !is_here => {}
             Some(EndReason::Evicted) => self.evicted += 1,
             _ if data.is_matched => self.ended += 1,
             _ => self.unmatched += 1,

@@ -69,7 +69,7 @@ impl Engine {
                 let verdict = candidates.observe(packet.payload, &endpoints, received.timestamp_ns);
                 if let Verdict::Accepted(header, quality) = verdict {
                     let end = &mut |call: &mut _| endings.end(call);
-                    if let Some(key) = calls.begin_rtp_only(&header, &passage, quality.first_ns(), end) {
+                    if let Some(key) = calls.begin_rtp_only(header.ssrc, &passage, quality.first_ns(), end) {
                         calls.observe_media(packet.payload, &passage);
                         voip.take_ids(key, received);
                     }

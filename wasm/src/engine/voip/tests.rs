@@ -1,6 +1,6 @@
 //! Calls through the whole engine: what goes out, and with what.
 
-use crate::engine::{CALL_PCAP, CALLS, Engine, JSON, Options, Protocol, Settings, WIRE};
+use crate::engine::{CALL_PCAP, CALLS, Counters, Engine, JSON, Options, Protocol, Settings, WIRE};
 use crate::matching::filter_set::{FilterSet, NoFilterPolicy};
 use crate::matching::filter_type::FilterType;
 use crate::net::Address;
@@ -9,6 +9,8 @@ use crate::wire::protobuf::put_bytes;
 
 #[path = "tests/networks.rs"]
 mod networks;
+#[path = "tests/sharing.rs"]
+mod sharing;
 #[path = "tests/streams.rs"]
 mod streams;
 
@@ -197,6 +199,12 @@ fn run_with(
     let lines = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect();
     let answer = Answer { lines: lines(json), calls: lines(calls), call_pcap, engine };
     let counters = answer.engine.counters();
+    assert_accounted(&counters);
+    assert_eq!(counters.kept as usize, answer.lines.len());
+    answer
+}
+
+fn assert_accounted(counters: &Counters) {
     assert_eq!(
         counters.packets + counters.stream_messages,
         counters.kept
@@ -209,8 +217,6 @@ fn run_with(
             - counters.datagrams_rebuilt,
         "every packet is accounted for"
     );
-    assert_eq!(counters.kept as usize, answer.lines.len());
-    answer
 }
 
 const ALICE: (u8, u16) = (1, 5060);
