@@ -5,6 +5,12 @@ import type { CaptureListener, CaptureThread, SharingCaptureThread } from "./cap
 import { LinesOfMany } from "./lines_of_many.ts";
 import { type CaptureEnd, noProgress, type Progress, sideBySide, trafficSideBySide } from "./progress.ts";
 
+/**
+ * Longest time that the kernel holds packets of a shared interface back, ms. So far apart may packets be that follow each
+ * other and come by different sockets: media may overtake its signalling by that.
+ */
+const LONGEST_HOLD_MS = 20;
+
 /** Makes one of the captures; `number` begins with 1. */
 export type MakeCapture = (
   plan: CapturePlan,
@@ -56,7 +62,13 @@ export class CaptureGroup implements CaptureThread {
     make: MakeCapture,
   ) {
     this.#size = size;
-    this.#plan = { ...plan, engine: { ...plan.engine, sharesCalls: plan.engine.protocol === "voip" } };
+    this.#plan = {
+      ...plan,
+      inputs: plan.inputs.map((input) =>
+        input.kind === "file" ? input : { ...input, timeoutMs: Math.min(input.timeoutMs, LONGEST_HOLD_MS) }
+      ),
+      engine: { ...plan.engine, sharesCalls: plan.engine.protocol === "voip" },
+    };
     this.#deliver = deliver;
     this.#listener = listener;
     this.#make = make;

@@ -14,12 +14,12 @@ const filters = (version: number): CaptureFilters => ({
   kernel: { mode: "", base: "", exclusion: "", fragments: false },
 });
 
-const onInterface = (name: string): InterfacePlan => ({
-  ...{ kind: "interface", name, promiscuous: false, snapLength: 65535, bufferSize: 1 << 20, timeoutMs: 20 },
+const onInterface = (name: string, timeoutMs: number): InterfacePlan => ({
+  ...{ kind: "interface", name, promiscuous: false, snapLength: 65535, bufferSize: 1 << 20, timeoutMs },
 });
 
 const plan: CapturePlan = {
-  inputs: [onInterface("east"), onInterface("west")],
+  inputs: [onInterface("east", 200), onInterface("west", 10)],
   engine: {
     ...defaultStreamOptions,
     ...{ outputs: ["wire"], protocol: "voip", dnsPorts: [53], udpOnly: false, detectTunneling: false },
@@ -107,6 +107,10 @@ Deno.test("a group: the first capture makes the fan-out groups, the others join 
   assert.equal(members.length, 1);
   assert.deepEqual(groupsOf(member(1)), ["new", "new"]);
   assert.ok(member(1).plan.engine.sharesCalls);
+  assert.deepEqual(
+    member(1).plan.inputs.map((input) => input.kind === "interface" && input.timeoutMs),
+    [20, 10],
+  );
   capture.setFilters(filters(4));
   member(1).says.opened();
   assert.deepEqual(members.map(({ number }) => number), [1, 2, 3]);
