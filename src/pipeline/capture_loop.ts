@@ -334,6 +334,7 @@ export class CaptureLoop {
 
   #deliver(): void {
     if (performance.now() - this.#lastReport >= this.#plan.reportMs) this.#report();
+    this.#tellSignalling();
     this.#tellNotices();
     if (this.#host.ready()) {
       const chunk = this.#engine.take();
@@ -347,7 +348,6 @@ export class CaptureLoop {
     const now = performance.now();
     // What is over must not wait for the next packet to be told of.
     if (this.#live) this.#engine.advance(now - this.#lastReport);
-    this.#tellSignalling();
     this.#lastReport = now;
     if (this.#plan.reportsTraffic && this.#lastReport >= this.#nextTraffic) this.#lookAtTraffic();
     this.#host.report(this.#progress());
