@@ -1,6 +1,7 @@
 import { OperatorError } from "../runtime/operator_error.ts";
 import type { KernelExpression } from "./bpf.ts";
 import { BpfProgram } from "./bpf_program.ts";
+import { type FanoutGroup, joinFanout } from "./fanout.ts";
 import { listInterfaces } from "./interfaces.ts";
 import { cString, errorBufferSize, errorText, type Libpcap, type PcapPointer, textAt } from "./libpcap.ts";
 import { forCookedSocket, hasSocketFilter, rejectingProgram, replaceSocketFilter } from "./socket_filter.ts";
@@ -60,6 +61,7 @@ export class CaptureHandle {
   readonly #interfaceName: string;
   readonly #stats = new Uint32Array(8);
   #emptied = 0;
+  #fanoutGroup: number | undefined;
   /** Compiled, and not installed yet. */
   #next: BpfProgram | undefined;
 
@@ -153,6 +155,18 @@ export class CaptureHandle {
     }
     if (!swapped) this.#emptied = 0;
     return true;
+  }
+
+  /**
+   * Shares the packets with the group's other members from now on, if it does not already; the number of the group.
+   * Throws OperatorError when the system does not let it.
+   */
+  joinFanout(group: FanoutGroup): number {
+    this.#fanoutGroup ??= joinFanout(this.#lib, this.fileDescriptor, group);
+    if (this.#fanoutGroup !== undefined) return this.#fanoutGroup;
+    throw new OperatorError(
+      `${this.#interfaceName}: the kernel does not let several threads share its packets (PACKET_FANOUT)`,
+    );
   }
 
   /** Lets nothing more into the kernel's buffer; false where the system cannot. What is in it stays. */

@@ -9,6 +9,7 @@ import {
   type DumpStream,
   InterfaceAbsentError,
 } from "./capture_handle.ts";
+import type { FanoutGroup } from "./fanout.ts";
 import { type Libpcap, libpcap } from "./libpcap.ts";
 import type { KernelCounters, Source } from "./source.ts";
 
@@ -47,6 +48,7 @@ export class LiveSource implements Source {
   readonly direct = false;
 
   readonly #options: CaptureOptions;
+  #fanout: FanoutGroup | undefined;
   #filter: KernelExpression;
   /** {@link #filter} is not in force yet, and is put in force then at the latest. */
   #swapBy: number | undefined;
@@ -63,6 +65,7 @@ export class LiveSource implements Source {
   #nextReopen = 0;
   #lastYield = 0;
   #closed = false;
+  #released: Promise<void> | undefined;
   /** After {@link finish}: when nothing more is to be expected, and when the wait ends in any case. */
   #end: { idleAt: number; readonly latest: number } | undefined;
   readonly #received = new WideCounter();
@@ -74,12 +77,24 @@ export class LiveSource implements Source {
    *
    * @param filter the kernel filter to begin with; none captures everything, and {@link matchesNothing} waits for
    *   {@link setFilter}
+   * @param fanout the group that it shares the packets with; none takes all packets
    */
-  constructor(interfaceName: string, options: CaptureOptions, filter?: KernelExpression) {
+  constructor(
+    interfaceName: string,
+    options: CaptureOptions,
+    filter?: KernelExpression,
+    fanout?: FanoutGroup,
+  ) {
     this.name = interfaceName;
     this.interfaceName = interfaceName;
     this.#options = options;
     this.#filter = filter ?? { text: "", withoutVlan: "" };
+    this.#fanout = fanout;
+  }
+
+  /** The number of the group that it shares the packets with, once it is open; undefined for none. */
+  get fanoutGroup(): number | undefined {
+    return this.#fanout === "new" ? undefined : this.#fanout;
   }
 
   get linkType(): number | undefined {
@@ -109,6 +124,8 @@ export class LiveSource implements Source {
     const handle = new CaptureHandle(lib, this.interfaceName, this.#options);
     try {
       handle.prepareFilter(this.#filter);
+      // Who joins gets packets of the group at once: those that nothing lets in would be lost to the others.
+      if (this.#fanout === "new" || this.#filter.text !== matchesNothing.text) this.#joinGroup(handle);
       handle.swapFilter(false);
     } catch (error) {
       handle.close();
@@ -117,6 +134,10 @@ export class LiveSource implements Source {
     if (handle.warning !== "") this.#notices.push(`${this.name}: ${handle.warning}`);
     this.#handle = handle;
     return handle;
+  }
+
+  #joinGroup(handle: CaptureHandle): void {
+    if (this.#fanout !== undefined) this.#fanout = handle.joinFanout(this.#fanout);
   }
 
   readSync(): never {
@@ -239,7 +260,7 @@ export class LiveSource implements Source {
 
   finish(): void {
     if (this.#closed || this.#end !== undefined) return;
-    if (this.#handle === undefined) return this.close();
+    if (this.#handle === undefined) return void this.close();
     this.#swapBy = undefined;
     const isShut = this.#handle.rejectAll();
     const now = performance.now();
@@ -261,6 +282,14 @@ export class LiveSource implements Source {
     }
     const begins = this.#filter.text === matchesNothing.text;
     this.#filter = filter;
+    if (begins && filter.text !== matchesNothing.text && this.#handle !== undefined) {
+      try {
+        this.#joinGroup(this.#handle);
+      } catch (error) {
+        if (!(error instanceof OperatorError)) throw error;
+        return this.#loseHandle(this.#handle, error);
+      }
+    }
     this.#swapBy ??= begins ? 0 : performance.now() + longestPatienceMs;
     this.#swap();
   }
@@ -288,19 +317,19 @@ export class LiveSource implements Source {
   }
 
   /** The counters stay readable. A pending {@link next} then gives null, within 100 ms. */
-  close(): void {
-    if (this.#closed) return;
+  close(): Promise<void> {
+    return this.#released ??= this.#release();
+  }
+
+  async #release(): Promise<void> {
     if (this.#handle !== undefined) this.#count(this.#handle);
     this.#closed = true;
-    const release = () => {
-      this.#handle?.close();
-      this.#dump?.close();
-      this.#socketWait?.free();
-    };
     // The system call that waits on the socket uses it, and its memory, until it returns.
     const waiting = this.#socketWait?.pending;
-    if (waiting === undefined) release();
-    else waiting.then(release);
+    if (waiting !== undefined) await waiting;
+    this.#handle?.close();
+    this.#dump?.close();
+    this.#socketWait?.free();
   }
 }
 

@@ -30,6 +30,9 @@ export interface Source {
   /** Bytes taken from the file so far, as they are stored: compressed ones, if they are. 0 for an interface. */
   readonly bytesRead: number;
 
+  /** Number of the fan-out group of an interface, once it is a member; undefined for none. */
+  readonly fanoutGroup?: number | undefined;
+
   /** Opens the source. Throws OperatorError. */
   open(): Promise<void>;
   /** Fills the start of `into`; the bytes read, or null at the end. Only when `direct`. Throws OperatorError. */
@@ -54,6 +57,9 @@ export interface Source {
   kernelCounters(): KernelCounters | undefined;
   /** Notices for the operator since the last call, one line each (interface went down, file cut short, ...). */
   takeNotices(): string[];
-  /** Closes the source; safe to call twice. */
-  close(): void;
+  /**
+   * Closes the source; safe to call twice. Where a system call still uses what it holds, that is given back, and the
+   * promise resolved, when the call has returned, within 100 ms.
+   */
+  close(): void | Promise<void>;
 }

@@ -116,6 +116,8 @@ const runs: readonly [line: string, expected: Partial<Settings>][] = [
     udpOnly: true,
     domains: ["*.a.example", "b"],
   }],
+  ["hunt -P p:1 --insecure --workers 4", { workers: 4 }],
+  ["hunt", { workers: 1 }],
   ["hunt voip", { protocol: "voip", sipPorts: [], rtpPortRanges: [], sipUdpOnly: false, sipUsers: [] }],
   ["hunt voip -S 5060,5080 -R '8000-9000, 40000-50000' -U -u alice", {
     sipPorts: [5060, 5080],

@@ -99,6 +99,7 @@ export function summarize(
       reassembly_skipped_bytes: count("reassembly_skipped_bytes"),
       reassembly_discarded_bytes: count("reassembly_discarded_bytes"),
       capture_restarts: progress.restarts,
+      signalling_dropped_bytes: progress.signallingDropped,
       evictions: sumOf(...evictionCounters.map(count)),
     },
     reassembly: {
@@ -147,6 +148,7 @@ const words: Readonly<Record<string, string>> = {
   dns_partial: "DNS messages read in part",
   bad_lengths: "wrong lengths",
   evictions: "table entries displaced",
+  signalling_dropped_bytes: "bytes of signalling that a thread did not hear",
   call_buffer_full: "of undecided calls, for want of room",
   sip_messages: "SIP messages",
   sip_refused: "refused as SIP",

@@ -118,6 +118,20 @@ export const captureFlags: readonly AnyFlag[] = [
     details: "Slower. It is what happens anyway where Deno may not read the program's own files, " +
       "since a thread of its own cannot be started then.",
   },
+  {
+    setting: "workers",
+    long: "workers",
+    group: "Capture",
+    kind: integer(1, 64),
+    placeholder: "threads",
+    default: 1,
+    keys: inSections(["hunt"], "workers"),
+    help: "threads that capture and parse beside each other",
+    details: "They share each interface by flow (fan-out of the Linux kernel): for rates that one thread " +
+      "cannot take. Each has a kernel buffer, and tables of flows and calls, of its own. Packets of different threads " +
+      "may reach the processor some milliseconds out of order; --pcap-timeout is 20 at most. Only for a live capture that goes to a processor " +
+      "elsewhere (--processor), without --count and --single-thread.",
+  },
 ];
 
 const dns = ["dns"] as const;

@@ -33,6 +33,7 @@ export async function applyRules(resolution: Resolution, terminal: Terminal): Pr
   const output = chooseFormat(resolution, terminal);
   const written = await chooseWritten(resolution);
   checkFiles({ ...source, ...written });
+  checkWorkers(resolution, source);
   warnWithoutEffect(resolution, warnings);
   if (command === "hunt" || command === "tap" || command === "process") checkTls(resolution, warnings);
   const apiKeySource = chooseApiKey(resolution, warnings);
@@ -99,6 +100,26 @@ function chooseSource(
     warnings.push(`interface ${doubled.join(", ")} is named more than once; captured once`);
   }
   return { readFiles: [], interfaces: unique(interfaces) };
+}
+
+/** Several capture threads are for what is captured and sent on. */
+function checkWorkers(resolution: Resolution, { readFiles }: Pick<Settings, "readFiles">): void {
+  const { workers, singleThread, count, processor } = resolution.values;
+  if (resolution.command !== "hunt" || workers === 1) return;
+  const obstacles: readonly (readonly [isThere: boolean, text: string])[] = [
+    [readFiles.length > 0, "a file is read by one thread; use --workers 1, or leave --read-file out"],
+    [singleThread, "--single-thread is one thread; use --workers 1, or leave --single-thread out"],
+    [count > 0, "--count would hold for each thread; use --workers 1, or leave --count out"],
+    [
+      processor === undefined,
+      "the embedded processor takes packets of one thread; use --workers 1, or name another processor " +
+      "with --processor host:port",
+    ],
+    [Deno.build.os !== "linux", "only Linux lets several threads share an interface; use --workers 1"],
+  ];
+  const obstacle = obstacles.find(([isThere]) => isThere);
+  if (obstacle === undefined) return;
+  throw wrong(`--workers ${workers} (${describeOrigin(originOf(resolution, "workers"))}): ${obstacle[1]}`);
 }
 
 /** The key that was set nearest to the operator: as it is, or in a file. */

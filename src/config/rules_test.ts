@@ -25,7 +25,34 @@ async function check(
 
 const tls = { tlsCert: "cert.pem", tlsKey: "key.pem" };
 
+const toProcessor = { processor: "p:1", insecure: "true" };
+
 const refused: readonly [command: FlagCommand, flags: Flags, variables: Variables, message: string][] = [
+  [
+    "hunt",
+    { ...toProcessor, workers: "2", readFiles: "a.pcap" },
+    {},
+    "--workers 2 (flag --workers): a file is read by one thread; use --workers 1, or leave --read-file out",
+  ],
+  [
+    "hunt",
+    { ...toProcessor, workers: "3", singleThread: "true" },
+    {},
+    "--workers 3 (flag --workers): --single-thread is one thread; use --workers 1, or leave --single-thread out",
+  ],
+  [
+    "hunt",
+    { ...toProcessor, workers: "2", count: "10" },
+    {},
+    "--workers 2 (flag --workers): --count would hold for each thread; use --workers 1, or leave --count out",
+  ],
+  [
+    "hunt",
+    {},
+    { CARACAL_HUNTER_WORKERS: "64" },
+    "--workers 64 (environment CARACAL_HUNTER_WORKERS): the embedded processor takes packets of one thread; " +
+    "use --workers 1, or name another processor with --processor host:port",
+  ],
   [
     "hunt",
     { processor: "p:1" },

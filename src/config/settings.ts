@@ -50,6 +50,8 @@ export interface Settings extends StreamOptions {
   readonly count: number;
   /** Capture and engine on the main thread. */
   readonly singleThread: boolean;
+  /** Threads that share the interfaces of a live capture, 1 to 64; default 1. */
+  readonly workers: number;
 
   // DNS
   /** UDP and TCP ports that carry DNS; at least one, default 53. */

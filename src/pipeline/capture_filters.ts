@@ -6,7 +6,7 @@ import {
 } from "../capture/bpf.ts";
 import { compileForFiles, compileProblem, fileLinkTypes, maxSnapLength } from "../capture/bpf_program.ts";
 import type { FilterSettings, RefusedFilter } from "../engine/engine.ts";
-import type { Filter } from "../engine/filter.ts";
+import type { Filter, NoFilterPolicy } from "../engine/filter.ts";
 
 /** BPF filters of a processor at most: libpcap's time grows faster than the square of the joined ones. */
 const maxPushed = 64;
@@ -103,8 +103,7 @@ export class FilterJudge {
     for (const key of this.#problems.keys()) {
       if (!needed.has(key.slice(key.indexOf(" ") + 1))) this.#problems.delete(key);
     }
-    const active = filters.filter(({ enabled }) => enabled).length;
-    return { filters, report: { active, refused: [...refusals.values()] } };
+    return { filters, report: { active: enabled(filters), refused: [...refusals.values()] } };
   }
 
   /** The expression for an interface of that link type. */
@@ -174,4 +173,14 @@ function tooMuch(filters: readonly Filter[]): readonly RefusedFilter[] {
 
 function byId(filters: readonly Filter[]): ReadonlyMap<string, Filter> {
   return new Map(filters.filter(({ enabled }) => enabled).map((filter) => [filter.id, filter]));
+}
+
+/** The policy speaks where no filter is asked for. Where all were refused, nothing must pass that nobody asked for. */
+export function policyFor(wanted: CaptureFilters, usable: readonly Filter[]): NoFilterPolicy {
+  return enabled(wanted.filters) > 0 && enabled(usable) === 0 ? "deny" : wanted.noFilterPolicy;
+}
+
+/** How many of them are to be in force. */
+export function enabled(filters: readonly Filter[]): number {
+  return filters.filter(({ enabled }) => enabled).length;
 }

@@ -4,9 +4,15 @@ import { setImmediate } from "node:timers";
 import type { KernelCounters, Source } from "../capture/source.ts";
 import { type Chunk, isEmptyChunk } from "../engine/chunk.ts";
 import { drained, Engine } from "../engine/engine.ts";
-import type { Filter, NoFilterPolicy } from "../engine/filter.ts";
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
-import { type CaptureFilters, FilterJudge, type FilterReport, linkTypesOfFiles } from "./capture_filters.ts";
+import {
+  type CaptureFilters,
+  enabled,
+  FilterJudge,
+  type FilterReport,
+  linkTypesOfFiles,
+  policyFor,
+} from "./capture_filters.ts";
 import type { CapturePlan } from "./capture_plan.ts";
 import type { Traffic } from "../engine/traffic.ts";
 import { openSource } from "./plan_source.ts";
@@ -36,8 +42,8 @@ export interface CaptureHost {
   whenReady(): Promise<void>;
   /** Gets what the engine wrote; only called when there is room. */
   take(chunk: Chunk): void;
-  /** All inputs are open. */
-  opened(): void;
+  /** All inputs are open; of each, in their order, the number of its fan-out group. */
+  opened(fanoutGroups: readonly (number | undefined)[]): void;
   /** Gets the counters, about every {@link CapturePlan.reportMs}. */
   report(progress: Progress): void;
   /** A line for the operator that is no failure. */
@@ -46,6 +52,8 @@ export interface CaptureHost {
   failed(line: string): void;
   /** The filters told last are in force, but for those that the report names. */
   filtersSet(report: FilterReport): void;
+  /** What other threads must know of the calls seen here; told before the packets that it comes from. */
+  signalling(bytes: Uint8Array<ArrayBuffer>): void;
 }
 
 /** Moves blocks from the sources through the engine to a host. One per capture thread. */
@@ -94,7 +102,7 @@ export class CaptureLoop {
       await (this.#live ? this.#captureInterfaces() : this.#readFiles());
       await this.#finish();
     } finally {
-      for (const source of this.#sources) source.close();
+      await this.close();
     }
     // A closed source still tells its counters; filters do not reach it any more.
     const traffic = this.#engine.traffic(TOP_TALKERS);
@@ -102,6 +110,16 @@ export class CaptureLoop {
     const progress = this.#progress();
     this.#sources = [];
     return { progress, traffic, failures: this.#failures };
+  }
+
+  /** Gives back what the sources hold of the system, whatever becomes of the run. */
+  async close(): Promise<void> {
+    await Promise.all(this.#sources.map((source) => source.close()));
+  }
+
+  /** Takes what another thread told of the calls that it saw. */
+  hear(signalling: Uint8Array): void {
+    this.#engine.hear(signalling);
   }
 
   /** Ends the run after what has been read so far. */
@@ -117,8 +135,7 @@ export class CaptureLoop {
   setFilters(wanted: CaptureFilters): void {
     this.#filters = wanted;
     if (!this.#opened) return;
-    const change = this.#changeFilters(wanted);
-    this.#change = change;
+    const change = this.#change = this.#changeFilters(wanted);
     if (this.#running) this.#continueChange(change);
     else drained(change);
   }
@@ -182,7 +199,7 @@ export class CaptureLoop {
       try {
         // A named pipe opens only when its writer comes.
         await Promise.race([source.open(), this.#stopping.promise]);
-        if (input === this.#plan.inputs.at(-1)) this.#host.opened();
+        if (input === this.#plan.inputs.at(-1)) this.#host.opened([]);
         if (!this.#stopped) await this.#readFile(source);
       } catch (error) {
         if (!(error instanceof OperatorError)) throw error;
@@ -202,7 +219,7 @@ export class CaptureLoop {
     for (let more = true; more && !this.#stopped;) {
       if (source.direct) {
         const bytes = source.readSync(this.#engine.inbox(BLOCK_BYTES));
-        more = this.#engine.process(input, bytes ?? 0, bytes === null);
+        more = this.#step(input, bytes ?? 0, bytes === null);
       } else {
         const bytes = await source.next();
         more = this.#process(input, bytes);
@@ -235,7 +252,7 @@ export class CaptureLoop {
     this.#opened = true;
     this.setFilters(this.#filters);
     this.#running = true;
-    this.#host.opened();
+    this.#host.opened(opened.map(({ fanoutGroup }) => fanoutGroup));
     this.#report();
     await Promise.all(opened.map((source) => this.#captureInterface(source)));
   }
@@ -286,14 +303,25 @@ export class CaptureLoop {
 
   /** Feeds one buffer; `null` is the end of the input. Large buffers go in pieces, as files do. */
   #process(input: number, bytes: Uint8Array | null): boolean {
-    if (bytes === null) return this.#engine.process(input, 0, true);
+    if (bytes === null) return this.#step(input, 0, true);
     let more = true;
     for (let start = 0; more && start < bytes.length; start += BLOCK_BYTES) {
       const part = bytes.subarray(start, start + BLOCK_BYTES);
       this.#engine.inbox(part.length).set(part);
-      more = this.#engine.process(input, part.length, false);
+      more = this.#step(input, part.length, false);
     }
     return more;
+  }
+
+  #step(input: number, bytes: number, atEnd: boolean): boolean {
+    const more = this.#engine.process(input, bytes, atEnd);
+    this.#tellSignalling();
+    return more;
+  }
+
+  #tellSignalling(): void {
+    const told = this.#plan.engine.sharesCalls ? this.#engine.takeSignalling() : undefined;
+    if (told !== undefined && told.length > 0) this.#host.signalling(told);
   }
 
   /** Tells what the engine has to say; `refused` when that is why an input is no capture. */
@@ -306,6 +334,7 @@ export class CaptureLoop {
 
   #deliver(): void {
     if (performance.now() - this.#lastReport >= this.#plan.reportMs) this.#report();
+    this.#tellSignalling();
     this.#tellNotices();
     if (this.#host.ready()) {
       const chunk = this.#engine.take();
@@ -338,6 +367,7 @@ export class CaptureLoop {
       kernel: this.#kernelCounters(),
       droppedBySinks: this.#droppedBySinks,
       restarts: 0,
+      signallingDropped: 0,
       ...(this.#traffic === undefined ? {} : { traffic: this.#traffic }),
     };
   }
@@ -366,13 +396,4 @@ export class CaptureLoop {
     await new Promise((resolve) => setImmediate(resolve));
     this.#lastTurn = performance.now();
   }
-}
-
-/** The policy speaks where no filter is asked for. Where all were refused, nothing must pass that nobody asked for. */
-function policyFor(wanted: CaptureFilters, usable: readonly Filter[]): NoFilterPolicy {
-  return enabled(wanted.filters) > 0 && enabled(usable) === 0 ? "deny" : wanted.noFilterPolicy;
-}
-
-function enabled(filters: readonly Filter[]): number {
-  return filters.filter(({ enabled }) => enabled).length;
 }

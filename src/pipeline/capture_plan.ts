@@ -1,3 +1,4 @@
+import type { FanoutGroup } from "../capture/fanout.ts";
 import type { EngineOptions } from "../engine/engine.ts";
 import type { Filter } from "../engine/filter.ts";
 import type { CaptureFilters } from "./capture_filters.ts";
@@ -24,6 +25,17 @@ export interface InterfacePlan {
   readonly bufferSize: number;
   /** Longest time that the kernel holds packets back, ms. */
   readonly timeoutMs: number;
+  /** The group of captures that share its packets; all packets where there is none. */
+  readonly fanoutGroup?: FanoutGroup;
+}
+
+/** The plan of a capture whose interfaces are in these fan-out groups, in their order. */
+export function inGroups(plan: CapturePlan, groups: readonly (FanoutGroup | undefined)[]): CapturePlan {
+  const inputs = plan.inputs.map((input, at) => {
+    const fanoutGroup = groups[at];
+    return fanoutGroup === undefined ? input : { ...input, fanoutGroup };
+  });
+  return { ...plan, inputs };
 }
 
 /** What one capture thread is to do. Plain data: it is posted to the worker. */

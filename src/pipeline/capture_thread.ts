@@ -13,6 +13,8 @@ export interface CaptureListener {
   filtersSet(report: FilterReport): void;
   /** The counters so far, about every `reportMs` of the plan. */
   progress(progress: Progress): void;
+  /** What those beside it must know of the calls seen here; told before the packets that it comes from. */
+  signalling?(bytes: Uint8Array<ArrayBuffer>): void;
 }
 
 /** Source and engine behind one interface, whether they run in a worker or in this thread. */
@@ -25,4 +27,12 @@ export interface CaptureThread {
   cannotReopen(reason: string): void;
   /** Swaps the filters between two blocks, those of the kernel too, and tells the listener what became of them. */
   setFilters(filters: CaptureFilters): void;
+}
+
+/** A capture that shares its interfaces with others. */
+export interface SharingCaptureThread extends CaptureThread {
+  /** Of each input, the number of the fan-out group that it is in; empty before they are open. */
+  readonly fanoutGroups: readonly (number | undefined)[];
+  /** Takes what another one told; drops it, and counts that, where it does not keep up. */
+  hear(signalling: Uint8Array<ArrayBuffer>): void;
 }

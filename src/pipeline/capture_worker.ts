@@ -3,11 +3,11 @@ import { noTraffic } from "../engine/traffic.ts";
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
 import { isGranted } from "../runtime/permissions.ts";
 import type { CaptureFilters } from "./capture_filters.ts";
-import type { CapturePlan } from "./capture_plan.ts";
-import type { CaptureListener, CaptureThread } from "./capture_thread.ts";
+import { type CapturePlan, inGroups } from "./capture_plan.ts";
+import type { CaptureListener, SharingCaptureThread } from "./capture_thread.ts";
 import { type CaptureEnd, noProgress, type Progress, sumOf } from "./progress.ts";
 import { workerBundle } from "./worker_bundle.ts";
-import type { FromWorker, ToWorker } from "./worker_protocol.ts";
+import { type FromWorker, SIGNALLING_BYTES, type ToWorker } from "./worker_protocol.ts";
 
 /** Times in a row that a live capture is started again after its thread broke down. */
 const RESTART_LIMIT = 5;
@@ -21,11 +21,12 @@ export class WorkerUnavailable extends Error {
 }
 
 /** A capture thread of its own, with no more permissions than it needs. */
-export class CaptureWorker implements CaptureThread {
+export class CaptureWorker implements SharingCaptureThread {
   readonly #module: WebAssembly.Module;
   readonly #deliver: (chunk: Chunk) => Promise<void>;
   readonly #listener: CaptureListener;
   readonly #stopTimeoutMs: number;
+  readonly #number: number | undefined;
   readonly #result = Promise.withResolvers<CaptureEnd>();
   #plan: CapturePlan;
   #worker: Worker | undefined;
@@ -42,10 +43,15 @@ export class CaptureWorker implements CaptureThread {
   /** Packets that came in chunks. */
   #handedOver = 0;
   #stopTimer: ReturnType<typeof setTimeout> | undefined;
+  #fanoutGroups: readonly (number | undefined)[] = [];
+  /** Bytes of signalling that this thread has not taken yet. */
+  #unheard = 0;
+  #signallingDropped = 0;
 
   /**
    * Starts no thread yet; `module` is the compiled engine, `deliver` takes one chunk at a time. A thread that has not
-   * ended `stopTimeoutMs` after {@link stop}, although no sink keeps it waiting, is terminated.
+   * ended `stopTimeoutMs` after {@link stop}, although no sink keeps it waiting, is terminated. `number` tells it from
+   * others that capture beside it, from 1.
    */
   constructor(
     module: WebAssembly.Module,
@@ -53,7 +59,9 @@ export class CaptureWorker implements CaptureThread {
     deliver: (chunk: Chunk) => Promise<void>,
     listener: CaptureListener,
     stopTimeoutMs: number,
+    number?: number,
   ) {
+    this.#number = number;
     this.#stopTimeoutMs = stopTimeoutMs;
     this.#module = module;
     this.#plan = plan;
@@ -86,6 +94,31 @@ export class CaptureWorker implements CaptureThread {
     this.#post({ kind: "filters", filters });
   }
 
+  get fanoutGroups(): readonly (number | undefined)[] {
+    return this.#fanoutGroups;
+  }
+
+  hear(signalling: Uint8Array<ArrayBuffer>): void {
+    // Who has ended need not know.
+    if (this.#worker === undefined) return;
+    if (this.#unheard + signalling.length > SIGNALLING_BYTES) {
+      if (this.#signallingDropped === 0) {
+        this.#listener.notice(
+          `${this.#name} does not keep up with the signalling that the others see: media of calls may be missed`,
+        );
+      }
+      this.#signallingDropped += signalling.length;
+      return;
+    }
+    this.#unheard += signalling.length;
+    this.#post({ kind: "signalling", bytes: signalling });
+  }
+
+  /** For messages. */
+  get #name(): string {
+    return this.#number === undefined ? "the capture thread" : `capture thread ${this.#number}`;
+  }
+
   #post(message: ToWorker): void {
     this.#worker?.postMessage(message);
   }
@@ -94,7 +127,7 @@ export class CaptureWorker implements CaptureThread {
     const url = URL.createObjectURL(new Blob([workerBundle], { type: "text/javascript" }));
     const worker = new Worker(url, {
       type: "module",
-      name: "capture",
+      name: this.#number === undefined ? "capture" : `capture ${this.#number}`,
       deno: { permissions: this.#permissions() },
     });
     URL.revokeObjectURL(url);
@@ -105,6 +138,7 @@ export class CaptureWorker implements CaptureThread {
       if (worker === this.#worker) this.#breakDown(event.message);
     };
     this.#worker = worker;
+    this.#unheard = 0;
     this.#startedMs = performance.now();
     this.#post({ kind: "start", module: this.#module, plan: this.#plan });
   }
@@ -139,7 +173,7 @@ export class CaptureWorker implements CaptureThread {
         });
         break;
       case "opened":
-        if (worker === this.#worker) this.#listener.opened();
+        if (worker === this.#worker) this.#opened(message.fanoutGroups);
         break;
       case "progress":
         this.#listener.progress(this.#total(message.progress));
@@ -156,6 +190,12 @@ export class CaptureWorker implements CaptureThread {
         this.#listener.filtersSet(message.report);
         break;
       }
+      case "signalling":
+        this.#listener.signalling?.(message.bytes);
+        break;
+      case "heard":
+        if (worker === this.#worker) this.#unheard -= message.bytes;
+        break;
       case "end":
         this.#finish(() =>
           this.#result.resolve({ ...message.end, progress: this.#total(message.end.progress) })
@@ -169,9 +209,17 @@ export class CaptureWorker implements CaptureThread {
     }
   }
 
+  /** A thread that takes the place of this one is to be in the same groups. */
+  #opened(fanoutGroups: readonly (number | undefined)[]): void {
+    this.#fanoutGroups = fanoutGroups;
+    this.#plan = inGroups(this.#plan, fanoutGroups);
+    this.#listener.opened();
+  }
+
   /** The figures of this thread with those of the ones before it. */
   #total(progress: Progress): Progress {
-    this.#latest = this.#before === undefined ? progress : sumOf(this.#before, progress);
+    const total = this.#before === undefined ? progress : sumOf(this.#before, progress);
+    this.#latest = { ...total, signallingDropped: this.#signallingDropped };
     return this.#latest;
   }
 
@@ -182,19 +230,18 @@ export class CaptureWorker implements CaptureThread {
     const live = this.#plan.inputs.some((input) => input.kind === "interface");
     if (performance.now() - this.#startedMs > STABLE_MS) this.#failures = 0;
     if (live && !this.#stopped && this.#cannotReopen !== undefined) {
-      const line =
-        `the capture thread broke down and cannot be started again, ${this.#cannotReopen}: ${message}`;
+      const line = `${this.#name} broke down and cannot be started again, ${this.#cannotReopen}: ${message}`;
       this.#finish(() => this.#result.reject(new OperatorError(line)));
       return;
     }
     if (!live || this.#stopped || this.#failures >= RESTART_LIMIT) {
-      this.#finish(() => this.#result.reject(new Error(`the capture thread broke down: ${message}`)));
+      this.#finish(() => this.#result.reject(new Error(`${this.#name} broke down: ${message}`)));
       return;
     }
     this.#failures++;
     this.#before = { ...this.#latest, restarts: this.#latest.restarts + 1 };
     this.#listener.notice(
-      `the capture thread broke down and is started again; what it held is lost: ${message}`,
+      `${this.#name} broke down and is started again; what it held is lost: ${message}`,
     );
     this.#start();
   }
@@ -217,7 +264,7 @@ export class CaptureWorker implements CaptureThread {
       ? `, of the ${packets} packets read by its last report ${Math.max(lost, 0)} that were kept`
       : "";
     this.#listener.failed(
-      `the capture thread has not ended ${this.#stopTimeoutMs} ms after it was told to stop, and is terminated: ` +
+      `${this.#name} has not ended ${this.#stopTimeoutMs} ms after it was told to stop, and is terminated: ` +
         `what it held is lost${known}, and what came after that report`,
     );
     this.#finish(() =>

@@ -4,21 +4,24 @@ import { engineModule } from "../engine/module.js";
 import { defaultStreamOptions } from "../engine/stream_options.ts";
 import { noTraffic } from "../engine/traffic.ts";
 import type { CapturePlan } from "./capture_plan.ts";
+import type { CaptureListener } from "./capture_thread.ts";
 import { CaptureWorker } from "./capture_worker.ts";
-import { noProgress } from "./progress.ts";
-import type { FromWorker, ToWorker } from "./worker_protocol.ts";
+import { noProgress, type Progress } from "./progress.ts";
+import { type FromWorker, SIGNALLING_BYTES, type ToWorker } from "./worker_protocol.ts";
 
 /** A thread that does only what a test makes it do. */
 class StuckThread {
   static last: StuckThread | undefined;
   readonly told: ToWorker["kind"][] = [];
+  plan: CapturePlan | undefined;
   terminated = false;
   onmessage: (event: { data: FromWorker }) => void = () => {};
   constructor() {
     StuckThread.last = this;
   }
-  postMessage({ kind }: ToWorker): void {
-    this.told.push(kind);
+  postMessage(message: ToWorker): void {
+    this.told.push(message.kind);
+    if (message.kind === "start") this.plan = message.plan;
   }
   terminate(): void {
     this.terminated = true;
@@ -43,15 +46,22 @@ const plan: CapturePlan = {
 
 const progress = { ...noProgress, engine: { packets: 100, kept: 50 }, droppedBySinks: 8 };
 
-function started(deliver: (chunk: Chunk) => Promise<void>) {
+function started(
+  deliver: (chunk: Chunk) => Promise<void>,
+  inputs: CapturePlan["inputs"] = [],
+  number?: number,
+) {
   const failures: string[] = [];
-  const capture = new CaptureWorker(engineModule, plan, deliver, {
+  const notices: string[] = [];
+  const told: Progress[] = [];
+  const listener: CaptureListener = {
     opened() {},
-    notice() {},
+    notice: (line) => notices.push(line),
     failed: (line) => failures.push(line),
     filtersSet() {},
-    progress() {},
-  }, 20);
+    progress: (progress) => told.push(progress),
+  };
+  const capture = new CaptureWorker(engineModule, { ...plan, inputs }, deliver, listener, 20, number);
   const original = globalThis.Worker;
   globalThis.Worker = StuckThread as unknown as typeof Worker;
   try {
@@ -59,7 +69,7 @@ function started(deliver: (chunk: Chunk) => Promise<void>) {
     const thread = StuckThread.last;
     assert.ok(thread !== undefined);
     const send = (data: FromWorker) => thread.onmessage({ data });
-    return { capture, end, thread, send, failures };
+    return { capture, end, thread, send, failures, notices, told };
   } finally {
     globalThis.Worker = original;
   }
@@ -93,4 +103,61 @@ Deno.test("a capture thread that waits for a sink is not stuck", async () => {
   assert.equal((await end).failures, 0);
   assert.ok(!thread.terminated);
   assert.deepEqual(failures, []);
+});
+
+Deno.test("a capture thread that does not keep up with signalling misses some, which is counted and said once", () => {
+  const { capture, thread, send, notices, told } = started(() => Promise.resolve(), [], 2);
+  const quarter = new Uint8Array(SIGNALLING_BYTES / 4);
+  const heardBy = () => thread.told.filter((kind) => kind === "signalling").length;
+  for (let times = 0; times < 6; times++) capture.hear(quarter);
+  assert.equal(heardBy(), 4);
+  send({ kind: "heard", bytes: quarter.length });
+  capture.hear(quarter);
+  assert.equal(heardBy(), 5, "there is room again");
+  capture.hear(quarter);
+  assert.equal(heardBy(), 5);
+  send({ kind: "progress", progress });
+  assert.deepEqual(told, [{ ...progress, signallingDropped: 3 * quarter.length }]);
+  assert.deepEqual(notices, [
+    "capture thread 2 does not keep up with the signalling that the others see: media of calls may be missed",
+  ]);
+});
+
+Deno.test("signalling to a capture thread that has ended is not dropped for want of room", async () => {
+  const { capture, end, thread, send } = started(() => Promise.resolve());
+  send({ kind: "end", end: { progress, traffic: noTraffic, failures: 0 } });
+  capture.hear(new Uint8Array(SIGNALLING_BYTES + 1));
+  assert.equal((await end).progress.signallingDropped, 0);
+  assert.ok(!thread.told.includes("signalling"));
+});
+
+Deno.test("the thread that takes the place of one that broke down is in the same fan-out groups", () => {
+  const original = globalThis.Worker;
+  const named = {
+    kind: "interface",
+    promiscuous: false,
+    snapLength: 0,
+    bufferSize: 0,
+    timeoutMs: 1,
+  } as const;
+  const { capture, thread, send, notices } = started(() => Promise.resolve(), [
+    { ...named, name: "east", fanoutGroup: "new" },
+    { ...named, name: "west", fanoutGroup: "new" },
+  ], 1);
+  send({ kind: "opened", fanoutGroups: [0, 70] });
+  assert.deepEqual(capture.fanoutGroups, [0, 70]);
+  globalThis.Worker = StuckThread as unknown as typeof Worker;
+  try {
+    send({ kind: "failed", message: "on purpose", exitCode: undefined });
+  } finally {
+    globalThis.Worker = original;
+  }
+  assert.notEqual(StuckThread.last, thread);
+  assert.deepEqual(StuckThread.last?.plan?.inputs, [
+    { ...named, name: "east", fanoutGroup: 0 },
+    { ...named, name: "west", fanoutGroup: 70 },
+  ]);
+  assert.deepEqual(notices, [
+    "capture thread 1 broke down and is started again; what it held is lost: on purpose",
+  ]);
 });

@@ -6,6 +6,7 @@ import { OperatorError } from "../runtime/operator_error.ts";
 import type { Sink } from "./sink.ts";
 import { type CaptureHost, CaptureLoop } from "./capture_loop.ts";
 import type { CapturePlan } from "./capture_plan.ts";
+import { CaptureGroup } from "./capture_group.ts";
 import type { CaptureListener, CaptureThread } from "./capture_thread.ts";
 import { CaptureWorker, WorkerUnavailable } from "./capture_worker.ts";
 import type { CaptureEnd, Progress } from "./progress.ts";
@@ -29,7 +30,8 @@ export class Pipeline {
 
   /**
    * Starts nothing yet; `singleThread` keeps capture and engine in this thread. A thread of its own that has not ended
-   * `stopTimeoutMs` after {@link stop} is terminated, and the run ends with a failure.
+   * `stopTimeoutMs` after {@link stop} is terminated, and the run ends with a failure. More than one of `workers` share
+   * the interfaces of a live capture (Linux).
    */
   constructor(
     plan: CapturePlan,
@@ -37,6 +39,7 @@ export class Pipeline {
     listener: CaptureListener,
     singleThread: boolean,
     stopTimeoutMs: number,
+    workers = 1,
   ) {
     this.#sinks = sinks;
     this.#listener = listener;
@@ -44,15 +47,19 @@ export class Pipeline {
     // A thread of its own takes as long to start as a million packets, and is of use where there is something to write
     // beside it, or where packets do not wait.
     const onlyCounts = plan.engine.outputs.length === 0 && plan.inputs.every(({ kind }) => kind === "file");
-    this.#thread = singleThread || onlyCounts
-      ? new InlineCapture(plan, (chunk) => this.#deliver(chunk), this.#listening())
-      : new CaptureWorker(
-        engineModule,
+    const deliver = (chunk: Chunk) => this.#deliver(chunk);
+    const own = this.#listening();
+    if (singleThread || onlyCounts) this.#thread = new InlineCapture(plan, deliver, own);
+    else if (workers > 1) {
+      this.#thread = new CaptureGroup(
+        workers,
         plan,
-        (chunk) => this.#deliver(chunk),
-        this.#listening(),
-        stopTimeoutMs,
+        deliver,
+        own,
+        (plan, deliver, listener, number) =>
+          new CaptureWorker(engineModule, plan, deliver, listener, stopTimeoutMs, number),
       );
+    } else this.#thread = new CaptureWorker(engineModule, plan, deliver, own, stopTimeoutMs);
   }
 
   /** How capture ended, also when a sink's failure has ended it; undefined before that. */
@@ -198,6 +205,9 @@ class InlineCapture implements CaptureThread {
       notice: (line) => listener.notice(line),
       failed: (line) => listener.failed(line),
       filtersSet: (report) => listener.filtersSet(report),
+      signalling() {
+        // There is no other thread.
+      },
     };
     this.#loop = new CaptureLoop(plan, host);
   }

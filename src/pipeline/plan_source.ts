@@ -8,5 +8,5 @@ import type { FilePlan, InterfacePlan } from "./capture_plan.ts";
 export function openSource(input: FilePlan | InterfacePlan): Source {
   return input.kind === "file"
     ? new FileSource(input.path)
-    : new LiveSource(input.name, input, matchesNothing);
+    : new LiveSource(input.name, input, matchesNothing, input.fanoutGroup);
 }

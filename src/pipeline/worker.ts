@@ -20,6 +20,8 @@ const scope = self as unknown as {
 let loop: CaptureLoop | undefined;
 let credits = CREDITS;
 let wake: (() => void) | undefined;
+/** How the run ends is settled. */
+let over = false;
 
 const host: CaptureHost = {
   ready: () => credits > 0,
@@ -28,11 +30,12 @@ const host: CaptureHost = {
     credits--;
     scope.postMessage({ kind: "chunk", chunk }, buffersOf(chunk));
   },
-  opened: () => scope.postMessage({ kind: "opened" }),
+  opened: (fanoutGroups) => scope.postMessage({ kind: "opened", fanoutGroups }),
   report: (progress) => scope.postMessage({ kind: "progress", progress }),
   notice: (line) => scope.postMessage({ kind: "notice", line }),
   failed: (line) => scope.postMessage({ kind: "input-failed", line }),
   filtersSet: (report) => scope.postMessage({ kind: "filters-set", report }),
+  signalling: (bytes) => scope.postMessage({ kind: "signalling", bytes }, [bytes.buffer]),
 };
 
 scope.onmessage = ({ data }) => {
@@ -47,23 +50,56 @@ scope.onmessage = ({ data }) => {
     case "filters":
       loop?.setFilters(data.filters);
       break;
+    case "signalling":
+      loop?.hear(data.bytes);
+      scope.postMessage({ kind: "heard", bytes: data.bytes.length });
+      break;
     case "stop":
       loop?.stop();
   }
 };
 
+// A socket that stayed open would keep its share of the packets from the other threads.
+addEventListener("error", (event) => {
+  event.preventDefault();
+  fail(event.error);
+});
+addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  fail(event.reason);
+});
+
 async function start(module: WebAssembly.Module, plan: CapturePlan): Promise<void> {
   try {
     Engine.load(module);
     loop = new CaptureLoop(plan, host);
-    scope.postMessage({ kind: "end", end: await loop.run() });
+    const end = await loop.run();
+    if (!over) finish({ kind: "end", end });
   } catch (error) {
-    const exitCode = error instanceof OperatorError ? error.exitCode : undefined;
-    const unforeseen = exitCode === undefined && error instanceof Error;
-    const message = unforeseen ? error.stack ?? error.message : messageOf(error);
-    scope.postMessage({ kind: "failed", message, exitCode });
+    await fail(error);
   }
+}
+
+/** Ends a run, which may know nothing of it; only the first failure counts. */
+async function fail(error: unknown): Promise<void> {
+  if (over) return;
+  over = true;
+  await loop?.close();
+  finish(failureOf(error));
+}
+
+/** Says the last word. */
+function finish(message: FromWorker): void {
+  over = true;
+  scope.postMessage(message);
   scope.close();
+}
+
+function failureOf(error: unknown): FromWorker {
+  const exitCode = error instanceof OperatorError ? error.exitCode : undefined;
+  const unforeseen = exitCode === undefined && error instanceof Error;
+  const message = unforeseen ? error.stack ?? error.message : messageOf(error);
+  return { kind: "failed", message, exitCode };
 }
 
 function buffersOf(chunk: Chunk): Transferable[] {

@@ -80,6 +80,7 @@ export async function runPipeline(
     },
     settings.singleThread,
     settings.shutdownTimeoutMs,
+    settings.workers,
   );
   const signals = new StopSignals(() => {
     pipeline.stop();

@@ -164,6 +164,12 @@ export function captureMetrics(view: CaptureView): Metric[] {
       help: "Times that the capture thread broke down and was started again",
       read: () => view.progress()?.restarts ?? 0,
     }),
+    counter({
+      name: "caracal_signalling_dropped_bytes_total",
+      help: "What capture threads told each other of calls, and one did not hear since it did not keep up",
+      unit: "bytes",
+      read: () => view.progress()?.signallingDropped ?? 0,
+    }),
     gauge({
       name: "caracal_capture_failed",
       help: "1 when an input cannot be read, or not any longer",
