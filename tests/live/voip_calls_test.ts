@@ -25,7 +25,7 @@ function callTest(
       using folder = new Folder();
       const path = folder.file("beside.pcap");
       await using recording = await network.record(path);
-      await using calls = await FilteredCalls.start(network.callee);
+      await using calls = await FilteredCalls.start(network.callee, "--workers", "3");
       await calls.ready(() => network.canary(wantedUser));
       await make(network);
       await recording.stop();

@@ -403,7 +403,7 @@ impl<T: Default> Calls<T> {
         passage: &Passage,
         ended: &mut dyn FnMut(&mut Call<T>),
     ) -> Option<CallKey> {
-        if self.knows(passage) {
+        if self.knows(passage).is_some() {
             return None;
         }
         self.is_elsewhere = true;
@@ -428,9 +428,11 @@ impl<T: Default> Calls<T> {
         self.figures.streams
     }
 
-    /// Whether a UDP packet would be of a call.
-    pub fn knows(&self, passage: &Passage) -> bool {
-        self.endpoint_of(passage).is_some()
+    /// Whether a UDP packet would be of a call, and then whether that has the endpoint still: it is not over, and has announced
+    /// no other.
+    pub fn knows(&self, passage: &Passage) -> Option<bool> {
+        let (at, _) = self.endpoint_of(passage)?;
+        Some(self.endpoints.place(at)?.is_active())
     }
 
     /// Whether a packet is of a call without signalling that has its SSRC: they share an end, or one goes on where the other

@@ -183,6 +183,9 @@ impl Engine {
         voip.streams.clear();
         // What is over must not be taken for what begins: a Call-ID may be used again.
         let is_due = voip.is_due(frame.timestamp_ns);
+        if is_due {
+            self.give_up_waiting(&mut voip, frame.timestamp_ns, frame.inputs);
+        }
         voip.expire(frame.timestamp_ns);
         let arrival = Arrival {
             timestamp_ns: frame.timestamp_ns,
@@ -228,7 +231,7 @@ impl Engine {
             voip.streams.clear();
             self.expire_streams(&mut voip, now_ns);
             self.take_stream_messages(&mut voip, &Frame::of_no_packet(inputs), &Packet::unread(&[]), None);
-            self.counters.rejected_by_mode += voip.give_up_ahead(now_ns);
+            self.give_up_waiting(&mut voip, now_ns, inputs);
         }
         self.count_endings(&mut voip, inputs);
         self.voip = Some(voip);
@@ -242,9 +245,10 @@ impl Engine {
             self.recognizer.finish_sip_streams(&mut voip.streams);
             self.take_stream_messages(&mut voip, &Frame::of_no_packet(inputs), &Packet::unread(&[]), None);
         }
+        self.give_up_waiting(&mut voip, i64::MAX, inputs);
         let Voip { calls, endings, .. } = &mut *voip;
         calls.finish(&mut |call| endings.end(call));
-        self.counters.rejected_by_mode += voip.probation.finish() + voip.give_up_ahead(i64::MAX);
+        self.counters.rejected_by_mode += voip.probation.finish();
         self.count_endings(&mut voip, inputs);
         self.voip = Some(voip);
     }
@@ -284,6 +288,9 @@ impl Engine {
         if let Some(media) = voip.observe_media(packet.payload, &passage) {
             let label = if let MediaKind::Rtcp = media.kind { voip.rtcp } else { voip.rtp };
             self.recognizer.label(observed, label);
+            if self.awaits_newer(voip, frame, packet, &passage, &media) {
+                return;
+            }
             return self.take_media(voip, frame, packet, &media);
         }
         self.take_candidate(voip, frame, packet, &passage, observed);
@@ -302,12 +309,12 @@ impl Engine {
         let endpoints = Endpoints::from(passage);
         let Voip { calls, candidates, probation, media, endings, .. } = &mut *voip;
         match candidates.observe(packet.payload, &endpoints, frame.timestamp_ns) {
-            Verdict::No => self.counters.rejected_by_mode += voip.keep_ahead(frame, packet, &endpoints),
+            Verdict::No => self.await_signalling(voip, frame, packet, &endpoints),
             Verdict::Probation => {
                 let place = media.put(&frame.as_held());
                 media.keep_tunnels(place, packet);
                 self.counters.rejected_by_mode += probation.wait(&endpoints, place);
-                self.counters.rejected_by_mode += voip.keep_those_ahead(&endpoints, frame.timestamp_ns);
+                self.await_on_probation(voip, frame, packet, &endpoints);
             }
             Verdict::Accepted(header, quality) => {
                 let end = &mut |call: &mut _| endings.end(call);

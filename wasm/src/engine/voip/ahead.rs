@@ -4,10 +4,11 @@
 use std::collections::VecDeque;
 
 use super::held::Place;
+use crate::call::Media;
 use crate::rtp::candidates::Endpoints;
 
 /// Longest wait, nanoseconds of packet time: what is told is heard within some milliseconds, or some tens under load.
-const MOST_WAIT_NS: i64 = 500_000_000;
+const MOST_WAIT_NS: i64 = 200_000_000;
 /// Datagrams that wait, at most: the oldest give way.
 const MOST_WAITING: usize = 2048;
 
@@ -16,8 +17,18 @@ const MOST_WAITING: usize = 2048;
 pub(super) struct Waiting {
     pub(super) endpoints: Endpoints,
     pub(super) timestamp_ns: i64,
-    /// Where it lies; none where it waits in the [probation](super::probation) of its stream, too.
-    pub(super) place: Option<Place>,
+    pub(super) wait: Wait,
+}
+
+/// Where it waits, and what for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// No call has its endpoints.
+    ForAny(Place),
+    /// A call had them, and has it unless there is a newer one.
+    ForNewer(Place, Media),
+    /// In the [probation](super::probation) of its stream, too.
+    OnProbation,
 }
 
 /// Those that wait, in the order of their arrival.
@@ -32,24 +43,16 @@ impl Ahead {
         matches!(payload.first(), Some(0..=3 | 16..=63 | 128..=191))
     }
 
-    /// Adds one; how many packets are given up for it.
-    pub(super) fn wait(&mut self, waiting: Waiting) -> u64 {
-        let mut given_up = self.give_up(waiting.timestamp_ns);
-        if self.waiting.len() >= MOST_WAITING {
-            given_up += self.waiting.pop_front().map_or(0, |oldest| u64::from(oldest.place.is_some()));
-        }
+    /// Adds one.
+    pub(super) fn push(&mut self, waiting: Waiting) {
         self.waiting.push_back(waiting);
-        given_up
     }
 
-    /// Gives up those that have waited for too long; how many packets, but for those that wait elsewhere, too.
-    pub(super) fn give_up(&mut self, now_ns: i64) -> u64 {
+    /// Takes out the oldest, if it has waited for too long, or has to give way.
+    pub(super) fn pop_due(&mut self, now_ns: i64) -> Option<Waiting> {
         let before_ns = now_ns.saturating_sub(MOST_WAIT_NS);
-        let mut given_up = 0;
-        while let Some(oldest) = self.waiting.pop_front_if(|waiting| waiting.timestamp_ns < before_ns) {
-            given_up += u64::from(oldest.place.is_some());
-        }
-        given_up
+        let is_full = self.waiting.len() > MOST_WAITING;
+        self.waiting.pop_front_if(|waiting| is_full || waiting.timestamp_ns < before_ns)
     }
 
     /// Takes out those that `is_known` says are known now.
@@ -71,7 +74,7 @@ mod tests {
     use super::*;
     use crate::net::Address;
 
-    fn waiting(number: u16, timestamp_ns: i64, place: Option<Place>) -> Waiting {
+    fn waiting(number: u16, timestamp_ns: i64) -> Waiting {
         let endpoints = Endpoints {
             source: Address::v4([10, 0, 0, 1]),
             source_port: number,
@@ -79,28 +82,31 @@ mod tests {
             destination_port: 4000,
             scope: 0,
         };
-        Waiting { endpoints, timestamp_ns, place }
+        Waiting { endpoints, timestamp_ns, wait: Wait::ForAny(number.into()) }
     }
 
     #[test]
-    fn each_is_taken_or_given_up_once() {
+    fn each_is_taken_once() {
         let mut ahead = Ahead::default();
-        for number in 0..10u16 {
-            let place = (number % 2 == 0).then_some(Place::from(number) + 1);
-            assert_eq!(ahead.wait(waiting(number, i64::from(number), place)), 0);
-        }
-        let taken = ahead.take_if(|one| one.endpoints.source_port < 4);
-        assert_eq!(taken.iter().map(|one| one.place).collect::<Vec<_>>(), [Some(1), None, Some(3), None]);
-        assert_eq!(ahead.give_up(MOST_WAIT_NS + 5), 1, "the fifth, and not the sixth, which lies elsewhere");
-        assert_eq!(ahead.give_up(i64::MAX), 2);
-        assert_eq!(ahead.give_up(i64::MAX), 0);
+        (0..10).for_each(|number| ahead.push(waiting(number, number.into())));
+        let ports =
+            |taken: Vec<Waiting>| taken.iter().map(|one| one.endpoints.source_port).collect::<Vec<_>>();
+        assert_eq!(ports(ahead.take_if(|one| one.endpoints.source_port % 3 == 0)), [0, 3, 6, 9]);
+        let mut due = |now_ns| ports(std::iter::from_fn(|| ahead.pop_due(now_ns)).collect());
+        assert_eq!(due(MOST_WAIT_NS), [0; 0]);
+        assert_eq!(due(MOST_WAIT_NS + 5), [1, 2, 4]);
+        assert_eq!(due(i64::MAX), [5, 7, 8]);
+        assert_eq!(due(i64::MAX), [0; 0]);
     }
 
     #[test]
     fn the_oldest_give_way() {
         let mut ahead = Ahead::default();
-        let given_up: u64 = (0..3000).map(|number| ahead.wait(waiting(number, 0, Some(number.into())))).sum();
-        assert_eq!(given_up, 3000 - MOST_WAITING as u64);
+        for number in 0..3000 {
+            ahead.push(waiting(number, 0));
+            let given_way = ahead.pop_due(0).map(|oldest| oldest.endpoints.source_port);
+            assert_eq!(given_way, number.checked_sub(MOST_WAITING as u16));
+        }
         assert_eq!(ahead.take_if(|_| true).len(), MOST_WAITING);
     }
 }

@@ -6,7 +6,8 @@
 //! A record has the length of the rest (32 bits), a byte for what it is, and its fields; numbers are little endian.
 
 use super::Voip;
-use super::ahead::{Ahead, Waiting};
+use super::ahead::{Ahead, Wait, Waiting};
+use super::held::{HeldPacket, Place};
 use super::judgement::Judgement;
 use crate::call::{CallKey, Media, MediaKind, Passage};
 use crate::engine::arrival::Frame;
@@ -134,30 +135,6 @@ impl Voip {
             }
         });
     }
-
-    /// Keeps a datagram of no call for as long as signalling may be on its way here; how many are given up.
-    pub(super) fn keep_ahead(&mut self, frame: &Frame, packet: &Packet, endpoints: &Endpoints) -> u64 {
-        let Self { sharing: Some(sharing), media, .. } = self else { return 1 };
-        if !Ahead::may_be_media(packet.payload) {
-            return 1;
-        }
-        let Some(place) = media.put(&frame.as_held()) else { return 1 };
-        media.keep_tunnels(Some(place), packet);
-        let timestamp_ns = frame.timestamp_ns;
-        sharing.ahead.wait(Waiting { endpoints: *endpoints, timestamp_ns, place: Some(place) })
-    }
-
-    /// The same for those that wait between these ends until their stream has shown that it is one.
-    #[inline]
-    pub(super) fn keep_those_ahead(&mut self, endpoints: &Endpoints, timestamp_ns: i64) -> u64 {
-        let waiting = Waiting { endpoints: *endpoints, timestamp_ns, place: None };
-        self.sharing.as_mut().map_or(0, |sharing| sharing.ahead.wait(waiting))
-    }
-
-    /// Gives up datagrams for which no signalling has come; how many.
-    pub(super) fn give_up_ahead(&mut self, now_ns: i64) -> u64 {
-        self.sharing.as_mut().map_or(0, |sharing| sharing.ahead.give_up(now_ns))
-    }
 }
 
 impl Engine {
@@ -187,7 +164,7 @@ impl Engine {
             announced_ns = [announced_ns, time_ns].into_iter().flatten().min();
         }
         if let Some(since_ns) = announced_ns {
-            self.take_those_ahead(&mut voip, since_ns, &inputs);
+            self.take_awaited_since(&mut voip, since_ns, &inputs);
         }
         self.count_endings(&mut voip, &inputs);
         self.voip = Some(voip);
@@ -209,8 +186,8 @@ impl Engine {
             }
             RTP_ONLY => {
                 let (ssrc, passage) = (fields.u32()?, fields.passage()?);
+                self.expire_heard(voip, passage.timestamp_ns, inputs);
                 let Voip { calls, endings, .. } = voip;
-                calls.expire(passage.timestamp_ns, &mut |call| endings.end(call));
                 calls.begin_rtp_only_elsewhere(ssrc, &passage, &mut |call| endings.end(call));
                 Some(passage.timestamp_ns)
             }
@@ -245,9 +222,8 @@ impl Engine {
         if message.read(bytes).is_err() {
             return false;
         }
+        self.expire_heard(voip, passage.timestamp_ns, inputs);
         let Voip { calls, endings, .. } = &mut *voip;
-        // What is over must not be taken for what begins: a Call-ID may be used again.
-        calls.expire(passage.timestamp_ns, &mut |call| endings.end(call));
         let key = calls.observe_sip_elsewhere(&message, passage, &mut |call| endings.end(call));
         while let Some((heir, left)) = voip.take_heirs() {
             self.inherit(voip, heir, left, inputs);
@@ -261,6 +237,13 @@ impl Engine {
             voip.endings.merged += 1;
         }
         !message.body().is_empty()
+    }
+
+    /// What is over must not be taken for what begins: a Call-ID may be used again.
+    fn expire_heard(&mut self, voip: &mut Voip, now_ns: i64, inputs: &[Input]) {
+        self.give_up_waiting(voip, now_ns, inputs);
+        let Voip { calls, endings, .. } = voip;
+        calls.expire(now_ns, &mut |call| endings.end(call));
     }
 
     fn hear_verdict(&mut self, voip: &mut Voip, mut fields: Fields, inputs: &[Input]) {
@@ -281,37 +264,126 @@ impl Engine {
         self.emit_waiting(voip, key, inputs);
     }
 
-    /// Datagrams whose signalling has been heard of now go with it, but for those that came before it, which are not kept where one engine
-    /// sees all either.
-    fn take_those_ahead(&mut self, voip: &mut Voip, since_ns: i64, inputs: &[Input]) {
-        let Voip { sharing: Some(sharing), calls, .. } = &mut *voip else { return };
-        let known = sharing
-            .ahead
-            .take_if(|waiting| waiting.timestamp_ns >= since_ns && calls.knows(&passage_of(waiting)));
-        for waiting in known {
-            match waiting.place {
-                Some(place) => self.take_ahead(voip, place, since_ns, waiting.endpoints.scope, inputs),
-                None => {
-                    let places: Vec<_> = voip.probation.end(&waiting.endpoints).collect();
-                    for place in places {
-                        self.take_ahead(voip, place, since_ns, waiting.endpoints.scope, inputs);
-                    }
-                }
+    /// A datagram of no call waits for as long as signalling may be on its way here, if it may be of a call.
+    pub(super) fn await_signalling(
+        &mut self,
+        voip: &mut Voip,
+        frame: &Frame,
+        packet: &Packet,
+        endpoints: &Endpoints,
+    ) {
+        let place = match voip.sharing {
+            Some(_) if Ahead::may_be_media(packet.payload) => voip.media.put(&frame.as_held()),
+            _ => None,
+        };
+        match place {
+            Some(place) => self.wait(voip, frame, packet, endpoints, Wait::ForAny(place)),
+            None => self.counters.rejected_by_mode += 1,
+        }
+    }
+
+    /// The same for one of a call that is over, or has announced other endpoints: the next one that has these may be on its way here.
+    /// False where it need not wait.
+    #[inline]
+    pub(super) fn awaits_newer(
+        &mut self,
+        voip: &mut Voip,
+        frame: &Frame,
+        packet: &Packet,
+        passage: &Passage,
+        media: &Media,
+    ) -> bool {
+        if voip.sharing.is_none() || voip.calls.knows(passage) != Some(false) {
+            return false;
+        }
+        let Some(place) = voip.media.put(&frame.as_held()) else { return false };
+        self.wait(voip, frame, packet, &Endpoints::from(passage), Wait::ForNewer(place, *media));
+        true
+    }
+
+    /// The same for those that wait between these ends until their stream has shown that it is one.
+    #[inline]
+    pub(super) fn await_on_probation(
+        &mut self,
+        voip: &mut Voip,
+        frame: &Frame,
+        packet: &Packet,
+        endpoints: &Endpoints,
+    ) {
+        if voip.sharing.is_some() {
+            self.wait(voip, frame, packet, endpoints, Wait::OnProbation);
+        }
+    }
+
+    fn wait(&mut self, voip: &mut Voip, frame: &Frame, packet: &Packet, endpoints: &Endpoints, wait: Wait) {
+        if let Wait::ForAny(place) | Wait::ForNewer(place, _) = wait {
+            voip.media.keep_tunnels(Some(place), packet);
+        }
+        let waiting = Waiting { endpoints: *endpoints, timestamp_ns: frame.timestamp_ns, wait };
+        if let Some(sharing) = &mut voip.sharing {
+            sharing.ahead.push(waiting);
+        }
+        self.give_up_waiting(voip, frame.timestamp_ns, frame.inputs);
+    }
+
+    /// Datagrams that have waited for too long are given up, or go with the call that had their endpoints.
+    pub(super) fn give_up_waiting(&mut self, voip: &mut Voip, now_ns: i64, inputs: &[Input]) {
+        while let Some(waiting) = voip.sharing.as_mut().and_then(|sharing| sharing.ahead.pop_due(now_ns)) {
+            match waiting.wait {
+                Wait::ForAny(_) => self.counters.rejected_by_mode += 1,
+                Wait::ForNewer(place, media) => self.take_awaited(voip, place, inputs, |_, _, _| Some(media)),
+                Wait::OnProbation => {}
             }
         }
     }
 
-    fn take_ahead(&mut self, voip: &mut Voip, place: u64, since_ns: i64, scope: u32, inputs: &[Input]) {
-        let ring = std::mem::take(&mut voip.media);
-        let held = ring.get(place).filter(|held| held.timestamp_ns >= since_ns);
-        let media = held.and_then(|held| {
-            let packet = net::decode_record(held.link_type, held.frame, held.original_length);
-            let passage = Passage { scope, ..super::passage_of(&packet, held.timestamp_ns) };
-            voip.observe_media(packet.payload, &passage)
+    /// Datagrams whose signalling has been heard of now go with it, but for those that came before it: where one engine sees all,
+    /// they are not kept either.
+    fn take_awaited_since(&mut self, voip: &mut Voip, since_ns: i64, inputs: &[Input]) {
+        let Voip { sharing: Some(sharing), calls, .. } = &mut *voip else { return };
+        let known = sharing.ahead.take_if(|waiting| {
+            waiting.timestamp_ns >= since_ns
+                && match calls.knows(&passage_of(waiting)) {
+                    Some(has_it_still) => has_it_still || !matches!(waiting.wait, Wait::ForNewer(..)),
+                    None => false,
+                }
         });
-        voip.media = ring;
-        match media {
-            Some(media) => self.join(voip, media.call, Vec::new(), vec![place], inputs),
+        for Waiting { wait, endpoints, .. } in known {
+            let places = match wait {
+                Wait::ForAny(place) | Wait::ForNewer(place, _) => vec![place],
+                Wait::OnProbation => voip.probation.end(&endpoints).collect(),
+            };
+            for place in places {
+                self.take_awaited(voip, place, inputs, |voip, packet, timestamp_ns| {
+                    let passage =
+                        Passage { scope: endpoints.scope, ..super::passage_of(packet, timestamp_ns) };
+                    (timestamp_ns >= since_ns).then(|| voip.observe_media(packet.payload, &passage))?
+                });
+            }
+        }
+    }
+
+    /// Goes on with a packet that has waited; `media` tells what it is.
+    fn take_awaited(
+        &mut self,
+        voip: &mut Voip,
+        place: Place,
+        inputs: &[Input],
+        media: impl FnOnce(&mut Voip, &Packet, i64) -> Option<Media>,
+    ) {
+        let Some((held, tunnels)) = voip.media.get_with_tunnels(place) else {
+            self.counters.call_buffer_full += 1;
+            return;
+        };
+        // The ring may be needed for the next ones.
+        let bytes = held.frame.to_vec();
+        let frame = Frame::held(&HeldPacket { frame: &bytes, ..held }, inputs);
+        let mut packet = net::decode_record(frame.link_type, frame.data, frame.original_length);
+        if let Some(tunnels) = &tunnels {
+            packet.put_into(tunnels);
+        }
+        match media(voip, &packet, frame.timestamp_ns) {
+            Some(media) => self.take_media(voip, &frame, &packet, &media),
             None => self.counters.rejected_by_mode += 1,
         }
     }
