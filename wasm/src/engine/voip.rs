@@ -459,6 +459,10 @@ impl Engine {
         self.counters.sip_messages += 1;
         let Voip { calls, endings, .. } = &mut *voip;
         let key = calls.observe_sip(message, passage, &mut |call| endings.end(call));
+        if let Some(key) = key {
+            // Before what follows from it: others may know another call by its Call-ID.
+            voip.tell_message(key, passage, message.bytes());
+        }
         while let Some((heir, left)) = voip.take_heirs() {
             self.inherit(voip, heir, left, frame.inputs);
         }
@@ -471,7 +475,6 @@ impl Engine {
             }
             return None;
         };
-        voip.tell_message(key, passage, message.bytes());
         let is_matched = self.is_matched(voip, key);
         if !is_matched {
             if !self.passes_message_filters(voip, key, packet, message, bytes) {

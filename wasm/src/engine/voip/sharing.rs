@@ -35,11 +35,13 @@ pub(in crate::engine) struct Sharing {
     /// When it was told last which calls have media.
     told_alive_ns: i64,
     ahead: Ahead,
+    /// Datagrams wait for signalling that is underway.
+    pub(super) awaits: bool,
 }
 
 impl Sharing {
     pub(super) fn new(number: u64) -> Box<Self> {
-        Box::new(Self { told: Vec::new(), number, told_alive_ns: 0, ahead: Ahead::default() })
+        Box::new(Self { told: Vec::new(), number, told_alive_ns: 0, ahead: Ahead::default(), awaits: true })
     }
 
     fn tell(&mut self, what: u8, put: impl FnOnce(&mut Vec<u8>)) {
@@ -54,6 +56,11 @@ impl Sharing {
 }
 
 impl Voip {
+    #[inline]
+    fn awaits_signalling(&self) -> bool {
+        self.sharing.as_ref().is_some_and(|sharing| sharing.awaits)
+    }
+
     /// Tells a message of a call.
     #[inline]
     pub(super) fn tell_message(&mut self, key: CallKey, passage: &Passage, bytes: &[u8]) {
@@ -272,9 +279,10 @@ impl Engine {
         packet: &Packet,
         endpoints: &Endpoints,
     ) {
-        let place = match voip.sharing {
-            Some(_) if Ahead::may_be_media(packet.payload) => voip.media.put(&frame.as_held()),
-            _ => None,
+        let place = if voip.awaits_signalling() && Ahead::may_be_media(packet.payload) {
+            voip.media.put(&frame.as_held())
+        } else {
+            None
         };
         match place {
             Some(place) => self.wait(voip, frame, packet, endpoints, Wait::ForAny(place)),
@@ -293,7 +301,7 @@ impl Engine {
         passage: &Passage,
         media: &Media,
     ) -> bool {
-        if voip.sharing.is_none() || voip.calls.knows(passage) != Some(false) {
+        if !voip.awaits_signalling() || voip.calls.knows(passage) != Some(false) {
             return false;
         }
         let Some(place) = voip.media.put(&frame.as_held()) else { return false };
@@ -310,7 +318,7 @@ impl Engine {
         packet: &Packet,
         endpoints: &Endpoints,
     ) {
-        if voip.sharing.is_some() {
+        if voip.awaits_signalling() {
             self.wait(voip, frame, packet, endpoints, Wait::OnProbation);
         }
     }
