@@ -27,6 +27,8 @@ const BACKLOG_BYTES = 128 << 20;
 const BLOCK_BYTES = 256 << 10;
 /** Longest time without giving the event loop a turn, ms. */
 const TURN_MS = 20;
+/** Least time between two times that the engine is told how time goes by, ms. */
+const ADVANCE_MS = 100;
 /** Time between two looks at the traffic by protocol, ms. */
 const TRAFFIC_MS = 5_000;
 /** The same, in times of what a look took: packets wait meanwhile, and it grows with the number of flows. */
@@ -81,6 +83,7 @@ export class CaptureLoop {
   #droppedBySinks = 0;
   #lastTurn = performance.now();
   #lastReport = performance.now();
+  #lastAdvance = performance.now();
   #traffic: Traffic | undefined;
   #nextTraffic = 0;
 
@@ -333,7 +336,13 @@ export class CaptureLoop {
   }
 
   #deliver(): void {
-    if (performance.now() - this.#lastReport >= this.#plan.reportMs) this.#report();
+    const now = performance.now();
+    // What is over, and what waits in vain, must not wait for the next packet to be told of.
+    if (this.#live && now - this.#lastAdvance >= ADVANCE_MS) {
+      this.#engine.advance(now - this.#lastAdvance);
+      this.#lastAdvance = now;
+    }
+    if (now - this.#lastReport >= this.#plan.reportMs) this.#report();
     this.#tellSignalling();
     this.#tellNotices();
     if (this.#host.ready()) {
@@ -345,10 +354,7 @@ export class CaptureLoop {
   }
 
   #report(): void {
-    const now = performance.now();
-    // What is over must not wait for the next packet to be told of.
-    if (this.#live) this.#engine.advance(now - this.#lastReport);
-    this.#lastReport = now;
+    this.#lastReport = performance.now();
     if (this.#plan.reportsTraffic && this.#lastReport >= this.#nextTraffic) this.#lookAtTraffic();
     this.#host.report(this.#progress());
   }

@@ -231,7 +231,8 @@ impl Engine {
             voip.streams.clear();
             self.expire_streams(&mut voip, now_ns);
             self.take_stream_messages(&mut voip, &Frame::of_no_packet(inputs), &Packet::unread(&[]), None);
-            self.give_up_waiting(&mut voip, now_ns, inputs);
+            // The latest packet may have come at the end of that time.
+            self.give_up_waiting(&mut voip, now_ns.saturating_sub(elapsed_ns), inputs);
         }
         self.count_endings(&mut voip, inputs);
         self.voip = Some(voip);

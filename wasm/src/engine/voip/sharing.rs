@@ -173,6 +173,8 @@ impl Engine {
         if let Some(since_ns) = announced_ns {
             self.take_awaited_since(&mut voip, since_ns, &inputs);
         }
+        let now_ns = voip.newest_ns;
+        self.give_up_waiting(&mut voip, now_ns, &inputs);
         self.count_endings(&mut voip, &inputs);
         self.voip = Some(voip);
         self.inputs = inputs;
