@@ -15,7 +15,7 @@ function callTest(
   name: string,
   wanted: number,
   make: (network: TelephoneNetwork) => Promise<void>,
-  ignore = obstacle !== undefined,
+  { ignore = obstacle !== undefined, workers = 1 } = {},
 ): void {
   Deno.test({
     name: `live calls: ${name}`,
@@ -25,7 +25,7 @@ function callTest(
       using folder = new Folder();
       const path = folder.file("beside.pcap");
       await using recording = await network.record(path);
-      await using calls = await FilteredCalls.start(network.callee, "--workers", "3");
+      await using calls = await FilteredCalls.start(network.callee, workers);
       await calls.ready(() => network.canary(wantedUser));
       await make(network);
       await recording.stop();
@@ -43,13 +43,15 @@ callTest("over TCP, on one connection, and one connection each", 100, async (net
   await network.calls("basic", { calls: 200, rate: 80, users, transport: "tn", name: "each" });
 });
 
-callTest("over TCP, in segments that cut messages, and that carry several", 215, async (network) => {
+async function overTcp(network: TelephoneNetwork): Promise<void> {
   await network.pipeline(wantedUser, 30);
   await network.makeSegmentsSmall();
   await network.calls("large", { calls: 100, users, transport: "tn" });
   await network.calls("basic", { calls: 40, users, transport: "t1" });
   await network.calls("brief", { calls: 600, rate: 300, users, transport: "t1" });
-});
+}
+
+callTest("over TCP, in segments that cut messages, and that carry several", 215, overTcp);
 
 callTest("over IPv6, UDP and TCP, and in fragments", 60, async (network) => {
   await network.calls("basic", { calls: 80, users, ipVersion: 6, name: "udp6" });
@@ -63,17 +65,29 @@ const kinds = [
   "message", "register", "options",
 ] as const;
 
-callTest("of every kind", 2 * kinds.length, async (network) => {
+async function ofEveryKind(network: TelephoneNetwork): Promise<void> {
   for (const kind of kinds) await network.calls(kind, { calls: 8, users });
-});
+}
+
+callTest("of every kind", 2 * kinds.length, ofEveryKind);
 
 callTest("over TCP, of every kind", 2 * kinds.length, async (network) => {
   for (const kind of kinds) await network.calls(kind, { calls: 8, users, transport: "t1" });
 });
 
-callTest("whose messages are lost and repeated", 20, async (network) => {
+async function lossy(network: TelephoneNetwork): Promise<void> {
   await network.calls("lossy", { calls: 80, rate: 20, users });
-});
+}
+
+callTest("whose messages are lost and repeated", 20, lossy);
+
+// The media of most calls come to another capture thread than their signalling.
+callTest("seen by three threads, over UDP", 100, async (network) => {
+  await network.calls("basic", { calls: 400, rate: 80, users });
+}, { workers: 3 });
+callTest("seen by two threads, over TCP", 215, overTcp, { workers: 2 });
+callTest("seen by three threads, of every kind", 2 * kinds.length, ofEveryKind, { workers: 3 });
+callTest("seen by four threads, whose messages are lost and repeated", 20, lossy, { workers: 4 });
 
 const badLine = obstacle ?? await badLineObstacle();
 if (obstacle === undefined && badLine !== undefined) {
@@ -82,4 +96,4 @@ if (obstacle === undefined && badLine !== undefined) {
 callTest("on a line that loses, repeats and disorders", 20, async (network) => {
   await network.makeLineBad();
   await network.calls("basic", { calls: 80, rate: 20, users });
-}, badLine !== undefined);
+}, { ignore: badLine !== undefined });
