@@ -386,3 +386,164 @@ fn damaged_records_are_heard() {
         hearer.finish();
     }
 }
+
+impl Threads {
+    /// One of them reads all of that.
+    fn read_by(&mut self, number: usize, scene: &Scene) -> &mut Self {
+        self.engines[number].process(self.inputs[number], &scene.capture[24..], false);
+        self
+    }
+
+    /// All that was told is heard.
+    fn settle(&mut self) -> &mut Self {
+        (0..=self.lag).for_each(|_| self.exchange());
+        self
+    }
+}
+
+/// A scene that goes on when the other one ends.
+fn after(scene: &Scene) -> Scene {
+    Scene { now_ns: scene.now_ns, ..Scene::new() }
+}
+
+fn invited(call: &str, ports: (u16, u16), since: &Scene) -> Scene {
+    let mut scene = after(since);
+    scene.udp(ALICE, BOB, &request("INVITE", call, "", &sdp(1, ports.0)));
+    scene.udp(BOB, ALICE, &response("200 OK", "INVITE", call, &sdp(2, ports.1)));
+    scene
+}
+
+fn noise(datagrams: usize, length: usize, since: &Scene) -> Scene {
+    let mut scene = after(since);
+    for number in 0..datagrams {
+        let (from, to) = ((7, 1024 + (number % 50_000) as u16), (8, 2000 + (number % 101) as u16));
+        scene.udp(from, to, &vec![22; length]).wait(-999_000);
+    }
+    scene
+}
+
+/// Datagrams of no call wait in the room of media of calls that are undecided, which must not give way to them: where one engine
+/// sees all, these never get there.
+#[test]
+fn datagrams_of_no_call_do_not_displace_media_that_waits() {
+    let mut threads = Threads::new(2, 1, ALICES, NoFilterPolicy::Deny);
+    let mut undecided = Scene::new();
+    let carol = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace("alice", "carol").into_bytes();
+    undecided.udp(ALICE, BOB, &carol(request("INVITE", "one", "", &sdp(1, 40_000))));
+    undecided.udp(BOB, ALICE, &carol(response("200 OK", "INVITE", "one", &sdp(2, 10_000))));
+    threads.read_by(0, &undecided).settle();
+    let mut media = after(&undecided);
+    (0..20).for_each(|sequence| _ = media.rtp((1, 40_000), (2, 10_000), sequence));
+    threads.read_by(1, &media);
+    // A third of a second at one Gbit/s.
+    let noise = noise(25_000, 1400, &media);
+    threads.read_by(1, &noise).settle();
+    let mut decided = after(&noise);
+    decided.udp(ALICE, BOB, &request("UPDATE", "one", "", ""));
+    threads.read_by(0, &decided).settle();
+    let lines = threads.finish().lines;
+    let is_media = |line: &&String| line.contains("\"protocol\":\"RTP\"");
+    assert_eq!(lines.iter().filter(is_media).count(), 20, "what waited for the decision");
+}
+
+/// Media whose signalling is underway, and that gives way to other datagrams that wait, is counted as what it is: a table was full.
+#[test]
+fn media_that_gives_way_is_counted() {
+    let mut threads = Threads::new(2, 1, ALICES, NoFilterPolicy::Deny);
+    let begun = invited("one", (40_000, 10_000), &Scene::new());
+    threads.read_by(0, &begun);
+    let mut media = after(&begun);
+    (0..20).for_each(|sequence| _ = media.udp((1, 40_000), (2, 10_000), &[0, sequence, 1, 6, 0]));
+    threads.read_by(1, &media);
+    // Within the time that they may wait for: 100,000 a second.
+    let noise = noise(2_500, 100, &media);
+    assert!(noise.now_ns - begun.now_ns < 200_000_000);
+    threads.read_by(1, &noise).settle();
+    let counters: Vec<Counters> = threads.engines.iter().map(|engine| engine.counters()).collect();
+    let lines = threads.finish().lines;
+    let went = lines.iter().filter(|line| line.contains("40000")).count();
+    let counted: u64 = counters.iter().map(|counters| counters.call_buffer_full).sum();
+    assert_eq!(went as u64 + counted, 20, "{went} went out, {counted} are counted as lost for want of room");
+}
+
+/// A thread that broke down is started again, with an engine that has heard of nothing: calls that are under way have media there.
+#[test]
+fn an_engine_that_begins_later_learns_of_calls() {
+    let mut threads = Threads::new(2, 1, ALICES, NoFilterPolicy::Deny);
+    let begun = invited("one", (40_000, 10_000), &Scene::new());
+    threads.read_by(0, &begun).settle();
+    let fresh = Threads::new(2, 1, ALICES, NoFilterPolicy::Deny).engines.swap_remove(1);
+    threads.engines[1] = fresh;
+    // A minute of it.
+    let mut media = after(&begun);
+    (0..3000).for_each(|sequence| _ = media.rtp((1, 40_000), (2, 10_000), sequence).wait(19_000_000));
+    for piece in 0..60 {
+        let record = 16 + 14 + 28 + 172;
+        let bytes = &media.capture[24 + piece * 50 * record..24 + (piece + 1) * 50 * record];
+        threads.engines[1].process(threads.inputs[1], bytes, false);
+        threads.engines[0].advance(SECOND);
+        threads.settle();
+    }
+    let went = threads.finish().lines.iter().filter(|line| line.contains("\"protocol\":\"RTP\"")).count();
+    assert!(went > 0, "none of 3000 packets of a call that is under way");
+}
+
+/// What is told together was not said at the same time: each call has the datagrams since its own announcement.
+#[test]
+fn a_call_has_no_datagrams_from_before_its_announcement() {
+    let mut alone = Scene::new();
+    let mut threads = Threads::new(2, 1, ALICES, NoFilterPolicy::Deny);
+    let other = invited("other", (50_000, 51_000), &alone);
+    let mut early = after(&other);
+    (0..3).for_each(|sequence| _ = early.udp((1, 40_000), (2, 10_000), &[0, sequence, 1, 6, 0]));
+    let one = invited("one", (40_000, 10_000), &early);
+    let mut late = after(&one);
+    (3..6).for_each(|sequence| _ = late.udp((1, 40_000), (2, 10_000), &[0, sequence, 1, 6, 0]));
+    for scene in [&other, &early, &one, &late] {
+        alone.capture.extend_from_slice(&scene.capture[24..]);
+    }
+    // One turn of each thread's loop.
+    threads.read_by(1, &early).read_by(0, &other).read_by(0, &one).read_by(1, &late).settle();
+    threads
+        .finish()
+        .assert_sends_as(&run(&alone, ALICES, NoFilterPolicy::Deny, 1 << 20), "two calls at once");
+}
+
+/// Figures beside the calls are those of one engine, too.
+#[test]
+fn endpoints_that_are_shared_are_counted_once() {
+    let mut scene = Scene::new();
+    for call in ["one", "two", "three"] {
+        scene.udp(ALICE, BOB, &request("INVITE", call, "", &sdp(1, 40_000)));
+        scene.udp(BOB, ALICE, &response("200 OK", "INVITE", call, &sdp(2, 10_000)));
+    }
+    let alone = run(&scene, &[], NoFilterPolicy::Allow, 1 << 20).engine.counters();
+    let mut threads = Threads::new(3, 0, &[], NoFilterPolicy::Allow);
+    threads.read(&scene);
+    let together =
+        threads.engines.iter().map(|engine| engine.counters().calls_sharing_endpoints).sum::<u64>();
+    assert_eq!(together, alone.calls_sharing_endpoints);
+}
+
+/// A table that is full gives up calls of other engines, too: their media is lost here, and that is to be seen.
+#[test]
+fn calls_of_others_that_are_evicted_are_counted() {
+    let mut settings = Settings::default();
+    for (name, value) in [("share_calls", "true"), ("seed", "0.5"), ("max_calls", "10")] {
+        assert!(settings.set(name, value), "{name}");
+    }
+    let mut threads = Threads::new(1, 1, ALICES, NoFilterPolicy::Deny);
+    let options =
+        Options { outputs: JSON, protocol: Protocol::Voip, batch_packets: 64, ..Options::default() };
+    let mut small = Engine::with_settings(options, &settings);
+    let mut scene = Scene::new();
+    for call in 0..30 {
+        let more = invited(&format!("call {call}"), (40_000 + call * 2, 10_000 + call * 2), &scene);
+        scene.capture.extend_from_slice(&more.capture[24..]);
+        scene.now_ns = more.now_ns;
+    }
+    threads.read_by(0, &scene);
+    small.hear(threads.engines[0].told());
+    let Counters { calls_evicted, detection_evictions: evictions, .. } = small.counters();
+    assert!(calls_evicted + evictions >= 20, "evicted {calls_evicted}, {evictions} entries of tables");
+}
