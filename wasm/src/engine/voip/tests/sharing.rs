@@ -547,3 +547,55 @@ fn calls_of_others_that_are_evicted_are_counted() {
     let Counters { calls_evicted, detection_evictions: evictions, .. } = small.counters();
     assert!(calls_evicted + evictions >= 20, "evicted {calls_evicted}, {evictions} entries of tables");
 }
+
+/// A call of carol, and one of alice on the same ports a millisecond later, with what each engine reads of them: signalling, and media
+/// of the first and of the second call, with an SSRC of its own.
+fn one_after_the_other() -> [Scene; 5] {
+    let carol = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace("alice", "carol").into_bytes();
+    let mut begin = Scene::new();
+    begin.udp(ALICE, BOB, &carol(request("INVITE", "one", "", &sdp(1, 40_000))));
+    begin.udp(BOB, ALICE, &carol(response("200 OK", "INVITE", "one", &sdp(2, 10_000))));
+    let media = |since: &Scene, ssrc: u8| {
+        let mut media = after(since);
+        for sequence in 0..10 {
+            let header = [0x80, 0, 0, sequence, 0, 0, sequence, 0, 0, 0, 0, ssrc];
+            media.udp((1, 40_000), (2, 10_000), &[&header[..], &[0xd5; 160]].concat());
+        }
+        media
+    };
+    let first = media(&begin, 1);
+    let mut end = after(&first);
+    end.udp(ALICE, BOB, &carol(request("BYE", "one", "", "")));
+    end.udp(BOB, ALICE, &carol(response("200 OK", "BYE", "one", "")));
+    let next = invited("two", (40_000, 10_000), &end);
+    let second = media(&next, 2);
+    [begin, first, end, next, second]
+}
+
+fn on_one_engine(scenes: &[Scene]) -> Answer {
+    let mut alone = Scene::new();
+    scenes.iter().for_each(|scene| alone.capture.extend_from_slice(&scene.capture[24..]));
+    run(&alone, ALICES, NoFilterPolicy::Deny, 1 << 20)
+}
+
+/// The other engine reads media before it hears that the call which had these ports is over.
+#[test]
+fn ports_used_again_at_once_are_of_the_next_call() {
+    let scenes = one_after_the_other();
+    let [begin, first, end, next, second] = &scenes;
+    let mut threads = Threads::new(2, 1, ALICES, NoFilterPolicy::Deny);
+    threads.read_by(0, begin).settle().read_by(1, first);
+    threads.read_by(0, end).read_by(0, next).read_by(1, second).settle();
+    threads.finish().assert_sends_as(&on_one_engine(&scenes), "the next call on the same ports");
+}
+
+/// The other engine hears of the next call before it reads the last media of the one before.
+#[test]
+fn media_read_late_are_of_the_call_of_their_time() {
+    let scenes = one_after_the_other();
+    let [begin, first, end, next, second] = &scenes;
+    let mut threads = Threads::new(2, 1, ALICES, NoFilterPolicy::Deny);
+    threads.read_by(0, begin).settle().read_by(0, end).read_by(0, next).settle();
+    threads.read_by(1, first).read_by(1, second).settle();
+    threads.finish().assert_sends_as(&on_one_engine(&scenes), "the call before on the same ports");
+}
