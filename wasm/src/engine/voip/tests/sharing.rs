@@ -599,3 +599,74 @@ fn media_read_late_are_of_the_call_of_their_time() {
     threads.read_by(1, first).read_by(1, second).settle();
     threads.finish().assert_sends_as(&on_one_engine(&scenes), "the call before on the same ports");
 }
+
+/// Filters come to the engines one after the other. What one that has the old ones still says of a call must not hold for ever at
+/// one that has the new ones.
+#[test]
+fn a_verdict_of_filters_that_are_gone_does_not_hold() {
+    for (before, policy) in [(ALICES, NoFilterPolicy::Deny), (&[][..], NoFilterPolicy::Allow)] {
+        let mut threads = Threads::new(2, 1, before, policy);
+        let set_filters = |engine: &mut Engine| {
+            let mut set = FilterSet::new(NoFilterPolicy::Deny);
+            set.add(FilterType::SipUser as u32, "f9", "nobody").unwrap();
+            set.build().unwrap();
+            engine.set_filters(set);
+        };
+        set_filters(&mut threads.engines[1]);
+        let begun = invited("one", (40_000, 10_000), &Scene::new());
+        threads.read_by(0, &begun).settle();
+        set_filters(&mut threads.engines[0]);
+        let mut media = after(&begun);
+        (0..20).for_each(|sequence| _ = media.rtp((1, 40_000), (2, 10_000), sequence));
+        threads.read_by(1, &media).settle();
+        let lines = threads.finish().lines;
+        let went = lines.iter().filter(|line| line.contains("\"protocol\":\"RTP\"")).count();
+        assert_eq!(went, 0, "no filter that is in force asks for them: {policy:?}");
+    }
+}
+
+/// The one that has the new filters first: what it says of a call holds once the other has them.
+#[test]
+fn a_verdict_of_filters_to_come_holds() {
+    let mut threads = Threads::new(2, 1, NOBODY, NoFilterPolicy::Deny);
+    let set_filters = |engine: &mut Engine| {
+        let mut set = FilterSet::new(NoFilterPolicy::Deny);
+        set.add(FilterType::SipUser as u32, "f0", "alice").unwrap();
+        set.build().unwrap();
+        engine.set_filters(set);
+    };
+    set_filters(&mut threads.engines[0]);
+    let begun = invited("one", (40_000, 10_000), &Scene::new());
+    threads.read_by(0, &begun).settle();
+    set_filters(&mut threads.engines[1]);
+    let mut media = after(&begun);
+    (0..20).for_each(|sequence| _ = media.rtp((1, 40_000), (2, 10_000), sequence));
+    threads.read_by(1, &media).settle();
+    assert_eq!(threads.finish().lines.len(), 22);
+}
+
+/// A filter that is withdrawn at one engine while another, that still has it, adds it to a call that goes out by a filter that stays.
+#[test]
+fn ids_of_filters_that_are_gone_are_not_told() {
+    let mut threads = Threads::new(2, 1, ALICES, NoFilterPolicy::Deny);
+    let set_filters = |engine: &mut Engine, filters: &[(&str, &str)]| {
+        let mut set = FilterSet::new(NoFilterPolicy::Deny);
+        for (id, pattern) in filters {
+            set.add(FilterType::SipUser as u32, id, pattern).unwrap();
+        }
+        set.build().unwrap();
+        engine.set_filters(set);
+    };
+    set_filters(&mut threads.engines[0], &[("stays", "alice"), ("gone", "bob")]);
+    set_filters(&mut threads.engines[1], &[("stays", "alice")]);
+    let begun = invited("one", (40_000, 10_000), &Scene::new());
+    threads.read_by(0, &begun).settle();
+    set_filters(&mut threads.engines[0], &[("stays", "alice")]);
+    let mut media = after(&begun);
+    (0..5).for_each(|sequence| _ = media.rtp((1, 40_000), (2, 10_000), sequence));
+    threads.read_by(1, &media).settle();
+    let lines = threads.finish().lines;
+    let rtp: Vec<&String> = lines.iter().filter(|line| line.contains("\"protocol\":\"RTP\"")).collect();
+    assert_eq!(rtp.len(), 5);
+    assert!(rtp.iter().all(|line| !line.contains("gone")), "{}", rtp[0]);
+}
