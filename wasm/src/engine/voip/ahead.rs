@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::held::Place;
+use super::held::{Place, Ring};
 use crate::call::Media;
 use crate::rtp::candidates::Endpoints;
 
@@ -11,6 +11,10 @@ use crate::rtp::candidates::Endpoints;
 const MOST_WAIT_NS: i64 = 200_000_000;
 /// Datagrams that wait, at most: the oldest give way.
 const MOST_WAITING: usize = 2048;
+/// Bytes of them, at most: the oldest are lost. A ring of their own, since other traffic on any port may look like media.
+const MOST_BYTES: usize = 8 << 20;
+/// Ports below this one are of services, not of media.
+const LEAST_PORT: u16 = 1024;
 
 /// A datagram that waits.
 #[derive(Clone, Copy, Debug)]
@@ -32,15 +36,21 @@ pub(super) enum Wait {
 }
 
 /// Those that wait, in the order of their arrival.
-#[derive(Default)]
 pub(super) struct Ahead {
     waiting: VecDeque<Waiting>,
+    pub(super) ring: Ring,
 }
 
 impl Ahead {
-    /// Whether a payload may be of a call that is not known yet: what goes to the ports of media (RFC 7983), but for QUIC.
-    pub(super) fn may_be_media(payload: &[u8]) -> bool {
+    pub(super) fn new() -> Self {
+        Self { waiting: VecDeque::new(), ring: Ring::new(MOST_BYTES) }
+    }
+
+    /// Whether a datagram may be of a call that is not known yet: what goes to the ports of media (RFC 7983), but for QUIC.
+    pub(super) fn may_be_media(payload: &[u8], endpoints: &Endpoints) -> bool {
         matches!(payload.first(), Some(0..=3 | 16..=63 | 128..=191))
+            && endpoints.source_port >= LEAST_PORT
+            && endpoints.destination_port >= LEAST_PORT
     }
 
     /// Adds one.
@@ -87,7 +97,7 @@ mod tests {
 
     #[test]
     fn each_is_taken_once() {
-        let mut ahead = Ahead::default();
+        let mut ahead = Ahead::new();
         (0..10).for_each(|number| ahead.push(waiting(number, number.into())));
         let ports =
             |taken: Vec<Waiting>| taken.iter().map(|one| one.endpoints.source_port).collect::<Vec<_>>();
@@ -101,7 +111,7 @@ mod tests {
 
     #[test]
     fn the_oldest_give_way() {
-        let mut ahead = Ahead::default();
+        let mut ahead = Ahead::new();
         for number in 0..3000 {
             ahead.push(waiting(number, 0));
             let given_way = ahead.pop_due(0).map(|oldest| oldest.endpoints.source_port);

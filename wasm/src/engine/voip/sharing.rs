@@ -7,12 +7,12 @@
 
 use super::Voip;
 use super::ahead::{Ahead, Wait, Waiting};
-use super::held::{HeldPacket, Place};
+use super::held::{HeldPacket, Place, Ring};
 use super::judgement::Judgement;
 use crate::call::{CallKey, Media, MediaKind, Passage};
 use crate::engine::arrival::Frame;
 use crate::engine::{Engine, Input, Protocol};
-use crate::net::{self, Address, Packet};
+use crate::net::{self, Address, Packet, Tunnels};
 use crate::rtp::Header;
 use crate::rtp::candidates::Endpoints;
 use crate::sip::message::Message;
@@ -41,7 +41,7 @@ pub(in crate::engine) struct Sharing {
 
 impl Sharing {
     pub(super) fn new(number: u64) -> Box<Self> {
-        Box::new(Self { told: Vec::new(), number, told_alive_ns: 0, ahead: Ahead::default(), awaits: true })
+        Box::new(Self { told: Vec::new(), number, told_alive_ns: 0, ahead: Ahead::new(), awaits: true })
     }
 
     fn tell(&mut self, what: u8, put: impl FnOnce(&mut Vec<u8>)) {
@@ -281,10 +281,11 @@ impl Engine {
         packet: &Packet,
         endpoints: &Endpoints,
     ) {
-        let place = if voip.awaits_signalling() && Ahead::may_be_media(packet.payload) {
-            voip.media.put(&frame.as_held())
-        } else {
-            None
+        let place = match &mut voip.sharing {
+            Some(sharing) if sharing.awaits && Ahead::may_be_media(packet.payload, endpoints) => {
+                sharing.ahead.ring.put(&frame.as_held())
+            }
+            _ => None,
         };
         match place {
             Some(place) => self.wait(voip, frame, packet, endpoints, Wait::ForAny(place)),
@@ -306,7 +307,8 @@ impl Engine {
         if !voip.awaits_signalling() || voip.calls.knows(passage) != Some(false) {
             return false;
         }
-        let Some(place) = voip.media.put(&frame.as_held()) else { return false };
+        let ring = voip.sharing.as_mut().map(|sharing| &mut sharing.ahead.ring);
+        let Some(place) = ring.and_then(|ring| ring.put(&frame.as_held())) else { return false };
         self.wait(voip, frame, packet, &Endpoints::from(passage), Wait::ForNewer(place, *media));
         true
     }
@@ -326,13 +328,11 @@ impl Engine {
     }
 
     fn wait(&mut self, voip: &mut Voip, frame: &Frame, packet: &Packet, endpoints: &Endpoints, wait: Wait) {
+        let Some(Sharing { ahead, .. }) = voip.sharing.as_deref_mut() else { return };
         if let Wait::ForAny(place) | Wait::ForNewer(place, _) = wait {
-            voip.media.keep_tunnels(Some(place), packet);
+            ahead.ring.keep_tunnels(Some(place), packet);
         }
-        let waiting = Waiting { endpoints: *endpoints, timestamp_ns: frame.timestamp_ns, wait };
-        if let Some(sharing) = &mut voip.sharing {
-            sharing.ahead.push(waiting);
-        }
+        ahead.push(Waiting { endpoints: *endpoints, timestamp_ns: frame.timestamp_ns, wait });
         self.give_up_waiting(voip, frame.timestamp_ns, frame.inputs);
     }
 
@@ -341,7 +341,11 @@ impl Engine {
         while let Some(waiting) = voip.sharing.as_mut().and_then(|sharing| sharing.ahead.pop_due(now_ns)) {
             match waiting.wait {
                 Wait::ForAny(_) => self.counters.rejected_by_mode += 1,
-                Wait::ForNewer(place, media) => self.take_awaited(voip, place, inputs, |_, _, _| Some(media)),
+                Wait::ForNewer(place, media) => {
+                    let held =
+                        voip.sharing.as_ref().and_then(|sharing| Awaited::of(&sharing.ahead.ring, place));
+                    self.take_awaited(voip, held, inputs, |_, _, _| Some(media));
+                }
                 Wait::OnProbation => {}
             }
         }
@@ -359,12 +363,14 @@ impl Engine {
                 }
         });
         for Waiting { wait, endpoints, .. } in known {
-            let places = match wait {
-                Wait::ForAny(place) | Wait::ForNewer(place, _) => vec![place],
-                Wait::OnProbation => voip.probation.end(&endpoints).collect(),
+            let awaited: Vec<Option<Awaited>> = match (wait, &voip.sharing) {
+                (Wait::ForAny(place) | Wait::ForNewer(place, _), Some(sharing)) => {
+                    vec![Awaited::of(&sharing.ahead.ring, place)]
+                }
+                _ => voip.probation.end(&endpoints).map(|place| Awaited::of(&voip.media, place)).collect(),
             };
-            for place in places {
-                self.take_awaited(voip, place, inputs, |voip, packet, timestamp_ns| {
+            for held in awaited {
+                self.take_awaited(voip, held, inputs, |voip, packet, timestamp_ns| {
                     let passage =
                         Passage { scope: endpoints.scope, ..super::passage_of(packet, timestamp_ns) };
                     (timestamp_ns >= since_ns).then(|| voip.observe_media(packet.payload, &passage))?
@@ -373,21 +379,19 @@ impl Engine {
         }
     }
 
-    /// Goes on with a packet that has waited; `media` tells what it is.
+    /// Goes on with a packet that has waited, unless it was overwritten; `media` tells what it is.
     fn take_awaited(
         &mut self,
         voip: &mut Voip,
-        place: Place,
+        awaited: Option<Awaited>,
         inputs: &[Input],
         media: impl FnOnce(&mut Voip, &Packet, i64) -> Option<Media>,
     ) {
-        let Some((held, tunnels)) = voip.media.get_with_tunnels(place) else {
+        let Some(Awaited { bytes, header, tunnels }) = awaited else {
             self.counters.call_buffer_full += 1;
             return;
         };
-        // The ring may be needed for the next ones.
-        let bytes = held.frame.to_vec();
-        let frame = Frame::held(&HeldPacket { frame: &bytes, ..held }, inputs);
+        let frame = Frame::held(&HeldPacket { frame: &bytes, ..header }, inputs);
         let mut packet = net::decode_record(frame.link_type, frame.data, frame.original_length);
         if let Some(tunnels) = &tunnels {
             packet.put_into(tunnels);
@@ -396,6 +400,21 @@ impl Engine {
             Some(media) => self.take_media(voip, &frame, &packet, &media),
             None => self.counters.rejected_by_mode += 1,
         }
+    }
+}
+
+/// A packet that has waited, copied from its ring, which may be needed for the next ones.
+struct Awaited {
+    bytes: Vec<u8>,
+    /// Without the frame.
+    header: HeldPacket<'static>,
+    tunnels: Option<Tunnels>,
+}
+
+impl Awaited {
+    fn of(ring: &Ring, place: Place) -> Option<Self> {
+        let (held, tunnels) = ring.get_with_tunnels(place)?;
+        Some(Self { bytes: held.frame.to_vec(), header: HeldPacket { frame: &[], ..held }, tunnels })
     }
 }
 
