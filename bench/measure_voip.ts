@@ -23,7 +23,7 @@ const MEDIA_ROUNDS = 20;
 /** Calls without media. */
 const CALLS = 20_000;
 /** Rounds, of which the fastest counts. */
-const ROUNDS = 3;
+const ROUNDS = 5;
 const BLOCK = 256 << 10;
 
 /** What came of it. */
