@@ -58,11 +58,17 @@ impl Ahead {
         self.waiting.push_back(waiting);
     }
 
-    /// Takes out the oldest, if it has waited for too long, or has to give way.
-    pub(super) fn pop_due(&mut self, now_ns: i64) -> Option<Waiting> {
+    /// Whether the oldest has waited for too long, or has to give way.
+    #[inline]
+    pub(super) fn is_due(&self, now_ns: i64) -> bool {
         let before_ns = now_ns.saturating_sub(MOST_WAIT_NS);
         let is_full = self.waiting.len() > MOST_WAITING;
-        self.waiting.pop_front_if(|waiting| is_full || waiting.timestamp_ns < before_ns)
+        self.waiting.front().is_some_and(|waiting| is_full || waiting.timestamp_ns < before_ns)
+    }
+
+    /// Takes out the oldest.
+    pub(super) fn pop(&mut self) -> Option<Waiting> {
+        self.waiting.pop_front()
     }
 
     /// Takes out those that `is_known` says are known now.
@@ -102,7 +108,8 @@ mod tests {
         let ports =
             |taken: Vec<Waiting>| taken.iter().map(|one| one.endpoints.source_port).collect::<Vec<_>>();
         assert_eq!(ports(ahead.take_if(|one| one.endpoints.source_port % 3 == 0)), [0, 3, 6, 9]);
-        let mut due = |now_ns| ports(std::iter::from_fn(|| ahead.pop_due(now_ns)).collect());
+        let mut due =
+            |now_ns| ports(std::iter::from_fn(|| ahead.is_due(now_ns).then(|| ahead.pop())?).collect());
         assert_eq!(due(MOST_WAIT_NS), [0; 0]);
         assert_eq!(due(MOST_WAIT_NS + 5), [1, 2, 4]);
         assert_eq!(due(i64::MAX), [5, 7, 8]);
@@ -114,7 +121,7 @@ mod tests {
         let mut ahead = Ahead::new();
         for number in 0..3000 {
             ahead.push(waiting(number, 0));
-            let given_way = ahead.pop_due(0).map(|oldest| oldest.endpoints.source_port);
+            let given_way = ahead.is_due(0).then(|| ahead.pop().unwrap().endpoints.source_port);
             assert_eq!(given_way, number.checked_sub(MOST_WAITING as u16));
         }
         assert_eq!(ahead.take_if(|_| true).len(), MOST_WAITING);

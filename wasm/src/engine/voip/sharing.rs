@@ -17,6 +17,9 @@ use crate::rtp::Header;
 use crate::rtp::candidates::Endpoints;
 use crate::sip::message::Message;
 
+/// Packet time between two looks at what waits for signalling, nanoseconds: it is heard of often, and each look is at all that
+/// waits.
+const LOOK_NS: i64 = 5_000_000;
 /// The others hear this often that a call has media here, nanoseconds of packet time: more often than any call becomes idle.
 const ALIVE_NS: i64 = 20_000_000_000;
 
@@ -35,13 +38,27 @@ pub(in crate::engine) struct Sharing {
     /// When it was told last which calls have media.
     told_alive_ns: i64,
     ahead: Ahead,
+    /// Version of the filters in force.
+    filters: u64,
+    /// The earliest time of what has been heard since it was last looked for datagrams that waited for it, and when that was.
+    announced_ns: Option<i64>,
+    looked_ns: i64,
     /// Datagrams wait for signalling that is underway.
     pub(super) awaits: bool,
 }
 
 impl Sharing {
     pub(super) fn new(number: u64) -> Box<Self> {
-        Box::new(Self { told: Vec::new(), number, told_alive_ns: 0, ahead: Ahead::new(), awaits: true })
+        Box::new(Self {
+            told: Vec::new(),
+            number,
+            told_alive_ns: 0,
+            ahead: Ahead::new(),
+            filters: 0,
+            announced_ns: None,
+            looked_ns: i64::MIN,
+            awaits: true,
+        })
     }
 
     fn tell(&mut self, what: u8, put: impl FnOnce(&mut Vec<u8>)) {
@@ -59,6 +76,13 @@ impl Voip {
     #[inline]
     fn awaits_signalling(&self) -> bool {
         self.sharing.as_ref().is_some_and(|sharing| sharing.awaits)
+    }
+
+    /// Other filters are in force from now on.
+    pub(in crate::engine) fn note_filters(&mut self, version: u64) {
+        if let Some(sharing) = &mut self.sharing {
+            sharing.filters = version;
+        }
     }
 
     /// Tells a message of a call.
@@ -79,7 +103,9 @@ impl Voip {
     pub(super) fn tell_verdict(&mut self, key: CallKey) {
         let Self { sharing: Some(sharing), calls, .. } = self else { return };
         let Some(call) = calls.get(key) else { return };
+        let filters = sharing.filters;
         sharing.tell(VERDICT, |out| {
+            out.extend_from_slice(&filters.to_le_bytes());
             put_text(call.id(), out);
             for (id, key) in call.data.ids.ids.iter().zip(&call.data.keys) {
                 out.extend_from_slice(&key.to_le_bytes());
@@ -164,16 +190,17 @@ impl Engine {
         }
         let Some(mut voip) = self.voip.take_if(|voip| voip.sharing.is_some()) else { return };
         let inputs = std::mem::take(&mut self.inputs);
-        let mut announced_ns = None;
         let mut rest = Fields(told);
         while let Some(record) = rest.u32().and_then(|length| rest.bytes(length as usize)) {
             let time_ns = self.hear_record(&mut voip, Fields(record), &inputs);
-            announced_ns = [announced_ns, time_ns].into_iter().flatten().min();
-        }
-        if let Some(since_ns) = announced_ns {
-            self.take_awaited_since(&mut voip, since_ns, &inputs);
+            if let Some(sharing) = &mut voip.sharing {
+                sharing.announced_ns = [sharing.announced_ns, time_ns].into_iter().flatten().min();
+            }
         }
         let now_ns = voip.newest_ns;
+        if voip.sharing.as_ref().is_some_and(|sharing| now_ns.saturating_sub(sharing.looked_ns) >= LOOK_NS) {
+            self.take_announced(&mut voip, &inputs);
+        }
         self.give_up_waiting(&mut voip, now_ns, &inputs);
         self.count_endings(&mut voip, &inputs);
         self.voip = Some(voip);
@@ -256,18 +283,30 @@ impl Engine {
     }
 
     fn hear_verdict(&mut self, voip: &mut Voip, mut fields: Fields, inputs: &[Input]) {
-        let Some(key) = fields.text().and_then(|id| voip.calls.find(id)) else { return };
+        let (Some(version), Some(call_id)) = (fields.u64(), fields.text()) else { return };
+        let Some(key) = voip.calls.find(call_id) else { return };
+        // What is not in force here is gone, unless it has not come yet: then the next change of filters is of it.
+        let is_to_come = voip.sharing.as_ref().is_some_and(|sharing| version > sharing.filters);
         let in_force = voip.filters;
         let Some(call) = voip.calls.get_mut(key) else { return };
+        let mut told = Vec::new();
+        while let (Some(key), Some(Ok(id))) = (fields.u64(), fields.text().map(str::from_utf8)) {
+            told.push((self.filters.id_in_force(id, key), id, key));
+        }
+        let is_by_policy = told.is_empty() && self.filters.passes_without_filters();
+        if !is_to_come && !is_by_policy && told.iter().all(|(known, ..)| known.is_none()) {
+            return;
+        }
         if !call.data.is_matched(&self.filters, in_force) {
             let Judgement { is_matched, filters, ids, keys, .. } = &mut call.data;
             (*is_matched, *filters) = (true, in_force);
             ids.change().clear();
             keys.clear();
         }
-        // A filter that is not in force here has not come yet, or is gone: the next change of filters says which.
-        while let (Some(key), Some(Ok(id))) = (fields.u64(), fields.text().map(str::from_utf8)) {
-            call.data.add_id(self.filters.id_in_force(id, key).unwrap_or(id), key);
+        for (known, id, key) in told {
+            if let Some(id) = known.or(is_to_come.then_some(id)) {
+                call.data.add_id(id, key);
+            }
         }
         voip.calls.set_wanted(key, true);
         self.emit_waiting(voip, key, inputs);
@@ -338,7 +377,15 @@ impl Engine {
 
     /// Datagrams that have waited for too long are given up, or go with the call that had their endpoints.
     pub(super) fn give_up_waiting(&mut self, voip: &mut Voip, now_ns: i64, inputs: &[Input]) {
-        while let Some(waiting) = voip.sharing.as_mut().and_then(|sharing| sharing.ahead.pop_due(now_ns)) {
+        while let Some(sharing) = &mut voip.sharing {
+            if !sharing.ahead.is_due(now_ns) {
+                return;
+            }
+            if sharing.announced_ns.is_some() {
+                self.take_announced(voip, inputs);
+                continue;
+            }
+            let Some(waiting) = sharing.ahead.pop() else { return };
             match waiting.wait {
                 Wait::ForAny(_) => self.counters.rejected_by_mode += 1,
                 Wait::ForNewer(place, media) => {
@@ -351,10 +398,12 @@ impl Engine {
         }
     }
 
-    /// Datagrams whose signalling has been heard of now go with it, but for those that came before it: where one engine sees all,
+    /// Datagrams whose signalling has been heard of go with it, but for those that came before it: where one engine sees all,
     /// they are not kept either.
-    fn take_awaited_since(&mut self, voip: &mut Voip, since_ns: i64, inputs: &[Input]) {
-        let Voip { sharing: Some(sharing), calls, .. } = &mut *voip else { return };
+    fn take_announced(&mut self, voip: &mut Voip, inputs: &[Input]) {
+        let Voip { sharing: Some(sharing), calls, newest_ns, .. } = &mut *voip else { return };
+        let Some(since_ns) = sharing.announced_ns.take() else { return };
+        sharing.looked_ns = *newest_ns;
         let known = sharing.ahead.take_if(|waiting| {
             waiting.timestamp_ns >= since_ns
                 && match calls.knows(&passage_of(waiting)) {
