@@ -53,6 +53,11 @@ impl Ahead {
             && endpoints.destination_port >= LEAST_PORT
     }
 
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Adds one.
     pub(super) fn push(&mut self, waiting: Waiting) {
         self.waiting.push_back(waiting);

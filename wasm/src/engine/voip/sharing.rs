@@ -17,9 +17,11 @@ use crate::rtp::Header;
 use crate::rtp::candidates::Endpoints;
 use crate::sip::message::Message;
 
-/// Packet time between two looks at what waits for signalling, nanoseconds: it is heard of often, and each look is at all that
-/// waits.
+/// Packet time between two looks at what waits for signalling, nanoseconds, where much does: it is heard of often, and each look is
+/// at all that waits.
 const LOOK_NS: i64 = 5_000_000;
+/// So many datagrams are much.
+const MUCH: usize = 256;
 /// The others hear this often that a call has media here, nanoseconds of packet time: more often than any call becomes idle.
 const ALIVE_NS: i64 = 20_000_000_000;
 
@@ -59,6 +61,10 @@ impl Sharing {
             looked_ns: i64::MIN,
             awaits: true,
         })
+    }
+
+    fn may_look(&self, now_ns: i64) -> bool {
+        self.ahead.len() < MUCH || now_ns.saturating_sub(self.looked_ns) >= LOOK_NS
     }
 
     fn tell(&mut self, what: u8, put: impl FnOnce(&mut Vec<u8>)) {
@@ -198,7 +204,7 @@ impl Engine {
             }
         }
         let now_ns = voip.newest_ns;
-        if voip.sharing.as_ref().is_some_and(|sharing| now_ns.saturating_sub(sharing.looked_ns) >= LOOK_NS) {
+        if voip.sharing.as_ref().is_some_and(|sharing| sharing.may_look(now_ns)) {
             self.take_announced(&mut voip, &inputs);
         }
         self.give_up_waiting(&mut voip, now_ns, &inputs);
