@@ -21,7 +21,13 @@ import { huntProcessObstacle, runHuntProcess } from "./hunt_process.ts";
 import { measureMatch } from "./match_patterns.ts";
 import { measurePayloads } from "./match_payloads.ts";
 import { measureMatchWebGpu } from "./match_webgpu.ts";
-import { measureVoipMedia, measureVoipSignalling, measureVoipTracking } from "./measure_voip.ts";
+import {
+  measureVoipMedia,
+  measureVoipMediaHeard,
+  measureVoipSignalling,
+  measureVoipSignallingHeard,
+  measureVoipTracking,
+} from "./measure_voip.ts";
 import { installedPeers, secondsOf } from "./peers.ts";
 import { measureSpoolSpeed } from "./spool_speed.ts";
 import { runSniff, type SniffRun } from "./sniff_process.ts";
@@ -114,6 +120,16 @@ const cases: readonly Case[] = [
     name: "voip-sip-tracked",
     what: "SIP of the same calls > engine, VoIP mode: parsed and tracked, no filters, no outputs",
     run: measureVoipTracking,
+  },
+  {
+    name: "voip-rtp-heard",
+    what: "the RTP of voip-rtp > engine whose signalling another capture thread has read",
+    run: measureVoipMediaHeard,
+  },
+  {
+    name: "voip-sip-heard",
+    what: "the SIP of voip-sip > engine, as the engine of another capture thread tells it",
+    run: measureVoipSignallingHeard,
   },
   {
     name: "spool",

@@ -23,7 +23,7 @@ const MEDIA_ROUNDS = 20;
 /** Calls without media. */
 const CALLS = 20_000;
 /** Rounds, of which the fastest counts. */
-const ROUNDS = 3;
+const ROUNDS = 5;
 const BLOCK = 256 << 10;
 
 /** What came of it. */
@@ -37,8 +37,9 @@ export interface VoipMeasurement {
 }
 
 /** An engine that follows calls, and tells nothing. */
-function trackingEngine(outputs: readonly OutputKind[] = []): Engine {
+function trackingEngine(outputs: readonly OutputKind[] = [], sharesCalls = false): Engine {
   return new Engine({
+    sharesCalls,
     ...defaultStreamOptions,
     outputs,
     protocol: "voip",
@@ -52,8 +53,8 @@ function trackingEngine(outputs: readonly OutputKind[] = []): Engine {
 }
 
 /** An engine that keeps the wanted calls. */
-export function voipEngine(): Engine {
-  const engine = trackingEngine(["wire"]);
+export function voipEngine(sharesCalls = false): Engine {
+  const engine = trackingEngine(["wire"], sharesCalls);
   const filter = {
     id: "wanted",
     type: "sip_user",
@@ -97,6 +98,56 @@ export function measureVoipMedia(): VoipMeasurement {
     });
     return seconds;
   });
+}
+
+/** The same media, where the engine of another thread has their signalling. */
+export function measureVoipMediaHeard(): VoipMeasurement {
+  const { signalling, media } = mediaTraffic(MEDIA_CALLS, MEDIA_ROUNDS);
+  const told = toldOf(signalling);
+  const header = { ...media, bytes: signalling.bytes.subarray(0, 24) };
+  return fastest(media, () => {
+    using engine = voipEngine(true);
+    const input = engine.openInput("made", "");
+    feed(engine, input, header, false);
+    for (const bytes of told) engine.hear(bytes);
+    const seconds = feed(engine, input, media, true);
+    engine.finish();
+    const { kept, calls_begun, rejected_by_filters } = engine.counters();
+    assert.deepEqual({ kept, calls_begun, rejected_by_filters }, {
+      kept: media.wanted,
+      calls_begun: 0,
+      rejected_by_filters: media.packets - media.wanted,
+    });
+    return seconds;
+  });
+}
+
+/** What whole calls without media take an engine that hears of them. */
+export function measureVoipSignallingHeard(): VoipMeasurement {
+  const records = signallingOf(0, CALLS);
+  const told = toldOf(records);
+  return fastest(records, () => {
+    using engine = voipEngine(true);
+    const start = performance.now();
+    for (const bytes of told) engine.hear(bytes);
+    const seconds = (performance.now() - start) / 1000;
+    const { kept, sip_messages, calls_begun } = engine.counters();
+    assert.deepEqual({ kept, sip_messages, calls_begun }, { kept: 0, sip_messages: 0, calls_begun: 0 });
+    return seconds;
+  });
+}
+
+/** What an engine that reads these records tells others, a block each. */
+function toldOf(records: CallRecords): Uint8Array[] {
+  using engine = voipEngine(true);
+  const input = engine.openInput("made", "");
+  const told: Uint8Array[] = [];
+  for (let at = 0; at < records.bytes.length; at += BLOCK) {
+    const bytes = records.bytes.subarray(at, at + BLOCK);
+    feed(engine, input, { ...records, bytes }, false);
+    told.push(engine.takeSignalling());
+  }
+  return told;
 }
 
 /** Whole calls without media, every second one of which is wanted. */

@@ -110,8 +110,8 @@ function flowOf(frame: Uint8Array): number {
   let at = 14;
   let type = frame.length > at ? view.getUint16(12) : 0;
   for (; type === 0x8100 && frame.length > at + 4; at += 4) type = view.getUint16(at + 2);
-  const isV4 = type === 0x0800 && frame.length > at + 40;
-  if (!isV4 && !(type === 0x86dd && frame.length > at + 60)) return 0;
+  const isV4 = type === 0x0800 && frame.length >= at + 24;
+  if (!isV4 && !(type === 0x86dd && frame.length >= at + 44)) return 0;
   const addresses = isV4 ? frame.subarray(at + 12, at + 20) : frame.subarray(at + 8, at + 40);
   let flow = addresses.reduce((sum, octet) => sum + octet * octet, 0);
   const isFragment = isV4 && (view.getUint16(at + 6) & 0x3fff) !== 0;

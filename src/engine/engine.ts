@@ -335,9 +335,12 @@ export class Engine {
     }
   }
 
-  /** Puts the set in force that {@link buildFilters} has built to its end. */
-  swapFilters(): void {
-    this.#handle.filters_swap();
+  /**
+   * Puts the set in force that {@link buildFilters} has built to its end. Of engines that share calls, those with the same
+   * `version` have the same set; of two sets the later one has the higher number.
+   */
+  swapFilters(version = 0): void {
+    this.#handle.filters_swap(version);
   }
 
   /** What is wrong with a filter's pattern; undefined when it can be used. BPF is libpcap's business. */

@@ -173,7 +173,7 @@ export class CaptureLoop {
       const all = asked === 1 ? "the only filter was" : `all ${asked} filters were`;
       this.#host.notice(`${all} refused: nothing passes until one can be used`);
     }
-    engine.swapFilters();
+    engine.swapFilters(wanted.version);
     const change = (name: string, set: () => void) => {
       try {
         set();

@@ -63,9 +63,10 @@ export class EngineHandle {
      */
     filters_left_out_reason(): string;
     /**
-     * Puts the new filter set in force, which must be ready.
+     * Puts the new filter set in force, which must be ready. Of engines that share calls, those with the same `version` have
+     * the same set; of two sets the later one has the higher number.
      */
-    filters_swap(): void;
+    filters_swap(version: number): void;
     /**
      * No more input will come: what was held back goes to the outputs.
      */

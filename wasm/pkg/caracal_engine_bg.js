@@ -180,10 +180,12 @@ export class EngineHandle {
         }
     }
     /**
-     * Puts the new filter set in force, which must be ready.
+     * Puts the new filter set in force, which must be ready. Of engines that share calls, those with the same `version` have
+     * the same set; of two sets the later one has the higher number.
+     * @param {number} version
      */
-    filters_swap() {
-        wasm.enginehandle_filters_swap(this.__wbg_ptr);
+    filters_swap(version) {
+        wasm.enginehandle_filters_swap(this.__wbg_ptr, version);
     }
     /**
      * No more input will come: what was held back goes to the outputs.

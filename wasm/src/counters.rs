@@ -103,7 +103,8 @@ counters! {
     calls_unmatched,
     /// Calls that gave way to others.
     calls_evicted,
-    /// Calls without signalling that became part of another.
+    /// Calls without signalling that became part of another, and those that the engine of another thread counts, which saw them
+    /// begin, too.
     calls_merged,
     /// Announcements of a media endpoint that another call had, too.
     calls_sharing_endpoints,

@@ -440,6 +440,14 @@ impl Engine {
 
     /// Puts a filter set in force, which is built.
     pub fn set_filters(&mut self, filters: FilterSet) {
+        self.set_filters_of_version(filters, 0);
+    }
+
+    /// The same, where engines share calls: see [`hear`](Self::hear). Of two sets the later one has the higher number.
+    pub fn set_filters_of_version(&mut self, filters: FilterSet, version: u64) {
+        if let Some(voip) = &mut self.voip {
+            voip.note_filters(version);
+        }
         self.inspected = Inspected::by(&filters);
         self.filters = filters;
         self.judge_calls_again();

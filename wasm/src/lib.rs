@@ -295,9 +295,10 @@ impl EngineHandle {
         condition(filter_type, pattern).map(|condition| condition.text()).unwrap_or_default()
     }
 
-    /// Puts the new filter set in force, which must be ready.
-    pub fn filters_swap(&mut self) {
-        self.engine.set_filters(std::mem::take(&mut self.next_filters));
+    /// Puts the new filter set in force, which must be ready. Of engines that share calls, those with the same `version` have
+    /// the same set; of two sets the later one has the higher number.
+    pub fn filters_swap(&mut self, version: f64) {
+        self.engine.set_filters_of_version(std::mem::take(&mut self.next_filters), version as u64);
     }
 
     /// Forgets the BPF programs. Records of a link type without a program are then kept.

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::held::Place;
+use super::held::{Place, Ring};
 use crate::call::Media;
 use crate::rtp::candidates::Endpoints;
 
@@ -11,6 +11,10 @@ use crate::rtp::candidates::Endpoints;
 const MOST_WAIT_NS: i64 = 200_000_000;
 /// Datagrams that wait, at most: the oldest give way.
 const MOST_WAITING: usize = 2048;
+/// Bytes of them, at most: the oldest are lost. A ring of their own, since other traffic on any port may look like media.
+const MOST_BYTES: usize = 8 << 20;
+/// Ports below this one are of services, not of media.
+const LEAST_PORT: u16 = 1024;
 
 /// A datagram that waits.
 #[derive(Clone, Copy, Debug)]
@@ -32,15 +36,26 @@ pub(super) enum Wait {
 }
 
 /// Those that wait, in the order of their arrival.
-#[derive(Default)]
 pub(super) struct Ahead {
     waiting: VecDeque<Waiting>,
+    pub(super) ring: Ring,
 }
 
 impl Ahead {
-    /// Whether a payload may be of a call that is not known yet: what goes to the ports of media (RFC 7983), but for QUIC.
-    pub(super) fn may_be_media(payload: &[u8]) -> bool {
+    pub(super) fn new() -> Self {
+        Self { waiting: VecDeque::new(), ring: Ring::new(MOST_BYTES) }
+    }
+
+    /// Whether a datagram may be of a call that is not known yet: what goes to the ports of media (RFC 7983), but for QUIC.
+    pub(super) fn may_be_media(payload: &[u8], endpoints: &Endpoints) -> bool {
         matches!(payload.first(), Some(0..=3 | 16..=63 | 128..=191))
+            && endpoints.source_port >= LEAST_PORT
+            && endpoints.destination_port >= LEAST_PORT
+    }
+
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
     }
 
     /// Adds one.
@@ -48,11 +63,17 @@ impl Ahead {
         self.waiting.push_back(waiting);
     }
 
-    /// Takes out the oldest, if it has waited for too long, or has to give way.
-    pub(super) fn pop_due(&mut self, now_ns: i64) -> Option<Waiting> {
+    /// Whether the oldest has waited for too long, or has to give way.
+    #[inline]
+    pub(super) fn is_due(&self, now_ns: i64) -> bool {
         let before_ns = now_ns.saturating_sub(MOST_WAIT_NS);
         let is_full = self.waiting.len() > MOST_WAITING;
-        self.waiting.pop_front_if(|waiting| is_full || waiting.timestamp_ns < before_ns)
+        self.waiting.front().is_some_and(|waiting| is_full || waiting.timestamp_ns < before_ns)
+    }
+
+    /// Takes out the oldest.
+    pub(super) fn pop(&mut self) -> Option<Waiting> {
+        self.waiting.pop_front()
     }
 
     /// Takes out those that `is_known` says are known now.
@@ -87,12 +108,13 @@ mod tests {
 
     #[test]
     fn each_is_taken_once() {
-        let mut ahead = Ahead::default();
+        let mut ahead = Ahead::new();
         (0..10).for_each(|number| ahead.push(waiting(number, number.into())));
         let ports =
             |taken: Vec<Waiting>| taken.iter().map(|one| one.endpoints.source_port).collect::<Vec<_>>();
         assert_eq!(ports(ahead.take_if(|one| one.endpoints.source_port % 3 == 0)), [0, 3, 6, 9]);
-        let mut due = |now_ns| ports(std::iter::from_fn(|| ahead.pop_due(now_ns)).collect());
+        let mut due =
+            |now_ns| ports(std::iter::from_fn(|| ahead.is_due(now_ns).then(|| ahead.pop())?).collect());
         assert_eq!(due(MOST_WAIT_NS), [0; 0]);
         assert_eq!(due(MOST_WAIT_NS + 5), [1, 2, 4]);
         assert_eq!(due(i64::MAX), [5, 7, 8]);
@@ -101,10 +123,10 @@ mod tests {
 
     #[test]
     fn the_oldest_give_way() {
-        let mut ahead = Ahead::default();
+        let mut ahead = Ahead::new();
         for number in 0..3000 {
             ahead.push(waiting(number, 0));
-            let given_way = ahead.pop_due(0).map(|oldest| oldest.endpoints.source_port);
+            let given_way = ahead.is_due(0).then(|| ahead.pop().unwrap().endpoints.source_port);
             assert_eq!(given_way, number.checked_sub(MOST_WAITING as u16));
         }
         assert_eq!(ahead.take_if(|_| true).len(), MOST_WAITING);

@@ -7,16 +7,21 @@
 
 use super::Voip;
 use super::ahead::{Ahead, Wait, Waiting};
-use super::held::{HeldPacket, Place};
+use super::held::{HeldPacket, Place, Ring};
 use super::judgement::Judgement;
 use crate::call::{CallKey, Media, MediaKind, Passage};
 use crate::engine::arrival::Frame;
 use crate::engine::{Engine, Input, Protocol};
-use crate::net::{self, Address, Packet};
+use crate::net::{self, Address, Packet, Tunnels};
 use crate::rtp::Header;
 use crate::rtp::candidates::Endpoints;
 use crate::sip::message::Message;
 
+/// Packet time between two looks at what waits for signalling, nanoseconds, where much does: it is heard of often, and each look is
+/// at all that waits.
+const LOOK_NS: i64 = 5_000_000;
+/// So many datagrams are much.
+const MUCH: usize = 256;
 /// The others hear this often that a call has media here, nanoseconds of packet time: more often than any call becomes idle.
 const ALIVE_NS: i64 = 20_000_000_000;
 
@@ -35,13 +40,31 @@ pub(in crate::engine) struct Sharing {
     /// When it was told last which calls have media.
     told_alive_ns: i64,
     ahead: Ahead,
+    /// Version of the filters in force.
+    filters: u64,
+    /// The earliest time of what has been heard since it was last looked for datagrams that waited for it, and when that was.
+    announced_ns: Option<i64>,
+    looked_ns: i64,
     /// Datagrams wait for signalling that is underway.
     pub(super) awaits: bool,
 }
 
 impl Sharing {
     pub(super) fn new(number: u64) -> Box<Self> {
-        Box::new(Self { told: Vec::new(), number, told_alive_ns: 0, ahead: Ahead::default(), awaits: true })
+        Box::new(Self {
+            told: Vec::new(),
+            number,
+            told_alive_ns: 0,
+            ahead: Ahead::new(),
+            filters: 0,
+            announced_ns: None,
+            looked_ns: i64::MIN,
+            awaits: true,
+        })
+    }
+
+    fn may_look(&self, now_ns: i64) -> bool {
+        self.ahead.len() < MUCH || now_ns.saturating_sub(self.looked_ns) >= LOOK_NS
     }
 
     fn tell(&mut self, what: u8, put: impl FnOnce(&mut Vec<u8>)) {
@@ -59,6 +82,13 @@ impl Voip {
     #[inline]
     fn awaits_signalling(&self) -> bool {
         self.sharing.as_ref().is_some_and(|sharing| sharing.awaits)
+    }
+
+    /// Other filters are in force from now on.
+    pub(in crate::engine) fn note_filters(&mut self, version: u64) {
+        if let Some(sharing) = &mut self.sharing {
+            sharing.filters = version;
+        }
     }
 
     /// Tells a message of a call.
@@ -79,7 +109,9 @@ impl Voip {
     pub(super) fn tell_verdict(&mut self, key: CallKey) {
         let Self { sharing: Some(sharing), calls, .. } = self else { return };
         let Some(call) = calls.get(key) else { return };
+        let filters = sharing.filters;
         sharing.tell(VERDICT, |out| {
+            out.extend_from_slice(&filters.to_le_bytes());
             put_text(call.id(), out);
             for (id, key) in call.data.ids.ids.iter().zip(&call.data.keys) {
                 out.extend_from_slice(&key.to_le_bytes());
@@ -164,16 +196,17 @@ impl Engine {
         }
         let Some(mut voip) = self.voip.take_if(|voip| voip.sharing.is_some()) else { return };
         let inputs = std::mem::take(&mut self.inputs);
-        let mut announced_ns = None;
         let mut rest = Fields(told);
         while let Some(record) = rest.u32().and_then(|length| rest.bytes(length as usize)) {
             let time_ns = self.hear_record(&mut voip, Fields(record), &inputs);
-            announced_ns = [announced_ns, time_ns].into_iter().flatten().min();
-        }
-        if let Some(since_ns) = announced_ns {
-            self.take_awaited_since(&mut voip, since_ns, &inputs);
+            if let Some(sharing) = &mut voip.sharing {
+                sharing.announced_ns = [sharing.announced_ns, time_ns].into_iter().flatten().min();
+            }
         }
         let now_ns = voip.newest_ns;
+        if voip.sharing.as_ref().is_some_and(|sharing| sharing.may_look(now_ns)) {
+            self.take_announced(&mut voip, &inputs);
+        }
         self.give_up_waiting(&mut voip, now_ns, &inputs);
         self.count_endings(&mut voip, &inputs);
         self.voip = Some(voip);
@@ -256,18 +289,30 @@ impl Engine {
     }
 
     fn hear_verdict(&mut self, voip: &mut Voip, mut fields: Fields, inputs: &[Input]) {
-        let Some(key) = fields.text().and_then(|id| voip.calls.find(id)) else { return };
+        let (Some(version), Some(call_id)) = (fields.u64(), fields.text()) else { return };
+        let Some(key) = voip.calls.find(call_id) else { return };
+        // What is not in force here is gone, unless it has not come yet: then the next change of filters is of it.
+        let is_to_come = voip.sharing.as_ref().is_some_and(|sharing| version > sharing.filters);
         let in_force = voip.filters;
         let Some(call) = voip.calls.get_mut(key) else { return };
+        let mut told = Vec::new();
+        while let (Some(key), Some(Ok(id))) = (fields.u64(), fields.text().map(str::from_utf8)) {
+            told.push((self.filters.id_in_force(id, key), id, key));
+        }
+        let is_by_policy = told.is_empty() && self.filters.passes_without_filters();
+        if !is_to_come && !is_by_policy && told.iter().all(|(known, ..)| known.is_none()) {
+            return;
+        }
         if !call.data.is_matched(&self.filters, in_force) {
             let Judgement { is_matched, filters, ids, keys, .. } = &mut call.data;
             (*is_matched, *filters) = (true, in_force);
             ids.change().clear();
             keys.clear();
         }
-        // A filter that is not in force here has not come yet, or is gone: the next change of filters says which.
-        while let (Some(key), Some(Ok(id))) = (fields.u64(), fields.text().map(str::from_utf8)) {
-            call.data.add_id(self.filters.id_in_force(id, key).unwrap_or(id), key);
+        for (known, id, key) in told {
+            if let Some(id) = known.or(is_to_come.then_some(id)) {
+                call.data.add_id(id, key);
+            }
         }
         voip.calls.set_wanted(key, true);
         self.emit_waiting(voip, key, inputs);
@@ -281,10 +326,11 @@ impl Engine {
         packet: &Packet,
         endpoints: &Endpoints,
     ) {
-        let place = if voip.awaits_signalling() && Ahead::may_be_media(packet.payload) {
-            voip.media.put(&frame.as_held())
-        } else {
-            None
+        let place = match &mut voip.sharing {
+            Some(sharing) if sharing.awaits && Ahead::may_be_media(packet.payload, endpoints) => {
+                sharing.ahead.ring.put(&frame.as_held())
+            }
+            _ => None,
         };
         match place {
             Some(place) => self.wait(voip, frame, packet, endpoints, Wait::ForAny(place)),
@@ -306,7 +352,8 @@ impl Engine {
         if !voip.awaits_signalling() || voip.calls.knows(passage) != Some(false) {
             return false;
         }
-        let Some(place) = voip.media.put(&frame.as_held()) else { return false };
+        let ring = voip.sharing.as_mut().map(|sharing| &mut sharing.ahead.ring);
+        let Some(place) = ring.and_then(|ring| ring.put(&frame.as_held())) else { return false };
         self.wait(voip, frame, packet, &Endpoints::from(passage), Wait::ForNewer(place, *media));
         true
     }
@@ -326,31 +373,43 @@ impl Engine {
     }
 
     fn wait(&mut self, voip: &mut Voip, frame: &Frame, packet: &Packet, endpoints: &Endpoints, wait: Wait) {
+        let Some(Sharing { ahead, .. }) = voip.sharing.as_deref_mut() else { return };
         if let Wait::ForAny(place) | Wait::ForNewer(place, _) = wait {
-            voip.media.keep_tunnels(Some(place), packet);
+            ahead.ring.keep_tunnels(Some(place), packet);
         }
-        let waiting = Waiting { endpoints: *endpoints, timestamp_ns: frame.timestamp_ns, wait };
-        if let Some(sharing) = &mut voip.sharing {
-            sharing.ahead.push(waiting);
-        }
+        ahead.push(Waiting { endpoints: *endpoints, timestamp_ns: frame.timestamp_ns, wait });
         self.give_up_waiting(voip, frame.timestamp_ns, frame.inputs);
     }
 
     /// Datagrams that have waited for too long are given up, or go with the call that had their endpoints.
     pub(super) fn give_up_waiting(&mut self, voip: &mut Voip, now_ns: i64, inputs: &[Input]) {
-        while let Some(waiting) = voip.sharing.as_mut().and_then(|sharing| sharing.ahead.pop_due(now_ns)) {
+        while let Some(sharing) = &mut voip.sharing {
+            if !sharing.ahead.is_due(now_ns) {
+                return;
+            }
+            if sharing.announced_ns.is_some() {
+                self.take_announced(voip, inputs);
+                continue;
+            }
+            let Some(waiting) = sharing.ahead.pop() else { return };
             match waiting.wait {
                 Wait::ForAny(_) => self.counters.rejected_by_mode += 1,
-                Wait::ForNewer(place, media) => self.take_awaited(voip, place, inputs, |_, _, _| Some(media)),
+                Wait::ForNewer(place, media) => {
+                    let held =
+                        voip.sharing.as_ref().and_then(|sharing| Awaited::of(&sharing.ahead.ring, place));
+                    self.take_awaited(voip, held, inputs, |_, _, _| Some(media));
+                }
                 Wait::OnProbation => {}
             }
         }
     }
 
-    /// Datagrams whose signalling has been heard of now go with it, but for those that came before it: where one engine sees all,
+    /// Datagrams whose signalling has been heard of go with it, but for those that came before it: where one engine sees all,
     /// they are not kept either.
-    fn take_awaited_since(&mut self, voip: &mut Voip, since_ns: i64, inputs: &[Input]) {
-        let Voip { sharing: Some(sharing), calls, .. } = &mut *voip else { return };
+    fn take_announced(&mut self, voip: &mut Voip, inputs: &[Input]) {
+        let Voip { sharing: Some(sharing), calls, newest_ns, .. } = &mut *voip else { return };
+        let Some(since_ns) = sharing.announced_ns.take() else { return };
+        sharing.looked_ns = *newest_ns;
         let known = sharing.ahead.take_if(|waiting| {
             waiting.timestamp_ns >= since_ns
                 && match calls.knows(&passage_of(waiting)) {
@@ -359,12 +418,14 @@ impl Engine {
                 }
         });
         for Waiting { wait, endpoints, .. } in known {
-            let places = match wait {
-                Wait::ForAny(place) | Wait::ForNewer(place, _) => vec![place],
-                Wait::OnProbation => voip.probation.end(&endpoints).collect(),
+            let awaited: Vec<Option<Awaited>> = match (wait, &voip.sharing) {
+                (Wait::ForAny(place) | Wait::ForNewer(place, _), Some(sharing)) => {
+                    vec![Awaited::of(&sharing.ahead.ring, place)]
+                }
+                _ => voip.probation.end(&endpoints).map(|place| Awaited::of(&voip.media, place)).collect(),
             };
-            for place in places {
-                self.take_awaited(voip, place, inputs, |voip, packet, timestamp_ns| {
+            for held in awaited {
+                self.take_awaited(voip, held, inputs, |voip, packet, timestamp_ns| {
                     let passage =
                         Passage { scope: endpoints.scope, ..super::passage_of(packet, timestamp_ns) };
                     (timestamp_ns >= since_ns).then(|| voip.observe_media(packet.payload, &passage))?
@@ -373,21 +434,19 @@ impl Engine {
         }
     }
 
-    /// Goes on with a packet that has waited; `media` tells what it is.
+    /// Goes on with a packet that has waited, unless it was overwritten; `media` tells what it is.
     fn take_awaited(
         &mut self,
         voip: &mut Voip,
-        place: Place,
+        awaited: Option<Awaited>,
         inputs: &[Input],
         media: impl FnOnce(&mut Voip, &Packet, i64) -> Option<Media>,
     ) {
-        let Some((held, tunnels)) = voip.media.get_with_tunnels(place) else {
+        let Some(Awaited { bytes, header, tunnels }) = awaited else {
             self.counters.call_buffer_full += 1;
             return;
         };
-        // The ring may be needed for the next ones.
-        let bytes = held.frame.to_vec();
-        let frame = Frame::held(&HeldPacket { frame: &bytes, ..held }, inputs);
+        let frame = Frame::held(&HeldPacket { frame: &bytes, ..header }, inputs);
         let mut packet = net::decode_record(frame.link_type, frame.data, frame.original_length);
         if let Some(tunnels) = &tunnels {
             packet.put_into(tunnels);
@@ -396,6 +455,21 @@ impl Engine {
             Some(media) => self.take_media(voip, &frame, &packet, &media),
             None => self.counters.rejected_by_mode += 1,
         }
+    }
+}
+
+/// A packet that has waited, copied from its ring, which may be needed for the next ones.
+struct Awaited {
+    bytes: Vec<u8>,
+    /// Without the frame.
+    header: HeldPacket<'static>,
+    tunnels: Option<Tunnels>,
+}
+
+impl Awaited {
+    fn of(ring: &Ring, place: Place) -> Option<Self> {
+        let (held, tunnels) = ring.get_with_tunnels(place)?;
+        Some(Self { bytes: held.frame.to_vec(), header: HeldPacket { frame: &[], ..held }, tunnels })
     }
 }
 

@@ -49,14 +49,22 @@ impl Threads {
     }
 
     fn set_filters(&mut self, filters: &[(FilterType, &str)], policy: NoFilterPolicy) {
-        for engine in &mut self.engines {
-            let mut set = FilterSet::new(policy);
-            for (number, (filter_type, pattern)) in filters.iter().enumerate() {
-                set.add(*filter_type as u32, &format!("f{number}"), pattern).unwrap();
-            }
-            set.build().unwrap();
-            engine.set_filters(set);
+        (0..self.engines.len()).for_each(|number| self.set_filters_of(number, filters, policy, 1));
+    }
+
+    fn set_filters_of(
+        &mut self,
+        number: usize,
+        filters: &[(FilterType, &str)],
+        policy: NoFilterPolicy,
+        version: u64,
+    ) {
+        let mut set = FilterSet::new(policy);
+        for (number, (filter_type, pattern)) in filters.iter().enumerate() {
+            set.add(*filter_type as u32, &format!("f{number}"), pattern).unwrap();
         }
+        set.build().unwrap();
+        self.engines[number].set_filters_of_version(set, version);
     }
 
     /// Each packet goes to the thread of its flow; fragments to that of their hosts.
@@ -353,6 +361,36 @@ fn random_calls_are_those_of_one_engine() {
             threads.read(&scene);
             threads.finish().assert_sends_as(&alone, &format!("round {round}, {count} engines"));
         }
+    }
+}
+
+/// Threads have their filters ready one after the other, and a call begins between.
+#[test]
+fn filters_that_one_engine_has_first_hold_in_the_end() {
+    let lines = |before: &[(FilterType, &str)], after: &[(FilterType, &str)], first: usize| {
+        let mut threads = Threads::new(4, 1, before, NoFilterPolicy::Deny);
+        threads.set_filters_of(first, after, NoFilterPolicy::Deny, 2);
+        let mut scene = Scene::new();
+        scene.udp(ALICE, BOB, &request("INVITE", "one", "", &sdp(1, 40_000))).udp(
+            BOB,
+            ALICE,
+            &response("200 OK", "INVITE", "one", &sdp(2, 10_000)),
+        );
+        threads.read(&scene);
+        for number in (0..4).filter(|number| *number != first) {
+            threads.set_filters_of(number, after, NoFilterPolicy::Deny, 2);
+        }
+        let mut rest = Scene { now_ns: scene.now_ns, ..Scene::new() };
+        (0..20).for_each(|sequence| _ = rest.rtp((1, 40_000 + sequence), (2, 10_000), sequence));
+        let bye = String::from_utf8(request("BYE", "one", "", "")).unwrap();
+        rest.udp(ALICE, BOB, bye.as_bytes());
+        threads.read(&rest);
+        threads.finish().lines
+    };
+    for first in 0..4 {
+        assert_eq!(lines(NOBODY, ALICES, first).len(), 23, "{first} has the filter first");
+        let sent = lines(ALICES, NOBODY, first);
+        assert!(sent.iter().all(|line| line.contains("\"SIP\"")), "{first} is without it first: {sent:#?}");
     }
 }
 
