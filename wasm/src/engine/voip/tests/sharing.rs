@@ -648,7 +648,7 @@ fn a_verdict_of_filters_that_are_gone_does_not_hold() {
             let mut set = FilterSet::new(NoFilterPolicy::Deny);
             set.add(FilterType::SipUser as u32, "f9", "nobody").unwrap();
             set.build().unwrap();
-            engine.set_filters(set);
+            engine.set_filters_of_version(set, 2);
         };
         set_filters(&mut threads.engines[1]);
         let begun = invited("one", (40_000, 10_000), &Scene::new());
@@ -671,7 +671,7 @@ fn a_verdict_of_filters_to_come_holds() {
         let mut set = FilterSet::new(NoFilterPolicy::Deny);
         set.add(FilterType::SipUser as u32, "f0", "alice").unwrap();
         set.build().unwrap();
-        engine.set_filters(set);
+        engine.set_filters_of_version(set, 2);
     };
     set_filters(&mut threads.engines[0]);
     let begun = invited("one", (40_000, 10_000), &Scene::new());
@@ -687,19 +687,19 @@ fn a_verdict_of_filters_to_come_holds() {
 #[test]
 fn ids_of_filters_that_are_gone_are_not_told() {
     let mut threads = Threads::new(2, 1, ALICES, NoFilterPolicy::Deny);
-    let set_filters = |engine: &mut Engine, filters: &[(&str, &str)]| {
+    let set_filters = |engine: &mut Engine, version: u64, filters: &[(&str, &str)]| {
         let mut set = FilterSet::new(NoFilterPolicy::Deny);
         for (id, pattern) in filters {
             set.add(FilterType::SipUser as u32, id, pattern).unwrap();
         }
         set.build().unwrap();
-        engine.set_filters(set);
+        engine.set_filters_of_version(set, version);
     };
-    set_filters(&mut threads.engines[0], &[("stays", "alice"), ("gone", "bob")]);
-    set_filters(&mut threads.engines[1], &[("stays", "alice")]);
+    set_filters(&mut threads.engines[0], 2, &[("stays", "alice"), ("gone", "bob")]);
+    set_filters(&mut threads.engines[1], 3, &[("stays", "alice")]);
     let begun = invited("one", (40_000, 10_000), &Scene::new());
     threads.read_by(0, &begun).settle();
-    set_filters(&mut threads.engines[0], &[("stays", "alice")]);
+    set_filters(&mut threads.engines[0], 3, &[("stays", "alice")]);
     let mut media = after(&begun);
     (0..5).for_each(|sequence| _ = media.rtp((1, 40_000), (2, 10_000), sequence));
     threads.read_by(1, &media).settle();
