@@ -36,6 +36,10 @@ for (const [name, bytes] of captures) {
         assert.deepEqual(shown(together.lines), shown(linesOf(alone.json)), what);
         assert.equal(together.begun, begun, what);
       }
+      // Known media go a shorter way where nobody reads them here.
+      const wire = { ...options, outputs: ["wire"] } as const;
+      const sent = packetsOf(run(concat([header, pcap]), wire).wire);
+      assert.deepEqual(same(runTogether(header, pcap, wire, 3, 0).packets), same(sent), `wire, ${pattern}`);
     }
   });
 }
@@ -93,15 +97,18 @@ function runTogether(
   }
   for (let turn = 0; turn <= lag; turn++) exchange();
   let [json, begun] = ["", 0];
+  const packets: string[] = [];
   for (const engine of engines) {
     engine.finish();
-    json += new TextDecoder().decode(engine.take().json);
+    const chunk = engine.take();
+    json += new TextDecoder().decode(chunk.json);
+    for (const { bytes } of chunk.wire ?? []) packets.push(...packetsOf(bytes));
     const counters = engine.counters();
     assertAccounted(counters);
     begun += (counters.calls_begun ?? 0) - (counters.calls_merged ?? 0);
     engine[Symbol.dispose]();
   }
-  return { lines: linesOf(json), begun };
+  return { lines: linesOf(json), packets, begun };
 }
 
 /** A number for both directions of a flow, and for all fragments between two hosts, as the kernel has it. */
@@ -121,6 +128,23 @@ function flowOf(frame: Uint8Array): number {
     flow += Math.imul(view.getUint16(ports) + view.getUint16(ports + 2), 0x9e3779b1) >>> 7;
   }
   return flow;
+}
+
+/** Each encoded packet, as hexadecimal text: `PacketBatch.packets`, a tag of one byte, the length and so many bytes. */
+function packetsOf(wire: Uint8Array): string[] {
+  const packets: string[] = [];
+  for (let at = 0; at < wire.length;) {
+    const start = at++;
+    let length = 0;
+    for (let shift = 0, more = true; more; shift += 7) {
+      const octet = wire[at++] ?? assert.fail("the wire output is cut");
+      length |= (octet & 127) << shift;
+      more = octet > 127;
+    }
+    at += length;
+    packets.push(wire.subarray(start, at).toHex());
+  }
+  return packets;
 }
 
 function linesOf(json: string): string[] {

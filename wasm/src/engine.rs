@@ -445,6 +445,7 @@ impl Engine {
 
     /// The same, where engines share calls: see [`hear`](Self::hear). Of two sets the later one has the higher number.
     pub fn set_filters_of_version(&mut self, filters: FilterSet, version: u64) {
+        self.hurry_waiting();
         if let Some(voip) = &mut self.voip {
             voip.note_filters(version);
         }

@@ -307,6 +307,12 @@ impl Endpoints {
         self.list(head, networks).map(|announcement| announcement.call)
     }
 
+    /// Calls of the announcements that are not active any more, in some networks, the newest first.
+    pub(super) fn inactive_on(&self, slot: u32, networks: Networks) -> impl Iterator<Item = u32> {
+        let head = self.place(slot).map_or(NONE, |place| place.inactive);
+        self.list(head, networks).map(|announcement| announcement.call)
+    }
+
     /// The newest of the others.
     pub(super) fn newest_unwanted_on(&self, slot: u32, networks: Networks) -> Option<u32> {
         let mut others = self.list(self.place(slot)?.active, networks);

@@ -428,6 +428,41 @@ impl<T: Default> Calls<T> {
         self.figures.streams
     }
 
+    /// The call that a UDP packet would be of, and when that began.
+    pub fn call_of_packet(&self, passage: &Passage) -> Option<(CallKey, i64)> {
+        let (at, comes_to) = self.endpoint_of(passage)?;
+        let slot = self.call_of(at, comes_to, None, passage)?;
+        Some((self.key_of(slot)?, self.calls.get(slot as usize)?.begun_ns))
+    }
+
+    /// The call that had the endpoint of a UDP packet before the one that has it now, if that began after the packet came by: it
+    /// is read late.
+    pub fn earlier_call_of(&self, passage: &Passage) -> Option<CallKey> {
+        let now_ns = passage.timestamp_ns;
+        let begun_ns = |slot: u32| self.calls.get(slot as usize).map_or(i64::MAX, |call| call.begun_ns);
+        let (at, _) = self.endpoint_of(passage)?;
+        let networks = self.networks_of(passage);
+        if begun_ns(self.endpoints.preferred(at, networks)?.call) <= now_ns {
+            return None;
+        }
+        let earlier = self.endpoints.inactive_on(at, networks).find(|slot| begun_ns(*slot) <= now_ns)?;
+        self.key_of(earlier)
+    }
+
+    /// Whether an RTP packet is of a stream of signalled media that began less than so many nanoseconds ago.
+    pub fn is_of_new_stream(&self, key: CallKey, ssrc: u32, passage: &Passage, age_ns: i64) -> bool {
+        let since_ns = passage.timestamp_ns.saturating_sub(age_ns);
+        self.get(key).is_some_and(|call| {
+            let is_it = |stream: &&Stream| stream.is_of(ssrc, passage);
+            call.progress.state != State::RtpOnly
+                && call
+                    .streams
+                    .iter()
+                    .find(is_it)
+                    .is_some_and(|stream| stream.quality().first_ns() > since_ns)
+        })
+    }
+
     /// Whether a UDP packet would be of a call, and then whether that has the endpoint still: it is not over, and has announced
     /// no other.
     pub fn knows(&self, passage: &Passage) -> Option<bool> {

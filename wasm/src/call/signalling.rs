@@ -240,7 +240,7 @@ impl<T: Default> Calls<T> {
                     self.figures.endpoints_omitted += u64::from(!endpoint.is_fallback)
                 }
                 AnnouncementResult::Shared => {
-                    self.figures.shared_endpoints += 1;
+                    self.figures.shared_endpoints += u64::from(!self.is_elsewhere);
                     if let Some(at) = self.endpoints.find(&socket, event.now_ns) {
                         self.note_rtp_only(at, slot, passage, &mut rtp_only);
                     }

@@ -161,6 +161,7 @@ impl Voip {
             + self.streams.evictions()
             + figures.correlation_evicted
             + figures.endpoints_omitted
+            + Engine::evictions_of_sharing(self)
     }
 
     /// Moves what the last packets gave to the outputs.
@@ -285,6 +286,9 @@ impl Engine {
                 Err(_) if !packet.is_complete() => return self.count_cut_message(frame),
                 Err(_) => return self.count_bad_message(frame),
             }
+        }
+        if self.takes_late(voip, frame, packet, &passage) {
+            return;
         }
         if let Some(media) = voip.observe_media(packet.payload, &passage) {
             let label = if let MediaKind::Rtcp = media.kind { voip.rtcp } else { voip.rtp };

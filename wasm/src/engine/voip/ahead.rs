@@ -7,11 +7,15 @@ use super::held::{Place, Ring};
 use crate::call::Media;
 use crate::rtp::candidates::Endpoints;
 
-/// Longest wait, nanoseconds of packet time: what is told is heard within some milliseconds, or some tens under load.
+/// Longest wait, nanoseconds of packet time, of what is lost then: what is told is heard within some milliseconds, or some tens
+/// under load.
 const MOST_WAIT_NS: i64 = 200_000_000;
-/// Datagrams that wait, at most: the oldest give way.
+/// The same of what goes with an earlier call then: for so long, its packets go out late.
+pub(super) const NEWER_WAIT_NS: i64 = 100_000_000;
+/// Datagrams of each kind that wait, at most: the oldest give way.
 const MOST_WAITING: usize = 2048;
-/// Bytes of them, at most: the oldest are lost. A ring of their own, since other traffic on any port may look like media.
+/// Bytes of those of no call, at most: the oldest are lost. A ring of their own, since other traffic on any port may look like
+/// media.
 const MOST_BYTES: usize = 8 << 20;
 /// Ports below this one are of services, not of media.
 const LEAST_PORT: u16 = 1024;
@@ -29,7 +33,7 @@ pub(super) struct Waiting {
 pub(super) enum Wait {
     /// No call has its endpoints.
     ForAny(Place),
-    /// A call had them, and has it unless there is a newer one.
+    /// A call has them, or had, and has it unless there is a newer one: it lies with the media of calls.
     ForNewer(Place, Media),
     /// In the [probation](super::probation) of its stream, too.
     OnProbation,
@@ -37,13 +41,16 @@ pub(super) enum Wait {
 
 /// Those that wait, in the order of their arrival.
 pub(super) struct Ahead {
-    waiting: VecDeque<Waiting>,
+    for_newer: VecDeque<Waiting>,
+    others: VecDeque<Waiting>,
+    evictions: u64,
     pub(super) ring: Ring,
 }
 
 impl Ahead {
     pub(super) fn new() -> Self {
-        Self { waiting: VecDeque::new(), ring: Ring::new(MOST_BYTES) }
+        let (for_newer, others) = (VecDeque::new(), VecDeque::new());
+        Self { for_newer, others, evictions: 0, ring: Ring::new(MOST_BYTES) }
     }
 
     /// Whether a datagram may be of a call that is not known yet: what goes to the ports of media (RFC 7983), but for QUIC.
@@ -55,39 +62,66 @@ impl Ahead {
 
     /// How many wait.
     pub(super) fn len(&self) -> usize {
-        self.waiting.len()
+        self.for_newer.len() + self.others.len()
+    }
+
+    /// Those that gave way to others.
+    pub(super) fn evictions(&self) -> u64 {
+        self.evictions
     }
 
     /// Adds one.
     pub(super) fn push(&mut self, waiting: Waiting) {
-        self.waiting.push_back(waiting);
+        match waiting.wait {
+            Wait::ForNewer(..) => self.for_newer.push_back(waiting),
+            Wait::ForAny(_) | Wait::OnProbation => self.others.push_back(waiting),
+        }
     }
 
-    /// Whether the oldest has waited for too long, or has to give way.
+    /// Whether one has waited for too long, or has to give way.
     #[inline]
     pub(super) fn is_due(&self, now_ns: i64) -> bool {
-        let before_ns = now_ns.saturating_sub(MOST_WAIT_NS);
-        let is_full = self.waiting.len() > MOST_WAITING;
-        self.waiting.front().is_some_and(|waiting| is_full || waiting.timestamp_ns < before_ns)
+        is_due(&self.for_newer, now_ns, NEWER_WAIT_NS) || is_due(&self.others, now_ns, MOST_WAIT_NS)
     }
 
-    /// Takes out the oldest.
-    pub(super) fn pop(&mut self) -> Option<Waiting> {
-        self.waiting.pop_front()
+    /// Takes out one that [is due](Self::is_due).
+    pub(super) fn pop_due(&mut self, now_ns: i64) -> Option<Waiting> {
+        if is_due(&self.for_newer, now_ns, NEWER_WAIT_NS) {
+            return self.for_newer.pop_front();
+        }
+        if !is_due(&self.others, now_ns, MOST_WAIT_NS) {
+            return None;
+        }
+        self.evictions += u64::from(self.others.len() > MOST_WAITING);
+        self.others.pop_front()
+    }
+
+    /// Takes out one that waits for a newer call.
+    pub(super) fn pop_for_newer(&mut self) -> Option<Waiting> {
+        self.for_newer.pop_front()
     }
 
     /// Takes out those that `is_known` says are known now.
     pub(super) fn take_if(&mut self, mut is_known: impl FnMut(&Waiting) -> bool) -> Vec<Waiting> {
         let mut taken = Vec::new();
-        self.waiting.retain(|waiting| {
-            let is_known = is_known(waiting);
-            if is_known {
-                taken.push(*waiting);
-            }
-            !is_known
-        });
+        for queue in [&mut self.for_newer, &mut self.others] {
+            queue.retain(|waiting| {
+                let is_known = is_known(waiting);
+                if is_known {
+                    taken.push(*waiting);
+                }
+                !is_known
+            });
+        }
         taken
     }
+}
+
+/// Whether the oldest has waited for longer than that, or has to give way.
+#[inline]
+fn is_due(queue: &VecDeque<Waiting>, now_ns: i64, most_ns: i64) -> bool {
+    let before_ns = now_ns.saturating_sub(most_ns);
+    queue.len() > MOST_WAITING || queue.front().is_some_and(|waiting| waiting.timestamp_ns < before_ns)
 }
 
 #[cfg(test)]
@@ -113,8 +147,9 @@ mod tests {
         let ports =
             |taken: Vec<Waiting>| taken.iter().map(|one| one.endpoints.source_port).collect::<Vec<_>>();
         assert_eq!(ports(ahead.take_if(|one| one.endpoints.source_port % 3 == 0)), [0, 3, 6, 9]);
-        let mut due =
-            |now_ns| ports(std::iter::from_fn(|| ahead.is_due(now_ns).then(|| ahead.pop())?).collect());
+        let mut due = |now_ns| {
+            ports(std::iter::from_fn(|| ahead.is_due(now_ns).then(|| ahead.pop_due(now_ns))?).collect())
+        };
         assert_eq!(due(MOST_WAIT_NS), [0; 0]);
         assert_eq!(due(MOST_WAIT_NS + 5), [1, 2, 4]);
         assert_eq!(due(i64::MAX), [5, 7, 8]);
@@ -126,9 +161,10 @@ mod tests {
         let mut ahead = Ahead::new();
         for number in 0..3000 {
             ahead.push(waiting(number, 0));
-            let given_way = ahead.is_due(0).then(|| ahead.pop().unwrap().endpoints.source_port);
+            let given_way = ahead.is_due(0).then(|| ahead.pop_due(0).unwrap().endpoints.source_port);
             assert_eq!(given_way, number.checked_sub(MOST_WAITING as u16));
         }
+        assert_eq!(ahead.evictions(), 3000 - MOST_WAITING as u64);
         assert_eq!(ahead.take_if(|_| true).len(), MOST_WAITING);
     }
 }

@@ -59,6 +59,8 @@ pub(super) struct Endings {
     pub(super) ended: u64,
     pub(super) unmatched: u64,
     pub(super) evicted: u64,
+    /// Those that another engine counts.
+    pub(super) evicted_elsewhere: u64,
     pub(super) merged: u64,
     /// What calls leave to those that they turned out to be a part of.
     pub(super) left: Vec<(CallKey, Judgement)>,
@@ -81,6 +83,7 @@ impl Endings {
         let data = &mut call.data;
         self.rejected += data.take_held();
         match reason {
+            Some(EndReason::Evicted) if !is_here => self.evicted_elsewhere += 1,
             _ if !is_here => {}
             Some(EndReason::Evicted) => self.evicted += 1,
             _ if data.is_matched => self.ended += 1,

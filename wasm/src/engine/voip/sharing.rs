@@ -6,15 +6,15 @@
 //! A record has the length of the rest (32 bits), a byte for what it is, and its fields; numbers are little endian.
 
 use super::Voip;
-use super::ahead::{Ahead, Wait, Waiting};
+use super::ahead::{Ahead, NEWER_WAIT_NS, Wait, Waiting};
 use super::held::{HeldPacket, Place, Ring};
 use super::judgement::Judgement;
-use crate::call::{CallKey, Media, MediaKind, Passage};
+use crate::call::{CallKey, Calls, Media, MediaKind, Passage};
 use crate::engine::arrival::Frame;
 use crate::engine::{Engine, Input, Protocol};
 use crate::net::{self, Address, Packet, Tunnels};
-use crate::rtp::Header;
 use crate::rtp::candidates::Endpoints;
+use crate::rtp::{Header, rtcp};
 use crate::sip::message::Message;
 
 /// Packet time between two looks at what waits for signalling, nanoseconds, where much does: it is heard of often, and each look is
@@ -82,6 +82,12 @@ impl Voip {
     #[inline]
     fn awaits_signalling(&self) -> bool {
         self.sharing.as_ref().is_some_and(|sharing| sharing.awaits)
+    }
+
+    /// Packets of streams that began after that time wait.
+    #[inline]
+    pub(super) fn awaits_newer_since_ns(&self, now_ns: i64) -> Option<i64> {
+        self.awaits_signalling().then(|| now_ns.saturating_sub(NEWER_WAIT_NS))
     }
 
     /// Other filters are in force from now on.
@@ -338,8 +344,8 @@ impl Engine {
         }
     }
 
-    /// The same for one of a call that is over, or has announced other endpoints: the next one that has these may be on its way here.
-    /// False where it need not wait.
+    /// The same for one of a call that is over, or has announced other endpoints, or of a stream that has just begun: the next call
+    /// that has these endpoints may be on its way here. False where it need not wait.
     #[inline]
     pub(super) fn awaits_newer(
         &mut self,
@@ -349,13 +355,44 @@ impl Engine {
         passage: &Passage,
         media: &Media,
     ) -> bool {
-        if !voip.awaits_signalling() || voip.calls.knows(passage) != Some(false) {
+        let is_new = |calls: &Calls<Judgement>| match &media.kind {
+            MediaKind::Rtp(header) => calls.is_of_new_stream(media.call, header.ssrc, passage, NEWER_WAIT_NS),
+            _ => false,
+        };
+        if !voip.awaits_signalling() || voip.calls.knows(passage) != Some(false) && !is_new(&voip.calls) {
             return false;
         }
-        let ring = voip.sharing.as_mut().map(|sharing| &mut sharing.ahead.ring);
-        let Some(place) = ring.and_then(|ring| ring.put(&frame.as_held())) else { return false };
+        let Some(place) = voip.media.put(&frame.as_held()) else { return false };
         self.wait(voip, frame, packet, &Endpoints::from(passage), Wait::ForNewer(place, *media));
         true
+    }
+
+    /// A datagram that is read after a later call at its endpoint was heard of is of the call before.
+    #[inline]
+    pub(super) fn takes_late(
+        &mut self,
+        voip: &mut Voip,
+        frame: &Frame,
+        packet: &Packet,
+        passage: &Passage,
+    ) -> bool {
+        if voip.sharing.is_none() {
+            return false;
+        }
+        let Some(call) = voip.calls.earlier_call_of(passage) else { return false };
+        let kind = match Header::parse(packet.payload) {
+            Some(header) => MediaKind::Rtp(header),
+            None if rtcp::looks_like_rtcp(packet.payload) => MediaKind::Rtcp,
+            None => MediaKind::Other,
+        };
+        self.take_media(voip, frame, packet, &Media { call, kind });
+        true
+    }
+
+    /// Entries of the tables of sharing that gave way to others: datagrams that waited, and calls that another engine counts.
+    pub(super) fn evictions_of_sharing(voip: &Voip) -> u64 {
+        let waiting = voip.sharing.as_ref().map_or(0, |sharing| sharing.ahead.evictions());
+        waiting + voip.endings.evicted_elsewhere
     }
 
     /// The same for those that wait between these ends until their stream has shown that it is one.
@@ -373,9 +410,12 @@ impl Engine {
     }
 
     fn wait(&mut self, voip: &mut Voip, frame: &Frame, packet: &Packet, endpoints: &Endpoints, wait: Wait) {
-        let Some(Sharing { ahead, .. }) = voip.sharing.as_deref_mut() else { return };
-        if let Wait::ForAny(place) | Wait::ForNewer(place, _) = wait {
-            ahead.ring.keep_tunnels(Some(place), packet);
+        let Voip { sharing: Some(sharing), media, .. } = &mut *voip else { return };
+        let Sharing { ahead, .. } = &mut **sharing;
+        match wait {
+            Wait::ForAny(place) => ahead.ring.keep_tunnels(Some(place), packet),
+            Wait::ForNewer(place, _) => media.keep_tunnels(Some(place), packet),
+            Wait::OnProbation => {}
         }
         ahead.push(Waiting { endpoints: *endpoints, timestamp_ns: frame.timestamp_ns, wait });
         self.give_up_waiting(voip, frame.timestamp_ns, frame.inputs);
@@ -391,17 +431,31 @@ impl Engine {
                 self.take_announced(voip, inputs);
                 continue;
             }
-            let Some(waiting) = sharing.ahead.pop() else { return };
+            let Some(waiting) = sharing.ahead.pop_due(now_ns) else { return };
             match waiting.wait {
                 Wait::ForAny(_) => self.counters.rejected_by_mode += 1,
                 Wait::ForNewer(place, media) => {
-                    let held =
-                        voip.sharing.as_ref().and_then(|sharing| Awaited::of(&sharing.ahead.ring, place));
+                    let held = Awaited::of(&voip.media, place);
                     self.take_awaited(voip, held, inputs, |_, _, _| Some(media));
                 }
                 Wait::OnProbation => {}
             }
         }
+    }
+
+    /// Other filters are about to be in force: what waits for a newer call is judged by those of its time.
+    pub(in crate::engine) fn hurry_waiting(&mut self) {
+        let Some(mut voip) = self.voip.take_if(|voip| voip.sharing.is_some()) else { return };
+        let inputs = std::mem::take(&mut self.inputs);
+        while let Some(waiting) = voip.sharing.as_mut().and_then(|sharing| sharing.ahead.pop_for_newer()) {
+            if let Wait::ForNewer(place, media) = waiting.wait {
+                let held = Awaited::of(&voip.media, place);
+                self.take_awaited(&mut voip, held, &inputs, |_, _, _| Some(media));
+            }
+        }
+        self.voip = Some(voip);
+        self.inputs = inputs;
+        self.close_piece();
     }
 
     /// Datagrams whose signalling has been heard of go with it, but for those that came before it: where one engine sees all,
@@ -411,17 +465,21 @@ impl Engine {
         let Some(since_ns) = sharing.announced_ns.take() else { return };
         sharing.looked_ns = *newest_ns;
         let known = sharing.ahead.take_if(|waiting| {
+            let passage = passage_of(waiting);
             waiting.timestamp_ns >= since_ns
-                && match calls.knows(&passage_of(waiting)) {
-                    Some(has_it_still) => has_it_still || !matches!(waiting.wait, Wait::ForNewer(..)),
-                    None => false,
-                }
+                && calls.call_of_packet(&passage).is_some_and(|(key, begun_ns)| {
+                    let is_newer = |media: Media| media.call != key && calls.knows(&passage) == Some(true);
+                    begun_ns <= waiting.timestamp_ns
+                        && match waiting.wait {
+                            Wait::ForNewer(_, media) => is_newer(media),
+                            Wait::ForAny(_) | Wait::OnProbation => true,
+                        }
+                })
         });
         for Waiting { wait, endpoints, .. } in known {
             let awaited: Vec<Option<Awaited>> = match (wait, &voip.sharing) {
-                (Wait::ForAny(place) | Wait::ForNewer(place, _), Some(sharing)) => {
-                    vec![Awaited::of(&sharing.ahead.ring, place)]
-                }
+                (Wait::ForAny(place), Some(sharing)) => vec![Awaited::of(&sharing.ahead.ring, place)],
+                (Wait::ForNewer(place, _), _) => vec![Awaited::of(&voip.media, place)],
                 _ => voip.probation.end(&endpoints).map(|place| Awaited::of(&voip.media, place)).collect(),
             };
             for held in awaited {
