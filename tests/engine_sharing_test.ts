@@ -31,7 +31,7 @@ for (const [name, bytes] of captures) {
       for (const [count, lag] of [[2, 0], [3, 0], [5, 0], [2, 3], [3, 1], [5, 4]] as const) {
         const together = runTogether(header, pcap, options, count, lag);
         const what = `${count} engines, ${lag} packets late, ${pattern}`;
-        // At a port that calls use one behind the other, media go with the call before until the new one is heard of.
+        // Among calls that share a port, media of some milliseconds may go with another one than by one engine.
         const shown = lag === 0 ? same : pattern === "carol" ? onlySip : withoutCallId;
         assert.deepEqual(shown(together.lines), shown(linesOf(alone.json)), what);
         assert.equal(together.begun, begun, what);

@@ -129,8 +129,8 @@ export const captureFlags: readonly AnyFlag[] = [
     help: "threads that capture and parse beside each other",
     details: "They share each interface by flow (fan-out of the Linux kernel): for rates that one thread " +
       "cannot take. Each has a kernel buffer, and tables of flows and calls, of its own. Packets of different threads " +
-      "may reach the processor some milliseconds out of order; --pcap-timeout is 20 at most. Only for a live capture that goes to a processor " +
-      "elsewhere (--processor), without --count and --single-thread.",
+      "may reach the processor out of order, by 0.3 s at most; --pcap-timeout is 20 at most. Only for a live capture " +
+      "that goes to a processor elsewhere (--processor), without --count and --single-thread.",
   },
 ];
 

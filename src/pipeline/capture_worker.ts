@@ -240,8 +240,9 @@ export class CaptureWorker implements SharingCaptureThread {
     }
     this.#failures++;
     this.#before = { ...this.#latest, restarts: this.#latest.restarts + 1 };
+    const unknown = this.#plan.engine.sharesCalls ? ", and it knows nothing of the calls under way" : "";
     this.#listener.notice(
-      `${this.#name} broke down and is started again; what it held is lost: ${message}`,
+      `${this.#name} broke down and is started again; what it held is lost${unknown}: ${message}`,
     );
     this.#start();
   }

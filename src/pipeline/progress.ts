@@ -84,17 +84,12 @@ function mostFirst<T extends { readonly bytes: number }>(rows: readonly T[]): T[
 
 function countsOf(one: Progress, other: Progress): Omit<Progress, "traffic"> {
   const names = new Set([...Object.keys(one.engine), ...Object.keys(other.engine)]);
-  const { kernel } = one;
   return {
     engine: Object.fromEntries(
       [...names].map((name) => [name, (one.engine[name] ?? 0) + (other.engine[name] ?? 0)]),
     ),
     inputBytes: one.inputBytes + other.inputBytes,
-    kernel: kernel === undefined || other.kernel === undefined ? kernel ?? other.kernel : {
-      received: kernel.received + other.kernel.received,
-      dropped: kernel.dropped + other.kernel.dropped,
-      interfaceDropped: kernel.interfaceDropped + other.kernel.interfaceDropped,
-    },
+    kernel: sumOfKernel(one.kernel, other.kernel),
     droppedBySinks: one.droppedBySinks + other.droppedBySinks,
     restarts: one.restarts + other.restarts,
     signallingDropped: one.signallingDropped + other.signallingDropped,
