@@ -16,7 +16,7 @@ import {
 import type { CapturePlan } from "./capture_plan.ts";
 import type { Traffic } from "../engine/traffic.ts";
 import { openSource } from "./plan_source.ts";
-import type { CaptureEnd, Progress } from "./progress.ts";
+import { type CaptureEnd, type Progress, sumOfKernel } from "./progress.ts";
 
 /**
  * What a live capture holds back for sinks that are not ready, bytes of output. Bursts and short stalls fit; what does
@@ -379,17 +379,7 @@ export class CaptureLoop {
   }
 
   #kernelCounters(): KernelCounters | undefined {
-    let sum: KernelCounters | undefined;
-    for (const source of this.#sources) {
-      const one = source.kernelCounters();
-      if (one === undefined) continue;
-      sum = {
-        received: (sum?.received ?? 0) + one.received,
-        dropped: (sum?.dropped ?? 0) + one.dropped,
-        interfaceDropped: (sum?.interfaceDropped ?? 0) + one.interfaceDropped,
-      };
-    }
-    return sum;
+    return this.#sources.map((source) => source.kernelCounters()).reduce(sumOfKernel, undefined);
   }
 
   #passOnNotices(source: Source): void {

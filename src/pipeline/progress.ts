@@ -82,6 +82,19 @@ function mostFirst<T extends { readonly bytes: number }>(rows: readonly T[]): T[
   return rows.toSorted((one, other) => other.bytes - one.bytes);
 }
 
+/** What the kernel counted for two interfaces, or for one at two times; undefined where it counted for neither. */
+export function sumOfKernel(
+  one: KernelCounters | undefined,
+  other: KernelCounters | undefined,
+): KernelCounters | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return {
+    received: one.received + other.received,
+    dropped: one.dropped + other.dropped,
+    interfaceDropped: one.interfaceDropped + other.interfaceDropped,
+  };
+}
+
 function countsOf(one: Progress, other: Progress): Omit<Progress, "traffic"> {
   const names = new Set([...Object.keys(one.engine), ...Object.keys(other.engine)]);
   return {
