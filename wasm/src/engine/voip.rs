@@ -184,7 +184,7 @@ impl Engine {
         voip.streams.clear();
         // What is over must not be taken for what begins: a Call-ID may be used again.
         let is_due = voip.is_due(frame.timestamp_ns);
-        if is_due {
+        if voip.has_waited(frame.timestamp_ns) {
             self.give_up_waiting(&mut voip, frame.timestamp_ns, frame.inputs);
         }
         voip.expire(frame.timestamp_ns);

@@ -14,8 +14,8 @@ const MOST_WAIT_NS: i64 = 200_000_000;
 pub(super) const NEWER_WAIT_NS: i64 = 100_000_000;
 /// Datagrams of each kind that wait, at most: the oldest give way.
 const MOST_WAITING: usize = 2048;
-/// Bytes of those of no call, at most: the oldest are lost. A ring of their own, since other traffic on any port may look like
-/// media.
+/// Bytes of each kind, at most: the oldest are lost. Rings of their own, since other traffic on any port may look like media, and
+/// media of calls that nobody wants are many.
 const MOST_BYTES: usize = 8 << 20;
 /// Ports below this one are of services, not of media.
 const LEAST_PORT: u16 = 1024;
@@ -33,7 +33,7 @@ pub(super) struct Waiting {
 pub(super) enum Wait {
     /// No call has its endpoints.
     ForAny(Place),
-    /// A call has them, or had, and has it unless there is a newer one: it lies with the media of calls.
+    /// A call has them, or had, and has it unless there is a newer one.
     ForNewer(Place, Media),
     /// In the [probation](super::probation) of its stream, too.
     OnProbation,
@@ -45,12 +45,14 @@ pub(super) struct Ahead {
     others: VecDeque<Waiting>,
     evictions: u64,
     pub(super) ring: Ring,
+    pub(super) ring_for_newer: Ring,
 }
 
 impl Ahead {
     pub(super) fn new() -> Self {
         let (for_newer, others) = (VecDeque::new(), VecDeque::new());
-        Self { for_newer, others, evictions: 0, ring: Ring::new(MOST_BYTES) }
+        let [ring, ring_for_newer] = [Ring::new(MOST_BYTES), Ring::new(MOST_BYTES)];
+        Self { for_newer, others, evictions: 0, ring, ring_for_newer }
     }
 
     /// Whether a datagram may be of a call that is not known yet: what goes to the ports of media (RFC 7983), but for QUIC.

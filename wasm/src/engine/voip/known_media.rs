@@ -50,6 +50,7 @@ impl Engine {
         if !voip.may_take_short_cut
             || !is_ordinary
             || !voip.is_quiet(now_ns)
+            || voip.has_waited(now_ns)
             || self.esp.is_some()
             || options.limit != 0
             || !may_carry_rtp(record.data)

@@ -90,6 +90,12 @@ impl Voip {
         self.awaits_signalling().then(|| now_ns.saturating_sub(NEWER_WAIT_NS))
     }
 
+    /// Whether something has waited for long enough at that time.
+    #[inline]
+    pub(super) fn has_waited(&self, now_ns: i64) -> bool {
+        self.sharing.as_ref().is_some_and(|sharing| sharing.ahead.is_due(now_ns))
+    }
+
     /// Other filters are in force from now on.
     pub(in crate::engine) fn note_filters(&mut self, version: u64) {
         if let Some(sharing) = &mut self.sharing {
@@ -362,7 +368,8 @@ impl Engine {
         if !voip.awaits_signalling() || voip.calls.knows(passage) != Some(false) && !is_new(&voip.calls) {
             return false;
         }
-        let Some(place) = voip.media.put(&frame.as_held()) else { return false };
+        let ring = voip.sharing.as_mut().map(|sharing| &mut sharing.ahead.ring_for_newer);
+        let Some(place) = ring.and_then(|ring| ring.put(&frame.as_held())) else { return false };
         self.wait(voip, frame, packet, &Endpoints::from(passage), Wait::ForNewer(place, *media));
         true
     }
@@ -410,11 +417,10 @@ impl Engine {
     }
 
     fn wait(&mut self, voip: &mut Voip, frame: &Frame, packet: &Packet, endpoints: &Endpoints, wait: Wait) {
-        let Voip { sharing: Some(sharing), media, .. } = &mut *voip else { return };
-        let Sharing { ahead, .. } = &mut **sharing;
+        let Some(Sharing { ahead, .. }) = voip.sharing.as_deref_mut() else { return };
         match wait {
             Wait::ForAny(place) => ahead.ring.keep_tunnels(Some(place), packet),
-            Wait::ForNewer(place, _) => media.keep_tunnels(Some(place), packet),
+            Wait::ForNewer(place, _) => ahead.ring_for_newer.keep_tunnels(Some(place), packet),
             Wait::OnProbation => {}
         }
         ahead.push(Waiting { endpoints: *endpoints, timestamp_ns: frame.timestamp_ns, wait });
@@ -435,7 +441,7 @@ impl Engine {
             match waiting.wait {
                 Wait::ForAny(_) => self.counters.rejected_by_mode += 1,
                 Wait::ForNewer(place, media) => {
-                    let held = Awaited::of(&voip.media, place);
+                    let held = Awaited::of(&sharing.ahead.ring_for_newer, place);
                     self.take_awaited(voip, held, inputs, |_, _, _| Some(media));
                 }
                 Wait::OnProbation => {}
@@ -447,9 +453,11 @@ impl Engine {
     pub(in crate::engine) fn hurry_waiting(&mut self) {
         let Some(mut voip) = self.voip.take_if(|voip| voip.sharing.is_some()) else { return };
         let inputs = std::mem::take(&mut self.inputs);
-        while let Some(waiting) = voip.sharing.as_mut().and_then(|sharing| sharing.ahead.pop_for_newer()) {
+        while let Some(sharing) = &mut voip.sharing
+            && let Some(waiting) = sharing.ahead.pop_for_newer()
+        {
             if let Wait::ForNewer(place, media) = waiting.wait {
-                let held = Awaited::of(&voip.media, place);
+                let held = Awaited::of(&sharing.ahead.ring_for_newer, place);
                 self.take_awaited(&mut voip, held, &inputs, |_, _, _| Some(media));
             }
         }
@@ -479,7 +487,9 @@ impl Engine {
         for Waiting { wait, endpoints, .. } in known {
             let awaited: Vec<Option<Awaited>> = match (wait, &voip.sharing) {
                 (Wait::ForAny(place), Some(sharing)) => vec![Awaited::of(&sharing.ahead.ring, place)],
-                (Wait::ForNewer(place, _), _) => vec![Awaited::of(&voip.media, place)],
+                (Wait::ForNewer(place, _), Some(sharing)) => {
+                    vec![Awaited::of(&sharing.ahead.ring_for_newer, place)]
+                }
                 _ => voip.probation.end(&endpoints).map(|place| Awaited::of(&voip.media, place)).collect(),
             };
             for held in awaited {
