@@ -428,10 +428,10 @@ impl<T: Default> Calls<T> {
         self.figures.streams
     }
 
-    /// The call that a UDP packet would be of, and when that began.
-    pub fn call_of_packet(&self, passage: &Passage) -> Option<(CallKey, i64)> {
+    /// The call that a UDP packet would be of (`ssrc`: of RTP), and when that began.
+    pub fn call_of_packet(&self, passage: &Passage, ssrc: Option<u32>) -> Option<(CallKey, i64)> {
         let (at, comes_to) = self.endpoint_of(passage)?;
-        let slot = self.call_of(at, comes_to, None, passage)?;
+        let slot = self.call_of(at, comes_to, ssrc, passage)?;
         Some((self.key_of(slot)?, self.calls.get(slot as usize)?.begun_ns))
     }
 
@@ -449,17 +449,18 @@ impl<T: Default> Calls<T> {
         self.key_of(earlier)
     }
 
-    /// Whether an RTP packet is of a stream of signalled media that began less than so many nanoseconds ago.
-    pub fn is_of_new_stream(&self, key: CallKey, ssrc: u32, passage: &Passage, age_ns: i64) -> bool {
-        let since_ns = passage.timestamp_ns.saturating_sub(age_ns);
+    /// Whether nothing like a UDP packet (`ssrc`: of RTP) has come of a signalled call yet: its stream, or for so long what is of
+    /// no stream.
+    pub fn is_new_in(&self, key: CallKey, ssrc: Option<u32>, passage: &Passage, silence_ns: i64) -> bool {
         self.get(key).is_some_and(|call| {
-            let is_it = |stream: &&Stream| stream.is_of(ssrc, passage);
             call.progress.state != State::RtpOnly
-                && call
-                    .streams
-                    .iter()
-                    .find(is_it)
-                    .is_some_and(|stream| stream.quality().first_ns() > since_ns)
+                && match ssrc {
+                    Some(ssrc) => {
+                        call.streams.len() < self.limits.streams_per_call
+                            && !call.streams.iter().any(|stream| stream.is_of(ssrc, passage))
+                    }
+                    None => passage.timestamp_ns.saturating_sub(call.other_ns) > silence_ns,
+                }
         })
     }
 

@@ -161,7 +161,7 @@ impl Voip {
             + self.streams.evictions()
             + figures.correlation_evicted
             + figures.endpoints_omitted
-            + Engine::evictions_of_sharing(self)
+            + self.endings.evicted_elsewhere
     }
 
     /// Moves what the last packets gave to the outputs.
@@ -287,15 +287,13 @@ impl Engine {
                 Err(_) => return self.count_bad_message(frame),
             }
         }
-        if self.takes_late(voip, frame, packet, &passage) {
+        if self.takes_late(voip, frame, packet, &passage) || self.awaits_newer(voip, frame, packet, &passage)
+        {
             return;
         }
         if let Some(media) = voip.observe_media(packet.payload, &passage) {
             let label = if let MediaKind::Rtcp = media.kind { voip.rtcp } else { voip.rtp };
             self.recognizer.label(observed, label);
-            if self.awaits_newer(voip, frame, packet, &passage, &media) {
-                return;
-            }
             return self.take_media(voip, frame, packet, &media);
         }
         self.take_candidate(voip, frame, packet, &passage, observed);

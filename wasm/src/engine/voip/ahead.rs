@@ -4,16 +4,16 @@
 use std::collections::VecDeque;
 
 use super::held::{Place, Ring};
-use crate::call::Media;
+use crate::call::CallKey;
 use crate::rtp::candidates::Endpoints;
 
 /// Longest wait, nanoseconds of packet time, of what is lost then: what is told is heard within some milliseconds, or some tens
 /// under load.
 const MOST_WAIT_NS: i64 = 200_000_000;
 /// The same of what goes with an earlier call then: for so long, its packets go out late.
-pub(super) const NEWER_WAIT_NS: i64 = 100_000_000;
+const NEWER_WAIT_NS: i64 = 100_000_000;
 /// Datagrams of each kind that wait, at most: the oldest give way.
-const MOST_WAITING: usize = 2048;
+const MOST_WAITING: usize = 4096;
 /// Bytes of each kind, at most: the oldest are lost. Rings of their own, since other traffic on any port may look like media, and
 /// media of calls that nobody wants are many.
 const MOST_BYTES: usize = 8 << 20;
@@ -34,7 +34,7 @@ pub(super) enum Wait {
     /// No call has its endpoints.
     ForAny(Place),
     /// A call has them, or had, and has it unless there is a newer one.
-    ForNewer(Place, Media),
+    ForNewer(Place, CallKey),
     /// In the [probation](super::probation) of its stream, too.
     OnProbation,
 }
@@ -43,7 +43,6 @@ pub(super) enum Wait {
 pub(super) struct Ahead {
     for_newer: VecDeque<Waiting>,
     others: VecDeque<Waiting>,
-    evictions: u64,
     pub(super) ring: Ring,
     pub(super) ring_for_newer: Ring,
 }
@@ -52,7 +51,7 @@ impl Ahead {
     pub(super) fn new() -> Self {
         let (for_newer, others) = (VecDeque::new(), VecDeque::new());
         let [ring, ring_for_newer] = [Ring::new(MOST_BYTES), Ring::new(MOST_BYTES)];
-        Self { for_newer, others, evictions: 0, ring, ring_for_newer }
+        Self { for_newer, others, ring, ring_for_newer }
     }
 
     /// Whether a datagram may be of a call that is not known yet: what goes to the ports of media (RFC 7983), but for QUIC.
@@ -65,11 +64,6 @@ impl Ahead {
     /// How many wait.
     pub(super) fn len(&self) -> usize {
         self.for_newer.len() + self.others.len()
-    }
-
-    /// Those that gave way to others.
-    pub(super) fn evictions(&self) -> u64 {
-        self.evictions
     }
 
     /// Adds one.
@@ -91,11 +85,7 @@ impl Ahead {
         if is_due(&self.for_newer, now_ns, NEWER_WAIT_NS) {
             return self.for_newer.pop_front();
         }
-        if !is_due(&self.others, now_ns, MOST_WAIT_NS) {
-            return None;
-        }
-        self.evictions += u64::from(self.others.len() > MOST_WAITING);
-        self.others.pop_front()
+        is_due(&self.others, now_ns, MOST_WAIT_NS).then(|| self.others.pop_front())?
     }
 
     /// Takes out one that waits for a newer call.
@@ -161,12 +151,11 @@ mod tests {
     #[test]
     fn the_oldest_give_way() {
         let mut ahead = Ahead::new();
-        for number in 0..3000 {
+        for number in 0..6000 {
             ahead.push(waiting(number, 0));
             let given_way = ahead.is_due(0).then(|| ahead.pop_due(0).unwrap().endpoints.source_port);
             assert_eq!(given_way, number.checked_sub(MOST_WAITING as u16));
         }
-        assert_eq!(ahead.evictions(), 3000 - MOST_WAITING as u64);
         assert_eq!(ahead.take_if(|_| true).len(), MOST_WAITING);
     }
 }

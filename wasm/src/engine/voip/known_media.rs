@@ -66,7 +66,6 @@ impl Engine {
         let Plain { source_port, destination_port, .. } = packet;
         let ends = Ends { version, source, source_port, destination, destination_port, scope: 0 };
         let (filters_in_force, label) = (voip.filters, voip.rtp);
-        let newer_since_ns = voip.awaits_newer_since_ns(now_ns);
         let Voip { calls, media, waited_ns, newest_ns, .. } = voip;
         let (call, number) = calls.known_stream(header.ssrc, &ends, now_ns)?;
         let Judgement { is_matched, filters: judged_by, ids, .. } = &call.data;
@@ -80,11 +79,6 @@ impl Engine {
         }
         let is_sent = is_matched && options.outputs & WIRE != 0;
         let version = ids.version;
-        if let Some(since_ns) = newer_since_ns
-            && call.streams().get(number)?.quality().first_ns() > since_ns
-        {
-            return None;
-        }
         let mut notes = &mut call.stream_mut(number)?.notes;
         if is_sent {
             if notes.version != version || notes.metadata_length == 0 {

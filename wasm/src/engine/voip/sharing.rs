@@ -6,10 +6,10 @@
 //! A record has the length of the rest (32 bits), a byte for what it is, and its fields; numbers are little endian.
 
 use super::Voip;
-use super::ahead::{Ahead, NEWER_WAIT_NS, Wait, Waiting};
+use super::ahead::{Ahead, Wait, Waiting};
 use super::held::{HeldPacket, Place, Ring};
 use super::judgement::Judgement;
-use crate::call::{CallKey, Calls, Media, MediaKind, Passage};
+use crate::call::{CallKey, Media, MediaKind, Passage};
 use crate::engine::arrival::Frame;
 use crate::engine::{Engine, Input, Protocol};
 use crate::net::{self, Address, Packet, Tunnels};
@@ -20,6 +20,8 @@ use crate::sip::message::Message;
 /// Packet time between two looks at what waits for signalling, nanoseconds, where much does: it is heard of often, and each look is
 /// at all that waits.
 const LOOK_NS: i64 = 5_000_000;
+/// After so long without them, packets of a call that are of no stream are new, nanoseconds.
+const SILENCE_NS: i64 = 1_000_000_000;
 /// So many datagrams are much.
 const MUCH: usize = 256;
 /// The others hear this often that a call has media here, nanoseconds of packet time: more often than any call becomes idle.
@@ -82,12 +84,6 @@ impl Voip {
     #[inline]
     fn awaits_signalling(&self) -> bool {
         self.sharing.as_ref().is_some_and(|sharing| sharing.awaits)
-    }
-
-    /// Packets of streams that began after that time wait.
-    #[inline]
-    pub(super) fn awaits_newer_since_ns(&self, now_ns: i64) -> Option<i64> {
-        self.awaits_signalling().then(|| now_ns.saturating_sub(NEWER_WAIT_NS))
     }
 
     /// Whether something has waited for long enough at that time.
@@ -350,8 +346,9 @@ impl Engine {
         }
     }
 
-    /// The same for one of a call that is over, or has announced other endpoints, or of a stream that has just begun: the next call
-    /// that has these endpoints may be on its way here. False where it need not wait.
+    /// The same for one of a call that is over, or has announced other endpoints, and for what comes of a call for the first time: the
+    /// next call that has these endpoints may be on its way here. False where it need not wait. Nothing is known of it in the call
+    /// until then.
     #[inline]
     pub(super) fn awaits_newer(
         &mut self,
@@ -359,18 +356,19 @@ impl Engine {
         frame: &Frame,
         packet: &Packet,
         passage: &Passage,
-        media: &Media,
     ) -> bool {
-        let is_new = |calls: &Calls<Judgement>| match &media.kind {
-            MediaKind::Rtp(header) => calls.is_of_new_stream(media.call, header.ssrc, passage, NEWER_WAIT_NS),
-            _ => false,
-        };
-        if !voip.awaits_signalling() || voip.calls.knows(passage) != Some(false) && !is_new(&voip.calls) {
+        if !voip.awaits_signalling() {
+            return false;
+        }
+        let ssrc = ssrc_of(packet.payload);
+        let Some((call, _)) = voip.calls.call_of_packet(passage, ssrc) else { return false };
+        if voip.calls.knows(passage) != Some(false) && !voip.calls.is_new_in(call, ssrc, passage, SILENCE_NS)
+        {
             return false;
         }
         let ring = voip.sharing.as_mut().map(|sharing| &mut sharing.ahead.ring_for_newer);
         let Some(place) = ring.and_then(|ring| ring.put(&frame.as_held())) else { return false };
-        self.wait(voip, frame, packet, &Endpoints::from(passage), Wait::ForNewer(place, *media));
+        self.wait(voip, frame, packet, &Endpoints::from(passage), Wait::ForNewer(place, call));
         true
     }
 
@@ -394,12 +392,6 @@ impl Engine {
         };
         self.take_media(voip, frame, packet, &Media { call, kind });
         true
-    }
-
-    /// Entries of the tables of sharing that gave way to others: datagrams that waited, and calls that another engine counts.
-    pub(super) fn evictions_of_sharing(voip: &Voip) -> u64 {
-        let waiting = voip.sharing.as_ref().map_or(0, |sharing| sharing.ahead.evictions());
-        waiting + voip.endings.evicted_elsewhere
     }
 
     /// The same for those that wait between these ends until their stream has shown that it is one.
@@ -440,9 +432,21 @@ impl Engine {
             let Some(waiting) = sharing.ahead.pop_due(now_ns) else { return };
             match waiting.wait {
                 Wait::ForAny(_) => self.counters.rejected_by_mode += 1,
-                Wait::ForNewer(place, media) => {
-                    let held = Awaited::of(&sharing.ahead.ring_for_newer, place);
-                    self.take_awaited(voip, held, inputs, |_, _, _| Some(media));
+                Wait::ForNewer(place, _) => {
+                    // With those behind it in its stream, so that their order stays.
+                    let behind = sharing.ahead.take_if(|other| {
+                        other.endpoints == waiting.endpoints && matches!(other.wait, Wait::ForNewer(..))
+                    });
+                    let places = behind.into_iter().filter_map(|other| match other.wait {
+                        Wait::ForNewer(place, _) => Some(place),
+                        _ => None,
+                    });
+                    let ring = &sharing.ahead.ring_for_newer;
+                    let held: Vec<_> =
+                        std::iter::once(place).chain(places).map(|place| Awaited::of(ring, place)).collect();
+                    for held in held {
+                        self.take_awaited(voip, held, inputs, waiting.endpoints.scope, i64::MIN);
+                    }
                 }
                 Wait::OnProbation => {}
             }
@@ -453,12 +457,13 @@ impl Engine {
     pub(in crate::engine) fn hurry_waiting(&mut self) {
         let Some(mut voip) = self.voip.take_if(|voip| voip.sharing.is_some()) else { return };
         let inputs = std::mem::take(&mut self.inputs);
+        self.take_announced(&mut voip, &inputs);
         while let Some(sharing) = &mut voip.sharing
             && let Some(waiting) = sharing.ahead.pop_for_newer()
         {
-            if let Wait::ForNewer(place, media) = waiting.wait {
+            if let Wait::ForNewer(place, _) = waiting.wait {
                 let held = Awaited::of(&sharing.ahead.ring_for_newer, place);
-                self.take_awaited(&mut voip, held, &inputs, |_, _, _| Some(media));
+                self.take_awaited(&mut voip, held, &inputs, waiting.endpoints.scope, i64::MIN);
             }
         }
         self.voip = Some(voip);
@@ -475,11 +480,11 @@ impl Engine {
         let known = sharing.ahead.take_if(|waiting| {
             let passage = passage_of(waiting);
             waiting.timestamp_ns >= since_ns
-                && calls.call_of_packet(&passage).is_some_and(|(key, begun_ns)| {
-                    let is_newer = |media: Media| media.call != key && calls.knows(&passage) == Some(true);
+                && calls.call_of_packet(&passage, None).is_some_and(|(key, begun_ns)| {
+                    let is_newer = |call: CallKey| call != key && calls.knows(&passage) == Some(true);
                     begun_ns <= waiting.timestamp_ns
                         && match waiting.wait {
-                            Wait::ForNewer(_, media) => is_newer(media),
+                            Wait::ForNewer(_, call) => is_newer(call),
                             Wait::ForAny(_) | Wait::OnProbation => true,
                         }
                 })
@@ -493,22 +498,19 @@ impl Engine {
                 _ => voip.probation.end(&endpoints).map(|place| Awaited::of(&voip.media, place)).collect(),
             };
             for held in awaited {
-                self.take_awaited(voip, held, inputs, |voip, packet, timestamp_ns| {
-                    let passage =
-                        Passage { scope: endpoints.scope, ..super::passage_of(packet, timestamp_ns) };
-                    (timestamp_ns >= since_ns).then(|| voip.observe_media(packet.payload, &passage))?
-                });
+                self.take_awaited(voip, held, inputs, endpoints.scope, since_ns);
             }
         }
     }
 
-    /// Goes on with a packet that has waited, unless it was overwritten; `media` tells what it is.
+    /// Goes on with a packet that has waited, unless it was overwritten, or came by before that time or its call.
     fn take_awaited(
         &mut self,
         voip: &mut Voip,
         awaited: Option<Awaited>,
         inputs: &[Input],
-        media: impl FnOnce(&mut Voip, &Packet, i64) -> Option<Media>,
+        scope: u32,
+        since_ns: i64,
     ) {
         let Some(Awaited { bytes, header, tunnels }) = awaited else {
             self.counters.call_buffer_full += 1;
@@ -519,11 +521,26 @@ impl Engine {
         if let Some(tunnels) = &tunnels {
             packet.put_into(tunnels);
         }
-        match media(voip, &packet, frame.timestamp_ns) {
+        let passage = Passage { scope, ..super::passage_of(&packet, frame.timestamp_ns) };
+        if self.takes_late(voip, &frame, &packet, &passage) {
+            return;
+        }
+        let is_of_its_time = frame.timestamp_ns >= since_ns
+            && (since_ns == i64::MIN
+                || voip
+                    .calls
+                    .call_of_packet(&passage, ssrc_of(packet.payload))
+                    .is_some_and(|(_, begun_ns)| begun_ns <= frame.timestamp_ns));
+        match is_of_its_time.then(|| voip.observe_media(packet.payload, &passage)).flatten() {
             Some(media) => self.take_media(voip, &frame, &packet, &media),
             None => self.counters.rejected_by_mode += 1,
         }
     }
+}
+
+/// The SSRC of RTP.
+fn ssrc_of(payload: &[u8]) -> Option<u32> {
+    Header::parse(payload).map(|header| header.ssrc)
 }
 
 /// A packet that has waited, copied from its ring, which may be needed for the next ones.

@@ -484,26 +484,6 @@ fn datagrams_of_no_call_do_not_displace_media_that_waits() {
     assert_eq!(lines.iter().filter(is_media).count(), 20, "what waited for the decision");
 }
 
-/// Media whose signalling is underway, and that gives way to other datagrams that wait: it is counted that a table was full.
-#[test]
-fn media_that_gives_way_is_counted() {
-    let mut threads = Threads::new(2, 1, ALICES, NoFilterPolicy::Deny);
-    let begun = invited("one", (40_000, 10_000), &Scene::new());
-    threads.read_by(0, &begun);
-    let mut media = after(&begun);
-    (0..20).for_each(|sequence| _ = media.udp((1, 40_000), (2, 10_000), &[0, sequence, 1, 6, 0]));
-    threads.read_by(1, &media);
-    // Within the time that they may wait for: 100,000 a second.
-    let noise = noise(2_500, 100, &media);
-    assert!(noise.now_ns - begun.now_ns < 200_000_000);
-    threads.read_by(1, &noise).settle();
-    let counters: Vec<Counters> = threads.engines.iter().map(|engine| engine.counters()).collect();
-    let lines = threads.finish().lines;
-    let went = lines.iter().filter(|line| line.contains("40000")).count();
-    let counted: u64 = counters.iter().map(|counters| counters.detection_evictions).sum();
-    assert!(went as u64 + counted >= 20, "{went} went out, {counted} entries of tables gave way");
-}
-
 /// What is told together was not said at the same time: each call has the datagrams since its own announcement.
 #[test]
 fn a_call_has_no_datagrams_from_before_its_announcement() {
