@@ -3,7 +3,14 @@ import { readCapture } from "./end_to_end/capture_file.ts";
 import { summaryIn, sumOf } from "./end_to_end/output.ts";
 import { type Child, command, Folder, pause, root, start } from "./end_to_end/program.ts";
 import { libpcapObstacle } from "./live/libpcap_library.ts";
-import { inside, namespaceWithLoopback, numberedRecords, numberOf, send } from "./live/live_node.ts";
+import {
+  inside,
+  namespaceWithLoopback,
+  numberedRecords,
+  numberOf,
+  send,
+  startProcessor,
+} from "./live/live_node.ts";
 import { namespaceObstacle, type NetworkNamespace } from "./live/namespace.ts";
 
 const obstacle = libpcapObstacle() ?? await namespaceObstacle();
@@ -22,25 +29,6 @@ function filterFile(folder: Folder): { path: string; hold(...filters: string[]):
   };
   hold();
   return { path, hold };
-}
-
-async function startProcessor(namespace: NetworkNamespace, folder: Folder): Promise<Child> {
-  const args = [
-    "process",
-    "--insecure",
-    "--id",
-    "central",
-    "--listen",
-    "127.0.0.1:5555",
-    "--quiet",
-    "--json",
-  ];
-  const processor = start(
-    [...args, "-w", folder.file("out.pcap"), "--filter-file", folder.file("filters.yaml")],
-    inside(namespace, { permissions: ["--allow-net", "--allow-read", "--allow-write"], limitMs: 90_000 }),
-  );
-  await processor.said(/listening on/);
-  return processor;
 }
 
 function startHunter(namespace: NetworkNamespace, ...args: string[]): Child {

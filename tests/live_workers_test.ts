@@ -13,7 +13,14 @@ import {
   start,
 } from "./end_to_end/program.ts";
 import { libpcapObstacle } from "./live/libpcap_library.ts";
-import { inside, namespaceWithLoopback, numberedRecords, numberOf, send } from "./live/live_node.ts";
+import {
+  inside,
+  namespaceWithLoopback,
+  numberedRecords,
+  numberOf,
+  send,
+  startProcessor,
+} from "./live/live_node.ts";
 import { namespaceObstacle, type NetworkNamespace } from "./live/namespace.ts";
 
 const obstacle = libpcapObstacle() ?? await namespaceObstacle();
@@ -22,25 +29,6 @@ if (obstacle !== undefined) console.log(`live tests of several capture threads a
 function liveTest(name: string, missing: string | undefined, fn: () => Promise<void>): void {
   if (missing !== undefined) console.log(`"live workers: ${name}" is skipped: ${missing}`);
   Deno.test({ name: `live workers: ${name}`, ignore: (obstacle ?? missing) !== undefined, fn });
-}
-
-async function startProcessor(namespace: NetworkNamespace, folder: Folder): Promise<Child> {
-  const args = [
-    "process",
-    "--insecure",
-    "--id",
-    "central",
-    "--listen",
-    "127.0.0.1:5555",
-    "--quiet",
-    "--json",
-  ];
-  const processor = start(
-    [...args, "-w", folder.file("out.pcap"), "--filter-file", folder.file("filters.yaml")],
-    inside(namespace, { permissions: ["--allow-net", "--allow-read", "--allow-write"], limitMs: 90_000 }),
-  );
-  await processor.said(/listening on/);
-  return processor;
 }
 
 /** A hunter with so many threads, once all of them capture. */

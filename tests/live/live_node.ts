@@ -1,7 +1,7 @@
 /** Programs in a network namespace, and traffic for them. */
 import assert from "node:assert/strict";
 import { captureOf, type CaptureRecord } from "../end_to_end/capture_file.ts";
-import { type ChildOptions, command, root } from "../end_to_end/program.ts";
+import { type Child, type ChildOptions, command, type Folder, root, start } from "../end_to_end/program.ts";
 import { udpFrame } from "./frame.ts";
 import { NetworkNamespace } from "./namespace.ts";
 
@@ -54,4 +54,24 @@ export async function send(
   } finally {
     await Deno.remove(path);
   }
+}
+
+/** A processor in the namespace that writes `out.pcap` and follows `filters.yaml` of that folder, once it listens. */
+export async function startProcessor(namespace: NetworkNamespace, folder: Folder): Promise<Child> {
+  const args = [
+    "process",
+    "--insecure",
+    "--id",
+    "central",
+    "--listen",
+    "127.0.0.1:5555",
+    "--quiet",
+    "--json",
+  ];
+  const processor = start(
+    [...args, "-w", folder.file("out.pcap"), "--filter-file", folder.file("filters.yaml")],
+    inside(namespace, { permissions: ["--allow-net", "--allow-read", "--allow-write"], limitMs: 90_000 }),
+  );
+  await processor.said(/listening on/);
+  return processor;
 }

@@ -5,6 +5,7 @@
 
 mod admission;
 mod ahead;
+mod awaiting;
 mod call_pcap;
 mod cut;
 mod emission;

@@ -602,16 +602,10 @@ fn media_read_late_are_of_the_call_of_their_time() {
 fn a_verdict_of_filters_that_are_gone_does_not_hold() {
     for (before, policy) in [(ALICES, NoFilterPolicy::Deny), (&[][..], NoFilterPolicy::Allow)] {
         let mut threads = Threads::new(2, 1, before, policy);
-        let set_filters = |engine: &mut Engine| {
-            let mut set = FilterSet::new(NoFilterPolicy::Deny);
-            set.add(FilterType::SipUser as u32, "f9", "nobody").unwrap();
-            set.build().unwrap();
-            engine.set_filters_of_version(set, 2);
-        };
-        set_filters(&mut threads.engines[1]);
+        threads.set_filters_of(1, NOBODY, NoFilterPolicy::Deny, 2);
         let begun = invited("one", (40_000, 10_000), &Scene::new());
         threads.read_by(0, &begun).settle();
-        set_filters(&mut threads.engines[0]);
+        threads.set_filters_of(0, NOBODY, NoFilterPolicy::Deny, 2);
         let mut media = after(&begun);
         (0..20).for_each(|sequence| _ = media.rtp((1, 40_000), (2, 10_000), sequence));
         threads.read_by(1, &media).settle();
@@ -625,16 +619,10 @@ fn a_verdict_of_filters_that_are_gone_does_not_hold() {
 #[test]
 fn a_verdict_of_filters_to_come_holds() {
     let mut threads = Threads::new(2, 1, NOBODY, NoFilterPolicy::Deny);
-    let set_filters = |engine: &mut Engine| {
-        let mut set = FilterSet::new(NoFilterPolicy::Deny);
-        set.add(FilterType::SipUser as u32, "f0", "alice").unwrap();
-        set.build().unwrap();
-        engine.set_filters_of_version(set, 2);
-    };
-    set_filters(&mut threads.engines[0]);
+    threads.set_filters_of(0, ALICES, NoFilterPolicy::Deny, 2);
     let begun = invited("one", (40_000, 10_000), &Scene::new());
     threads.read_by(0, &begun).settle();
-    set_filters(&mut threads.engines[1]);
+    threads.set_filters_of(1, ALICES, NoFilterPolicy::Deny, 2);
     let mut media = after(&begun);
     (0..20).for_each(|sequence| _ = media.rtp((1, 40_000), (2, 10_000), sequence));
     threads.read_by(1, &media).settle();
