@@ -168,7 +168,7 @@ impl Analyzer {
         let key_of = |(name, rr_type)| Key::new(hosts, header.id, name, rr_type);
         let id_key = || key_of((0, 0));
         match (header.is_response(), question.map(key_of)) {
-            (true, Some(key)) => self.tracker.response(key, timestamp_ns),
+            (true, Some(key)) => self.tracker.response(key, id_key(), timestamp_ns),
             (true, None) => self.tracker.response_without_question(id_key(), timestamp_ns),
             (false, Some(key)) => {
                 self.tracker.query(key, id_key(), timestamp_ns);

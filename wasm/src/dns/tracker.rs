@@ -85,9 +85,16 @@ impl Tracker {
         }
     }
 
-    /// Whole milliseconds since the query of this key, at least 0; the query is then answered and forgotten.
-    /// `None` where no query waits.
-    pub fn response(&mut self, key: Key, timestamp_ns: i64) -> Option<i64> {
+    /// Whole milliseconds since the query of this key, at least 0; the query is then answered and forgotten. `id_key` is
+    /// its key without a question. `None` where no query waits.
+    pub fn response(&mut self, key: Key, id_key: Key, timestamp_ns: i64) -> Option<i64> {
+        if self.by_id.get(&id_key) == Some(&key) {
+            self.by_id.remove(&id_key);
+        }
+        self.answered(key, timestamp_ns)
+    }
+
+    fn answered(&mut self, key: Key, timestamp_ns: i64) -> Option<i64> {
         let sent = self.pending.remove(&key)?;
         let waited = timestamp_ns.saturating_sub(sent).max(0);
         (!expired(sent, timestamp_ns)).then_some(waited / 1_000_000)
@@ -97,7 +104,7 @@ impl Tracker {
     /// 4.1.1, FORMERR, NOTIMP, REFUSED): found by endpoints and id alone.
     pub fn response_without_question(&mut self, id_key: Key, timestamp_ns: i64) -> Option<i64> {
         let key = self.by_id.remove(&id_key)?;
-        self.response(key, timestamp_ns)
+        self.answered(key, timestamp_ns)
     }
 
     /// Queries waiting.

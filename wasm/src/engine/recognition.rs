@@ -389,8 +389,12 @@ impl Recognizer {
 
     /// What was seen so far, as JSON.
     pub(super) fn traffic_json(&self, top: usize) -> String {
-        let mut traffic = self.traffic.clone();
-        self.flows.for_each(|flow| add_flow(&mut traffic, flow, flow.state.detection.label()));
+        let with_live = (!self.flows.is_empty()).then(|| {
+            let mut traffic = if top == 0 { self.traffic.without_hosts() } else { self.traffic.clone() };
+            self.flows.for_each(|flow| add_flow(&mut traffic, flow, flow.state.detection.label()));
+            traffic
+        });
+        let traffic = with_live.as_ref().unwrap_or(&self.traffic);
         let mut out = Vec::new();
         out.extend_from_slice(b"{\"flows\":{");
         for (number, (name, value)) in [

@@ -27,12 +27,14 @@ struct Row {
 #[derive(Clone)]
 pub(super) struct Traffic {
     rows: Vec<Row>,
-    hosts: BoundedMap<Address, Amount>,
+    /// Ordered by when they were first seen, or spared: no address is moved for every flow of its own. None where nobody
+    /// wants to know.
+    hosts: Option<BoundedMap<Address, Amount>>,
 }
 
 impl Default for Traffic {
     fn default() -> Self {
-        Self { rows: Vec::new(), hosts: BoundedMap::new(HOST_LIMIT) }
+        Self { rows: Vec::new(), hosts: Some(BoundedMap::new(HOST_LIMIT)) }
     }
 }
 
@@ -54,31 +56,31 @@ impl Traffic {
         }
     }
 
-    /// Adds what was sent between two addresses to both.
-    pub(super) fn add_hosts(&mut self, one: Address, other: Address, amount: Amount) {
-        let hosts = if one == other { &[one][..] } else { &[one, other] };
-        for host in hosts {
-            if self.hosts.len() == self.hosts.capacity() && self.hosts.get(host).is_none() {
-                self.spare_the_busy(amount.bytes);
-            }
-            let sum = self.hosts.touch_or_insert_with(*host, |_| Amount::default());
-            sum.packets += amount.packets;
-            sum.bytes += amount.bytes;
-        }
+    /// A copy without addresses, to which none are added.
+    pub(super) fn without_hosts(&self) -> Self {
+        Self { rows: self.rows.clone(), hosts: None }
     }
 
-    /// Has the oldest entries stay that have more traffic than what comes, as far as a few looks find others.
-    fn spare_the_busy(&mut self, bytes: u64) {
-        for _ in 0..8 {
-            let Some((host, _)) = self.hosts.oldest().filter(|(_, sum)| sum.bytes > bytes) else { return };
-            let host = *host;
-            self.hosts.touch(&host);
+    /// Adds what was sent between two addresses to both.
+    pub(super) fn add_hosts(&mut self, one: Address, other: Address, amount: Amount) {
+        let Some(hosts) = &mut self.hosts else { return };
+        let ends = if one == other { &[one][..] } else { &[one, other] };
+        for host in ends {
+            if let Some(sum) = hosts.get_mut(host) {
+                sum.packets += amount.packets;
+                sum.bytes += amount.bytes;
+                continue;
+            }
+            if hosts.len() == hosts.capacity() {
+                spare_the_busy(hosts, amount.bytes);
+            }
+            hosts.insert(*host, amount);
         }
     }
 
     /// Addresses that gave way to others.
     pub(super) fn evictions(&self) -> u64 {
-        self.hosts.evictions()
+        self.hosts.as_ref().map_or(0, BoundedMap::evictions)
     }
 
     /// The rows, most bytes first, and the `top` addresses with most bytes: two members of a JSON object.
@@ -95,10 +97,7 @@ impl Traffic {
             out.push(b'}');
         }
         out.extend_from_slice(b"],\"top_talkers\":[");
-        let mut hosts: Vec<(Address, Amount)> =
-            self.hosts.iter().map(|(address, amount)| (*address, *amount)).collect();
-        hosts.sort_unstable_by_key(|(address, amount)| (Reverse(amount.bytes), *address));
-        for (number, (address, amount)) in hosts.iter().take(top).enumerate() {
+        for (number, (address, amount)) in self.busiest(top).iter().enumerate() {
             out.extend_from_slice(if number > 0 { b",{\"address\":\"" } else { b"{\"address\":\"" });
             address.write_text(out);
             out.push(b'"');
@@ -107,6 +106,34 @@ impl Traffic {
         }
         out.push(b']');
     }
+
+    /// The `most` addresses with most bytes, these first.
+    fn busiest(&self, most: usize) -> Vec<(Address, Amount)> {
+        let rank = |(address, amount): &(Address, Amount)| (Reverse(amount.bytes), *address);
+        let mut busiest: Vec<(Address, Amount)> = Vec::new();
+        // Few of many: nearly all are told by one comparison with the last.
+        for (address, amount) in self.hosts.iter().flat_map(BoundedMap::iter) {
+            let host = (*address, *amount);
+            let is_full = busiest.len() >= most;
+            if is_full && busiest.last().is_none_or(|last| rank(&host) > rank(last)) {
+                continue;
+            }
+            if is_full {
+                busiest.pop();
+            }
+            busiest.insert(busiest.partition_point(|other| rank(other) < rank(&host)), host);
+        }
+        busiest
+    }
+}
+
+/// Has the oldest entries stay that have more traffic than what comes, as far as a few looks find others.
+fn spare_the_busy(hosts: &mut BoundedMap<Address, Amount>, bytes: u64) {
+    for _ in 0..8 {
+        let Some((host, _)) = hosts.oldest().filter(|(_, sum)| sum.bytes > bytes) else { return };
+        let host = *host;
+        hosts.touch(&host);
+    }
 }
 
 fn put_amount(out: &mut Vec<u8>, amount: &Amount) {
@@ -114,4 +141,63 @@ fn put_amount(out: &mut Vec<u8>, amount: &Amount) {
     put_decimal(out, amount.packets);
     out.extend_from_slice(b",\"bytes\":");
     put_decimal(out, amount.bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(number: u32) -> Address {
+        Address::v4(number.to_be_bytes())
+    }
+
+    fn amount(bytes: u64) -> Amount {
+        Amount { packets: 1, bytes }
+    }
+
+    /// Addresses with bytes, from the JSON.
+    fn talkers(traffic: &Traffic, top: usize) -> Vec<(String, u64)> {
+        let mut json = b"{".to_vec();
+        traffic.put_json(top, &mut json);
+        json.push(b'}');
+        let json: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
+        let talkers = json["top_talkers"].as_array().expect("a list");
+        let talker = |talker: &serde_json::Value| {
+            (talker["address"].as_str().unwrap_or_default().to_owned(), talker["bytes"].as_u64().unwrap_or(0))
+        };
+        talkers.iter().map(talker).collect()
+    }
+
+    #[test]
+    fn the_busiest_are_those_that_sorting_all_gives() {
+        for (count, top) in [(0, 3), (2, 3), (3, 3), (500, 0), (500, 1), (500, 7), (500, 600)] {
+            let mut traffic = Traffic::default();
+            let mut sorted = Vec::new();
+            for number in 0..count {
+                // Some have the same number of bytes: the lower address comes first.
+                let bytes = u64::from(number * 37 % 101);
+                traffic.add_hosts(address(number), address(number), amount(bytes));
+                sorted.push((Reverse(bytes), address(number)));
+            }
+            sorted.sort_unstable();
+            let expected: Vec<(String, u64)> =
+                sorted.iter().take(top).map(|(Reverse(bytes), host)| (host.to_string(), *bytes)).collect();
+            assert_eq!(talkers(&traffic, top), expected, "{top} of {count}");
+        }
+    }
+
+    #[test]
+    fn addresses_with_much_traffic_stay_where_there_is_no_more_room() {
+        let mut traffic = Traffic::default();
+        for number in 0..4 {
+            traffic.add_hosts(address(number), address(number), amount(1_000_000));
+        }
+        for number in 0..HOST_LIMIT as u32 * 2 {
+            traffic.add_hosts(address(1000 + number), address(1), amount(60));
+        }
+        let busy: Vec<String> = talkers(&traffic, 4).into_iter().map(|(host, _)| host).collect();
+        assert_eq!(busy, ["0.0.0.1", "0.0.0.0", "0.0.0.2", "0.0.0.3"]);
+        assert_eq!(traffic.evictions(), HOST_LIMIT as u64 + 4);
+        assert_eq!(talkers(&traffic.without_hosts(), 4), []);
+    }
 }

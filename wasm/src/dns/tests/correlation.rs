@@ -156,8 +156,8 @@ fn the_query_stored_longest_ago_is_displaced() {
     assert_eq!((tracker.pending(), tracker.evictions()), (MAX_PENDING, 0));
     tracker.query(key(MAX_PENDING), key(MAX_PENDING), START + 2);
     assert_eq!((tracker.pending(), tracker.evictions()), (MAX_PENDING, 1));
-    assert_eq!(tracker.response(key(0), START + 3), None);
-    assert_eq!(tracker.response(key(1), START + 3 + MS), Some(1));
+    assert_eq!(tracker.response(key(0), key(0), START + 3), None);
+    assert_eq!(tracker.response(key(1), key(1), START + 3 + MS), Some(1));
     // The rest goes when its time is over, uncounted.
     tracker.query(key(MAX_PENDING + 1), key(MAX_PENDING + 1), START + MAX_AGE_NS + 1);
     assert_eq!((tracker.pending(), tracker.evictions()), (2, 1));
@@ -174,4 +174,22 @@ fn a_refusal_without_a_question_is_found_by_its_id() {
     let verdict = session.0.observe(&refusal, &back(&there), START + 5 * MS);
     assert_eq!((verdict.correlated_query, verdict.query_response_time_ms), (true, 5));
     assert!(!session.0.observe(&refusal, &back(&there), START + 6 * MS).correlated_query, "only once");
+}
+
+#[test]
+fn an_answer_takes_the_id_of_its_own_query_only() {
+    let refusal = parsed(&[0, 7, 0x81, 0x05, 0, 0, 0, 0, 0, 0, 0, 0]).0;
+    let there = flow(1, 40_000, 2, 53);
+    // Two queries of one id: the answer to the first one leaves the refusal to the second.
+    let mut session = Session(Analyzer::new(false));
+    session.query(&there, 7, "a.com", 1, START);
+    session.query(&there, 7, "b.com", 1, START + MS);
+    assert_eq!(session.response(&back(&there), 7, "a.com", 1, START + 2 * MS), Some(2));
+    assert_eq!(session.0.observe(&refusal, &back(&there), START + 5 * MS).query_response_time_ms, 4);
+    // What is answered is not there for a refusal.
+    session.query(&there, 7, "a.com", 1, START + 6 * MS);
+    assert_eq!(session.response(&back(&there), 7, "a.com", 1, START + 7 * MS), Some(1));
+    assert!(!session.0.observe(&refusal, &back(&there), START + 8 * MS).correlated_query);
+    session.query(&there, 7, "a.com", 1, START + 9 * MS);
+    assert_eq!(session.0.observe(&refusal, &back(&there), START + 12 * MS).query_response_time_ms, 3);
 }

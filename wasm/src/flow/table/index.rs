@@ -95,12 +95,6 @@ impl Index {
         self.used -= 1;
     }
 
-    /// Removes everything.
-    pub(crate) fn clear(&mut self) {
-        self.cells.fill(EMPTY);
-        self.used = 0;
-    }
-
     #[cold]
     fn grow(&mut self) {
         let bits = self.bits + 1;
