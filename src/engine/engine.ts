@@ -2,8 +2,9 @@
 import * as bindings from "../../wasm/pkg/caracal_engine_bg.js";
 import { OperatorError } from "../runtime/operator_error.ts";
 import type { Protocol } from "../config/settings.ts";
-import type { Chunk, OutputKind, WirePiece } from "./chunk.ts";
+import { type Chunk, isReusable, type OutputKind, type WirePiece } from "./chunk.ts";
 import { type Filter, type FilterTypeName, filterTypeNames, type NoFilterPolicy } from "./filter.ts";
+import type { OutputBuffers } from "./output_buffers.ts";
 import type { StreamOptions } from "./stream_options.ts";
 import type { Traffic } from "./traffic.ts";
 
@@ -228,8 +229,8 @@ export class Engine {
     return this.#kinds.reduce((sum, kind) => sum + this.#handle.output_length(outputBits[kind]), 0);
   }
 
-  /** What was written since the last call, in buffers of its own. */
-  take(): Chunk {
+  /** What was written since the last call, in buffers of its own; those that may be used again are taken from `buffers`. */
+  take(buffers?: OutputBuffers): Chunk {
     const chunk: { -readonly [key in keyof Chunk]: Chunk[key] } = {
       packets: this.#handle.rendered_packets(),
       bytes: this.#handle.rendered_bytes(),
@@ -237,7 +238,8 @@ export class Engine {
     for (const kind of this.#kinds) {
       const length = this.#handle.output_length(outputBits[kind]);
       if (length === 0) continue;
-      const bytes = bytesAt(this.#handle.output(outputBits[kind]), length).slice();
+      const written = bytesAt(this.#handle.output(outputBits[kind]), length);
+      const bytes = buffers !== undefined && isReusable(kind) ? buffers.copyOf(written) : written.slice();
       if (kind === "wire") chunk.wire = this.#cut(bytes);
       else chunk[kind] = bytes;
       if (kind === "pcap") chunk.pcapLinkType = this.#handle.pcap_link_type();

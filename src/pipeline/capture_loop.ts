@@ -4,6 +4,7 @@ import { setImmediate } from "node:timers";
 import type { KernelCounters, Source } from "../capture/source.ts";
 import { type Chunk, isEmptyChunk } from "../engine/chunk.ts";
 import { drained, Engine } from "../engine/engine.ts";
+import { OutputBuffers } from "../engine/output_buffers.ts";
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
 import {
   type CaptureFilters,
@@ -63,6 +64,7 @@ export class CaptureLoop {
   readonly #plan: CapturePlan;
   readonly #host: CaptureHost;
   readonly #engine: Engine;
+  readonly #buffers = new OutputBuffers();
   readonly #judge: FilterJudge;
   readonly #live: boolean;
   #filters: CaptureFilters;
@@ -123,6 +125,11 @@ export class CaptureLoop {
   /** Takes what another thread told of the calls that it saw. */
   hear(signalling: Uint8Array): void {
     this.#engine.hear(signalling);
+  }
+
+  /** Takes back buffers of chunks that every sink took. */
+  giveBack(buffers: readonly ArrayBuffer[]): void {
+    this.#buffers.giveBack(buffers);
   }
 
   /** Ends the run after what has been read so far. */
@@ -346,7 +353,7 @@ export class CaptureLoop {
     this.#tellSignalling();
     this.#tellNotices();
     if (this.#host.ready()) {
-      const chunk = this.#engine.take();
+      const chunk = this.#engine.take(this.#buffers);
       if (!isEmptyChunk(chunk) && this.#engine.hasOutputs) this.#host.take(chunk);
     } else if (this.#engine.outputBytes > BACKLOG_BYTES) {
       this.#droppedBySinks += this.#engine.take().packets;

@@ -1,4 +1,4 @@
-import type { Chunk } from "../engine/chunk.ts";
+import { buffersToReuse, type Chunk } from "../engine/chunk.ts";
 import { noTraffic } from "../engine/traffic.ts";
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
 import { isGranted } from "../runtime/permissions.ts";
@@ -119,8 +119,8 @@ export class CaptureWorker implements SharingCaptureThread {
     return this.#number === undefined ? "the capture thread" : `capture thread ${this.#number}`;
   }
 
-  #post(message: ToWorker): void {
-    this.#worker?.postMessage(message);
+  #post(message: ToWorker, transfer: Transferable[] = []): void {
+    this.#worker?.postMessage(message, transfer);
   }
 
   #start(): void {
@@ -169,7 +169,9 @@ export class CaptureWorker implements SharingCaptureThread {
         this.#handedOver += message.chunk.packets;
         this.#delivery = this.#delivery.then(() => this.#deliver(message.chunk)).then(() => {
           this.#undelivered -= 1;
-          if (worker === this.#worker) this.#post({ kind: "credit" });
+          if (worker !== this.#worker) return;
+          const buffers = buffersToReuse(message.chunk);
+          this.#post({ kind: "credit", buffers }, buffers);
         });
         break;
       case "opened":

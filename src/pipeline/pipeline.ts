@@ -1,4 +1,4 @@
-import type { Chunk } from "../engine/chunk.ts";
+import { buffersToReuse, type Chunk } from "../engine/chunk.ts";
 import { Engine } from "../engine/engine.ts";
 import { engineModule } from "../engine/module.js";
 import type { CaptureFilters, FilterReport } from "./capture_filters.ts";
@@ -165,13 +165,18 @@ export class Pipeline {
     };
   }
 
-  /** Gives a chunk to every sink; resolves when all of them took it. */
+  /** Gives a chunk to every sink; resolves when none of them reads it any more. */
   async #deliver(chunk: Chunk): Promise<void> {
     if (this.#sinkFailure !== undefined) return this.#countUnwritten(chunk);
+    await Promise.all(this.#sinks.map((sink) => this.#write(sink, chunk)));
+  }
+
+  async #write(sink: Sink, chunk: Chunk): Promise<void> {
     try {
-      await Promise.all(this.#sinks.map((sink) => sink.write(chunk)));
+      await sink.write(chunk);
     } catch (error) {
-      this.#sinkFailure ??= error;
+      if (this.#sinkFailure !== undefined) return;
+      this.#sinkFailure = error;
       this.#countUnwritten(chunk);
       this.stop();
     }
@@ -198,7 +203,10 @@ class InlineCapture implements CaptureThread {
       ready: () => this.#pending === undefined,
       whenReady: () => this.#pending ?? Promise.resolve(),
       take: (chunk) => {
-        this.#pending = deliver(chunk).finally(() => this.#pending = undefined);
+        this.#pending = deliver(chunk).finally(() => {
+          this.#pending = undefined;
+          this.#loop.giveBack(buffersToReuse(chunk));
+        });
       },
       report: (progress) => listener.progress(progress),
       opened: () => listener.opened(),

@@ -1,5 +1,6 @@
 import "../runtime/environment.ts";
 import assert from "node:assert/strict";
+import type { Chunk } from "../engine/chunk.ts";
 import { defaultStreamOptions } from "../engine/stream_options.ts";
 import { OperatorError } from "../runtime/operator_error.ts";
 import type { CaptureFilters } from "./capture_filters.ts";
@@ -110,5 +111,64 @@ for (
     assert.ok(written > 0);
     assert.equal(pipeline.end?.progress.droppedBySinks, areLost ? pipeline.end?.progress.engine.kept : 0);
     assert.equal(pipeline.progress?.droppedBySinks, pipeline.end?.progress.droppedBySinks);
+  });
+}
+
+/** A capture of many blocks: records of a fixture over and over. */
+function longCapture(): string {
+  const fixture = Deno.readFileSync(new URL("../../fixtures/dns.pcap", import.meta.url));
+  const path = Deno.makeTempFileSync({ suffix: ".pcap" });
+  const file = Deno.openSync(path, { write: true });
+  file.writeSync(fixture);
+  for (let bytes = fixture.length; bytes < 3 << 20; bytes += fixture.length) {
+    file.writeSync(fixture.subarray(24));
+  }
+  file.close();
+  return path;
+}
+
+/** A sink that reads what it was given bit by bit, and knows how often it was asked. */
+class SlowSink {
+  readonly name = "a slow sink";
+  readonly needs = ["json"] as const;
+  readonly #decoder = new TextDecoder();
+  text = "";
+  async write({ json }: Chunk): Promise<void> {
+    for (let start = 0; json !== undefined && start < json.length; start += 100_000) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      this.text += this.#decoder.decode(json.subarray(start, start + 100_000), { stream: true });
+    }
+  }
+  close = () => Promise.resolve();
+}
+
+for (const singleThread of [false, true]) {
+  const where = singleThread ? "in one thread" : "from a capture thread";
+  const listener = { opened() {}, notice() {}, failed() {}, progress() {}, filtersSet() {} };
+
+  Deno.test(`a chunk stays as it is until every sink took it, ${where}`, async () => {
+    const path = longCapture();
+    const inputs = [{ kind: "file", path }] as const;
+    const [slow, quick] = [new SlowSink(), new SlowSink()];
+    const chunks: string[] = [];
+    quick.write = ({ json }) => {
+      chunks.push(new TextDecoder().decode(json));
+      return Promise.resolve();
+    };
+    const end = await new Pipeline({ ...plan, inputs }, [quick, slow], listener, singleThread, 1_000).run();
+    assert.ok(chunks.length > 10, `${chunks.length} chunks`);
+    assert.equal(slow.text === chunks.join(""), true);
+    assert.equal(slow.text.split("\n").length - 1, end.progress.engine.kept);
+
+    // A sink that fails ends the run; what the other one still reads is not written over.
+    const broken = new SlowSink();
+    const failure = new OperatorError("writing failed");
+    let left = 3;
+    broken.write = () => --left < 0 ? Promise.reject(failure) : Promise.resolve();
+    const other = new SlowSink();
+    const pipeline = new Pipeline({ ...plan, inputs }, [broken, other], listener, singleThread, 1_000);
+    await assert.rejects(pipeline.run(), failure);
+    assert.equal(other.text, chunks.slice(0, 4).join(""));
+    Deno.removeSync(path);
   });
 }

@@ -6,7 +6,10 @@ export interface Sink {
   readonly name: string;
   /** The outputs that this sink needs from the engine. */
   readonly needs: readonly OutputKind[];
-  /** Takes a chunk. A promise asks the pipeline to wait: a file is not read on, a live capture drops by policy. */
+  /**
+   * Takes a chunk. A promise asks the pipeline to wait: a file is not read on, a live capture drops by policy. After that
+   * the chunk's `json`, `text` and `pcap` may be written over.
+   */
   write(chunk: Chunk): void | Promise<void>;
   /** Writes out what is held back, and closes. */
   close(): Promise<void>;

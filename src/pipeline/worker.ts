@@ -45,6 +45,7 @@ scope.onmessage = ({ data }) => {
       break;
     case "credit":
       credits++;
+      loop?.giveBack(data.buffers);
       wake?.();
       break;
     case "filters":

@@ -11,8 +11,8 @@ export const SIGNALLING_BYTES = 8 << 20;
 /** What the main thread sends to a capture worker. */
 export type ToWorker =
   | { readonly kind: "start"; readonly module: WebAssembly.Module; readonly plan: CapturePlan }
-  /** One more chunk may be sent. */
-  | { readonly kind: "credit" }
+  /** One more chunk may be sent. The buffers of one that was sent come back. */
+  | { readonly kind: "credit"; readonly buffers: readonly ArrayBuffer[] }
   | { readonly kind: "filters"; readonly filters: CaptureFilters }
   /** What another worker told of the calls that it saw. */
   | { readonly kind: "signalling"; readonly bytes: Uint8Array<ArrayBuffer> }
