@@ -1,18 +1,25 @@
 //! Times as text: RFC 3339 in UTC, without a calendar library.
 
-use super::json::{put_decimal, put_signed};
+use super::json::put_signed;
 
-/// Writes times, and remembers the text of the last second: packets come many to a second.
+const SECOND_NS: i64 = 1_000_000_000;
+/// Seconds of ten digits: from 2001 on.
+const TEN_DIGITS: std::ops::Range<i64> = 1_000_000_000..10_000_000_000;
+
+/// Writes times, and remembers the last one as text: packets come many to a second, and each time is written twice.
 #[derive(Debug)]
 pub struct Clock {
+    timestamp_ns: i64,
     second: i64,
-    /// `2023-11-14T22:13:20` of that second.
-    text: [u8; 19],
+    /// `2023-11-14T22:13:20.123456789Z`.
+    text: [u8; 30],
+    /// `1700000000123456789`; without meaning where the second has not [`TEN_DIGITS`].
+    decimal: [u8; 19],
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { second: 0, text: *b"1970-01-01T00:00:00" }
+        Self { timestamp_ns: 0, second: 0, text: *b"1970-01-01T00:00:00.000000000Z", decimal: [b'0'; 19] }
     }
 }
 
@@ -21,10 +28,8 @@ impl Clock {
     /// `2023-11-14T22:13:20.123456789Z`. Every i64 is inside the years 1677 to 2262.
     #[inline]
     pub fn put_rfc3339(&mut self, out: &mut Vec<u8>, timestamp_ns: i64) {
-        let fraction = self.put_second(out, timestamp_ns);
-        out.push(b'.');
-        out.extend_from_slice(&nine_digits(fraction));
-        out.push(b'Z');
+        self.set(timestamp_ns);
+        out.extend_from_slice(&self.text);
     }
 
     /// The same with microseconds.
@@ -37,25 +42,42 @@ impl Clock {
     /// Appends `timestamp_ns` in decimal.
     #[inline]
     pub fn put_nanoseconds(&mut self, out: &mut Vec<u8>, timestamp_ns: i64) {
-        let (seconds, nanoseconds) = (timestamp_ns / 1_000_000_000, timestamp_ns % 1_000_000_000);
-        if seconds > 0 {
-            put_decimal(out, seconds as u64);
-            out.extend_from_slice(&nine_digits(nanoseconds as u32));
+        self.set(timestamp_ns);
+        if TEN_DIGITS.contains(&self.second) {
+            out.extend_from_slice(&self.decimal);
         } else {
             put_signed(out, timestamp_ns);
         }
     }
 
-    /// Appends the text of the second, and returns the nanoseconds beyond it.
     #[inline]
-    fn put_second(&mut self, out: &mut Vec<u8>, timestamp_ns: i64) -> u32 {
-        let second = timestamp_ns.div_euclid(1_000_000_000);
-        if second != self.second {
-            self.second = second;
-            self.text = second_text(second);
+    fn set(&mut self, timestamp_ns: i64) {
+        if timestamp_ns == self.timestamp_ns {
+            return;
         }
-        out.extend_from_slice(&self.text);
-        timestamp_ns.rem_euclid(1_000_000_000) as u32
+        let before = std::mem::replace(&mut self.timestamp_ns, timestamp_ns);
+        // No division where the second is the same: that of 64-bit numbers is slow. What wraps is right modulo 2^64, so
+        // right for times of one sign.
+        let mut fraction = timestamp_ns.wrapping_sub(self.second.wrapping_mul(SECOND_NS));
+        if before ^ timestamp_ns < 0 || !(0..SECOND_NS).contains(&fraction) {
+            fraction = timestamp_ns.rem_euclid(SECOND_NS);
+            self.set_second(timestamp_ns.div_euclid(SECOND_NS));
+        }
+        let mut digits = [0; 9];
+        set_digits(&mut digits, fraction as u32);
+        self.text[20..29].copy_from_slice(&digits);
+        self.decimal[10..].copy_from_slice(&digits);
+    }
+
+    #[cold]
+    fn set_second(&mut self, second: i64) {
+        self.second = second;
+        self.text[..19].copy_from_slice(&second_text(second));
+        if TEN_DIGITS.contains(&second) {
+            let (upper, lower) = self.decimal[..10].split_at_mut(5);
+            set_digits(upper, (second / 100_000) as u32);
+            set_digits(lower, (second % 100_000) as u32);
+        }
     }
 }
 
@@ -70,12 +92,6 @@ fn second_text(second: i64) -> [u8; 19] {
     set_digits(&mut text[14..16], second_of_day / 60 % 60);
     set_digits(&mut text[17..19], second_of_day % 60);
     text
-}
-
-fn nine_digits(value: u32) -> [u8; 9] {
-    let mut digits = [0; 9];
-    set_digits(&mut digits, value);
-    digits
 }
 
 fn set_digits(text: &mut [u8], mut value: u32) {
@@ -114,10 +130,19 @@ mod tests {
             (951_782_400_000_000_000, "2000-02-29T00:00:00.000000000Z"),
             (4_107_542_399_000_000_000, "2100-02-28T23:59:59.000000000Z"),
             (4_107_542_400_000_000_000, "2100-03-01T00:00:00.000000000Z"),
+            (999_999_999_999_999_999, "2001-09-09T01:46:39.999999999Z"),
+            (1_000_000_000_000_000_000, "2001-09-09T01:46:40.000000000Z"),
             (-1, "1969-12-31T23:59:59.999999999Z"),
             (i64::MAX, "2262-04-11T23:47:16.854775807Z"),
             (i64::MIN, "1677-09-21T00:12:43.145224192Z"),
         ] {
+            // Wherever the clock stands: on its time, in its second, just outside of it.
+            for before in [0, 1, -1, 999_999_999, 1_000_000_000, -1_000_000_000, i64::MAX, i64::MIN] {
+                clock.put_rfc3339(&mut Vec::new(), timestamp_ns.wrapping_add(before));
+                let mut out = Vec::new();
+                clock.put_nanoseconds(&mut out, timestamp_ns);
+                assert_eq!(String::from_utf8(out).unwrap(), timestamp_ns.to_string());
+            }
             let mut out = Vec::new();
             clock.put_rfc3339(&mut out, timestamp_ns);
             assert_eq!(String::from_utf8_lossy(&out), expected);
