@@ -21,13 +21,19 @@ pub fn scope_of(packet: &Packet) -> u32 {
     }
 }
 
+/// The same for a packet in no tunnel and at most one VLAN.
+#[inline]
+pub fn scope_of_vlan(vlan: Option<u16>) -> u32 {
+    vlan.map_or(0, |vlan| plain(ONE_VLAN, vlan.into()))
+}
+
 #[cold]
 fn scope_of_networks(vlans: &[u16], tunnels: &[Tunnel]) -> u32 {
     let mut networks = tunnels.iter().filter_map(|tunnel| Some((kind_of(tunnel.kind)?, tunnel.id)));
     // Plain numbers, so that no two of the usual networks share one by chance or by intent.
     match (vlans, networks.next(), networks.next()) {
         ([], None, _) => return 0,
-        ([vlan], None, _) => return plain(ONE_VLAN, (*vlan).into()),
+        ([vlan], None, _) => return scope_of_vlan(Some(*vlan)),
         ([outer, inner], None, _) => return plain(TWO_VLANS, u32::from(*outer) << 12 | u32::from(*inner)),
         ([], Some((kind, id)), None) if id <= MOST_PLAIN => return plain(kind, id),
         _ => {}

@@ -127,8 +127,12 @@ pub struct Notes {
     pub flow: KnownFlow,
     /// What is said of each of its packets, encoded; empty where that was not put together yet.
     pub words: Vec<u8>,
-    /// How much of that belongs to the metadata of a packet.
-    pub metadata_length: usize,
+    /// How much of that is metadata of a packet in front of what its RTP header says, bytes.
+    pub before_length: u16,
+    /// How much is metadata behind it.
+    pub behind_length: u16,
+    /// The VLAN that it names.
+    pub vlan: Option<u16>,
     /// Which version of the call's data it was made of.
     pub version: u32,
 }

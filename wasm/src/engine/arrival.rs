@@ -103,9 +103,9 @@ impl Engine {
             return;
         }
         let mut packet = Packet::unread(record.data);
-        match Plain::read(record.data) {
-            Some(plain) if record.link_type == link_type::ETHERNET => plain.put_into(&mut packet),
-            _ => packet.read(record.link_type, record.original_length),
+        match Plain::read(record.link_type, record.data) {
+            Some(plain) => plain.put_into(&mut packet),
+            None => packet.read(record.link_type, record.original_length),
         }
         let frame = Frame {
             data: record.data,

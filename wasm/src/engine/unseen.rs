@@ -5,7 +5,6 @@
 
 use super::recognition::{Arrival, Settled};
 use super::{Engine, Input, Protocol};
-use crate::net::link_type;
 use crate::net::plain::Plain;
 
 impl Engine {
@@ -29,26 +28,24 @@ impl Engine {
         passes: bool,
     ) {
         let Some(mut records) = input.reader.plain_records(block, *position) else { return };
-        if records.link_type != link_type::ETHERNET {
-            return;
-        }
         let mut bytes = 0;
         let mut is_odd = false;
         while !is_odd
             && let Some(record) = records.peek()
             && record.timestamp_ns < self.next_fragment_expiry_ns
-            && let Some(plain) = Plain::read(record.data)
+            && let Some(plain) = Plain::read(records.link_type, record.data)
         {
             records.take(&record);
             bytes += record.data.len() as u64;
             let captured = record.data.len() as u32;
-            match self.recognizer.count_plain(record.data, &plain, record.timestamp_ns, &mut self.dns) {
+            let frame = (records.link_type, record.data);
+            match self.recognizer.count_plain(frame, &plain, record.timestamp_ns, &mut self.dns) {
                 Settled::Entirely => {}
                 Settled::ByDns => is_odd = self.dns.is_odd(),
                 Settled::Counted(observed) => {
                     let arrival = Arrival::unseen(record.timestamp_ns, captured);
                     self.recognizer.recognise_unseen(
-                        record.data,
+                        frame,
                         &arrival,
                         observed,
                         &mut self.dns,
@@ -83,6 +80,7 @@ mod tests {
     use super::*;
     use crate::engine::{JSON, Options, WIRE};
     use crate::matching::filter_set::{FilterSet, NoFilterPolicy};
+    use crate::net::link_type;
 
     /// What an engine says of a capture that it gets in blocks of `block_size` bytes.
     fn answers(outputs: u8, policy: NoFilterPolicy, capture: &[u8], block_size: usize) -> (String, Vec<u64>) {
@@ -149,7 +147,7 @@ mod tests {
     }
 
     /// A frame of one of a few flows, mostly plain, sometimes damaged.
-    fn frame(numbers: &mut Numbers) -> Vec<u8> {
+    fn frame(numbers: &mut Numbers, link_type: u32) -> Vec<u8> {
         const PAYLOADS: &[&[u8]] = &[
             b"",
             b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n",
@@ -184,7 +182,10 @@ mod tests {
         if is_answer {
             ends.reverse();
         }
-        let mut frame = vec![2; 12];
+        let mut frame = vec![2; if link_type == link_type::LINUX_SLL { 14 } else { 12 }];
+        if numbers.below(3) == 0 {
+            frame.extend([0x81, 0, 0x60, numbers.below(2) as u8]);
+        }
         if numbers.below(3) == 0 {
             let [high, low] = (segment.len() as u16).to_be_bytes();
             frame.extend([0x86, 0xdd, 0x60, 0, 0, 0, high, low, protocol, 64]);
@@ -207,12 +208,12 @@ mod tests {
     fn generated_frames_are_counted_as_if_they_were_shown() {
         for seed in 0..24 {
             let mut numbers = Numbers(seed);
-            let mut capture =
-                [&0xa1b2_c3d4u32.to_le_bytes()[..], &[2, 0, 4, 0], &[0; 8], &[0, 0, 4, 0, 1, 0, 0, 0]]
-                    .concat();
+            let link_type = [link_type::ETHERNET, link_type::LINUX_SLL][seed as usize % 2];
+            let header = [0xa1b2_c3d4, 0x0004_0002, 0, 0, 1 << 18, link_type];
+            let mut capture: Vec<u8> = header.iter().flat_map(|word| word.to_le_bytes()).collect();
             let mut seconds = 1_700_000_000u32;
             for _ in 0..600 {
-                let frame = frame(&mut numbers);
+                let frame = frame(&mut numbers, link_type);
                 // Sometimes beyond the idle times, and back.
                 match numbers.below(60) {
                     0 => seconds += 100,

@@ -123,7 +123,8 @@ pub fn of_plain(packet: &Plain<'_>) -> (FlowKey, bool) {
         }
     }
     let ports = if is_lower { ports } else { ports.rotate_left(16) };
-    (FlowKey { addresses, scope: 0, ports, kind, rest }, is_lower)
+    let scope = packet.vlan.map_or(0, |vlan| scope(0, 0, &[vlan]));
+    (FlowKey { addresses, scope, ports, kind, rest }, is_lower)
 }
 
 /// Two scopes that differ may in theory get the same number. Flows of theirs would have to agree in addresses and ports

@@ -2,8 +2,8 @@
 
 use super::{Faults, Next, Packet, llc};
 
-const V1_LENGTH: usize = 16;
-const V2_LENGTH: usize = 20;
+pub(super) const V1_LENGTH: usize = 16;
+pub(super) const V2_LENGTH: usize = 20;
 /// Protocol of frames that begin with LLC (`LINUX_SLL_P_802_2`); above 1535 it is an EtherType.
 const LLC: u16 = 4;
 

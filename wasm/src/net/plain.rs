@@ -1,21 +1,19 @@
-//! The frames that nearly all traffic is made of, read in a few words: Ethernet without tags, IPv4 without options or
-//! IPv6 without extension headers, TCP or UDP, whole, in no tunnel and no fragment, with lengths that agree.
+//! The frames that nearly all traffic is made of, read in a few words: Ethernet with one VLAN tag or none, a Linux cooked
+//! capture, or no link layer; IPv4 without options or IPv6 without extension headers; TCP or UDP, whole, in no tunnel and no
+//! fragment, with lengths that agree.
 //!
 //! Anything else is no [`Plain`] packet. What it says of a frame is what [`Packet`] says of it.
 
-use super::{Address, IpHeader, Packet, Transport, ethernet, ethertype, protocol, tunnel};
+use super::{
+    Address, IpHeader, Packet, Transport, cooked, ethernet, ethertype, link_type, protocol, tunnel, vlan,
+};
 
 const IPV4_HEADER_LENGTH: usize = 20;
 const IPV6_HEADER_LENGTH: usize = 40;
 const TCP_HEADER_LENGTH: usize = 20;
 const UDP_HEADER_LENGTH: usize = 8;
 
-/// Where the transport header begins.
-const BEHIND_IPV4: usize = ethernet::HEADER_LENGTH + IPV4_HEADER_LENGTH;
-const BEHIND_IPV6: usize = ethernet::HEADER_LENGTH + IPV6_HEADER_LENGTH;
-/// Where the payload of UDP begins.
-pub(crate) const UDP_PAYLOAD_IN_IPV4: usize = BEHIND_IPV4 + UDP_HEADER_LENGTH;
-pub(crate) const UDP_PAYLOAD_IN_IPV6: usize = BEHIND_IPV6 + UDP_HEADER_LENGTH;
+const TAGGED_LENGTH: usize = ethernet::HEADER_LENGTH + vlan::TAG_LENGTH;
 
 /// Ethertype, version and header length of IPv4 without options, as the little-endian number that they are read as.
 const PLAIN_IPV4: u64 = u16::swap_bytes(ethertype::IPV4) as u64 | 0x45 << 16;
@@ -41,7 +39,11 @@ pub struct Plain<'a> {
     pub destination_port: u16,
     /// TCP flags, the low eight bits; 0 for UDP.
     pub tcp_flags: u8,
+    /// Identifier of the VLAN, where there is a tag.
+    pub vlan: Option<u16>,
     hop_limit: u8,
+    /// Bytes in front of the IP header.
+    link_length: u8,
     /// From the transport header on.
     segment: &'a [u8],
 }
@@ -55,46 +57,128 @@ pub enum PlainAddresses {
     V6([u64; 4]),
 }
 
+/// Whether a frame is Ethernet without a VLAN tag.
+#[inline(always)]
+pub(crate) fn is_untagged(link_type: u32, frame: &[u8]) -> bool {
+    link_type == link_type::ETHERNET && frame.get(12..14) != Some(&[0x81, 0])
+}
+
+/// Whether the payload of UDP in a frame may begin with an octet that has these two upper bits, if the frame is plain: a
+/// glance at the places where it would be.
+#[inline(always)]
+pub(crate) fn may_begin_with(upper_bits: u8, link_type: u32, frame: &[u8]) -> bool {
+    let link_length = match link_type {
+        link_type::ETHERNET if is_untagged(link_type, frame) => ethernet::HEADER_LENGTH,
+        link_type::ETHERNET => TAGGED_LENGTH,
+        link_type::LINUX_SLL => cooked::V1_LENGTH,
+        link_type::LINUX_SLL2 => cooked::V2_LENGTH,
+        _ => 0,
+    };
+    [IPV4_HEADER_LENGTH, IPV6_HEADER_LENGTH].into_iter().any(|length| {
+        let octet = frame.get(link_length + length + UDP_HEADER_LENGTH);
+        octet.is_some_and(|octet| octet >> 6 == upper_bits)
+    })
+}
+
 impl<'a> Plain<'a> {
-    /// Reads an Ethernet frame; None if it is not plain.
+    /// Reads a frame of this link type; None if it is not plain.
     #[inline(always)]
-    pub fn read(frame: &'a [u8]) -> Option<Self> {
-        let head = frame.first_chunk::<{ BEHIND_IPV4 + UDP_HEADER_LENGTH }>()?;
+    pub fn read(link_type: u32, frame: &'a [u8]) -> Option<Self> {
+        if is_untagged(link_type, frame) {
+            Self::read_untagged(frame)
+        } else {
+            Self::read_other(link_type, frame)
+        }
+    }
+
+    /// Reads Ethernet without a tag.
+    #[inline(always)]
+    pub(crate) fn read_untagged(frame: &'a [u8]) -> Option<Self> {
+        let head =
+            frame.first_chunk::<{ ethernet::HEADER_LENGTH + IPV4_HEADER_LENGTH + UDP_HEADER_LENGTH }>()?;
         // Some fields at a time: an access costs more than to take them apart.
         let begin = u64_at(head, 12);
         if begin & PLAIN_IPV4_MASK == PLAIN_IPV4 {
-            let rest = u32_at(head, 20);
-            if rest & FRAGMENTED != 0 {
-                return None;
-            }
             let total_length = ((begin >> 32) as u16).swap_bytes();
-            let network = (PlainAddresses::V4(u64_at(head, 26)), (rest >> 24) as u8, (rest >> 16) as u8);
-            let end = ethernet::HEADER_LENGTH + usize::from(total_length);
-            return Self::read_transport::<BEHIND_IPV4>(frame.get(..end)?, network);
+            return Self::read_ipv4(frame, ethernet::HEADER_LENGTH, total_length);
         }
         if begin & PLAIN_IPV6_MASK == PLAIN_IPV6 {
-            return Self::read_ipv6(frame);
+            return Self::read_ipv6(frame, ethernet::HEADER_LENGTH);
         }
         None
     }
 
-    #[inline]
-    fn read_ipv6(frame: &'a [u8]) -> Option<Self> {
-        let head = frame.first_chunk::<BEHIND_IPV6>()?;
-        let &[.., l0, l1, next, hop_limit] = head.first_chunk::<22>()?;
-        let addresses = [u64_at(head, 22), u64_at(head, 30), u64_at(head, 38), u64_at(head, 46)];
-        let end = BEHIND_IPV6 + usize::from(u16::from_be_bytes([l0, l1]));
-        let network = (PlainAddresses::V6(addresses), next, hop_limit);
-        Self::read_transport::<BEHIND_IPV6>(frame.get(..end)?, network)
+    /// Reads anything else.
+    #[inline(never)]
+    pub(crate) fn read_other(link_type: u32, frame: &'a [u8]) -> Option<Self> {
+        let mut vlan = None;
+        let (link_length, ethertype) = match link_type {
+            link_type::ETHERNET => {
+                let &[.., 0x81, 0, tci_high, tci_low, high, low] = frame.first_chunk::<TAGGED_LENGTH>()?
+                else {
+                    return None;
+                };
+                vlan = Some(u16::from_be_bytes([tci_high, tci_low]) & vlan::IDENTIFIER);
+                (TAGGED_LENGTH, u16::from_be_bytes([high, low]))
+            }
+            link_type::LINUX_SLL => {
+                let &[.., high, low] = frame.first_chunk::<{ cooked::V1_LENGTH }>()?;
+                (cooked::V1_LENGTH, u16::from_be_bytes([high, low]))
+            }
+            link_type::LINUX_SLL2 => {
+                let &[high, low, ..] = frame.first_chunk::<{ cooked::V2_LENGTH }>()?;
+                (cooked::V2_LENGTH, u16::from_be_bytes([high, low]))
+            }
+            link_type::DLT_RAW | link_type::DLT_RAW_OPENBSD | link_type::RAW => match frame.first()? >> 4 {
+                4 => (0, ethertype::IPV4),
+                _ => (0, ethertype::IPV6),
+            },
+            _ => return None,
+        };
+        let &[version, _, l0, l1] = frame.get(link_length..)?.first_chunk()?;
+        let plain = match ethertype {
+            ethertype::IPV4 if version == 0x45 => {
+                Self::read_ipv4(frame, link_length, u16::from_be_bytes([l0, l1]))?
+            }
+            ethertype::IPV6 if version >> 4 == 6 => Self::read_ipv6(frame, link_length)?,
+            _ => return None,
+        };
+        Some(Self { vlan, ..plain })
     }
 
-    /// `AT`: where the transport header begins in the packet.
+    /// `at`: where the header begins, which is known to have no options.
     #[inline(always)]
-    fn read_transport<const AT: usize>(
+    fn read_ipv4(frame: &'a [u8], at: usize, total_length: u16) -> Option<Self> {
+        let header = frame.get(at..)?.first_chunk::<IPV4_HEADER_LENGTH>()?;
+        let rest = u32_at(header, 6);
+        if rest & FRAGMENTED != 0 {
+            return None;
+        }
+        let network = (PlainAddresses::V4(u64_at(header, 12)), (rest >> 24) as u8, (rest >> 16) as u8);
+        let packet = frame.get(..at + usize::from(total_length))?;
+        Self::read_transport(packet, at, at + IPV4_HEADER_LENGTH, network)
+    }
+
+    #[inline]
+    fn read_ipv6(frame: &'a [u8], at: usize) -> Option<Self> {
+        let header = frame.get(at..)?.first_chunk::<IPV6_HEADER_LENGTH>()?;
+        let &[_, _, _, _, l0, l1, next, hop_limit, ..] = header;
+        let addresses = [u64_at(header, 8), u64_at(header, 16), u64_at(header, 24), u64_at(header, 32)];
+        let network = (PlainAddresses::V6(addresses), next, hop_limit);
+        let transport = at + IPV6_HEADER_LENGTH;
+        let packet = frame.get(..transport + usize::from(u16::from_be_bytes([l0, l1])))?;
+        Self::read_transport(packet, at, transport, network)
+    }
+
+    /// `at`: where the transport header begins in the packet.
+    #[inline(always)]
+    fn read_transport(
         packet: &'a [u8],
+        link_length: usize,
+        at: usize,
         (addresses, protocol, hop_limit): (PlainAddresses, u8, u8),
     ) -> Option<Self> {
-        let segment = packet.get(AT..)?;
+        let segment = packet.get(at..)?;
         let ports = u32::from_be_bytes(*segment.first_chunk()?);
         let (source_port, destination_port) = ((ports >> 16) as u16, ports as u16);
         let plain = Self {
@@ -104,7 +188,9 @@ impl<'a> Plain<'a> {
             source_port,
             destination_port,
             tcp_flags: 0,
+            vlan: None,
             hop_limit,
+            link_length: link_length as u8,
             segment,
         };
         match protocol {
@@ -145,13 +231,17 @@ impl<'a> Plain<'a> {
     /// ([`Packet::unread`]). The packet is then what reading it would have made of it.
     #[inline]
     pub fn put_into(&self, packet: &mut Packet<'a>) {
-        let (ethertype, transport_offset) = match self.addresses {
-            PlainAddresses::V4(_) => (ethertype::IPV4, BEHIND_IPV4),
-            PlainAddresses::V6(_) => (ethertype::IPV6, BEHIND_IPV6),
+        let (ethertype, ip_header_length) = match self.addresses {
+            PlainAddresses::V4(_) => (ethertype::IPV4, IPV4_HEADER_LENGTH),
+            PlainAddresses::V6(_) => (ethertype::IPV6, IPV6_HEADER_LENGTH),
         };
         packet.ethertype = ethertype;
-        packet.link_length = ethernet::HEADER_LENGTH as u32;
+        packet.link_length = self.link_length.into();
         packet.network_offset = packet.link_length;
+        if let Some(vlan) = self.vlan {
+            packet.vlans[0] = vlan;
+            packet.vlan_count = 1;
+        }
         packet.ip = Some(self.ip_header());
         packet.source_port = self.source_port;
         packet.destination_port = self.destination_port;
@@ -172,7 +262,7 @@ impl<'a> Plain<'a> {
                 UDP_HEADER_LENGTH
             }
         };
-        packet.payload_offset = (transport_offset + header_length) as u32;
+        packet.payload_offset = packet.link_length + (ip_header_length + header_length) as u32;
     }
 
     /// IP version, source and destination, these as [`Address::words`] has them.
@@ -215,14 +305,15 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::{scope_of, scope_of_vlan};
     use crate::flow::key;
-    use crate::net::{Fragment, link_type};
+    use crate::net::Fragment;
 
     /// What is plain says the same as what is read in full.
-    fn assert_agrees(frame: &[u8]) -> bool {
+    fn assert_agrees(link_type: u32, frame: &[u8]) -> bool {
         let mut packet = Packet::unread(frame);
-        packet.read(link_type::ETHERNET, frame.len() as u32);
-        let Some(plain) = Plain::read(frame) else { return false };
+        packet.read(link_type, frame.len() as u32);
+        let Some(plain) = Plain::read(link_type, frame) else { return false };
         let mut same = Packet::unread(frame);
         plain.put_into(&mut same);
         assert_eq!(same, packet);
@@ -238,8 +329,12 @@ mod tests {
         assert_eq!((plain.tcp_flags, plain.tcp_sequence()), (packet.tcp_flags, packet.tcp_sequence));
         let transport = if plain.protocol == protocol::TCP { Transport::Tcp } else { Transport::Udp };
         assert_eq!((packet.transport, packet.fragment), (transport, Fragment::None));
-        assert!(packet.tunnels().is_empty() && packet.vlans().is_empty() && packet.outer_ip.is_none());
-        assert!(!packet.faults.has_lies());
+        assert_eq!(packet.vlans(), plain.vlan.as_slice());
+        assert_eq!(scope_of(&packet), scope_of_vlan(plain.vlan));
+        assert!(packet.tunnels().is_empty() && packet.outer_ip.is_none() && !packet.faults.has_lies());
+        if let Some(octet) = plain.payload.first().filter(|_| plain.protocol == protocol::UDP) {
+            assert!(may_begin_with(octet >> 6, link_type, frame));
+        }
         assert_eq!(Some(key::of_plain(&plain)), key::of(&packet, 0, 0));
         true
     }
@@ -273,43 +368,69 @@ mod tests {
         [ipv4(6, &tcp()), ipv4(17, &udp()), ipv6(6, &tcp()), ipv6(17, &udp())]
     }
 
+    /// A frame behind all link layers that plain packets may have.
+    fn linked(frame: &[u8]) -> Vec<(u32, Vec<u8>)> {
+        let (addresses, rest) = frame.split_at(12);
+        let (ethertype, ip) = rest.split_at(2);
+        let cooked: &[u8] = &[0, 0, 0, 1, 0, 6, 2, 2, 2, 2, 2, 2, 0, 0];
+        let cooked_2: &[u8] = &[0, 0, 0, 0, 0, 3, 0, 1, 0, 6, 2, 2, 2, 2, 2, 2, 0, 0];
+        vec![
+            (link_type::ETHERNET, frame.to_vec()),
+            (link_type::ETHERNET, [addresses, &[0x81, 0, 0x60, 0x64], rest].concat()),
+            (link_type::LINUX_SLL, [cooked, rest].concat()),
+            (link_type::LINUX_SLL2, [ethertype, cooked_2, ip].concat()),
+            (link_type::RAW, ip.to_vec()),
+            (link_type::DLT_RAW, ip.to_vec()),
+        ]
+    }
+
     #[test]
     fn whole_frames_are_plain_and_agree_in_both_directions() {
-        for mut frame in frames() {
-            assert!(assert_agrees(&frame));
+        for (link_type, mut frame) in frames().iter().flat_map(|frame| linked(frame)) {
+            assert!(assert_agrees(link_type, &frame), "{link_type} {frame:x?}");
             // With trailing bytes, as Ethernet pads.
             frame.extend_from_slice(&[0; 9]);
-            assert!(assert_agrees(&frame));
+            assert!(assert_agrees(link_type, &frame));
         }
+        let tagged = &linked(&frames()[0])[1];
+        assert_eq!(Plain::read(tagged.0, &tagged.1).and_then(|plain| plain.vlan), Some(100));
     }
 
     #[test]
     fn tunnels_fragments_options_and_wrong_lengths_are_not_plain() {
         let mut vxlan = udp();
         vxlan[2..4].copy_from_slice(&4789u16.to_be_bytes());
-        assert!(!assert_agrees(&ipv4(17, &vxlan)));
+        assert!(!assert_agrees(link_type::ETHERNET, &ipv4(17, &vxlan)));
         // Version and header length; total length; more fragments; fragment offset; protocol; data offset.
         for (at, byte) in
             [(14, 0x46), (14, 0x55), (16, 9), (20, 0x20), (21, 1), (23, 1), (46, 0x40), (46, 0xf0)]
         {
             let mut frame = ipv4(6, &tcp());
             frame[at] = byte;
-            assert!(!assert_agrees(&frame), "byte {at} is {byte:#x}");
+            assert!(!assert_agrees(link_type::ETHERNET, &frame), "byte {at} is {byte:#x}");
         }
-        for length in 0..ipv6(6, &tcp()).len() {
-            assert!(!assert_agrees(&ipv6(6, &tcp())[..length]));
+        for (link_type, frame) in linked(&ipv6(6, &tcp())).iter().chain(&linked(&ipv4(17, &udp()))) {
+            for length in 0..frame.len() {
+                assert!(!assert_agrees(*link_type, &frame[..length]));
+            }
+        }
+        // Two tags, a tag of a provider.
+        let frame = ipv4(17, &udp());
+        let (addresses, rest) = frame.split_at(12);
+        for tags in [&[0x81, 0, 0, 1, 0x81, 0, 0, 2][..], &[0x88, 0xa8, 0, 1]] {
+            assert!(!assert_agrees(link_type::ETHERNET, &[addresses, tags, rest].concat()));
         }
     }
 
     #[test]
     fn frames_with_any_one_byte_changed_agree_or_are_not_plain() {
-        for frame in frames() {
+        for (link_type, frame) in frames().iter().flat_map(|frame| linked(frame)) {
             for at in 0..frame.len() {
                 for byte in 0..=u8::MAX {
                     let mut changed = frame.clone();
                     changed[at] = byte;
-                    assert_agrees(&changed);
-                    assert_agrees(&changed[..changed.len().saturating_sub(at % 7)]);
+                    assert_agrees(link_type, &changed);
+                    assert_agrees(link_type, &changed[..changed.len().saturating_sub(at % 7)]);
                 }
             }
         }

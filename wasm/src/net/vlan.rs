@@ -2,7 +2,9 @@
 
 use super::{Faults, Next, Packet, ethernet};
 
-const TAG_LENGTH: usize = 4;
+pub(super) const TAG_LENGTH: usize = 4;
+/// Of the tag control information.
+pub(super) const IDENTIFIER: u16 = 0x0fff;
 
 #[inline]
 pub(super) fn decode(packet: &mut Packet<'_>) -> Next {
@@ -15,7 +17,7 @@ pub(super) fn decode(packet: &mut Packet<'_>) -> Next {
         return ethernet::by_type_or_length(packet, type_or_length);
     }
     if let Some(slot) = packet.vlans.get_mut(usize::from(packet.vlan_count)) {
-        *slot = u16::from_be_bytes([tci_high, tci_low]) & 0x0fff;
+        *slot = u16::from_be_bytes([tci_high, tci_low]) & IDENTIFIER;
         packet.vlan_count += 1;
     }
     ethernet::by_type_or_length(packet, type_or_length)

@@ -60,12 +60,22 @@ pub fn put_fields<'a>(
     encode(&mut encoder, header, is_long, write_metadata, matched_filter_ids);
 }
 
+/// What is said of each packet of a stream, encoded.
+#[derive(Clone, Copy, Default)]
+pub struct MediaWords<'a> {
+    /// Fields of the `PacketMetadata` in front of the `RTPMetadata`.
+    pub before: &'a [u8],
+    /// Those behind it.
+    pub behind: &'a [u8],
+    /// Ids of filters.
+    pub ids: &'a [u8],
+}
+
 /// The fields of a media packet but for its frame, of which most were encoded before: what [`put_fields`] appends for it.
 pub struct MediaFields<'a> {
     header: &'a Header<'a>,
     rtp: &'a rtp::Header,
-    metadata: &'a [u8],
-    ids: &'a [u8],
+    words: MediaWords<'a>,
     rtp_length: usize,
     metadata_length: usize,
     /// How long they are, bytes.
@@ -73,16 +83,15 @@ pub struct MediaFields<'a> {
 }
 
 impl<'a> MediaFields<'a> {
-    /// `metadata`: the `PacketMetadata` without the `RTPMetadata`, which is its last field. `ids`: the encoded ids of
-    /// filters.
+    /// The fields of one packet.
     #[inline]
-    pub fn new(header: &'a Header, rtp: &'a rtp::Header, metadata: &'a [u8], ids: &'a [u8]) -> Self {
+    pub fn new(header: &'a Header, rtp: &'a rtp::Header, words: MediaWords<'a>) -> Self {
         let rtp_length = uint_length(rtp_metadata::SSRC.number, rtp.ssrc.into())
             + uint_length(rtp_metadata::PAYLOAD_TYPE.number, rtp.payload_type.into())
             + uint_length(rtp_metadata::SEQUENCE.number, rtp.sequence.into())
             + uint_length(rtp_metadata::TIMESTAMP.number, rtp.timestamp.into());
         // Present even where all of it is 0.
-        let metadata_length = metadata.len() + 2 + rtp_length;
+        let metadata_length = words.before.len() + words.behind.len() + 2 + rtp_length;
         let length = uint_length(field::TIMESTAMP_NS.number, header.timestamp_ns as u64)
             + uint_length(field::CAPTURE_LENGTH.number, header.capture_length.into())
             + uint_length(field::ORIGINAL_LENGTH.number, header.original_length.into())
@@ -90,14 +99,14 @@ impl<'a> MediaFields<'a> {
             + uint_length(field::LINK_TYPE.number, header.link_type.into())
             + bytes_length(field::METADATA.number, metadata_length)
             + bytes_length(field::INTERFACE_NAME.number, header.interface_name.len())
-            + ids.len();
-        Self { header, rtp, metadata, ids, rtp_length, metadata_length, length }
+            + words.ids.len();
+        Self { header, rtp, words, rtp_length, metadata_length, length }
     }
 
     /// Appends them.
     #[inline]
     fn put(&self, out: &mut Vec<u8>) {
-        let Self { header, rtp, .. } = self;
+        let Self { header, rtp, words, .. } = self;
         put_uint(out, field::TIMESTAMP_NS.number, header.timestamp_ns as u64);
         put_uint(out, field::CAPTURE_LENGTH.number, header.capture_length.into());
         put_uint(out, field::ORIGINAL_LENGTH.number, header.original_length.into());
@@ -105,15 +114,18 @@ impl<'a> MediaFields<'a> {
         put_uint(out, field::LINK_TYPE.number, header.link_type.into());
         put_varint(out, u64::from(field::METADATA.number) << 3 | 2);
         put_varint(out, self.metadata_length as u64);
-        append(out, self.metadata);
+        append(out, words.before);
         put_varint(out, u64::from(packet_metadata::RTP.number) << 3 | 2);
         put_varint(out, self.rtp_length as u64);
         put_uint(out, rtp_metadata::SSRC.number, rtp.ssrc.into());
         put_uint(out, rtp_metadata::PAYLOAD_TYPE.number, rtp.payload_type.into());
         put_uint(out, rtp_metadata::SEQUENCE.number, rtp.sequence.into());
         put_uint(out, rtp_metadata::TIMESTAMP.number, rtp.timestamp.into());
+        if !words.behind.is_empty() {
+            append(out, words.behind);
+        }
         put_bytes(out, field::INTERFACE_NAME.number, header.interface_name);
-        append(out, self.ids);
+        append(out, words.ids);
     }
 
     /// Appends the whole packet, as [`put_batch_element`] does.
@@ -169,6 +181,7 @@ mod tests {
                 ..rtp::Header::parse(&[0x80; 12]).unwrap()
             };
             let said = vec![b'x'; number as usize];
+            let details = vec![b'y'; number as usize % 3 * 50];
             let ids = ["a", "bcd"];
             let mut expected = Vec::new();
             let metadata = |encoder: &mut Protobuf| {
@@ -179,12 +192,15 @@ mod tests {
                     encoder.unsigned(&rtp_metadata::SEQUENCE, rtp.sequence.into());
                     encoder.unsigned(&rtp_metadata::TIMESTAMP, rtp.timestamp.into());
                 });
+                put_bytes(encoder.0, 10, &details);
             };
             put_fields(&mut expected, &header, false, metadata, ids.into_iter());
-            let (mut before, mut encoded_ids) = (Vec::new(), Vec::new());
+            let (mut before, mut behind, mut encoded_ids) = (Vec::new(), Vec::new(), Vec::new());
             put_bytes(&mut before, 1, &said);
+            put_bytes(&mut behind, 10, &details);
             Protobuf(&mut encoded_ids).texts(&field::MATCHED_FILTER_IDS, ids.into_iter());
-            let fields = MediaFields::new(&header, &rtp, &before, &encoded_ids);
+            let words = MediaWords { before: &before, behind: &behind, ids: &encoded_ids };
+            let fields = MediaFields::new(&header, &rtp, words);
             let mut out = Vec::new();
             fields.put(&mut out);
             assert_eq!((out.len(), &out), (fields.length, &expected), "{number}");

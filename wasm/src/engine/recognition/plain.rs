@@ -10,6 +10,9 @@ use crate::flow::table::{Control, Observed};
 use crate::net::plain::Plain;
 use crate::net::{Packet, protocol, tcp_flag};
 
+/// Link type and bytes of a frame.
+type TypedFrame<'a> = (u32, &'a [u8]);
+
 /// What is left to do for a packet that was counted in its flow.
 pub(in crate::engine) enum Settled {
     /// Nothing.
@@ -39,15 +42,20 @@ impl Recognizer {
     #[inline(always)]
     pub(in crate::engine) fn count_plain(
         &mut self,
-        frame: &[u8],
+        frame: TypedFrame,
         packet: &Plain,
         timestamp_ns: i64,
         dns: &mut DnsReader,
     ) -> Settled {
         self.newest_ns = self.newest_ns.max(timestamp_ns);
         let (key, from_lower) = key::of_plain(packet);
-        let counted =
-            self.flows.count_in_passing(&key, from_lower, packet.tcp_flags, frame.len() as u32, timestamp_ns);
+        let counted = self.flows.count_in_passing(
+            &key,
+            from_lower,
+            packet.tcp_flags,
+            frame.1.len() as u32,
+            timestamp_ns,
+        );
         let observed = match counted {
             Some(observed) => observed,
             None => match self.observe_plain(frame, timestamp_ns, dns) {
@@ -78,8 +86,13 @@ impl Recognizer {
     /// Counts a packet that may begin or end flows.
     // It is read again, here and below: that takes less time than to hand it over in memory.
     #[inline(never)]
-    fn observe_plain(&mut self, frame: &[u8], timestamp_ns: i64, dns: &mut DnsReader) -> Option<Observed> {
-        let packet = Plain::read(frame)?;
+    fn observe_plain(
+        &mut self,
+        (link_type, frame): TypedFrame,
+        timestamp_ns: i64,
+        dns: &mut DnsReader,
+    ) -> Option<Observed> {
+        let packet = Plain::read(link_type, frame)?;
         let Self { flows, traffic, reassembler, detector, detected, .. } = self;
         let (key, from_lower) = key::of_plain(&packet);
         let control = Control { flags: packet.tcp_flags, sequence: packet.tcp_sequence() };
@@ -93,13 +106,13 @@ impl Recognizer {
     #[inline(never)]
     pub(in crate::engine) fn recognise_unseen(
         &mut self,
-        frame: &[u8],
+        (link_type, frame): TypedFrame,
         arrival: &Arrival,
         observed: Observed,
         dns: &mut DnsReader,
         facts: &mut Facts,
     ) {
-        let Some(plain) = Plain::read(frame) else { return };
+        let Some(plain) = Plain::read(link_type, frame) else { return };
         dns.clear(false, false);
         facts.clear();
         let mut packet = Packet::unread(frame);
@@ -109,8 +122,14 @@ impl Recognizer {
 
     /// A packet with a payload that the label of its flow asks to see.
     #[inline(never)]
-    fn go_on(&mut self, frame: &[u8], timestamp_ns: i64, observed: Observed, dns: &mut DnsReader) -> Settled {
-        let Some(packet) = Plain::read(frame) else { return Settled::Entirely };
+    fn go_on(
+        &mut self,
+        (link_type, frame): TypedFrame,
+        timestamp_ns: i64,
+        observed: Observed,
+        dns: &mut DnsReader,
+    ) -> Settled {
+        let Some(packet) = Plain::read(link_type, frame) else { return Settled::Entirely };
         let state = &mut self.flows.get_mut(observed.id).state.detection;
         let is_dns = |label: Label| self.dns_labels.contains(&Some(label));
         let ip = packet.ip_header();
