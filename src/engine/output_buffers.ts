@@ -1,4 +1,4 @@
-/** Buffers that are kept. More are not under way to sinks at once but for a moment. */
+/** Buffers that are kept: four chunks may be under way to sinks, of lines and of a capture file each. */
 const MOST_BUFFERS = 8;
 /** Size of the smallest buffer, bytes. */
 const LEAST_BYTES = 64 << 10;
@@ -24,7 +24,7 @@ export class OutputBuffers {
     for (const buffer of buffers) {
       if (buffer.byteLength >= LEAST_BYTES && buffer.byteLength <= MOST_BYTES) this.#free.push(buffer);
     }
-    // The oldest may be those that have become too small.
+    // Those that have become too small lie in front: the first that is large enough is used.
     this.#free.splice(0, this.#free.length - MOST_BUFFERS);
   }
 
@@ -32,6 +32,7 @@ export class OutputBuffers {
     const at = this.#free.findIndex(({ byteLength }) => byteLength >= bytes);
     const [found] = at < 0 ? [] : this.#free.splice(at, 1);
     if (found !== undefined) return found;
-    return new ArrayBuffer(Math.max(LEAST_BYTES, 2 ** Math.ceil(Math.log2(bytes))));
+    const isKept = bytes <= MOST_BYTES;
+    return new ArrayBuffer(isKept ? Math.max(LEAST_BYTES, 2 ** Math.ceil(Math.log2(bytes))) : bytes);
   }
 }

@@ -1,7 +1,6 @@
-import type { Chunk } from "../engine/chunk.ts";
 import type { CaptureFilters, FilterRefusal, FilterReport } from "./capture_filters.ts";
 import { type CapturePlan, inGroups } from "./capture_plan.ts";
-import type { CaptureListener, CaptureThread, SharingCaptureThread } from "./capture_thread.ts";
+import type { CaptureListener, CaptureThread, Deliver, SharingCaptureThread } from "./capture_thread.ts";
 import { LinesOfMany } from "./lines_of_many.ts";
 import { type CaptureEnd, noProgress, type Progress, sideBySide, trafficSideBySide } from "./progress.ts";
 
@@ -14,7 +13,7 @@ const LONGEST_HOLD_MS = 20;
 /** Makes one of the captures; `number` begins with 1. */
 export type MakeCapture = (
   plan: CapturePlan,
-  deliver: (chunk: Chunk) => Promise<void>,
+  deliver: Deliver,
   listener: CaptureListener,
   number: number,
 ) => SharingCaptureThread;
@@ -38,14 +37,15 @@ interface Member {
  */
 export class CaptureGroup implements CaptureThread {
   readonly #size: number;
-  readonly #deliver: (chunk: Chunk) => Promise<void>;
+  readonly #deliver: Deliver;
   readonly #listener: CaptureListener;
   readonly #make: MakeCapture;
   readonly #members: Member[] = [];
   readonly #lines = new LinesOfMany<Member>(() => performance.now());
   readonly #result = Promise.withResolvers<CaptureEnd>();
   #plan: CapturePlan;
-  #delivery: Promise<void> = Promise.resolve();
+  /** The last one that was begun. */
+  #delivery: Promise<unknown> = Promise.resolve();
   #stopped = false;
   #cannotReopen: string | undefined;
   /** The version of the filters that were in force everywhere when it was told last. */
@@ -57,7 +57,7 @@ export class CaptureGroup implements CaptureThread {
   constructor(
     size: number,
     plan: CapturePlan,
-    deliver: (chunk: Chunk) => Promise<void>,
+    deliver: Deliver,
     listener: CaptureListener,
     make: MakeCapture,
   ) {
@@ -96,7 +96,11 @@ export class CaptureGroup implements CaptureThread {
   }
 
   #start(plan: CapturePlan): void {
-    const deliver = (chunk: Chunk) => this.#delivery = this.#delivery.then(() => this.#deliver(chunk));
+    const deliver: Deliver = (chunk) => {
+      const delivery = this.#delivery.then(() => this.#deliver(chunk));
+      this.#delivery = delivery;
+      return delivery;
+    };
     const member: Member = {
       thread: this.#make(plan, deliver, this.#listening(() => member), this.#members.length + 1),
       ...{ opened: false, progress: noProgress, isFresh: false, report: undefined },

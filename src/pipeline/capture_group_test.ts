@@ -6,7 +6,7 @@ import { noTraffic } from "../engine/traffic.ts";
 import type { CaptureFilters } from "./capture_filters.ts";
 import { CaptureGroup } from "./capture_group.ts";
 import type { CapturePlan, InterfacePlan } from "./capture_plan.ts";
-import type { CaptureListener, SharingCaptureThread } from "./capture_thread.ts";
+import type { CaptureListener, Deliver, SharingCaptureThread } from "./capture_thread.ts";
 import { type CaptureEnd, noProgress, type Progress } from "./progress.ts";
 
 const filters = (version: number): CaptureFilters => ({
@@ -38,7 +38,7 @@ class Member implements SharingCaptureThread {
   readonly result = Promise.withResolvers<CaptureEnd>();
   constructor(
     readonly plan: CapturePlan,
-    readonly deliver: (chunk: Chunk) => Promise<void>,
+    readonly deliver: Deliver,
     readonly says: CaptureListener,
     readonly number: number,
   ) {}
@@ -62,7 +62,7 @@ class Member implements SharingCaptureThread {
   }
 }
 
-function group(size: number, deliver: (chunk: Chunk) => Promise<void> = () => Promise.resolve()) {
+function group(size: number, deliver: Deliver = () => Promise.resolve([])) {
   const members: Member[] = [];
   const heard: unknown[] = [];
   const capture = new CaptureGroup(size, plan, deliver, {
@@ -212,18 +212,18 @@ Deno.test("a group: what all say alike is told once", () => {
 });
 
 Deno.test("a group: chunks are delivered one at a time, in the order in which they come", async () => {
-  const taken: [number, () => void][] = [];
+  const taken: [number, (buffers: ArrayBuffer[]) => void][] = [];
   const { member } = opened(2, ({ packets }) => new Promise((resolve) => taken.push([packets, resolve])));
   const given: number[] = [];
   for (const [number, packets] of [[1, 1], [2, 2], [1, 3]] as const) {
-    void member(number).deliver({ packets } as Chunk).then(() => given.push(packets));
+    void member(number).deliver({ packets } as Chunk).then(([buffer]) => given.push(buffer?.byteLength ?? 0));
   }
   for (const packets of [1, 2, 3]) {
     await settled();
     assert.deepEqual(taken.map(([packets]) => packets), [packets]);
-    taken.pop()?.[1]();
+    taken.pop()?.[1]([new ArrayBuffer(packets)]);
     await settled();
-    assert.equal(given.at(-1), packets);
+    assert.equal(given.at(-1), packets, "the buffers of one chunk are for the capture that it came from");
   }
 });
 

@@ -1,3 +1,4 @@
+import type { Chunk } from "../engine/chunk.ts";
 import type { CaptureFilters, FilterReport } from "./capture_filters.ts";
 import type { CaptureEnd, Progress } from "./progress.ts";
 
@@ -16,6 +17,9 @@ export interface CaptureListener {
   /** What those beside it must know of the calls seen here; told before the packets that it comes from. */
   signalling?(bytes: Uint8Array<ArrayBuffer>): void;
 }
+
+/** Gives a chunk to where it goes. Resolves with the buffers in it that nobody reads any more, to be used again. */
+export type Deliver = (chunk: Chunk) => Promise<ArrayBuffer[]>;
 
 /** Source and engine behind one interface, whether they run in a worker or in this thread. */
 export interface CaptureThread {

@@ -1,10 +1,9 @@
-import { buffersToReuse, type Chunk } from "../engine/chunk.ts";
 import { noTraffic } from "../engine/traffic.ts";
 import { messageOf, OperatorError } from "../runtime/operator_error.ts";
 import { isGranted } from "../runtime/permissions.ts";
 import type { CaptureFilters } from "./capture_filters.ts";
 import { type CapturePlan, inGroups } from "./capture_plan.ts";
-import type { CaptureListener, SharingCaptureThread } from "./capture_thread.ts";
+import type { CaptureListener, Deliver, SharingCaptureThread } from "./capture_thread.ts";
 import { type CaptureEnd, noProgress, type Progress, sumOf } from "./progress.ts";
 import { workerBundle } from "./worker_bundle.ts";
 import { type FromWorker, SIGNALLING_BYTES, type ToWorker } from "./worker_protocol.ts";
@@ -23,7 +22,7 @@ export class WorkerUnavailable extends Error {
 /** A capture thread of its own, with no more permissions than it needs. */
 export class CaptureWorker implements SharingCaptureThread {
   readonly #module: WebAssembly.Module;
-  readonly #deliver: (chunk: Chunk) => Promise<void>;
+  readonly #deliver: Deliver;
   readonly #listener: CaptureListener;
   readonly #stopTimeoutMs: number;
   readonly #number: number | undefined;
@@ -56,7 +55,7 @@ export class CaptureWorker implements SharingCaptureThread {
   constructor(
     module: WebAssembly.Module,
     plan: CapturePlan,
-    deliver: (chunk: Chunk) => Promise<void>,
+    deliver: Deliver,
     listener: CaptureListener,
     stopTimeoutMs: number,
     number?: number,
@@ -167,11 +166,9 @@ export class CaptureWorker implements SharingCaptureThread {
         // Sinks get the chunks in order; the credit goes back when all of them took this one.
         this.#undelivered += 1;
         this.#handedOver += message.chunk.packets;
-        this.#delivery = this.#delivery.then(() => this.#deliver(message.chunk)).then(() => {
+        this.#delivery = this.#delivery.then(() => this.#deliver(message.chunk)).then((buffers) => {
           this.#undelivered -= 1;
-          if (worker !== this.#worker) return;
-          const buffers = buffersToReuse(message.chunk);
-          this.#post({ kind: "credit", buffers }, buffers);
+          if (worker === this.#worker) this.#post({ kind: "credit", buffers }, buffers);
         });
         break;
       case "opened":

@@ -4,7 +4,7 @@ import { engineModule } from "../engine/module.js";
 import { defaultStreamOptions } from "../engine/stream_options.ts";
 import { noTraffic } from "../engine/traffic.ts";
 import type { CapturePlan } from "./capture_plan.ts";
-import type { CaptureListener } from "./capture_thread.ts";
+import type { CaptureListener, Deliver } from "./capture_thread.ts";
 import { CaptureWorker } from "./capture_worker.ts";
 import { noProgress, type Progress } from "./progress.ts";
 import { type FromWorker, SIGNALLING_BYTES, type ToWorker } from "./worker_protocol.ts";
@@ -13,15 +13,21 @@ import { type FromWorker, SIGNALLING_BYTES, type ToWorker } from "./worker_proto
 class StuckThread {
   static last: StuckThread | undefined;
   readonly told: ToWorker["kind"][] = [];
+  /** Sizes of the buffers that came back, and whether they were handed over. */
+  readonly givenBack: (readonly [number, boolean])[] = [];
   plan: CapturePlan | undefined;
   terminated = false;
   onmessage: (event: { data: FromWorker }) => void = () => {};
   constructor() {
     StuckThread.last = this;
   }
-  postMessage(message: ToWorker): void {
+  postMessage(message: ToWorker, transfer: Transferable[]): void {
     this.told.push(message.kind);
     if (message.kind === "start") this.plan = message.plan;
+    if (message.kind !== "credit") return;
+    for (const buffer of message.buffers) {
+      this.givenBack.push([buffer.byteLength, transfer.includes(buffer)]);
+    }
   }
   terminate(): void {
     this.terminated = true;
@@ -47,7 +53,7 @@ const plan: CapturePlan = {
 const progress = { ...noProgress, engine: { packets: 100, kept: 50 }, droppedBySinks: 8 };
 
 function started(
-  deliver: (chunk: Chunk) => Promise<void>,
+  deliver: Deliver,
   inputs: CapturePlan["inputs"] = [],
   number?: number,
 ) {
@@ -76,7 +82,7 @@ function started(
 }
 
 Deno.test("a capture thread that does not end in time is terminated, and it is told what is lost", async () => {
-  const { capture, end, thread, send, failures } = started(() => Promise.resolve());
+  const { capture, end, thread, send, failures } = started(() => Promise.resolve([]));
   send({ kind: "chunk", chunk: { packets: 30 } as Chunk });
   send({ kind: "progress", progress });
   capture.stop();
@@ -92,21 +98,31 @@ Deno.test("a capture thread that does not end in time is terminated, and it is t
 });
 
 Deno.test("a capture thread that waits for a sink is not stuck", async () => {
-  const taken = Promise.withResolvers<void>();
+  const taken = Promise.withResolvers<ArrayBuffer[]>();
   const { capture, end, thread, send, failures } = started(() => taken.promise);
   send({ kind: "chunk", chunk: { packets: 30 } as Chunk });
   capture.stop();
   await new Promise((resolve) => setTimeout(resolve, 60));
   assert.ok(!thread.terminated);
   send({ kind: "end", end: { progress, traffic: noTraffic, failures: 0 } });
-  taken.resolve();
+  taken.resolve([]);
   assert.equal((await end).failures, 0);
   assert.ok(!thread.terminated);
   assert.deepEqual(failures, []);
 });
 
+Deno.test("buffers that nobody reads any more go back to the capture thread, with the credit", async () => {
+  const buffers = [new ArrayBuffer(3), new ArrayBuffer(4)];
+  const { thread, send } = started(({ packets }) => Promise.resolve(packets === 1 ? buffers : []));
+  send({ kind: "chunk", chunk: { packets: 1 } as Chunk });
+  send({ kind: "chunk", chunk: { packets: 2 } as Chunk });
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual(thread.givenBack, [[3, true], [4, true]]);
+  assert.deepEqual(thread.told, ["start", "credit", "credit"]);
+});
+
 Deno.test("a capture thread that does not keep up with signalling misses some, which is counted and said once", () => {
-  const { capture, thread, send, notices, told } = started(() => Promise.resolve(), [], 2);
+  const { capture, thread, send, notices, told } = started(() => Promise.resolve([]), [], 2);
   const quarter = new Uint8Array(SIGNALLING_BYTES / 4);
   const heardBy = () => thread.told.filter((kind) => kind === "signalling").length;
   for (let times = 0; times < 6; times++) capture.hear(quarter);
@@ -124,7 +140,7 @@ Deno.test("a capture thread that does not keep up with signalling misses some, w
 });
 
 Deno.test("signalling to a capture thread that has ended is not dropped for want of room", async () => {
-  const { capture, end, thread, send } = started(() => Promise.resolve());
+  const { capture, end, thread, send } = started(() => Promise.resolve([]));
   send({ kind: "end", end: { progress, traffic: noTraffic, failures: 0 } });
   capture.hear(new Uint8Array(SIGNALLING_BYTES + 1));
   assert.equal((await end).progress.signallingDropped, 0);
@@ -140,7 +156,7 @@ Deno.test("the thread that takes the place of one that broke down is in the same
     bufferSize: 0,
     timeoutMs: 1,
   } as const;
-  const { capture, thread, send, notices } = started(() => Promise.resolve(), [
+  const { capture, thread, send, notices } = started(() => Promise.resolve([]), [
     { ...named, name: "east", fanoutGroup: "new" },
     { ...named, name: "west", fanoutGroup: "new" },
   ], 1);

@@ -7,7 +7,7 @@ import type { Sink } from "./sink.ts";
 import { type CaptureHost, CaptureLoop } from "./capture_loop.ts";
 import type { CapturePlan } from "./capture_plan.ts";
 import { CaptureGroup } from "./capture_group.ts";
-import type { CaptureListener, CaptureThread } from "./capture_thread.ts";
+import type { CaptureListener, CaptureThread, Deliver } from "./capture_thread.ts";
 import { CaptureWorker, WorkerUnavailable } from "./capture_worker.ts";
 import type { CaptureEnd, Progress } from "./progress.ts";
 
@@ -47,7 +47,7 @@ export class Pipeline {
     // A thread of its own takes as long to start as a million packets, and is of use where there is something to write
     // beside it, or where packets do not wait.
     const onlyCounts = plan.engine.outputs.length === 0 && plan.inputs.every(({ kind }) => kind === "file");
-    const deliver = (chunk: Chunk) => this.#deliver(chunk);
+    const deliver: Deliver = (chunk) => this.#deliver(chunk);
     const own = this.#listening();
     if (singleThread || onlyCounts) this.#thread = new InlineCapture(plan, deliver, own);
     else if (workers > 1) {
@@ -165,20 +165,21 @@ export class Pipeline {
     };
   }
 
-  /** Gives a chunk to every sink; resolves when none of them reads it any more. */
-  async #deliver(chunk: Chunk): Promise<void> {
-    if (this.#sinkFailure !== undefined) return this.#countUnwritten(chunk);
-    await Promise.all(this.#sinks.map((sink) => this.#write(sink, chunk)));
-  }
-
-  async #write(sink: Sink, chunk: Chunk): Promise<void> {
+  /** Gives a chunk to every sink. */
+  async #deliver(chunk: Chunk): Promise<ArrayBuffer[]> {
+    if (this.#sinkFailure !== undefined) {
+      this.#countUnwritten(chunk);
+      return [];
+    }
     try {
-      await sink.write(chunk);
+      await Promise.all(this.#sinks.map((sink) => sink.write(chunk)));
+      return buffersToReuse(chunk);
     } catch (error) {
-      if (this.#sinkFailure !== undefined) return;
       this.#sinkFailure = error;
       this.#countUnwritten(chunk);
       this.stop();
+      // The other sinks may still read it.
+      return [];
     }
   }
 
@@ -197,15 +198,15 @@ class InlineCapture implements CaptureThread {
   readonly #loop: CaptureLoop;
   #pending: Promise<void> | undefined;
 
-  constructor(plan: CapturePlan, deliver: (chunk: Chunk) => Promise<void>, listener: CaptureListener) {
+  constructor(plan: CapturePlan, deliver: Deliver, listener: CaptureListener) {
     Engine.load(engineModule);
     const host: CaptureHost = {
       ready: () => this.#pending === undefined,
       whenReady: () => this.#pending ?? Promise.resolve(),
       take: (chunk) => {
-        this.#pending = deliver(chunk).finally(() => {
+        this.#pending = deliver(chunk).then((buffers) => {
           this.#pending = undefined;
-          this.#loop.giveBack(buffersToReuse(chunk));
+          this.#loop.giveBack(buffers);
         });
       },
       report: (progress) => listener.progress(progress),

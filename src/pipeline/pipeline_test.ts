@@ -6,6 +6,7 @@ import { OperatorError } from "../runtime/operator_error.ts";
 import type { CaptureFilters } from "./capture_filters.ts";
 import type { CapturePlan } from "./capture_plan.ts";
 import { Pipeline } from "./pipeline.ts";
+import type { Sink } from "./sink.ts";
 import type { FromWorker, ToWorker } from "./worker_protocol.ts";
 
 /** A thread that does only what a test makes it do. */
@@ -127,17 +128,35 @@ function longCapture(): string {
   return path;
 }
 
-/** A sink that reads what it was given bit by bit, and knows how often it was asked. */
+/** A sink that reads what it was given bit by bit. */
 class SlowSink {
   readonly name = "a slow sink";
   readonly needs = ["json"] as const;
   readonly #decoder = new TextDecoder();
+  #reading: Promise<void> = Promise.resolve();
   text = "";
-  async write({ json }: Chunk): Promise<void> {
+  write({ json }: Chunk): void | Promise<void> {
+    return this.#reading = this.#read(json);
+  }
+  async #read(json: Uint8Array | undefined): Promise<void> {
     for (let start = 0; json !== undefined && start < json.length; start += 100_000) {
       await new Promise((resolve) => setTimeout(resolve, 1));
       this.text += this.#decoder.decode(json.subarray(start, start + 100_000), { stream: true });
     }
+  }
+  close(): Promise<void> {
+    return this.#reading;
+  }
+}
+
+/** A sink that fails with the fourth chunk. */
+class BrokenSink {
+  readonly name = "a broken sink";
+  readonly needs = ["json"] as const;
+  readonly failure = new OperatorError("writing failed");
+  #left = 3;
+  write(): Promise<void> {
+    return --this.#left < 0 ? Promise.reject(this.failure) : Promise.resolve();
   }
   close = () => Promise.resolve();
 }
@@ -145,30 +164,58 @@ class SlowSink {
 for (const singleThread of [false, true]) {
   const where = singleThread ? "in one thread" : "from a capture thread";
   const listener = { opened() {}, notice() {}, failed() {}, progress() {}, filtersSet() {} };
+  const run = async (sinks: Sink[]) => {
+    const path = longCapture();
+    try {
+      const inputs = [{ kind: "file", path }] as const;
+      return await new Pipeline({ ...plan, inputs }, sinks, listener, singleThread, 1_000).run();
+    } finally {
+      Deno.removeSync(path);
+    }
+  };
 
   Deno.test(`a chunk stays as it is until every sink took it, ${where}`, async () => {
-    const path = longCapture();
-    const inputs = [{ kind: "file", path }] as const;
-    const [slow, quick] = [new SlowSink(), new SlowSink()];
+    const slow = new SlowSink();
     const chunks: string[] = [];
-    quick.write = ({ json }) => {
-      chunks.push(new TextDecoder().decode(json));
-      return Promise.resolve();
+    const buffers = new Set<ArrayBufferLike>();
+    const quick: Sink = {
+      ...{ name: "a quick sink", needs: ["json"], close: () => Promise.resolve() },
+      write({ json }) {
+        assert.ok(json !== undefined);
+        chunks.push(new TextDecoder().decode(json));
+        buffers.add(json.buffer);
+      },
     };
-    const end = await new Pipeline({ ...plan, inputs }, [quick, slow], listener, singleThread, 1_000).run();
+    const end = await run([quick, slow]);
     assert.ok(chunks.length > 10, `${chunks.length} chunks`);
-    assert.equal(slow.text === chunks.join(""), true);
+    // Not what they are: that is long.
+    assert.ok(slow.text === chunks.join(""));
     assert.equal(slow.text.split("\n").length - 1, end.progress.engine.kept);
+    // Buffers from another thread are others each time.
+    if (singleThread) assert.ok(buffers.size < 4, `${buffers.size} buffers for ${chunks.length} chunks`);
 
-    // A sink that fails ends the run; what the other one still reads is not written over.
-    const broken = new SlowSink();
-    const failure = new OperatorError("writing failed");
-    let left = 3;
-    broken.write = () => --left < 0 ? Promise.reject(failure) : Promise.resolve();
-    const other = new SlowSink();
-    const pipeline = new Pipeline({ ...plan, inputs }, [broken, other], listener, singleThread, 1_000);
-    await assert.rejects(pipeline.run(), failure);
-    assert.equal(other.text, chunks.slice(0, 4).join(""));
-    Deno.removeSync(path);
+    // What the others still read when a sink fails is not written over, be they beside it or within it.
+    const broken = new BrokenSink();
+    const beside = new SlowSink();
+    await assert.rejects(run([broken, beside]), broken.failure);
+    assert.ok(beside.text === chunks.slice(0, 4).join(""));
+    const within = new SlowSink();
+    const outer: Sink = {
+      ...{ name: "a sink of sinks", needs: ["json"], close: () => within.close() },
+      write: (chunk) => Promise.all([within.write(chunk), inner.write()]).then(() => {}),
+    };
+    const inner = new BrokenSink();
+    await assert.rejects(run([outer]), inner.failure);
+    assert.ok(within.text === chunks.slice(0, 4).join(""));
+  });
+
+  Deno.test(`a sink that fails ends the run, though another one never takes its chunk, ${where}`, async () => {
+    const broken = new BrokenSink();
+    let written = 0;
+    const stuck: Sink = {
+      ...{ name: "a stuck sink", needs: ["json"], close: () => Promise.resolve() },
+      write: () => ++written < 4 ? undefined : new Promise(() => {}),
+    };
+    await assert.rejects(run([stuck, broken]), broken.failure);
   });
 }

@@ -7,8 +7,8 @@ export interface Sink {
   /** The outputs that this sink needs from the engine. */
   readonly needs: readonly OutputKind[];
   /**
-   * Takes a chunk. A promise asks the pipeline to wait: a file is not read on, a live capture drops by policy. After that
-   * the chunk's `json`, `text` and `pcap` may be written over.
+   * Takes a chunk. A promise asks the pipeline to wait: a file is not read on, a live capture drops by policy. Once all
+   * sinks have taken it, the bytes of its `json`, `text` and `pcap` are written over: who keeps them copies them.
    */
   write(chunk: Chunk): void | Promise<void>;
   /** Writes out what is held back, and closes. */

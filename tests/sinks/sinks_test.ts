@@ -188,7 +188,7 @@ testSink("processor sink", { fails: true, closes: true }, () => {
       const told = failure;
       failure = undefined;
       if (told !== undefined) throw told;
-      if (chunk.json !== undefined) pieces.push(chunk.json);
+      if (chunk.json !== undefined) pieces.push(chunk.json.slice());
     },
     close: () => Promise.resolve(),
   };
