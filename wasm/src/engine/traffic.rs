@@ -27,14 +27,15 @@ struct Row {
 #[derive(Clone)]
 pub(super) struct Traffic {
     rows: Vec<Row>,
-    /// Ordered by when they were first seen, or spared: no address is moved for every flow of its own. None where nobody
-    /// wants to know.
+    /// Ordered by when they were first seen, or spared ([`make_room`]): no address is moved for every flow of its own. None
+    /// where nobody wants to know.
     hosts: Option<BoundedMap<Address, Amount>>,
+    evictions: u64,
 }
 
 impl Default for Traffic {
     fn default() -> Self {
-        Self { rows: Vec::new(), hosts: Some(BoundedMap::new(HOST_LIMIT)) }
+        Self { rows: Vec::new(), hosts: Some(BoundedMap::new(HOST_LIMIT)), evictions: 0 }
     }
 }
 
@@ -58,7 +59,7 @@ impl Traffic {
 
     /// A copy without addresses, to which none are added.
     pub(super) fn without_hosts(&self) -> Self {
-        Self { rows: self.rows.clone(), hosts: None }
+        Self { rows: self.rows.clone(), hosts: None, evictions: self.evictions }
     }
 
     /// Adds what was sent between two addresses to both.
@@ -72,7 +73,8 @@ impl Traffic {
                 continue;
             }
             if hosts.len() == hosts.capacity() {
-                spare_the_busy(hosts, amount.bytes);
+                make_room(hosts);
+                self.evictions += 1;
             }
             hosts.insert(*host, amount);
         }
@@ -80,7 +82,7 @@ impl Traffic {
 
     /// Addresses that gave way to others.
     pub(super) fn evictions(&self) -> u64 {
-        self.hosts.as_ref().map_or(0, BoundedMap::evictions)
+        self.evictions
     }
 
     /// The rows, most bytes first, and the `top` addresses with most bytes: two members of a JSON object.
@@ -111,6 +113,9 @@ impl Traffic {
     fn busiest(&self, most: usize) -> Vec<(Address, Amount)> {
         let rank = |(address, amount): &(Address, Amount)| (Reverse(amount.bytes), *address);
         let mut busiest: Vec<(Address, Amount)> = Vec::new();
+        if most == 0 {
+            return busiest;
+        }
         // Few of many: nearly all are told by one comparison with the last.
         for (address, amount) in self.hosts.iter().flat_map(BoundedMap::iter) {
             let host = (*address, *amount);
@@ -127,12 +132,19 @@ impl Traffic {
     }
 }
 
-/// Has the oldest entries stay that have more traffic than what comes, as far as a few looks find others.
-fn spare_the_busy(hosts: &mut BoundedMap<Address, Amount>, bytes: u64) {
+/// Of the oldest entries the one with least traffic gives way; a few looks have to do. Those looked at are the newest then, so
+/// that others are looked at the next time.
+fn make_room(hosts: &mut BoundedMap<Address, Amount>) {
+    let mut least: Option<(Address, u64)> = None;
     for _ in 0..8 {
-        let Some((host, _)) = hosts.oldest().filter(|(_, sum)| sum.bytes > bytes) else { return };
-        let host = *host;
+        let Some((&host, &Amount { bytes, .. })) = hosts.oldest() else { break };
         hosts.touch(&host);
+        if least.is_none_or(|(_, least)| bytes < least) {
+            least = Some((host, bytes));
+        }
+    }
+    if let Some((host, _)) = least {
+        hosts.remove(&host);
     }
 }
 
@@ -188,16 +200,26 @@ mod tests {
 
     #[test]
     fn addresses_with_much_traffic_stay_where_there_is_no_more_room() {
-        let mut traffic = Traffic::default();
-        for number in 0..4 {
-            traffic.add_hosts(address(number), address(number), amount(1_000_000));
+        // Ordinary traffic of a few servers, then scans: what comes later is less than nearly all that is there; then more.
+        for later in [60, 1000, 5000] {
+            let mut traffic = Traffic::default();
+            for number in 0..HOST_LIMIT as u32 {
+                traffic.add_hosts(address(1000 + number), address(number % 10), amount(1000));
+            }
+            let first = traffic.evictions();
+            assert_eq!(first, 10);
+            for number in 0..2 * HOST_LIMIT as u32 {
+                traffic.add_hosts(address(1_000_000 + number), address(number % 10), amount(later));
+            }
+            assert_eq!(traffic.evictions(), first + 2 * HOST_LIMIT as u64);
+            let flows = |total: usize, server: usize| (total + 9 - server) / 10;
+            for (host, bytes) in talkers(&traffic, 10) {
+                let server: usize = host.trim_start_matches("0.0.0.").parse().expect("one of the servers");
+                let expected =
+                    flows(HOST_LIMIT, server) as u64 * 1000 + flows(2 * HOST_LIMIT, server) as u64 * later;
+                assert_eq!(bytes, expected, "{host}, then {later} bytes each");
+            }
+            assert_eq!(talkers(&traffic.without_hosts(), 4), []);
         }
-        for number in 0..HOST_LIMIT as u32 * 2 {
-            traffic.add_hosts(address(1000 + number), address(1), amount(60));
-        }
-        let busy: Vec<String> = talkers(&traffic, 4).into_iter().map(|(host, _)| host).collect();
-        assert_eq!(busy, ["0.0.0.1", "0.0.0.0", "0.0.0.2", "0.0.0.3"]);
-        assert_eq!(traffic.evictions(), HOST_LIMIT as u64 + 4);
-        assert_eq!(talkers(&traffic.without_hosts(), 4), []);
     }
 }

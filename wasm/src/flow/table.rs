@@ -80,7 +80,8 @@ impl Default for Limits {
     }
 }
 
-/// A place in the table. Valid for as long as the table; after the end of its flow it is that of another, or of none.
+/// A place in the table. After the end of its flow it is that of another, or of none; valid until all flows are ended
+/// ([`FlowTable::finish`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FlowId(u32);
 

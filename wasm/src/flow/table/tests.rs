@@ -539,7 +539,8 @@ fn times_at_the_ends_of_their_range_are_borne() {
 fn the_end_of_the_capture_ends_all() {
     let mut table = table(10);
     observe(&mut table, numbered(1, 1), START);
-    observe(&mut table, udp(2), START + 61 * SECOND_NS);
+    let known = observe(&mut table, udp(2), START + 61 * SECOND_NS).0.id;
+    let known = table.known(known);
     observe(&mut table, udp(3), START + 61 * SECOND_NS);
     let mut shown = Vec::new();
     table.for_each(|flow| shown.push(flow.source().0));
@@ -552,7 +553,12 @@ fn the_end_of_the_capture_ends_all() {
     );
     assert!(table.is_empty());
     table.for_each(|_| panic!("nothing is live"));
+    // Nobody is misled by places of before.
+    assert!((0..3).all(|slot| table.by_slot(slot).is_none()));
+    let (key, from_lower) = key::of(&udp(2).packet(), 0, 0).expect("a flow");
+    assert!(!table.count_again(known, &key, from_lower, 100, START + 61 * SECOND_NS));
     assert!(observe(&mut table, udp(2), START + 61 * SECOND_NS).0.is_new);
+    assert_eq!((table.len(), table.created()), (1, 4));
 }
 
 #[test]
