@@ -24,6 +24,7 @@ import { measureMatchWebGpu } from "./match_webgpu.ts";
 import {
   measureVoipMedia,
   measureVoipMediaHeard,
+  measureVoipMediaInVlan,
   measureVoipSignalling,
   measureVoipSignallingHeard,
   measureVoipTracking,
@@ -110,6 +111,11 @@ const cases: readonly Case[] = [
     name: "voip-rtp",
     what: "RTP of 10,000 calls at once > engine, VoIP mode; every second call is wanted by a filter",
     run: measureVoipMedia,
+  },
+  {
+    name: "voip-rtp-vlan",
+    what: "the same in a VLAN",
+    run: measureVoipMediaInVlan,
   },
   {
     name: "voip-sip",

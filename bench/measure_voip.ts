@@ -9,6 +9,8 @@ import { Engine } from "../src/engine/engine.ts";
 import { defaultStreamOptions } from "../src/engine/stream_options.ts";
 import {
   type CallRecords,
+  inVlan,
+  type MediaTraffic,
   mediaTraffic,
   MESSAGES_PER_CALL,
   OPEN_CALLS,
@@ -82,7 +84,15 @@ export function feed(engine: Engine, input: number, { bytes }: CallRecords, isLa
 
 /** RTP of 10,000 calls at once, every second one of which is wanted. */
 export function measureVoipMedia(): VoipMeasurement {
-  const { signalling, media } = mediaTraffic(MEDIA_CALLS, MEDIA_ROUNDS);
+  return measureMedia(mediaTraffic(MEDIA_CALLS, MEDIA_ROUNDS));
+}
+
+/** The same in a VLAN. */
+export function measureVoipMediaInVlan(): VoipMeasurement {
+  return measureMedia(inVlan(mediaTraffic(MEDIA_CALLS, MEDIA_ROUNDS)));
+}
+
+function measureMedia({ signalling, media }: MediaTraffic): VoipMeasurement {
   return fastest(media, () => {
     using engine = voipEngine();
     const input = engine.openInput("made", "");

@@ -33,6 +33,7 @@ export interface MediaTraffic {
 
 /** Where pcap records begin, seconds since 1970. */
 const START = 1_700_000_000;
+const FILE_HEADER = 24;
 const RECORD_HEADER = 16;
 /** PCMU, 20 ms: RTP's header, and samples. */
 const RTP_LENGTH = 12 + 160;
@@ -64,7 +65,7 @@ class Writer {
   wanted = 0;
 
   constructor(length: number, withHeader: boolean) {
-    this.bytes = new Uint8Array(length + (withHeader ? 24 : 0));
+    this.bytes = new Uint8Array(length + (withHeader ? FILE_HEADER : 0));
     this.#view = new DataView(this.bytes.buffer);
     if (!withHeader) return;
     this.#view.setUint32(0, 0xa1b2c3d4, true);
@@ -72,7 +73,7 @@ class Writer {
     this.#view.setUint16(6, 4, true);
     this.#view.setUint32(16, 0x40000, true);
     this.#view.setUint32(20, 1, true);
-    this.#at = 24;
+    this.#at = FILE_HEADER;
   }
 
   /** Appends a frame; where it begins. */
@@ -277,4 +278,37 @@ export function mediaTraffic(calls: number, rounds: number): MediaTraffic {
     }
   }
   return { signalling: signalling.done(), media: media.done() };
+}
+
+/** Bytes in front of the type of an Ethernet frame. */
+const ADDRESSES = 12;
+/** IEEE 802.1Q: VLAN 100, priority 1. */
+const TAG = [0x81, 0x00, 0x20, 0x64] as const;
+
+/** The same traffic as a trunk carries it: every frame with a VLAN tag. */
+export function inVlan({ signalling, media }: MediaTraffic): MediaTraffic {
+  return { signalling: tagged(signalling, true), media: tagged(media, false) };
+}
+
+function tagged(records: CallRecords, hasFileHeader: boolean): CallRecords {
+  const { bytes, packets, frameBytes } = records;
+  const from = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const out = new Uint8Array(bytes.length + packets * TAG.length);
+  const to = new DataView(out.buffer);
+  let at = hasFileHeader ? FILE_HEADER : 0;
+  out.set(bytes.subarray(0, at));
+  for (let start = at; start < bytes.length;) {
+    const length = from.getUint32(start + 8, true);
+    const type = start + RECORD_HEADER + ADDRESSES;
+    const end = start + RECORD_HEADER + length;
+    out.set(bytes.subarray(start, type), at);
+    to.setUint32(at + 8, length + TAG.length, true);
+    to.setUint32(at + 12, length + TAG.length, true);
+    at += type - start;
+    out.set(TAG, at);
+    out.set(bytes.subarray(type, end), at + TAG.length);
+    at += TAG.length + end - type;
+    start = end;
+  }
+  return { ...records, bytes: out, frameBytes: frameBytes + packets * TAG.length };
 }
