@@ -9,6 +9,7 @@ import { Engine } from "../src/engine/engine.ts";
 import { defaultStreamOptions } from "../src/engine/stream_options.ts";
 import {
   type CallRecords,
+  FILE_HEADER,
   inVlan,
   type MediaTraffic,
   mediaTraffic,
@@ -114,7 +115,7 @@ function measureMedia({ signalling, media }: MediaTraffic): VoipMeasurement {
 export function measureVoipMediaHeard(): VoipMeasurement {
   const { signalling, media } = mediaTraffic(MEDIA_CALLS, MEDIA_ROUNDS);
   const told = toldOf(signalling);
-  const header = { ...media, bytes: signalling.bytes.subarray(0, 24) };
+  const header = { ...media, bytes: signalling.bytes.subarray(0, FILE_HEADER) };
   return fastest(media, () => {
     using engine = voipEngine(true);
     const input = engine.openInput("made", "");

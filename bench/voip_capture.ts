@@ -33,7 +33,8 @@ export interface MediaTraffic {
 
 /** Where pcap records begin, seconds since 1970. */
 const START = 1_700_000_000;
-const FILE_HEADER = 24;
+/** Bytes of the header of a pcap file. */
+export const FILE_HEADER = 24;
 const RECORD_HEADER = 16;
 /** PCMU, 20 ms: RTP's header, and samples. */
 const RTP_LENGTH = 12 + 160;

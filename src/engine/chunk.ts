@@ -21,11 +21,11 @@ export interface Chunk {
   /** For `wire`. */
   readonly wire?: readonly WirePiece[];
   /** For `json`: one object per line, UTF-8. */
-  readonly json?: Uint8Array;
+  readonly json?: Uint8Array<ArrayBuffer>;
   /** For `text`: one line per packet, UTF-8, control characters escaped. */
-  readonly text?: Uint8Array;
+  readonly text?: Uint8Array<ArrayBuffer>;
   /** For `pcap`: savefile records (little endian, nanoseconds), without a file header. */
-  readonly pcap?: Uint8Array;
+  readonly pcap?: Uint8Array<ArrayBuffer>;
   /** Link type of these records. An engine writes records of one link type only, the first that it met. */
   readonly pcapLinkType?: number;
   /** For `calls`: one object per line, UTF-8, for each call that ended. May come without packets. */
@@ -46,8 +46,5 @@ export function isReusable(kind: OutputKind): boolean {
 
 /** The buffers in it that no sink reads any more, once all have taken the chunk. */
 export function buffersToReuse(chunk: Chunk): ArrayBuffer[] {
-  return reusable.flatMap((kind) => {
-    const buffer = chunk[kind]?.buffer;
-    return buffer instanceof ArrayBuffer ? [buffer] : [];
-  });
+  return reusable.flatMap((kind) => chunk[kind]?.buffer ?? []);
 }

@@ -3,7 +3,7 @@ import { Engine } from "../engine/engine.ts";
 import { engineModule } from "../engine/module.js";
 import type { CaptureFilters, FilterReport } from "./capture_filters.ts";
 import { OperatorError } from "../runtime/operator_error.ts";
-import type { Sink } from "./sink.ts";
+import { type Sink, writeToAll } from "./sink.ts";
 import { type CaptureHost, CaptureLoop } from "./capture_loop.ts";
 import type { CapturePlan } from "./capture_plan.ts";
 import { CaptureGroup } from "./capture_group.ts";
@@ -172,7 +172,7 @@ export class Pipeline {
       return [];
     }
     try {
-      await Promise.all(this.#sinks.map((sink) => sink.write(chunk)));
+      await writeToAll(this.#sinks, chunk);
       return buffersToReuse(chunk);
     } catch (error) {
       this.#sinkFailure = error;

@@ -209,6 +209,29 @@ for (const singleThread of [false, true]) {
     assert.ok(within.text === chunks.slice(0, 4).join(""));
   });
 
+  Deno.test(`of sinks that fail with one chunk, now and later, the first failure is told, ${where}`, async () => {
+    const later = new BrokenSink();
+    const atOnce = new OperatorError("writing failed at once");
+    let written = 0;
+    let left = 3;
+    const throwing: Sink = {
+      ...{ name: "a throwing sink", needs: ["json"], close: () => Promise.resolve() },
+      write() {
+        if (--left < 0) throw atOnce;
+      },
+    };
+    const counting: Sink = { ...throwing, write: () => void written++ };
+    later.write = async () => {
+      if (left > 0) return;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      throw later.failure;
+    };
+    await assert.rejects(run([later, throwing, counting]), atOnce);
+    assert.equal(written, 4, "the others got the chunk");
+    // That of the other one is nobody's any more.
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  });
+
   Deno.test(`a sink that fails ends the run, though another one never takes its chunk, ${where}`, async () => {
     const broken = new BrokenSink();
     let written = 0;

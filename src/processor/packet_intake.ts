@@ -4,7 +4,7 @@ import type { Chunk } from "../engine/chunk.ts";
 import type { BatchStats } from "../proto/data_messages.ts";
 import { type BatchKey, encodeBatch, readBatchKey } from "../proto/packet_batch.ts";
 import { messageOf } from "../runtime/operator_error.ts";
-import type { Sink } from "../pipeline/sink.ts";
+import { type Sink, writeToAll } from "../pipeline/sink.ts";
 import { logger } from "../telemetry/log.ts";
 import type { BatchDecoder } from "./batch_decoder.ts";
 import type { PacketSubscribers } from "./packet_subscribers.ts";
@@ -155,7 +155,7 @@ export class PacketIntake {
   async #deliver(chunk: Chunk, amount: { readonly packets: number; readonly bytes: number }): Promise<void> {
     if (this.#sinkFailure === undefined) {
       try {
-        await Promise.all(this.#sinks.map((sink) => sink.write(chunk)));
+        await writeToAll(this.#sinks, chunk);
       } catch (error) {
         this.#sinkFailure = error;
         this.#onSinkFailure(error);

@@ -121,10 +121,10 @@ async function pipedFile(): Promise<SinkUnderTest> {
 
 const recordBytes = 16 + 1_000;
 
-function record(number: number): Uint8Array {
+function record(number: number): Uint8Array<ArrayBuffer> {
   const frame = new Uint8Array(1_000);
   new DataView(frame.buffer).setUint32(0, number);
-  return recordOf({ timeNs: 0n, frame, originalLength: frame.length });
+  return new Uint8Array(recordOf({ timeNs: 0n, frame, originalLength: frame.length }));
 }
 
 function recordsIn(pieces: readonly Uint8Array[]): number[] {

@@ -125,13 +125,14 @@ impl Formats {
 pub struct Notes {
     /// The flow of its packets.
     pub flow: KnownFlow,
-    /// What is said of each of its packets, encoded; empty where that was not put together yet.
+    /// What is said of each of its packets, encoded; empty where that was not put together yet (then `before_length` is 0,
+    /// too), or is too long to be kept.
     pub words: Vec<u8>,
     /// How much of that is metadata of a packet in front of what its RTP header says, bytes.
     pub before_length: u16,
     /// How much is metadata behind it.
     pub behind_length: u16,
-    /// The VLAN that it names.
+    /// The VLAN that the words name.
     pub vlan: Option<u16>,
     /// Which version of the call's data it was made of.
     pub version: u32,

@@ -94,7 +94,7 @@ impl Tracker {
         self.answered(key, timestamp_ns)
     }
 
-    /// The same for a query whose id is seen to.
+    /// The same, with no look at ids.
     fn answered(&mut self, key: Key, timestamp_ns: i64) -> Option<i64> {
         let sent = self.pending.remove(&key)?;
         let waited = timestamp_ns.saturating_sub(sent).max(0);

@@ -66,7 +66,7 @@ impl Engine {
         let voip = voip.as_deref_mut()?;
         let now_ns = record.timestamp_ns;
         let captured = record.data.len() as u32;
-        // That of Ethernet is known when this is compiled.
+        // A constant for Ethernet, so that its branches are none.
         let link_type = if IS_UNTAGGED { link_type::ETHERNET } else { record.link_type };
         // All others go to a processor as they are.
         let is_ordinary = link_type != link_type::LINUX_SLL2 && captured <= record.original_length;

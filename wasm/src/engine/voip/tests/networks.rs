@@ -144,3 +144,54 @@ fn records(mut bytes: &[u8]) -> Vec<&[u8]> {
     }
     frames
 }
+
+/// A stream that its call takes to another VLAN: what is said of its packets names that one, however short their way is.
+#[test]
+fn a_stream_in_another_vlan_is_said_to_be_there() {
+    let mut all = Scene::new();
+    let mut put = |network: u16, made: &dyn Fn(&mut Scene)| {
+        let mut frames = Scene::new();
+        made(&mut frames);
+        records(&frames.capture[24..]).iter().for_each(|record| {
+            all.frame(&in_vlan(network, record));
+        });
+    };
+    let mut sequence = 0;
+    for (cseq, (network, ports)) in
+        (1..).zip([(20, [40_000, 10_000]), (20, [40_010, 10_010]), (30, [40_000, 10_000])])
+    {
+        let numbered = |message: Vec<u8>| {
+            let numbered = String::from_utf8(message).unwrap().replace("CSeq: 1", &format!("CSeq: {cseq}"));
+            numbered.replace("o=- 1 1", &format!("o=- 1 {cseq}")).into_bytes()
+        };
+        put(network, &|frames| {
+            frames.udp(ALICE, BOB, &numbered(request("INVITE", "moving", "", &sdp(1, ports[0]))));
+            frames.udp(BOB, ALICE, &numbered(response("200 OK", "INVITE", "moving", &sdp(2, ports[1]))));
+            frames.udp(ALICE, BOB, &numbered(request("ACK", "moving", "", "")));
+        });
+        for _ in 0..6 {
+            sequence += 1;
+            put(network, &|frames| {
+                frames.rtp((1, ports[0]), (2, ports[1]), sequence);
+                frames.rtp((2, ports[1]), (1, ports[0]), sequence);
+            });
+        }
+    }
+    let written = |takes_short_cut: bool| {
+        let options = Options { outputs: WIRE, protocol: Protocol::Voip, ..Options::default() };
+        let mut engine = Engine::new(options);
+        let mut set = FilterSet::new(NoFilterPolicy::Deny);
+        set.add(FilterType::SipUser as u32, "wanted", "alice").unwrap();
+        set.build().unwrap();
+        engine.set_filters(set);
+        engine.voip.as_mut().unwrap().may_take_short_cut &= takes_short_cut;
+        let input = engine.open_input("a capture", "");
+        engine.process(input, &all.capture, true);
+        engine.finish();
+        engine.output(WIRE).to_vec()
+    };
+    let long = written(false);
+    assert!(written(true) == long);
+    let named = |vlan: &[u8]| long.windows(vlan.len()).filter(|window| *window == vlan).count();
+    assert_eq!((named(b"vlan\x12\x0220"), named(b"vlan\x12\x0230")), (2 * 15, 15));
+}
