@@ -114,7 +114,7 @@ const cases: readonly Case[] = [
   },
   {
     name: "voip-rtp-vlan",
-    what: "the same in a VLAN",
+    what: "the RTP of voip-rtp, in a VLAN > engine, VoIP mode",
     run: measureVoipMediaInVlan,
   },
   {

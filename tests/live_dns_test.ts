@@ -13,6 +13,7 @@ import {
   start,
 } from "./end_to_end/program.ts";
 import { libpcapObstacle } from "./live/libpcap_library.ts";
+import { startProcessor } from "./live/live_node.ts";
 import { NameServer, nameServerObstacle } from "./live/name_server.ts";
 import { namespaceObstacle, NetworkNamespace } from "./live/namespace.ts";
 
@@ -271,22 +272,7 @@ liveTest("a burst at top speed: a hunter delivers all that was sent", replay, as
   await using namespace = await makeWire();
   using folder = new Folder();
   const path = folder.file("out.pcap");
-  await using processor = start(
-    [
-      "process",
-      "--insecure",
-      "--id",
-      "central",
-      "--listen",
-      "127.0.0.1:5555",
-      "--quiet",
-      "--json",
-      "-w",
-      path,
-    ],
-    { ...inside(namespace), permissions: ["--allow-net", `--allow-write=${path}`] },
-  );
-  await processor.said(/listening on/);
+  await using processor = await startProcessor(namespace, folder);
   await using hunter = start(
     [
       "hunt",

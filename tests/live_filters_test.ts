@@ -44,7 +44,12 @@ liveTest(
     await using namespace = await namespaceWithLoopback();
     using folder = new Folder();
     const { hold } = filterFile(folder);
-    await using processor = await startProcessor(namespace, folder);
+    await using processor = await startProcessor(
+      namespace,
+      folder,
+      "--filter-file",
+      folder.file("filters.yaml"),
+    );
     // All of them want the packets: with the policy, an empty set does, too.
     const sets = [
       [],
@@ -95,7 +100,7 @@ liveTest(
     using folder = new Folder();
     const { hold } = filterFile(folder);
     hold('id: web, type: bpf, pattern: "port 80 or port 81"');
-    await using _ = await startProcessor(namespace, folder);
+    await using _ = await startProcessor(namespace, folder, "--filter-file", folder.file("filters.yaml"));
     await using hunter = startHunter(namespace, "--filter", "udp and not port 81");
     await hunter.said(/1 filter in force/);
     let first = 0;

@@ -71,7 +71,12 @@ liveTest(
     for (const name of ["va", "vb"]) await namespace.run("ip", "link", "set", name, "mtu", "65535");
     using folder = new Folder();
     folder.file("filters.yaml", "filters: []\n");
-    await using processor = await startProcessor(namespace, folder);
+    await using processor = await startProcessor(
+      namespace,
+      folder,
+      "--filter-file",
+      folder.file("filters.yaml"),
+    );
     await using hunter = await startHunter(namespace, 2, ["dns"]);
     const loops = 20;
     const { stdout } = await command(
@@ -112,7 +117,12 @@ liveTest(
       ['id: b, type: ip_address, pattern: "192.0.2.0/24"', 'id: c, type: bpf, pattern: "host 192.0.2.1"'],
     ];
     hold(...sets[0] ?? []);
-    await using processor = await startProcessor(namespace, folder);
+    await using processor = await startProcessor(
+      namespace,
+      folder,
+      "--filter-file",
+      folder.file("filters.yaml"),
+    );
     await using hunter = await startHunter(namespace, 3, []);
     await hunter.said(/1 filter in force/);
     const flows = 40, perFlow = 3_000;

@@ -56,8 +56,12 @@ export async function send(
   }
 }
 
-/** A processor in the namespace that writes `out.pcap` and follows `filters.yaml` of that folder, once it listens. */
-export async function startProcessor(namespace: NetworkNamespace, folder: Folder): Promise<Child> {
+/** A processor in the namespace that writes `out.pcap` of that folder, with further `flags`, once it listens. */
+export async function startProcessor(
+  namespace: NetworkNamespace,
+  folder: Folder,
+  ...flags: string[]
+): Promise<Child> {
   const args = [
     "process",
     "--insecure",
@@ -69,7 +73,7 @@ export async function startProcessor(namespace: NetworkNamespace, folder: Folder
     "--json",
   ];
   const processor = start(
-    [...args, "-w", folder.file("out.pcap"), "--filter-file", folder.file("filters.yaml")],
+    [...args, "-w", folder.file("out.pcap"), ...flags],
     inside(namespace, { permissions: ["--allow-net", "--allow-read", "--allow-write"], limitMs: 90_000 }),
   );
   await processor.said(/listening on/);

@@ -84,11 +84,12 @@ impl<'a> Plain<'a> {
     /// Reads a frame of this link type; None if it is not plain.
     #[inline(always)]
     pub fn read(link_type: u32, frame: &'a [u8]) -> Option<Self> {
-        if is_untagged(link_type, frame) {
-            Self::read_untagged(frame)
-        } else {
-            Self::read_other(link_type, frame)
+        if link_type == link_type::ETHERNET
+            && let Some(plain) = Self::read_untagged(frame)
+        {
+            return Some(plain);
         }
+        if is_untagged(link_type, frame) { None } else { Self::read_other(link_type, frame) }
     }
 
     /// Reads Ethernet without a tag.
