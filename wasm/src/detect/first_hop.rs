@@ -57,18 +57,42 @@ fn describe_vrrp(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &m
     }
 }
 
+// Types of what a message consists of in version 2, and of what may follow one of version 1.
 const GROUP_STATE: u8 = 1;
+const INTERFACE_STATE: u8 = 2;
+const TEXT_AUTHENTICATION: u8 = 3;
+const MD5_AUTHENTICATION: u8 = 4;
+
+/// Bytes of a message of version 1 without authentication by MD5.
+const VERSION_1_LENGTH: usize = 20;
 
 fn is_hsrp(payload: &Payload) -> bool {
     match payload.array(0) {
-        // Version 2: type-length-value, group state first.
-        Some([GROUP_STATE, 40, 2, 0..=3]) => payload.length >= 42,
+        // Version 2: group state first, or an interface's alone.
+        Some([GROUP_STATE, 40, 2, 0..=3] | [INTERFACE_STATE, 4, ..]) => elements_fill(payload, 0),
         // Version 1: operation, state.
-        Some([0, 0..=2, state, _]) => matches!(state, 0 | 1 | 2 | 4 | 8 | 16) && payload.length == 20,
+        Some([0, 0..=2, state, _]) => {
+            matches!(state, 0 | 1 | 2 | 4 | 8 | 16) && elements_fill(payload, VERSION_1_LENGTH)
+        }
         // Version 1: advertisement of an interface.
         Some([0, 3, 0, 1]) => payload.length >= 16,
         _ => false,
     }
+}
+
+/// Whether elements of known types and lengths lead from an offset to the end.
+fn elements_fill(payload: &Payload, mut at: usize) -> bool {
+    while at < payload.length {
+        at += match payload.array(at) {
+            Some([GROUP_STATE, 40]) => 42,
+            Some([INTERFACE_STATE, 4]) => 6,
+            Some([TEXT_AUTHENTICATION, 8]) => 10,
+            Some([MD5_AUTHENTICATION, 28]) => 30,
+            Some(_) => return false,
+            None => return !payload.is_whole(),
+        };
+    }
+    at == payload.length
 }
 
 fn describe_hsrp(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Facts) {
@@ -80,6 +104,10 @@ fn describe_hsrp(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &m
         }
         [0, operation @ 0..=2, state, _] => (1, operation, state, payload.u8(6).unwrap_or(0).into()),
         [0, 3, ..] => return facts.say(b"Advertise"),
+        [INTERFACE_STATE, 4, ..] => {
+            facts.put_number("version", 2);
+            return facts.say(b"Interface State");
+        }
         _ => return,
     };
     let operation: &[u8] = match operation {
@@ -125,6 +153,30 @@ mod tests {
             let mut payload = hello.to_vec();
             payload[at] = value;
             assert_eq!(names(&[sent(Carrier::Udp, 1985, 1985, &payload)]), [None], "{at} {value}");
+        }
+    }
+
+    #[test]
+    fn authentication_by_md5_and_the_state_of_interfaces() {
+        let hello = b"\0\0\x10\x03\x0a\x64\x01\0\0\0\0\0\0\0\0\0\x0a\0\0\x01";
+        let mut group = vec![0; 42];
+        group[..8].copy_from_slice(&[1, 40, 2, 0, 5, 4, 0, 9]);
+        let mut digest = vec![4, 28, 1];
+        digest.resize(30, 7);
+        let interface = [2, 4, 0, 0, 0, 1];
+        let cases: [(&[&[u8]], bool); 8] = [
+            (&[hello, &digest], true),
+            (&[&group, &digest], true),
+            (&[&group, &interface, &digest], true),
+            (&[&interface], true),
+            (&[hello, &digest[..29]], false),
+            (&[&group, &[9, 0]], false),
+            (&[&interface, &[0]], false),
+            (&[hello, &[0]], false),
+        ];
+        for (parts, is_hsrp) in cases {
+            let packet = sent(Carrier::Udp, 1985, 1985, &parts.concat());
+            assert_eq!(names(&[packet]), [is_hsrp.then_some("HSRP")], "{parts:?}");
         }
     }
 

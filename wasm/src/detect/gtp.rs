@@ -108,7 +108,12 @@ fn is_version_2(payload: &Payload) -> bool {
     let end = usize::from(length) + 4;
     let fits = match first & PIGGYBACKED {
         0 => end == payload.length,
-        _ => end < payload.length,
+        // Another message follows, which is the last one (TS 29.274 section 5.5.1).
+        _ => {
+            payload.u8(end).is_none_or(|second| second >> 5 == 2 && second & PIGGYBACKED == 0)
+                && payload.u16(end + 2).is_none_or(|length| end + 4 + usize::from(length) == payload.length)
+                && end < payload.length
+        }
     };
     first & 0x03 == 0 && fits && name_v2(kind).is_some() && elements_fit(payload, first, end)
 }

@@ -111,7 +111,9 @@ impl<'a> StartLine<'a> {
             };
             return valid.then_some(Self::Response { version, status, reason });
         }
-        let (rest, version) = line.split_at_checked(line.len() - 8)?;
+        // Some put blanks behind it (RFC 9112 section 3 lets them pass).
+        let line = line.trim_ascii_end();
+        let (rest, version) = line.split_at_checked(line.len().checked_sub(8)?)?;
         let rest = rest.strip_suffix(b" ")?;
         let (method, target) = split_at_space(rest)?;
         // Targets with blanks or bytes above 7F in them do occur; control characters do not.

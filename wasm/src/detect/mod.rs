@@ -10,6 +10,7 @@ pub mod arp;
 pub mod ber;
 pub mod bgp;
 pub mod bittorrent;
+mod candidates;
 pub mod coap;
 mod command_line;
 pub mod dhcp;
@@ -93,6 +94,7 @@ pub use payload::Payload;
 pub use signature::{Carrier, Confidence, Method, Signature, Verdict};
 pub use state::FlowState;
 
+use candidates::Candidates;
 use registry::SIGNATURES;
 use signature::FirstBytes;
 
@@ -137,14 +139,14 @@ pub enum Recognised {
 
 /// Applies the signatures.
 pub struct Detector {
-    /// Candidates by carrier and first byte, one bit per signature.
-    udp: Box<[u128; 256]>,
-    tcp: Box<[u128; 256]>,
-    sctp: Box<[u128; 256]>,
+    /// Candidates by carrier and first byte.
+    udp: Box<[Candidates; 256]>,
+    tcp: Box<[Candidates; 256]>,
+    sctp: Box<[Candidates; 256]>,
     /// Candidates by IP protocol number.
-    ip: Box<[u128; 256]>,
+    ip: Box<[Candidates; 256]>,
     /// Candidates among frames without IP, by carrier.
-    link: Vec<(Carrier, u128)>,
+    link: Vec<(Carrier, Candidates)>,
     shared: Shared,
 }
 
@@ -157,7 +159,7 @@ impl Default for Detector {
 impl Detector {
     /// A detector with all signatures of the registry.
     pub fn new() -> Self {
-        let table = || Box::new([0u128; 256]);
+        let table = || Box::new([Candidates::default(); 256]);
         let mut new = Self {
             udp: table(),
             tcp: table(),
@@ -167,21 +169,25 @@ impl Detector {
             shared: Shared::default(),
         };
         for (number, signature) in SIGNATURES.iter().enumerate() {
-            let bit = 1u128 << number;
+            let number = number as Label;
             for carrier in signature.carriers {
                 match *carrier {
-                    Carrier::Udp => add(&mut new.udp, signature.first, bit),
-                    Carrier::Tcp => add(&mut new.tcp, signature.first, bit),
-                    Carrier::Sctp => add(&mut new.sctp, signature.first, bit),
+                    Carrier::Udp => add(&mut new.udp, signature.first, number),
+                    Carrier::Tcp => add(&mut new.tcp, signature.first, number),
+                    Carrier::Sctp => add(&mut new.sctp, signature.first, number),
                     Carrier::Ip(protocol) => {
-                        if let Some(mask) = new.ip.get_mut(usize::from(protocol)) {
-                            *mask |= bit;
+                        if let Some(candidates) = new.ip.get_mut(usize::from(protocol)) {
+                            candidates.add(number);
                         }
                     }
                     Carrier::Ethertype(_) | Carrier::Llc => {
                         match new.link.iter_mut().find(|(other, _)| other == carrier) {
-                            Some((_, mask)) => *mask |= bit,
-                            None => new.link.push((*carrier, bit)),
+                            Some((_, candidates)) => candidates.add(number),
+                            None => {
+                                let mut candidates = Candidates::default();
+                                candidates.add(number);
+                                new.link.push((*carrier, candidates));
+                            }
                         }
                     }
                 }
@@ -233,7 +239,8 @@ impl Detector {
         label: Label,
         signature: &Signature,
     ) -> Recognised {
-        let others = self.candidates(payload) & !(1u128 << label);
+        let mut others = self.candidates(payload);
+        others.remove(label);
         let judged = self.examine(payload, state, others);
         match judged.best {
             Some((other, confidence, method)) => {
@@ -277,27 +284,27 @@ impl Detector {
     }
 
     #[inline]
-    fn candidates(&self, payload: &Payload) -> u128 {
+    fn candidates(&self, payload: &Payload) -> Candidates {
         let first = payload.bytes.first().map_or(0, |byte| usize::from(*byte));
         let table = match payload.carrier {
             Carrier::Udp => &self.udp,
             Carrier::Tcp => &self.tcp,
             Carrier::Sctp => &self.sctp,
-            Carrier::Ip(protocol) => return self.ip.get(usize::from(protocol)).copied().unwrap_or(0),
+            Carrier::Ip(protocol) => {
+                return self.ip.get(usize::from(protocol)).copied().unwrap_or_default();
+            }
             Carrier::Ethertype(_) | Carrier::Llc => {
                 let found = self.link.iter().find(|(carrier, _)| *carrier == payload.carrier);
-                return found.map_or(0, |(_, mask)| *mask);
+                return found.map(|(_, candidates)| *candidates).unwrap_or_default();
             }
         };
-        table.get(first).copied().unwrap_or(0)
+        table.get(first).copied().unwrap_or_default()
     }
 
     /// Asks the candidates in the order of their priority. The first one that is sure wins, else the surest.
-    fn examine(&mut self, payload: &Payload, state: &mut FlowState, mut candidates: u128) -> Judged {
+    fn examine(&mut self, payload: &Payload, state: &mut FlowState, mut candidates: Candidates) -> Judged {
         let mut judged = Judged { best: None, more: false };
-        while candidates != 0 {
-            let number = candidates.trailing_zeros() as Label;
-            candidates &= candidates - 1;
+        while let Some(number) = candidates.take_first() {
             let Some(signature) = SIGNATURES.get(usize::from(number)) else { break };
             state.set_current(number);
             match (signature.examine)(payload, state, &mut self.shared) {
@@ -322,10 +329,10 @@ struct Judged {
     more: bool,
 }
 
-fn add(table: &mut [u128; 256], first: FirstBytes, bit: u128) {
-    for (byte, mask) in table.iter_mut().enumerate() {
+fn add(table: &mut [Candidates; 256], first: FirstBytes, number: Label) {
+    for (byte, candidates) in table.iter_mut().enumerate() {
         if first.includes(byte as u8) {
-            *mask |= bit;
+            candidates.add(number);
         }
     }
 }

@@ -16,6 +16,9 @@ pub static MODBUS: Signature = Signature {
         if payload.on_port(PORTS) {
             return Verdict::Is(Confidence::HIGH, Method::Port);
         }
+        if !is_public(function) {
+            return Verdict::No;
+        }
         let side = payload.direction as u32 + 1;
         let seen = u32::from(transaction) << 16 | u32::from(unit) << 8 | u32::from(function & 0x7f);
         let notes = state.claim_notes();
@@ -42,6 +45,7 @@ pub static MODBUS: Signature = Signature {
             22 => "Mask write register",
             23 => "Read/write multiple registers",
             43 => "Encapsulated interface transport",
+            90 => "Unity (Schneider Electric)",
             _ => "Function",
         };
         facts.say(name.as_bytes());
@@ -55,6 +59,11 @@ pub static MODBUS: Signature = Signature {
     ..Signature::BASE
 };
 
+/// Whether a function is one of the standard's. Makers have their own ones, too.
+fn is_public(function: u8) -> bool {
+    (1..=43).contains(&(function & 0x7f))
+}
+
 /// Transaction, unit and function of one whole message.
 fn header(payload: &Payload) -> Option<(u16, u8, u8)> {
     let (transaction, protocol, length) = (payload.u16(0)?, payload.u16(2)?, payload.u16(4)?);
@@ -62,6 +71,6 @@ fn header(payload: &Payload) -> Option<(u16, u8, u8)> {
     let fits = protocol == 0
         && (2..=254).contains(&length)
         && usize::from(length) + 6 == payload.bytes.len()
-        && (1..=43).contains(&(function & 0x7f));
+        && function & 0x7f != 0;
     fits.then_some((transaction, unit, function))
 }

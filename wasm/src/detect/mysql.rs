@@ -1,7 +1,7 @@
 //! MySQL and MariaDB client/server protocol: packets of a three-byte length, a sequence number and a payload.
 
 use super::signature::FirstBytes;
-use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
+use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict, tls};
 
 const HEADER: usize = 4;
 /// Longest server greeting that is waited for, bytes.
@@ -17,6 +17,8 @@ pub static MYSQL: Signature = Signature {
     ports: PORTS,
     first: FirstBytes::Any,
     examine,
+    continues: |payload, _, _| !tls::begins_client_hello(payload.bytes),
+    asks: tls::BEGINS_CLIENT_HELLO,
     describe,
     ..Signature::BASE
 };
@@ -33,6 +35,9 @@ fn examine(payload: &Payload, _: &mut FlowState, _: &mut Shared) -> Verdict {
         };
     }
     let exact = payload.bytes.len() == HEADER + message.length;
+    if exact && payload.at_start && payload.on_port(PORTS) && refusal(payload).is_some() {
+        return Verdict::Is(Confidence::VERY_HIGH, Method::Port);
+    }
     let is_command = message.sequence == 0 && message.first.is_some_and(|code| code <= 0x20);
     let is_login = message.sequence == 1 && message.length >= 32;
     match exact && payload.on_port(PORTS) && (is_command || is_login) {
@@ -64,6 +69,14 @@ fn version<'a>(payload: &Payload<'a>) -> Option<&'a [u8]> {
     is_version.then_some(text)
 }
 
+/// Code and text of the error that a server sends in place of its greeting: no SQL state is in it yet.
+fn refusal<'a>(payload: &Payload<'a>) -> Option<(u16, &'a [u8])> {
+    let [_, _, _, 0, 0xff, low, high] = payload.array(0)? else { return None };
+    let (code, text) = (u16::from_le_bytes([low, high]), payload.from(HEADER + 3));
+    let is_text = text.len() >= 8 && text.iter().all(|byte| (b' '..=b'~').contains(byte));
+    ((1000..5000).contains(&code) && is_text).then_some((code, text))
+}
+
 fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Facts) {
     let Some(message) = Message::of(payload) else { return };
     let from_server = PORTS.contains(&payload.source_port);
@@ -75,6 +88,14 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
             facts.put("server_version", version);
             facts.say(b"Server greeting ");
             facts.say(version);
+        }
+        (0, Some(0xff)) if from_server => {
+            let Some((code, text)) = refusal(payload) else { return };
+            facts.put("type", b"error");
+            facts.put_number("error_code", u64::from(code));
+            facts.put("message", text);
+            facts.say(b"Error ");
+            facts.say_number(u64::from(code));
         }
         (0, Some(code)) if !from_server && payload.bytes.len() == HEADER + message.length => {
             let Some(name) = COMMANDS.get(usize::from(code)) else { return };

@@ -71,13 +71,17 @@ fn is_time(payload: &Payload, mode: u8) -> bool {
         && ends_well(payload)
 }
 
-/// Extension fields (RFC 7822), then no authenticator, a crypto-NAK, or a key identifier with a digest of 16 or 20 bytes.
+/// Extension fields (RFC 7822), then no authenticator, a crypto-NAK, or a key identifier with a digest of 16 or 20 bytes; longer
+/// digests (SHA-2) follow a key identifier that is in use, of 16 bits.
 fn ends_well(payload: &Payload) -> bool {
     let mut at = HEADER_LENGTH;
     loop {
         match payload.length.checked_sub(at) {
             None => return false,
             Some(0 | 4 | 20 | 24) => return true,
+            Some(36 | 52 | 68) if payload.u32(at).is_some_and(|key| (1..=0xffff).contains(&key)) => {
+                return true;
+            }
             Some(_) => {}
         }
         match payload.u16(at + 2).map(usize::from) {

@@ -1,6 +1,6 @@
 //! PostgreSQL frontend/backend protocol, version 3: messages of a type byte and a length that counts itself.
 
-use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
+use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict, tls};
 
 const SSL_REQUEST: u32 = 80_877_103;
 const GSS_REQUEST: u32 = 80_877_104;
@@ -21,6 +21,8 @@ pub static POSTGRESQL: Signature = Signature {
     carriers: &[Carrier::Tcp],
     ports: PORTS,
     examine,
+    continues: |payload, _, _| !tls::begins_client_hello(payload.bytes),
+    asks: tls::BEGINS_CLIENT_HELLO,
     describe,
     ..Signature::BASE
 };

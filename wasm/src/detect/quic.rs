@@ -231,10 +231,12 @@ fn examine(payload: &Payload, state: &mut FlowState, shared: &mut Shared) -> Ver
             if is_reserved(first.version)
                 && payload.length >= LEAST_DATAGRAM
                 && first.fixed_bit
-                && first.destination.len() >= 8
-                && payload.on_port(QUIC.ports) =>
+                && first.destination.len() >= 8 =>
         {
-            Verdict::Is(Confidence::MEDIUM, Method::Port)
+            match payload.on_port(QUIC.ports) {
+                true => Verdict::Is(Confidence::HIGH, Method::Port),
+                false => Verdict::Is(Confidence::MEDIUM, Method::Payload),
+            }
         }
         Kind::Unknown => Verdict::No,
         Kind::Initial if open_initials(payload, state, shared) => {

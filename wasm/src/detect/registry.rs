@@ -2,6 +2,7 @@
 //! plain structure after that, statistics and flow state last. A protocol is one file, or a part of its family's, and one
 //! line here.
 
+use super::candidates::Candidates;
 use super::{Label, Signature};
 use super::{
     arp, bgp, bittorrent, coap, dhcp, diameter, dns, dtls, eapol, first_hop, flow_export, ftp, gre, gtp,
@@ -11,7 +12,7 @@ use super::{
     tls, websocket, windows, wireguard, xmpp, zrtp,
 };
 
-/// The signatures; the place of one is its [`Label`](super::Label). At most 128.
+/// The signatures; the place of one is its [`Label`](super::Label).
 pub static SIGNATURES: &[&Signature] = &[
     // Announced endpoints: whatever they carry.
     &ftp::FTP_DATA,
@@ -128,7 +129,7 @@ pub static SIGNATURES: &[&Signature] = &[
     &rtp::RTP,
 ];
 
-const _: () = assert!(SIGNATURES.len() <= 128);
+const _: () = assert!(SIGNATURES.len() < Candidates::MOST);
 
 /// The number of the signature with this name.
 pub fn label_of(name: &str) -> Option<Label> {

@@ -6,15 +6,25 @@ use super::{Carrier, Confidence, Facts, Method, Payload, Signature, Verdict};
 /// Longest identification string in bytes, line end included (RFC 4253 section 4.2).
 const MOST_LINE: usize = 255;
 
-/// SSH: either side begins with `SSH-2.0-software comments`.
+/// Bytes in front of the names in SSH_MSG_KEXINIT: length of the packet and of its padding, number, cookie, length of the names.
+const KEXINIT_HEAD: usize = 4 + 1 + 1 + 16 + 4;
+const SSH_MSG_KEXINIT: u8 = 20;
+/// Longest packet, bytes (RFC 4253 section 6.1).
+const MOST_PACKET: u32 = 35_000;
+
+/// SSH: either side begins with `SSH-2.0-software comments`; where the capture begins behind that, with the methods of key
+/// exchange.
 pub static SSH: Signature = Signature {
     name: "SSH",
     carriers: &[Carrier::Tcp],
     ports: &[22],
-    first: FirstBytes::OneOf(b"S"),
+    first: FirstBytes::OneOf(b"S\0"),
     examine: |payload, _, _| match identification(payload) {
         Some(_) => Verdict::Is(Confidence::DEFINITE, Method::Handshake),
         None if may_begin(payload) => Verdict::More,
+        None if key_exchange_methods(payload).is_some() => {
+            Verdict::Is(Confidence::VERY_HIGH, Method::Handshake)
+        }
         None => Verdict::No,
     },
     describe,
@@ -29,13 +39,35 @@ fn identification<'a>(payload: &Payload<'a>) -> Option<(&'a [u8], &'a [u8])> {
     (matches!(version, b"2.0" | b"1.99" | b"1.5") && !software.is_empty()).then_some((version, software))
 }
 
+/// The first list of names in SSH_MSG_KEXINIT (RFC 4253 section 7.1), or as much of it as is there.
+fn key_exchange_methods<'a>(payload: &Payload<'a>) -> Option<&'a [u8]> {
+    let (length, padding, number) = (payload.u32(0)?, payload.u8(4)?, payload.u8(5)?);
+    let names_length = payload.u32(KEXINIT_HEAD - 4)?;
+    if number != SSH_MSG_KEXINIT || padding < 4 || length > MOST_PACKET || names_length >= length {
+        return None;
+    }
+    let names = payload.from(KEXINIT_HEAD);
+    let names = names.get(..names_length as usize).unwrap_or(names);
+    let is_known = [&b"curve25519-"[..], b"diffie-hellman-", b"ecdh-", b"mlkem", b"sntrup"]
+        .iter()
+        .any(|method| names.split(|byte| *byte == b',').any(|name| name.starts_with(method)));
+    (is_known && names.iter().all(u8::is_ascii_graphic)).then_some(names)
+}
+
 fn may_begin(payload: &Payload) -> bool {
     let head = payload.bytes.get(..4).unwrap_or(payload.bytes);
     b"SSH-".starts_with(head) && payload.bytes.len() < MOST_LINE && !payload.bytes.contains(&b'\n')
 }
 
 fn describe(payload: &Payload, _: &mut super::FlowState, _: &mut super::Shared, facts: &mut Facts) {
-    let Some((version, software)) = identification(payload) else { return };
+    let Some((version, software)) = identification(payload) else {
+        if let Some(methods) = key_exchange_methods(payload) {
+            facts.say(b"Key Exchange Init");
+            facts.put("type", b"key_exchange_init");
+            facts.put("kex_algorithms", methods);
+        }
+        return;
+    };
     facts.say(b"SSH-");
     facts.say(version);
     facts.say(b"-");

@@ -110,7 +110,7 @@ fn find<'a>(payload: &Payload<'a>) -> Found<'a> {
     let is_stream = payload.carrier == Carrier::Tcp;
     let at = |offset: usize| -> Option<Found<'a>> {
         let (kind, length) = (payload.u16(offset)?, usize::from(payload.u16(offset + 2)?));
-        if kind >= 0x4000 || length % 4 != 0 {
+        if kind >= 0x4000 || is_stream && length % 4 != 0 {
             return None;
         }
         let cookie = payload.from(offset + 4);
@@ -122,13 +122,22 @@ fn find<'a>(payload: &Payload<'a>) -> Found<'a> {
         let end = offset + HEADER + length;
         let fits = payload.u32(offset + 4)? == MAGIC_COOKIE && (is_stream || end == payload.length);
         let attributes = payload.from(offset + HEADER);
-        fits.then_some(Found::Message(Message {
-            kind,
-            transaction: payload.array(offset + 8)?,
-            attributes: attributes.get(..length).unwrap_or(attributes),
-        }))
+        let attributes = attributes.get(..length).unwrap_or(attributes);
+        // Some leave the padding of the last attribute out.
+        let ends_well = length % 4 == 0 || attributes.len() == length && are_attributes(attributes);
+        let transaction = payload.array(offset + 8)?;
+        (fits && ends_well).then_some(Found::Message(Message { kind, transaction, attributes }))
     };
     at(0).or_else(|| if is_stream { at(2) } else { None }).unwrap_or(Found::Nothing)
+}
+
+/// Whether attributes fill the bytes, the last one padded or not.
+fn are_attributes(mut bytes: &[u8]) -> bool {
+    while !bytes.is_empty() {
+        let Some((_, _, rest)) = attribute(bytes) else { return false };
+        bytes = rest;
+    }
+    true
 }
 
 /// A message of RFC 3489: one of its six types, and known attributes that fill it.

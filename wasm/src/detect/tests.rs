@@ -180,6 +180,7 @@ fn random_payloads_are_not_recognised() {
     }
 }
 
+mod variants;
 mod vectors;
 
 #[test]

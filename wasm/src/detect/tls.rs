@@ -36,13 +36,16 @@ pub static TLS: Signature = Signature {
     name: "TLS",
     carriers: &[Carrier::Tcp],
     ports: &[443, 465, 563, 636, 853, 989, 990, 992, 993, 994, 995, 5061, 8443],
-    first: FirstBytes::Ranges(&[(20, 24)]),
+    first: FirstBytes::Ranges(&[(20, 24), (0x80, 0x83)]),
     examine,
     continues,
     asks: FirstBytes::Ranges(&[(b'A', b'Z'), (content::HANDSHAKE, content::HANDSHAKE)]),
     describe,
     ..Signature::BASE
 };
+
+/// First bytes that [`begins_client_hello`] is to be asked about.
+pub const BEGINS_CLIENT_HELLO: FirstBytes = FirstBytes::OneOf(&[content::HANDSHAKE]);
 
 /// Whether a payload of a flow of another protocol begins with a ClientHello: STARTTLS, CONNECT.
 #[inline]
@@ -84,7 +87,27 @@ fn split_record(bytes: &[u8]) -> Option<(Record<'_>, &[u8])> {
     Some((Record { content, version: 0x0300 | u16::from(minor), length, body }, rest))
 }
 
+/// Length and version of a ClientHello in the format of SSL 2.0, in which old clients offer later versions, too (RFC 5246
+/// appendix E.2).
+fn version_2_hello(payload: &Payload) -> Option<(usize, u16)> {
+    let length = usize::from(payload.u16(0)?.checked_sub(0x8000)?);
+    let version = payload.u16(3)?;
+    let [ciphers, session, challenge] = [payload.u16(5)?, payload.u16(7)?, payload.u16(9)?].map(usize::from);
+    let fits = payload.u8(2) == Some(CLIENT_HELLO)
+        && matches!(version, 0x0002 | 0x0300..=0x0303)
+        && ciphers != 0
+        && ciphers.is_multiple_of(3)
+        && matches!(session, 0 | 16)
+        && (16..=32).contains(&challenge)
+        && length == 9 + ciphers + session + challenge
+        && payload.bytes.len() == 2 + length;
+    fits.then_some((length, version))
+}
+
 fn examine(payload: &Payload, state: &mut FlowState, shared: &mut Shared) -> Verdict {
+    if version_2_hello(payload).is_some() {
+        return Verdict::Is(Confidence::DEFINITE, Method::Handshake);
+    }
     if payload.bytes.len() < HEADER + 1 {
         let begins = matches!(payload.bytes, [content::HANDSHAKE, 3, ..=3, ..] | [content::HANDSHAKE, 3]);
         return if begins && state.may_ask_more(payload) { Verdict::More } else { Verdict::No };
@@ -180,6 +203,13 @@ fn note_version(payload: &Payload, state: &mut FlowState, shared: &mut Shared) {
 }
 
 fn describe(payload: &Payload, state: &mut FlowState, shared: &mut Shared, facts: &mut Facts) {
+    if let Some((length, version)) = version_2_hello(payload) {
+        facts.put("content_type", content_name(content::HANDSHAKE).unwrap_or_default().as_bytes());
+        facts.put_number("record_length", length as u64);
+        facts.put("handshake_type", handshake_name(CLIENT_HELLO).map_or("", |(name, _)| name).as_bytes());
+        facts.put("version", version_name(version).unwrap_or_default().as_bytes());
+        return facts.say(b"Client Hello (SSL 2.0 format)");
+    }
     let Some((first, _)) = split_record(payload.bytes) else { return facts.say(b"Continuation") };
     let Some(name) = content_name(first.content) else { return };
     facts.put("content_type", name.as_bytes());

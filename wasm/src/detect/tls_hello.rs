@@ -81,7 +81,8 @@ impl<'a> Hello<'a> {
         let is_whole = reader.0.len() >= length;
         let mut reader = Reader(reader.0.get(..length).unwrap_or(reader.0));
         let legacy_version = reader.u16()?;
-        if !(0x0300..=0x0303).contains(&legacy_version) {
+        // Early drafts of TLS 1.3 had its own version here.
+        if !(0x0300..=0x0304).contains(&legacy_version) {
             return None;
         }
         let mut hello = Self {
@@ -248,6 +249,7 @@ pub fn is_grease(value: u16) -> bool {
 /// Name of a protocol version.
 pub fn version_name(version: u16) -> Option<&'static str> {
     Some(match version {
+        0x0002 => "SSL 2.0",
         0x0300 => "SSL 3.0",
         0x0301 => "TLS 1.0",
         0x0302 => "TLS 1.1",

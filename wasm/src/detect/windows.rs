@@ -2,7 +2,7 @@
 
 use super::ber;
 use super::signature::FirstBytes;
-use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
+use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict, tls};
 
 /// SMB 1 to 3 (MS-CIFS, MS-SMB2) behind the four bytes of direct TCP or NetBIOS session service.
 pub static SMB: Signature = Signature {
@@ -75,13 +75,20 @@ const SMB2_COMMANDS: [&str; 19] = [
     "OPLOCK_BREAK",
 ];
 
-/// RDP (MS-RDPBCGR): an X.224 connection request or confirm with a routing cookie or a negotiation.
+/// RDP (MS-RDPBCGR): an X.224 connection request or confirm with a routing cookie or a negotiation; over UDP the client's SYN
+/// (MS-RDPEUDP).
 pub static RDP: Signature = Signature {
     name: "RDP",
-    carriers: &[Carrier::Tcp],
+    carriers: &[Carrier::Tcp, Carrier::Udp],
     ports: &[3389],
-    first: FirstBytes::OneOf(&[3]),
+    first: FirstBytes::OneOf(&[3, 0xff]),
     examine: |payload, _, _| {
+        if payload.carrier == Carrier::Udp {
+            return match is_udp_syn(payload) {
+                true => Verdict::Is(Confidence::VERY_HIGH, Method::Handshake),
+                false => Verdict::No,
+            };
+        }
         let Some((kind, rest)) = x224_connection(payload) else { return Verdict::No };
         let negotiates = rest.last_chunk::<8>().is_some_and(|tail| {
             matches!(tail, [1..=3, _, 8, 0, ..]) && (rest.len() == 8 || rest.starts_with(b"Cookie:"))
@@ -95,6 +102,13 @@ pub static RDP: Signature = Signature {
         }
     },
     describe: |payload, _, _, facts| {
+        if payload.carrier == Carrier::Udp {
+            if is_udp_syn(payload) {
+                facts.say(b"SYN");
+                facts.put("type", b"syn");
+            }
+            return;
+        }
         let Some((kind, rest)) = x224_connection(payload) else { return };
         let name = if kind == 0xe0 { "Connection request" } else { "Connection confirm" };
         facts.say(name.as_bytes());
@@ -105,6 +119,19 @@ pub static RDP: Signature = Signature {
     },
     ..Signature::BASE
 };
+
+/// The first datagram of RDP over UDP: nothing to acknowledge, SYN, largest datagrams up and down, padding (MS-RDPEUDP section
+/// 3.1.5.1.1).
+fn is_udp_syn(payload: &Payload) -> bool {
+    const SYN_AND_ACK: u16 = 0x0001 | 0x0004;
+    const SYN: u16 = 0x0001;
+    let fits = |offset| payload.u16(offset).is_some_and(|bytes| (1132..=1232).contains(&bytes));
+    payload.u32(0) == Some(u32::MAX)
+        && payload.u16(6).is_some_and(|flags| flags & SYN_AND_ACK == SYN)
+        && fits(12)
+        && fits(14)
+        && payload.length >= 1132
+}
 
 /// Code of an X.224 connection request (E0) or confirm (D0) in a TPKT (RFC 1006) that is all there, and what follows
 /// its fixed part.
@@ -126,6 +153,8 @@ pub static LDAP: Signature = Signature {
     ports: LDAP_PORTS,
     first: FirstBytes::OneOf(&[0x30]),
     examine: examine_ldap,
+    continues: |payload, _, _| !tls::begins_client_hello(payload.bytes),
+    asks: tls::BEGINS_CLIENT_HELLO,
     describe: describe_ldap,
     ..Signature::BASE
 };

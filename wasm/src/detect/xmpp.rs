@@ -33,6 +33,7 @@ pub static XMPP: Signature = Signature {
     first: FirstBytes::OneOf(b"<"),
     examine,
     continues: |payload, _, _| !tls::begins_client_hello(payload.bytes),
+    asks: tls::BEGINS_CLIENT_HELLO,
     describe,
     ..Signature::BASE
 };

@@ -27,6 +27,10 @@ fn cookie_and_length() {
         (message(3, &[]), Some("TURN")),
         (message(0x17, &[]), Some("TURN")),
         (message(1, &[0; 3]), None),
+        // The last attribute without its padding.
+        (message(1, &[0, 6, 0, 3, 97, 58, 98]), Some("STUN")),
+        (message(3, &[0, 0x19, 0, 4, 17, 0, 0, 0, 0x40, 0, 0, 2, 7, 7]), Some("TURN")),
+        (message(1, &[0, 6, 0, 4, 97, 58, 98]), None),
         (message(0x4001, &[]), None),
         ([message(1, &[]), vec![0]].concat(), None),
         // RFC 3489: attributes instead of the cookie.

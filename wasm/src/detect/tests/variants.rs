@@ -1,0 +1,159 @@
+//! Forms of protocols that are older, rarer or sloppier than the usual one.
+
+use super::super::Carrier::{self, Tcp, Udp};
+use super::super::Detector;
+use super::super::tests::{Flow, Sent, judge, names, sent};
+
+/// The first packet of a flow: name and info.
+fn first(carrier: Carrier, ports: (u16, u16), payload: &[u8]) -> (Option<&'static str>, String) {
+    let packet = sent(carrier, ports.0, ports.1, payload);
+    let (name, _, info) = judge(&mut Detector::new(), &mut Flow::default(), &packet);
+    (name, info)
+}
+
+#[test]
+fn a_client_hello_in_the_format_of_ssl_2() {
+    let hello = |version: [u8; 2], ciphers: usize, session: usize, challenge: usize| {
+        let length = 9 + ciphers + session + challenge;
+        let lengths = [ciphers, session, challenge].map(|length| (length as u16).to_be_bytes());
+        let head = [&[0x80, length as u8, 1][..], &version, &lengths.concat()].concat();
+        [head, vec![7; ciphers + session + challenge]].concat()
+    };
+    let told = Some("Client Hello (SSL 2.0 format)");
+    for (payload, info) in [
+        (hello([3, 1], 9, 0, 32), told),
+        (hello([0, 2], 21, 16, 16), told),
+        (hello([3, 3], 3, 0, 16), told),
+        (hello([3, 4], 9, 0, 32), None),
+        (hello([3, 1], 10, 0, 32), None),
+        (hello([3, 1], 0, 0, 32), None),
+        (hello([3, 1], 9, 8, 32), None),
+        (hello([3, 1], 9, 0, 15), None),
+        ([hello([3, 1], 9, 0, 32), vec![0]].concat(), None),
+    ] {
+        let expected = (info.map(|_| "TLS"), info.unwrap_or_default().to_owned());
+        assert_eq!(first(Tcp, (40001, 4444), &payload), expected, "{payload:?}");
+    }
+}
+
+#[test]
+fn ssh_from_the_methods_of_key_exchange_on() {
+    let init = |names: &[u8]| {
+        let length = 2 + 16 + 4 + names.len() as u32 + 40;
+        let head =
+            [&length.to_be_bytes()[..], &[4, 20], &[9; 16], &(names.len() as u32).to_be_bytes()].concat();
+        [&head[..], names, &[0; 40]].concat()
+    };
+    let told = (Some("SSH"), "Key Exchange Init".to_owned());
+    assert_eq!(first(Tcp, (40001, 22), &init(b"curve25519-sha256,ext-info-c")), told);
+    assert_eq!(first(Tcp, (40001, 4444), &init(b"x@y,diffie-hellman-group14-sha1")), told);
+    for payload in [init(b"unknown-method"), init(b"ecdh-\x01"), init(b"curve25519-sha256")[1..].to_vec()] {
+        assert_eq!(first(Tcp, (40001, 22), &payload).0, None);
+    }
+}
+
+#[test]
+fn a_mysql_server_that_refuses() {
+    let packet = |code: u16, text: &[u8]| {
+        let length = 3 + text.len() as u8;
+        [&[length, 0, 0, 0, 0xff][..], &code.to_le_bytes(), text].concat()
+    };
+    let text = b"Host '10.0.0.9' is not allowed to connect";
+    let from_server = (3306, 40001);
+    assert_eq!(first(Tcp, from_server, &packet(1130, text)), (Some("MySQL"), "Error 1130".to_owned()));
+    for (ports, payload) in [
+        ((4444, 40001), packet(1130, text)),
+        (from_server, packet(9, text)),
+        (from_server, packet(1130, b"Host \x01 is not allowed")),
+        (from_server, [&packet(1130, text)[..], b"."].concat()),
+    ] {
+        assert_eq!(first(Tcp, ports, &payload).0, None, "{ports:?} {payload:?}");
+    }
+}
+
+#[test]
+fn functions_of_makers_in_modbus() {
+    let unity = [0, 1, 0, 0, 0, 4, 0, 90, 0, 2];
+    assert_eq!(first(Tcp, (40001, 502), &unity), (Some("Modbus"), "Unity (Schneider Electric)".to_owned()));
+    let answer = Sent { reverse: true, ..sent(Tcp, 4444, 40001, &unity) };
+    assert_eq!(names(&[sent(Tcp, 40001, 4444, &unity), answer]), [None, None]);
+    assert_eq!(first(Tcp, (40001, 502), &[0, 1, 0, 0, 0, 4, 0, 0, 0, 2]).0, None);
+}
+
+#[test]
+fn rdp_over_udp() {
+    let syn = |flags: u16, up: u16, length: usize| {
+        let head = [&[0xff; 4][..], &[0, 64], &flags.to_be_bytes(), &[7; 4], &up.to_be_bytes(), &[4, 208]];
+        let mut datagram = head.concat();
+        datagram.resize(length, 0);
+        datagram
+    };
+    assert_eq!(first(Udp, (40001, 3389), &syn(0x1801, 1232, 1232)), (Some("RDP"), "SYN".to_owned()));
+    for payload in [syn(0x0005, 1232, 1232), syn(0x0001, 1000, 1232), syn(0x0001, 1232, 400)] {
+        assert_eq!(first(Udp, (40001, 3389), &payload).0, None);
+    }
+}
+
+#[test]
+fn blanks_behind_the_version_of_http() {
+    let notify = b"NOTIFY * HTTP/1.1 \r\nHOST: 239.255.255.250:1900\r\nNTS: ssdp:alive\r\n\r\n";
+    assert_eq!(first(Udp, (1900, 1900), notify).0, Some("SSDP"));
+    assert_eq!(first(Tcp, (40001, 80), b"GET / HTTP/1.1  \r\nHost: a\r\n\r\n").0, Some("HTTP"));
+    assert_eq!(first(Tcp, (40001, 80), b"      \r\n\r\n").0, None);
+}
+
+#[test]
+fn longer_digests_in_ntp() {
+    let with = |extra: &[u8]| [&[0x23][..], &[0; 47], extra].concat();
+    for (key, digest, expected) in [
+        (5u32, 32, Some("NTP")),
+        (5, 48, Some("NTP")),
+        (5, 64, Some("NTP")),
+        (0, 32, None),
+        (0x1_0000, 32, None),
+    ] {
+        let payload = with(&[&key.to_be_bytes()[..], &vec![7; digest]].concat());
+        assert_eq!(first(Udp, (40001, 123), &payload).0, expected, "{key} {digest}");
+    }
+}
+
+#[test]
+fn the_second_message_of_two_in_gtp() {
+    let echo = b"\x40\x01\0\x09\0\0\x01\0\x03\0\x01\0\x05";
+    let piggybacked = |second: &[u8]| [&[0x50][..], &echo[1..], second].concat();
+    assert_eq!(first(Udp, (2123, 2123), &piggybacked(echo)).0, Some("GTPv2-C"));
+    for second in [
+        &[][..],
+        &echo[..12],
+        b"\x20\x01\0\x09\0\0\x01\0\x03\0\x01\0\x05",
+        b"\x50\x01\0\x09\0\0\x01\0\x03\0\x01\0\x05",
+    ] {
+        assert_eq!(first(Udp, (2123, 2123), &piggybacked(second)).0, None, "{second:?}");
+    }
+}
+
+#[test]
+fn databases_and_directories_go_over_to_tls() {
+    let hello = {
+        let body = [&[3, 3][..], &[7; 32], &[0, 0, 2, 0x13, 1, 1, 0]].concat();
+        let message = [&[1, 0, 0, body.len() as u8][..], &body].concat();
+        [&[22, 3, 1, 0, message.len() as u8][..], &message].concat()
+    };
+    let greeting = [&[0x4a, 0, 0, 0, 10][..], b"8.0.36\0", &[7; 66]].concat();
+    let ssl_request = [&[0x20, 0, 0, 1][..], &[0; 32]].concat();
+    let start_tls = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037";
+    for (port, before, name) in [
+        (5432, vec![(false, b"\0\0\0\x08\x04\xd2\x16\x2f".to_vec()), (true, b"S".to_vec())], "PostgreSQL"),
+        (3306, vec![(true, greeting), (false, ssl_request)], "MySQL"),
+        (389, vec![(false, start_tls.to_vec())], "LDAP"),
+    ] {
+        let before = before.into_iter().map(|(reverse, payload)| match reverse {
+            true => Sent { reverse, ..sent(Tcp, port, 40001, &payload) },
+            false => sent(Tcp, 40001, port, &payload),
+        });
+        let packets: Vec<_> = before.chain([sent(Tcp, 40001, port, &hello)]).collect();
+        let mut expected = vec![Some(name); packets.len() - 1];
+        expected.push(Some("TLS"));
+        assert_eq!(names(&packets), expected, "{port}");
+    }
+}
