@@ -60,8 +60,8 @@ pub static GTPV2_C: Signature = Signature {
     first: FirstBytes::Ranges(&[(0x40, 0x5f)]),
     examine: |payload, _, _| match is_version_2(payload) {
         true if payload.on_port(&[CONTROL_PORT]) => Verdict::Is(Confidence::VERY_HIGH, Method::Port),
-        true => Verdict::Is(Confidence::MEDIUM, Method::Payload),
-        false => Verdict::No,
+        true if is_followed_well(payload) => Verdict::Is(Confidence::MEDIUM, Method::Payload),
+        _ => Verdict::No,
     },
     continues: |payload, _, _| payload.u8(0).is_none_or(|first| first >> 5 != 1),
     describe: describe_version_2,
@@ -108,14 +108,18 @@ fn is_version_2(payload: &Payload) -> bool {
     let end = usize::from(length) + 4;
     let fits = match first & PIGGYBACKED {
         0 => end == payload.length,
-        // Another message follows, which is the last one (TS 29.274 section 5.5.1).
-        _ => {
-            payload.u8(end).is_none_or(|second| second >> 5 == 2 && second & PIGGYBACKED == 0)
-                && payload.u16(end + 2).is_none_or(|length| end + 4 + usize::from(length) == payload.length)
-                && end < payload.length
-        }
+        _ => end < payload.length,
     };
     first & 0x03 == 0 && fits && name_v2(kind).is_some() && elements_fit(payload, first, end)
+}
+
+/// Whether what follows a message that says so is another one, the last (TS 29.274 section 5.5.1).
+fn is_followed_well(payload: &Payload) -> bool {
+    let end = payload.u16(2).map_or(0, |length| usize::from(length) + 4);
+    let follows = payload.u8(0).is_some_and(|first| first & PIGGYBACKED != 0);
+    let is_last = payload.u8(end).is_none_or(|second| second >> 5 == 2 && second & PIGGYBACKED == 0);
+    let fills = payload.u16(end + 2).is_none_or(|length| end + 4 + usize::from(length) == payload.length);
+    !follows || is_last && fills
 }
 
 /// Whether information elements (type, length, instance) fill the message from its header to `end`.
