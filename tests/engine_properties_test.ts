@@ -32,6 +32,7 @@ import {
 } from "./frames.ts";
 import { assertAccounted } from "./layers_run.ts";
 import { reassembled } from "./reassembled.ts";
+import { cut, handshake, type Segment, segmentRecords, tcpFlag } from "./tcp_frames.ts";
 import {
   assertShown,
   assertShownAll,
@@ -356,6 +357,18 @@ Deno.test("DNS mode keeps DNS, and what belongs to it", () => {
   const frame = udpFrame(query(1, "example.com", 1), ends({ destinationPort: 5300 }));
   const custom = packetsOf(run(pcapFile([record(frame)]), { protocol: "dns", dnsPorts: [53, 5300] }).json);
   assert.equal((custom[0]?.dns as Decoded).query_name, "example.com");
+});
+
+Deno.test("a capture that begins with a keep-alive probe of a connection still tells what follows it", () => {
+  const client = ends({ destinationPort: 8080 });
+  const probe = { sequence: 0, flags: tcpFlag.ack, payload: new Uint8Array(1) };
+  const names = (segments: readonly Segment[]) =>
+    packetsOf(run(pcapFile(segmentRecords(segments, { client }))).json).map(({ protocol }) => protocol);
+  const text = (line: string) => new TextEncoder().encode(line);
+  const request = { payload: text("GET / HTTP/1.1\r\nHost: example.com\r\n\r\n") };
+  assert.deepEqual(names([probe, probe, request]), ["TCP", "TCP", "HTTP"]);
+  // A byte that begins a stream belongs to it.
+  assert.deepEqual(names([...handshake, ...cut(request.payload, [1])]).slice(-1), ["HTTP"]);
 });
 
 Deno.test("several inputs, one after the other, share what the engine knows", () => {

@@ -254,6 +254,12 @@ impl Detector {
     }
 
     fn recognise_new(&mut self, payload: &Payload, state: &mut FlowState) -> Recognised {
+        // In the middle of a stream a byte by itself is that of a keep-alive probe (RFC 9293 section 3.8.4): what follows it is not
+        // its continuation.
+        if payload.carrier == Carrier::Tcp && !payload.at_start && payload.bytes.len() == 1 {
+            state.count_attempt(payload, false);
+            return Recognised::Nothing;
+        }
         let judged = self.examine(payload, state, self.candidates(payload));
         if let Some((label, confidence, method)) = judged.best {
             state.set_label(label, confidence, method);
