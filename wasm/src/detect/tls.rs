@@ -217,7 +217,8 @@ fn describe(payload: &Payload, state: &mut FlowState, shared: &mut Shared, facts
     let (mut rest, mut left, mut encrypted) = (payload.bytes, 0, false);
     for number in 0..MOST_DESCRIBED {
         let Some((record, after)) = split_record(rest) else { break };
-        if record.content == content::HANDSHAKE && !encrypted {
+        // A second ClientHello follows a Change Cipher Spec that means nothing (RFC 8446 appendix D.4).
+        if record.content == content::HANDSHAKE && (!encrypted || begins_client_hello(rest)) {
             // What a message of an earlier record leaves comes first.
             let skipped = record.length.min(left);
             left -= skipped;

@@ -140,3 +140,17 @@ fn records_without_a_hello() {
     assert_eq!(info, "Alert (Fatal, handshake_failure)");
     assert_eq!(value(&details, "alert_description"), Some("handshake_failure"));
 }
+
+#[test]
+fn a_second_hello_behind_a_change_of_cipher_that_means_nothing() {
+    let hello = record(22, &usual_hello());
+    let (mut detector, mut flow) = (Detector::new(), Flow::default());
+    judge(&mut detector, &mut flow, &to_server(&hello));
+    let second = [record(20, &[1]), hello].concat();
+    let (name, details, info) = judge(&mut detector, &mut flow, &to_server(&second));
+    assert_eq!((name, value(&details, "sni")), (Some("TLS"), Some("example.com")));
+    assert_eq!(info, "Change Cipher Spec, Client Hello (SNI=example.com)");
+    let finished = [record(20, &[1]), record(22, &[0x5a; 40])].concat();
+    let (_, _, info) = judge(&mut detector, &mut flow, &to_server(&finished));
+    assert_eq!(info, "Change Cipher Spec, Encrypted Handshake Message");
+}
