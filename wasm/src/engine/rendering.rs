@@ -3,7 +3,7 @@
 use super::recognition::Arrival;
 use super::{Engine, JSON, Options, Scratch, TEXT, WIRE, hash_of};
 use crate::detect::Facts;
-use crate::net::{self, Packet, cooked, link_type};
+use crate::net::{self, Packet, cooked, link_type, pktap};
 use crate::record::write;
 use crate::rtp;
 use crate::short::append;
@@ -151,7 +151,18 @@ impl Engine {
             return;
         }
         let (mut header, mut frame) = (header, frame);
-        let as_v1;
+        let (as_content, as_v1);
+        // No processor reads it, and its number is none that the contract carries.
+        if let Some((link_type, content)) = pktap::content(header.link_type, frame) {
+            let shorter = (frame.len() - content.len()) as u32;
+            as_content = Header {
+                link_type,
+                capture_length: content.len() as u32,
+                original_length: header.original_length.saturating_sub(shorter),
+                ..*header
+            };
+            (header, frame) = (&as_content, content);
+        }
         // The contract carries link types up to 255 (Go's decoder keeps 8 bits of it).
         if header.link_type == link_type::LINUX_SLL2 {
             rewritten.clear();

@@ -22,6 +22,14 @@ pub const MPLS_UPSTREAM: u16 = 0x8848;
 pub const PPPOE_SESSION: u16 = 0x8864;
 /// Service VLAN tag, IEEE 802.1ad.
 pub const SERVICE_VLAN: u16 = 0x88a8;
+/// MACsec, IEEE 802.1AE.
+pub const MACSEC: u16 = 0x88e5;
+/// Service tag of provider backbone bridging, IEEE 802.1ah.
+pub const BACKBONE_SERVICE: u16 = 0x88e7;
+/// Cisco FabricPath.
+pub const FABRIC_PATH: u16 = 0x8903;
+/// Network Service Header (RFC 8300).
+pub const NSH: u16 = 0x894f;
 /// Outer VLAN tag before IEEE 802.1ad.
 pub const OUTER_VLAN: u16 = 0x9100;
 /// Another outer VLAN tag before IEEE 802.1ad.

@@ -34,6 +34,8 @@ pub const PFLOG: u32 = 117;
 pub const IEEE802_11_PRISM: u32 = 119;
 /// IEEE 802.11 behind a radiotap header.
 pub const IEEE802_11_RADIOTAP: u32 = 127;
+/// For private use: PKTAP, as Darwin once wrote it.
+pub const USER2: u32 = 149;
 /// Raw IPv4.
 pub const IPV4: u32 = 228;
 /// Raw IPv6.
@@ -42,5 +44,7 @@ pub const IPV6: u32 = 229;
 pub const NFLOG: u32 = 239;
 /// IP over InfiniBand.
 pub const IPOIB: u32 = 242;
+/// PKTAP of Darwin.
+pub const PKTAP: u32 = 258;
 /// Linux cooked capture, version 2.
 pub const LINUX_SLL2: u32 = 276;

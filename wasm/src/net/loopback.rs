@@ -12,7 +12,21 @@ pub(super) fn decode(packet: &mut Packet<'_>) -> Next {
     };
     packet.strip(HEADER_LENGTH);
     // Families are small numbers, so the smaller reading is the right one.
-    by_family(u32::from_be_bytes(header).min(u32::from_le_bytes(header)))
+    match by_family(u32::from_be_bytes(header).min(u32::from_le_bytes(header))) {
+        Next::End => by_ethertype(header, packet.payload),
+        known => known,
+    }
+}
+
+/// No family: Cisco HDLC, or the like, under the number of loopback, if its EtherType fits what follows.
+#[cold]
+fn by_ethertype([.., high, low]: [u8; HEADER_LENGTH], network: &[u8]) -> Next {
+    match (u16::from_be_bytes([high, low]), network.first().map(|byte| byte >> 4)) {
+        (ethertype @ ethertype::IPV4, Some(4)) | (ethertype @ ethertype::IPV6, Some(6)) => {
+            Next::EtherType(ethertype)
+        }
+        _ => Next::End,
+    }
 }
 
 /// What the address family says that follows.

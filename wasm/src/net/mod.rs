@@ -4,6 +4,7 @@
 //! not verified, and a length field that lies is resolved by what was captured, and flagged in [`Faults`].
 
 mod address;
+mod backbone;
 pub mod bpf;
 #[cfg(test)]
 mod bpf_tests;
@@ -23,9 +24,12 @@ mod ipv6;
 pub mod link_type;
 mod llc;
 mod loopback;
+mod macsec;
 mod mpls;
 mod nflog;
+mod nsh;
 mod pflog;
+pub mod pktap;
 pub mod plain;
 mod ppp;
 mod pppoe;
@@ -237,6 +241,8 @@ fn link_layer(link_type: u32) -> Option<Layer> {
         link_type::FDDI => fddi::decode,
         link_type::PFLOG => pflog::decode,
         link_type::NFLOG => nflog::decode,
+        link_type::PKTAP => pktap::decode,
+        link_type::USER2 => pktap::decode_private,
         _ => return None,
     })
 }
@@ -252,6 +258,10 @@ fn by_ethertype(packet: &mut Packet<'_>, ethertype: u16) -> Next {
         }
         ethertype::MPLS | ethertype::MPLS_UPSTREAM => mpls::decode(packet),
         ethertype::PPPOE_SESSION => pppoe::decode(packet),
+        ethertype::BACKBONE_SERVICE => backbone::decode_service(packet),
+        ethertype::FABRIC_PATH => backbone::decode_fabric(packet),
+        ethertype::MACSEC => macsec::decode(packet),
+        ethertype::NSH => nsh::decode(packet),
         _ => Next::End,
     }
 }
@@ -278,7 +288,7 @@ fn by_protocol(packet: &mut Packet<'_>, protocol: u8) -> Next {
         }
         protocol::SCTP => sctp::decode(packet),
         protocol::UDP_LITE => udp_lite::decode(packet),
-        protocol::GRE | protocol::IPV4 | protocol::IPV6 | protocol::ETHERIP => {
+        protocol::GRE | protocol::IPV4 | protocol::IPV6 | protocol::ETHERIP | protocol::ETHERNET => {
             packet.transport = Transport::Other(protocol);
             Next::Tunnel
         }

@@ -8,6 +8,13 @@ const MOST_ENTRIES: usize = 16;
 const BOTTOM_OF_STACK: u8 = 1;
 const CONTROL_WORD_LENGTH: usize = 4;
 
+/// Length of the label stack at the front of `bytes`, if it ends there.
+pub(super) fn stack_length(bytes: &[u8]) -> Option<usize> {
+    let entries = bytes.as_chunks::<ENTRY_LENGTH>().0.iter().take(MOST_ENTRIES);
+    let last = entries.into_iter().position(|[_, _, label_low, _]| label_low & BOTTOM_OF_STACK != 0)?;
+    Some((last + 1) * ENTRY_LENGTH)
+}
+
 #[inline(never)]
 pub(super) fn decode(packet: &mut Packet<'_>) -> Next {
     for _ in 0..MOST_ENTRIES {
@@ -31,6 +38,12 @@ fn content(packet: &mut Packet<'_>) -> Next {
         Some(_) => Next::End,
         None => packet.stop(Faults::HEADER_CUT),
     }
+}
+
+/// Whether `bytes` begin with an Ethernet pseudowire.
+pub(super) fn is_pseudowire(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|byte| byte >> 4 == 0)
+        && (bytes.get(CONTROL_WORD_LENGTH..).is_some_and(is_ethernet) || is_ethernet(bytes))
 }
 
 /// An Ethernet pseudowire (RFC 4448). The control word is optional: without it, the four bits are the address's.

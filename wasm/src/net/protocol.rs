@@ -34,3 +34,5 @@ pub const UDP_LITE: u8 = 136;
 pub const HOST_IDENTITY: u8 = 139;
 /// Shim6.
 pub const SHIM6: u8 = 140;
+/// Ethernet in IPv6 segment routing (RFC 8986).
+pub const ETHERNET: u8 = 143;

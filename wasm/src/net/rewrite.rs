@@ -1,6 +1,6 @@
 //! Writing an IP packet behind the link layer of a captured frame, as reassembly and decapsulation need it.
 
-use super::{ethertype, infiniband, link_type, protocol};
+use super::{ethertype, infiniband, link_type, pktap, protocol};
 
 const IPV4_HEADER_LENGTH: usize = 20;
 const IPV6_HEADER_LENGTH: usize = 40;
@@ -90,6 +90,13 @@ pub(super) fn write_link_layer(
     ip_length: usize,
     out: &mut Vec<u8>,
 ) -> Option<u32> {
+    if let Some((link_type, content)) = pktap::content(layers.link_type, frame) {
+        // Its header is left out: that of a packet of another length would be wrong.
+        let header_length = (frame.len() - content.len()) as u32;
+        let link_length = layers.link_length.checked_sub(header_length)?;
+        let network_offset = layers.network_offset.checked_sub(header_length)?;
+        return write_link_layer(content, Layers { link_type, link_length, network_offset }, ip_length, out);
+    }
     out.clear();
     let network_offset = layers.network_offset as usize;
     let ipv6 = frame.get(network_offset)? >> 4 == 6;
@@ -140,6 +147,12 @@ fn set_ip_version(link_type: u32, ipv6: bool, link: &mut [u8]) -> u32 {
 /// one is there already, Darwin's is written.
 fn set_family(ipv6: bool, link: &mut [u8]) {
     let Some(family) = link.first_chunk_mut::<4>() else { return };
+    if let [_, _, ethertype @ ..] = family
+        && matches!(u16::from_be_bytes(*ethertype), ethertype::IPV4 | ethertype::IPV6)
+    {
+        *ethertype = (if ipv6 { ethertype::IPV6 } else { ethertype::IPV4 }).to_be_bytes();
+        return;
+    }
     let big_endian = u32::from_be_bytes(*family) < u32::from_le_bytes(*family);
     let was_ipv6 = family.iter().all(|byte| *byte != 2);
     if was_ipv6 != ipv6 {

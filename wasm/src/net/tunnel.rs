@@ -11,13 +11,17 @@ mod geneve;
 mod gre;
 mod gtp_u;
 mod l2tp;
+mod mpls_in_udp;
 mod teredo;
 mod vxlan;
 
-use super::{Faults, Fragment, Next, Packet, Transport, ethernet, ethertype, follow, protocol};
+use super::{Faults, Fragment, Next, Packet, Transport, ethernet, ethertype, follow, nsh, protocol};
 
 /// Most tunnels, one in the other, that are entered; beyond, the packet has [`Faults::TOO_DEEP`].
 pub const MOST_TUNNELS: usize = 4;
+
+/// Length of ARP for IPv4 on Ethernet.
+const ARP_LENGTH: usize = 28;
 
 /// One tunnel of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
@@ -41,6 +45,8 @@ pub enum TunnelKind {
     FourInSix,
     /// Ethernet in IP: RFC 3378.
     EtherIp,
+    /// Ethernet in IP without a header: RFC 8986.
+    EthernetInIp,
     /// Generic Routing Encapsulation: RFC 2784, RFC 2890.
     Gre,
     /// Generic Routing Encapsulation in UDP: RFC 8086.
@@ -61,6 +67,8 @@ pub enum TunnelKind {
     GtpU,
     /// Layer Two Tunneling Protocol, version 2, over UDP: RFC 2661.
     L2tp,
+    /// MPLS in UDP: RFC 7510.
+    MplsInUdp,
 }
 
 impl TunnelKind {
@@ -71,6 +79,7 @@ impl TunnelKind {
             Self::SixInFour => "6in4",
             Self::FourInSix => "4in6",
             Self::EtherIp => "EtherIP",
+            Self::EthernetInIp => "Ethernet-in-IP",
             Self::Gre => "GRE",
             Self::GreInUdp => "GRE-in-UDP",
             Self::Erspan => "ERSPAN",
@@ -81,6 +90,7 @@ impl TunnelKind {
             Self::Teredo => "Teredo",
             Self::GtpU => "GTP-U",
             Self::L2tp => "L2TP",
+            Self::MplsInUdp => "MPLS-in-UDP",
         }
     }
 
@@ -93,11 +103,13 @@ impl TunnelKind {
             | Self::Geneve
             | Self::Teredo
             | Self::GtpU
-            | Self::L2tp => true,
+            | Self::L2tp
+            | Self::MplsInUdp => true,
             Self::IpInIp
             | Self::SixInFour
             | Self::FourInSix
             | Self::EtherIp
+            | Self::EthernetInIp
             | Self::Gre
             | Self::Erspan
             | Self::Pptp => false,
@@ -114,6 +126,7 @@ mod port {
     pub(super) const VXLAN: u16 = 4789;
     pub(super) const VXLAN_GPE: u16 = 4790;
     pub(super) const GENEVE: u16 = 6081;
+    pub(super) const MPLS_IN_UDP: u16 = 6635;
     /// VXLAN's, before it was given one, and still the default of Linux.
     pub(super) const VXLAN_LINUX: u16 = 8472;
 }
@@ -128,6 +141,7 @@ const PORTS: [u16; 128] = {
         port::VXLAN,
         port::VXLAN_GPE,
         port::GENEVE,
+        port::MPLS_IN_UDP,
         port::VXLAN_LINUX,
     ];
     let mut slots = [0; 128];
@@ -228,6 +242,7 @@ fn by_port(packet: &Packet<'_>) -> Option<Header> {
         (_, port::VXLAN_LINUX) => vxlan::strict_header(packet),
         (_, port::VXLAN_GPE) => vxlan::gpe_header(packet),
         (_, port::GENEVE) => geneve::header(packet),
+        (_, port::MPLS_IN_UDP) => mpls_in_udp::header(packet),
         (_, port::GRE_IN_UDP) => gre::header_in_udp(packet),
         (_, port::GTP_U) | (port::GTP_U, _) => gtp_u::header(packet),
         (_, port::TEREDO) | (port::TEREDO, _) => teredo::header(packet),
@@ -241,6 +256,7 @@ fn by_protocol(packet: &Packet<'_>, protocol: u8) -> Option<Header> {
     let (kind, ethertype) = match (protocol, outer_version) {
         (protocol::GRE, _) => return gre::header(packet),
         (protocol::ETHERIP, _) => return ether_ip::header(packet),
+        (protocol::ETHERNET, _) => return ether_ip::bare_header(packet),
         (protocol::IPV4, 6) => (TunnelKind::FourInSix, ethertype::IPV4),
         (protocol::IPV4, _) => (TunnelKind::IpInIp, ethertype::IPV4),
         (protocol::IPV6, 6) => (TunnelKind::IpInIp, ethertype::IPV6),
@@ -266,6 +282,17 @@ impl Packet<'_> {
         let type_or_length = u16::from_be_bytes([high, low]);
         let end = offset + ethernet::HEADER_LENGTH + usize::from(type_or_length);
         type_or_length >= ethertype::LEAST || (type_or_length != 0 && !self.ends_before(end))
+    }
+
+    /// Whether what is `offset` bytes into the payload is a Network Service Header.
+    fn has_nsh_at(&self, offset: usize) -> bool {
+        self.payload.get(offset..).is_some_and(nsh::is_sound)
+    }
+
+    /// Whether what is `offset` bytes into the payload is ARP for IPv4 on Ethernet (RFC 826).
+    fn has_arp_at(&self, offset: usize) -> bool {
+        let header = self.payload.get(offset..).and_then(<[u8]>::first_chunk::<8>);
+        matches!(header, Some([0, 1, 8, 0, 6, 4, 0, 1..=25])) && !self.ends_before(offset + ARP_LENGTH)
     }
 
     /// The version, as an EtherType, and the length of the IP packet `offset` bytes into the payload, as far as it can

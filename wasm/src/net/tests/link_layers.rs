@@ -34,6 +34,21 @@ fn with(header: &[u8], payload: &[u8]) -> Vec<u8> {
     [header, payload].concat()
 }
 
+/// PKTAP in front of a frame of that link type.
+fn pktap(link_type: u8, frame: &[u8]) -> Vec<u8> {
+    let mut header = vec![0; 108];
+    (header[0], header[4], header[8]) = (108, 1, link_type);
+    header[12..15].copy_from_slice(b"en0");
+    with(&header, frame)
+}
+
+/// A Network Service Header of so many units.
+fn nsh(units: u8, metadata_type: u8, next: u8) -> Vec<u8> {
+    let mut header = vec![9; usize::from(units) * 4];
+    header[..4].copy_from_slice(&[0x0f, 0xc0 | units, metadata_type, next]);
+    header
+}
+
 /// `ip` behind everything that can carry it; `ppp` is its PPP protocol.
 fn carriers(ethertype: u16, ppp: u8, family: u8, ip: &[u8]) -> Vec<(&'static str, u32, Vec<u8>)> {
     let llc = &snap(ethertype, ip)[..];
@@ -50,6 +65,7 @@ fn carriers(ethertype: u16, ppp: u8, family: u8, ip: &[u8]) -> Vec<(&'static str
     };
     let [p0, p1] = (4 + ip.len() as u16).to_be_bytes();
     let identifier = if ppp == 0x21 { 0xcc } else { 0x8e };
+    let next = if ppp == 0x21 { 1 } else { 2 };
     vec![
         ("PPP", 9, with(&[0, ppp], ip)),
         ("PPP, compressed", 9, with(&[ppp], ip)),
@@ -70,6 +86,25 @@ fn carriers(ethertype: u16, ppp: u8, family: u8, ip: &[u8]) -> Vec<(&'static str
         ("Cisco HDLC under the number of PPP", 9, [&[0x0f, 0][..], &ethertype.to_be_bytes(), ip].concat()),
         ("Cisco HDLC as PPP", 50, [&[0x0f, 0][..], &ethertype.to_be_bytes(), ip].concat()),
         ("Cisco HDLC", 104, [&[0x8f, 0][..], &ethertype.to_be_bytes(), ip].concat()),
+        (
+            "Cisco HDLC under the number of loopback",
+            0,
+            [&[0x0f, 0][..], &ethertype.to_be_bytes(), ip].concat(),
+        ),
+        ("PKTAP", 258, pktap(1, &frame)),
+        ("PKTAP, raw", 258, pktap(12, ip)),
+        ("PKTAP for private use", 149, pktap(1, &frame)),
+        ("802.1ah", 1, ethernet(0x88e7, &with(&[0x20, 0, 1, 2], &frame))),
+        (
+            "802.1ah, tagged within",
+            1,
+            ethernet(0x88e7, &with(&[0; 4], &ethernet(0x8100, &tag(5, ethertype, ip)))),
+        ),
+        ("FabricPath", 1, ethernet(0x8903, &with(&[0, 0x5f], &frame))),
+        ("NSH", 1, ethernet(0x894f, &with(&nsh(6, 1, next), ip))),
+        ("NSH, metadata of variable length", 1, ethernet(0x894f, &with(&nsh(4, 2, next), ip))),
+        ("NSH, Ethernet", 1, ethernet(0x894f, &with(&nsh(2, 2, 3), &frame))),
+        ("NSH, nested", 1, ethernet(0x894f, &[&nsh(2, 2, 4)[..], &nsh(2, 2, 5), &labels(1, ip)].concat())),
         ("PPPoE link", 51, long_session.to_vec()),
         ("PPPoE session", 1, ethernet(0x8864, long_session)),
         ("PPPoE, compressed", 1, ethernet(0x8864, short_session)),
@@ -173,6 +208,121 @@ fn frame_relay_announces_the_version_of_the_inner_packet() {
             }
         }
     }
+}
+
+/// The security tag of MACsec, data, and a check value.
+fn macsec(control: u8, short_length: u8, channel: &[u8], data: &[u8]) -> Vec<u8> {
+    ethernet(0x88e5, &[&[control, short_length, 0, 0, 0, 1][..], channel, data, &[0xee; 16]].concat())
+}
+
+#[test]
+fn reads_what_macsec_does_not_hide() {
+    let ip = ipv4(17, &udp(TEXT));
+    let data = with(&IPV4.to_be_bytes(), &ip);
+    let short = data.len() as u8;
+    let long = ethernet(0x0800, &ipv4(17, &udp(&[b'x'; 60])))[12..].to_vec();
+    let arp = |length: u8| macsec(0, length, &[], &with(&[8, 6], TEXT));
+    check(&[
+        ("short", 1, macsec(0, short, &[], &data), UDP4),
+        ("short, with a channel", 1, macsec(0x20, short, &[7; 8], &data), UDP4),
+        ("short, padded", 1, with(&macsec(0x43, short, &[], &data), &[0; 9]), UDP4),
+        ("no IP", 1, arp(9), "0806 'payload'"),
+        ("without a short length", 1, arp(0), "0806 'payload'"),
+        ("without data", 1, macsec(0, 0, &[], &[]), &left(&macsec(0, 0, &[], &[]), " HEADER_CUT")),
+    ]);
+    let packet = decode(1, &macsec(0, 0, &[], &long)).payload.to_vec();
+    assert_eq!(packet, [b'x'; 60]);
+    for (name, frame) in [
+        ("encrypted", macsec(0x0c, short, &[], &data)),
+        ("changed", macsec(0x04, short, &[], &data)),
+        ("encrypted, unchanged", macsec(0x08, short, &[], &data)),
+        ("another version", macsec(0x80, short, &[], &data)),
+        ("two names of the sender", macsec(0x60, short, &[7; 8], &data)),
+        ("reserved", macsec(0, 0x40, &[], &data)),
+        ("a short length that is long", macsec(0, 48, &[], &data)),
+    ] {
+        assert_eq!(summary(&decode(1, &frame)), left(&frame, ""), "{name}");
+    }
+    let whole = macsec(0x20, short, &[7; 8], &data);
+    for length in 0..whole.len() {
+        let packet = decode(1, &whole[..length]);
+        assert!(Faults::HEADER_CUT.contains(packet.faults), "{length}");
+        assert_sound(1, &whole[..length]);
+    }
+}
+
+/// What is told of an Ethernet frame of which nothing behind the EtherType is read.
+fn left(frame: &[u8], faults: &str) -> String {
+    let text: String = frame[14..].iter().flat_map(|byte| byte.escape_ascii()).map(char::from).collect();
+    format!("{:02x}{:02x} '{text}'{faults}", frame[12], frame[13])
+}
+
+#[test]
+fn leaves_encapsulations_that_are_not_sound() {
+    let ip = ipv4(17, &udp(TEXT));
+    let frame = ethernet(IPV4, &ip);
+    for (name, header) in [
+        ("version", patched(nsh(2, 2, 1), 0, &[0x4f])),
+        ("operations", patched(nsh(2, 2, 1), 0, &[0x2f])),
+        ("length of fixed metadata", nsh(5, 1, 1)),
+        ("length", patched(nsh(2, 2, 1), 1, &[0xc1])),
+        ("metadata type", nsh(2, 3, 1)),
+        ("next protocol", nsh(2, 2, 6)),
+    ] {
+        let frame = ethernet(0x894f, &with(&header, &ip));
+        assert_eq!(summary(&decode(1, &frame)), left(&frame, ""), "NSH, {name}");
+    }
+    for (name, header, fault) in [
+        ("length", patched(pktap(1, &frame), 0, &[107]), Faults::LINK_LENGTH),
+        ("length beyond", patched(pktap(1, &frame), 1, &[1]), Faults::HEADER_CUT),
+        ("no packet", patched(pktap(1, &frame), 4, &[0]), Faults::HEADER_CUT),
+        ("itself", patched(pktap(1, &frame), 8, &[2, 1]), Faults::default()),
+        ("another link type", patched(pktap(1, &frame), 8, &[0xff]), Faults::default()),
+    ] {
+        let packet = decode(258, &header);
+        assert_eq!((packet.ip, packet.faults), (None, fault), "PKTAP, {name}");
+        let packet = decode(149, &header);
+        assert_eq!((packet.payload, packet.faults), (&header[..], Faults::default()), "USER2, {name}");
+        assert_eq!(pktap::content(149, &header), None);
+    }
+    for at in [12, 20] {
+        let unnamed = patched(pktap(1, &frame), at, &[0x80]);
+        assert_eq!(decode(149, &unnamed).payload, &unnamed[..]);
+        assert_eq!(summary(&decode(258, &unnamed)), UDP4);
+    }
+    assert_eq!(pktap::content(258, &pktap(1, &frame)), Some((1, &frame[..])));
+    assert_eq!(pktap::content(1, &pktap(1, &frame)), None);
+    // A family that is none, and an EtherType that does not fit.
+    check(&[
+        ("family", 0, with(&[0x0f, 0, 0x86, 0xdd], TEXT), "0000 'payload'"),
+        ("EtherType", 0, with(&[0x0f, 0, 8, 6], TEXT), "0000 'payload'"),
+    ]);
+    let mut nested = frame;
+    for _ in 0..40 {
+        nested = ethernet(0x88e7, &with(&[0; 4], &nested));
+    }
+    assert_eq!((decode(1, &nested).ip, decode(1, &nested).faults), (None, Faults::TOO_DEEP));
+}
+
+/// The link layer of a packet that is made anew is the one in PKTAP.
+#[test]
+fn pktap_is_left_out_of_a_link_layer() {
+    let ip = ipv4(17, &udp(TEXT));
+    for (link_type, frame, expected) in
+        [(1, ethernet(IPV4, &ip), ethernet(IPV4, &[])), (0, with(&[0x0f, 0, 8, 0], &ip), vec![0x0f, 0, 8, 0])]
+    {
+        let outer = pktap(link_type, &frame);
+        let link_length = (outer.len() - ip.len()) as u32;
+        let layers = rewrite::Layers { link_type: 258, link_length, network_offset: link_length };
+        let mut out = Vec::new();
+        assert_eq!(rewrite::write_link_layer(&outer, layers, ip.len(), &mut out), Some(link_type.into()));
+        assert_eq!(out, expected);
+    }
+    let both = [&[0x0f, 0, 8, 0][..], &[0x45; 20], &ipv6(17, &udp(TEXT))].concat();
+    let layers = rewrite::Layers { link_type: 0, link_length: 4, network_offset: 24 };
+    let mut out = Vec::new();
+    assert_eq!(rewrite::write_link_layer(&both, layers, 50, &mut out), Some(0));
+    assert_eq!(out, [0x0f, 0, 0x86, 0xdd]);
 }
 
 #[test]

@@ -53,6 +53,11 @@ fn inner6() -> Vec<u8> {
     ipv6(6, &tcp(&[], TEXT))
 }
 
+const ARP: &[u8] = b"\0\x01\x08\0\x06\x04\0\x01abcdefghijabcdefghij";
+const ARP_LINE: &str = "0806 '\\x00\\x01\\x08\\x00\\x06\\x04\\x00\\x01abcdefghijabcdefghij'";
+/// A Network Service Header in front of IPv4.
+const NSH: &[u8] = b"\x0f\xc2\x02\x01\0\0\x01\xff";
+
 /// An IP packet with a tunnel, the tunnel as the summary has it, and what is in it as the summary has it.
 type Case = (Vec<u8>, &'static str, &'static str);
 
@@ -107,6 +112,9 @@ fn cases() -> Vec<Case> {
         (47, pptp(0, &[0, 0, 0, 1], &with(&[0xff, 3, 0, 0x21], i4)), "PPTP:9", udp4),
         (47, pptp(0x0080, &[0, 0, 0, 1, 0, 0, 0, 1], &with(&[0x57], i6)), "PPTP:9", tcp6),
         (97, with(&[0x30, 0], frame4), "EtherIP:0", udp4),
+        (143, frame6.to_vec(), "Ethernet-in-IP:0", tcp6),
+        (47, gre(0, 0x0806, &[], ARP), "GRE:0", ARP_LINE),
+        (47, gre(0, 0x894f, &[], &with(NSH, i4)), "GRE:0", udp4),
     ];
     let teredo_authentication = &[0, 1, 2, 3, 9, 9, 8, 8, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0][..];
     let origin = &[0, 0, 1, 2, 3, 4, 5, 6][..];
@@ -131,6 +139,10 @@ fn cases() -> Vec<Case> {
         (1, 6081, with(&[&[2, 0x40, 0x65, 0x58, 0, 0, 4, 0][..], option].concat(), frame4), "GENEVE:4", udp4),
         (1, 6081, with(&[0, 0, 8, 0, 0, 0, 4, 0], i4), "GENEVE:4", udp4),
         (1, 6081, with(&[0, 0, 0x86, 0xdd, 0, 0, 4, 0], i6), "GENEVE:4", tcp6),
+        (1, 4790, with(&[0x0c, 0, 0, 4, 0, 0, 3, 0], &with(NSH, i4)), "VXLAN-GPE:3", udp4),
+        (1, 6081, with(&[0, 0, 8, 6, 0, 0, 4, 0], ARP), "GENEVE:4", ARP_LINE),
+        (1, 6081, with(&[0, 0, 0x89, 0x4f, 0, 0, 4, 0], &with(NSH, i4)), "GENEVE:4", udp4),
+        (1, 6635, labels.to_vec(), "MPLS-in-UDP:0", udp4),
         (1, 4754, gre(0x2000, IPV4, &[0, 0, 1, 2], i4), "GRE-in-UDP:102", udp4),
         (1, 4754, gre(0, 0x6558, &[], frame4), "GRE-in-UDP:0", udp4),
         (1, 3544, i6.to_vec(), "Teredo:0", tcp6),
@@ -296,7 +308,7 @@ fn a_tunnel_around_a_broken_packet_is_not_entered() {
             let start = 14 + (if outer.version == 4 { 20 } else { 40 }) + header_length;
             assert_eq!(packet.payload, &packet_bytes[start..], "{what}");
             // What only a port announces may as well be something else.
-            let doubtful = ["GTP", "Ter", "L2T"].contains(&&tunnel[..3])
+            let doubtful = ["GTP", "Ter", "L2T", "MPL"].contains(&&tunnel[..3])
                 || (*offset == 0 && bytes[0] >> 4 == 5 && packet.faults.is_empty());
             assert_eq!(packet.faults, if doubtful { Faults::default() } else { Faults::TUNNEL }, "{what}");
         }
@@ -323,6 +335,13 @@ fn a_port_alone_makes_no_tunnel() {
         ("GENEVE, version", 1, 6081, with(&[0x40, 0, 8, 0, 0, 0, 4, 0], i4)),
         ("GENEVE, control", 1, 6081, with(&[0, 0x80, 8, 0, 0, 0, 4, 0], i4)),
         ("GENEVE, reserved", 1, 6081, with(&[0, 0, 8, 0, 0, 0, 4, 1], i4)),
+        ("VXLAN-GPE, NSH, version", 1, 4790, with(&[0x0c, 0, 0, 4, 0, 0, 3, 0, 0x40], &NSH[1..])),
+        ("MPLS-in-UDP, stack without end", 1, 6635, with(&[0, 1, 0, 64], i4)),
+        ("MPLS-in-UDP, another protocol", 1, 6635, with(&[0, 1, 1, 64], &[0x50; 40])),
+        ("MPLS-in-UDP, length beyond", 1, 6635, with(&[0, 1, 1, 64], &i4[..i4.len() - 1])),
+        ("MPLS-in-UDP, no pseudowire", 1, 6635, with(&[0, 1, 1, 64], &[0; 40])),
+        ("MPLS-in-UDP from its port", 6635, 1, with(&[0, 1, 1, 64], i4)),
+        ("GENEVE, ARP cut", 1, 6081, with(&[0, 0, 8, 6, 0, 0, 4, 0], &ARP[..27])),
         ("GENEVE, protocol type", 1, 6081, with(&[0, 0, 8, 6, 0, 0, 4, 0], i4)),
         ("GENEVE, options beyond", 1, 6081, vec![1, 0, 8, 0, 0, 0, 4, 0]),
         ("GENEVE, option beyond", 1, 6081, with(&[1, 0, 8, 0, 0, 0, 4, 0, 0, 0, 0, 1], i4)),
@@ -380,6 +399,8 @@ fn what_no_tunnel_header_explains_stays_with_its_protocol() {
         ("PPTP, acknowledgment", 47, vec![0x20, 0x81, 0x88, 0x0b, 0, 0, 0, 9, 0, 0, 0, 1]),
         ("PPTP, LCP", 47, pptp(0, &[0; 4], &[0xff, 3, 0xc0, 0x21, 1, 1, 0, 4])),
         ("PPTP, length beyond", 47, patched(pptp(0, &[0; 4], &with(&[0x21], i4)), 4, &[9, 9])),
+        ("GRE, ARP of something else", 47, gre(0, 0x0806, &[], &patched(ARP.to_vec(), 1, &[6]))),
+        ("Ethernet in IP, length beyond", 143, ethernet(50, TEXT)),
         ("EtherIP, version", 97, with(&[0x40, 0], &ethernet(IPV4, i4))),
     ];
     for (name, protocol, payload) in cases {
@@ -481,10 +502,20 @@ fn tunnels_nest_to_a_bound() {
 }
 
 #[test]
+fn a_pseudowire_in_udp_is_read() {
+    let frame = ethernet(IPV6, &inner6());
+    for control_word in [&[0, 0, 0, 7][..], &[]] {
+        let labelled = [&[0, 1, 1, 64][..], control_word, &patched(frame.clone(), 0, &[0])].concat();
+        let frame = on_ethernet(&outer4(17, &udp_to(1, 6635, &labelled)));
+        assert_eq!(summary(&decode(1, &frame)), TCP6.replacen("86dd", "86dd MPLS-in-UDP:0", 1));
+    }
+}
+
+#[test]
 fn names_are_unlike_each_other() {
     let mut names: Vec<&str> =
         cases().iter().map(|(_, tunnel, _)| tunnel.split(':').next().unwrap()).collect();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), 14, "{names:?}");
+    assert_eq!(names.len(), 16, "{names:?}");
 }

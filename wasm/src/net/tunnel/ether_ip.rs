@@ -1,4 +1,4 @@
-//! EtherIP (RFC 3378): a version in front of an Ethernet frame.
+//! EtherIP (RFC 3378): a version in front of an Ethernet frame; and an Ethernet frame alone (RFC 8986).
 
 use super::{Content, Header, TunnelKind};
 use crate::net::Packet;
@@ -11,4 +11,8 @@ pub(super) fn header(packet: &Packet<'_>) -> Option<Header> {
         .payload
         .starts_with(&HEADER)
         .then(|| packet.tunnel_header(TunnelKind::EtherIp, 0, HEADER.len(), Content::Ethernet))
+}
+
+pub(super) fn bare_header(packet: &Packet<'_>) -> Option<Header> {
+    packet.has_ethernet_at(0).then(|| packet.tunnel_header(TunnelKind::EthernetInIp, 0, 0, Content::Ethernet))
 }

@@ -27,6 +27,8 @@ pub(super) fn header(packet: &Packet<'_>) -> Option<Header> {
         known @ (ethertype::IPV4 | ethertype::IPV6 | ethertype::MPLS | ethertype::MPLS_UPSTREAM) => {
             Content::EtherType(known)
         }
+        ethertype::ARP if packet.has_arp_at(LENGTH + options_length) => Content::EtherType(ethertype::ARP),
+        ethertype::NSH if packet.has_nsh_at(LENGTH + options_length) => Content::EtherType(ethertype::NSH),
         _ => return None,
     };
     let id = u32::from_be_bytes([0, v0, v1, v2]);

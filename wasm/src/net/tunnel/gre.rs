@@ -61,6 +61,8 @@ fn version_0(packet: &Packet<'_>, flags: u16, protocol_type: u16) -> Option<Head
         known @ (ethertype::IPV4 | ethertype::IPV6 | ethertype::MPLS | ethertype::MPLS_UPSTREAM) => {
             Content::EtherType(known)
         }
+        ethertype::ARP if packet.has_arp_at(length) => Content::EtherType(ethertype::ARP),
+        ethertype::NSH if packet.has_nsh_at(length) => Content::EtherType(ethertype::NSH),
         ethertype::PPP => {
             let (ppp_length, known) = ppp::header(packet.payload.get(length..)?)?;
             length += ppp_length;

@@ -59,6 +59,7 @@ pub(super) fn gpe_header(packet: &Packet<'_>) -> Option<Header> {
         (NEXT_PROTOCOL, 1) => Content::EtherType(ethertype::IPV4),
         (NEXT_PROTOCOL, 2) => Content::EtherType(ethertype::IPV6),
         (NEXT_PROTOCOL, 3) | (0, 0) => Content::Ethernet,
+        (NEXT_PROTOCOL, 4) if packet.has_nsh_at(LENGTH) => Content::EtherType(ethertype::NSH),
         (NEXT_PROTOCOL, 5) => Content::EtherType(ethertype::MPLS),
         _ => return None,
     };

@@ -1,0 +1,27 @@
+//! Ethernet frames in Ethernet frames: provider backbone bridging (IEEE 802.1ah) and Cisco FabricPath. Their own tags are
+//! those of a network within the network.
+
+use super::{Faults, Next, Packet, ethernet};
+
+/// Priority, flags and service identifier behind the EtherType.
+const SERVICE_TAG_LENGTH: usize = 4;
+/// Forwarding tag and time to live behind the EtherType.
+const FABRIC_TAG_LENGTH: usize = 2;
+
+pub(super) fn decode_service(packet: &mut Packet<'_>) -> Next {
+    enter(packet, SERVICE_TAG_LENGTH)
+}
+
+pub(super) fn decode_fabric(packet: &mut Packet<'_>) -> Next {
+    enter(packet, FABRIC_TAG_LENGTH)
+}
+
+#[inline(never)]
+fn enter(packet: &mut Packet<'_>, tag_length: usize) -> Next {
+    if packet.payload.len() < tag_length {
+        return packet.stop(Faults::HEADER_CUT);
+    }
+    packet.strip(tag_length);
+    packet.tags_are_inner = true;
+    ethernet::decode(packet)
+}
