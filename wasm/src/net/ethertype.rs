@@ -26,6 +26,16 @@ pub const SERVICE_VLAN: u16 = 0x88a8;
 pub const MACSEC: u16 = 0x88e5;
 /// Service tag of provider backbone bridging, IEEE 802.1ah.
 pub const BACKBONE_SERVICE: u16 = 0x88e7;
+/// Port extension, IEEE 802.1BR.
+pub const PORT_EXTENSION: u16 = 0x893f;
+/// Cisco's tag for virtual interfaces.
+pub const VIRTUAL_INTERFACE: u16 = 0x8926;
+/// Cisco's metadata: security groups.
+pub const CISCO_METADATA: u16 = 0x8909;
+/// Arista's time stamps.
+pub const ARISTA: u16 = 0xd28b;
+/// Web Cache Communication Protocol: redirected IPv4 packets in GRE.
+pub const WCCP: u16 = 0x883e;
 /// Cisco FabricPath.
 pub const FABRIC_PATH: u16 = 0x8903;
 /// Network Service Header (RFC 8300).

@@ -38,6 +38,7 @@ mod radiotap;
 mod rewrite;
 mod sctp;
 pub mod segment;
+mod switch_tags;
 mod tcp;
 #[cfg(test)]
 mod tests;
@@ -262,6 +263,10 @@ fn by_ethertype(packet: &mut Packet<'_>, ethertype: u16) -> Next {
         ethertype::FABRIC_PATH => backbone::decode_fabric(packet),
         ethertype::MACSEC => macsec::decode(packet),
         ethertype::NSH => nsh::decode(packet),
+        ethertype::PORT_EXTENSION => switch_tags::decode_extension(packet),
+        ethertype::VIRTUAL_INTERFACE => switch_tags::decode_virtual_interface(packet),
+        ethertype::CISCO_METADATA => switch_tags::decode_metadata(packet),
+        ethertype::ARISTA => switch_tags::decode_timestamp(packet),
         _ => Next::End,
     }
 }

@@ -11,6 +11,7 @@ mod geneve;
 mod gre;
 mod gtp_u;
 mod l2tp;
+mod lisp;
 mod mpls_in_udp;
 mod teredo;
 mod vxlan;
@@ -29,7 +30,7 @@ pub struct Tunnel {
     /// The encapsulation.
     pub kind: TunnelKind,
     /// What tells tunnels between the same ends apart: VXLAN or GENEVE network identifier, GRE key, ERSPAN session,
-    /// PPTP call, GTP-U endpoint, or L2TP tunnel (upper 16 bits) and session; 0 where there is none.
+    /// PPTP call, GTP-U endpoint, LISP instance, or L2TP tunnel (upper 16 bits) and session; 0 where there is none.
     pub id: u32,
 }
 
@@ -67,6 +68,8 @@ pub enum TunnelKind {
     GtpU,
     /// Layer Two Tunneling Protocol, version 2, over UDP: RFC 2661.
     L2tp,
+    /// Locator/ID separation: RFC 9300.
+    Lisp,
     /// MPLS in UDP: RFC 7510.
     MplsInUdp,
 }
@@ -90,6 +93,7 @@ impl TunnelKind {
             Self::Teredo => "Teredo",
             Self::GtpU => "GTP-U",
             Self::L2tp => "L2TP",
+            Self::Lisp => "LISP",
             Self::MplsInUdp => "MPLS-in-UDP",
         }
     }
@@ -104,6 +108,7 @@ impl TunnelKind {
             | Self::Teredo
             | Self::GtpU
             | Self::L2tp
+            | Self::Lisp
             | Self::MplsInUdp => true,
             Self::IpInIp
             | Self::SixInFour
@@ -122,6 +127,7 @@ mod port {
     pub(super) const L2TP: u16 = 1701;
     pub(super) const GTP_U: u16 = 2152;
     pub(super) const TEREDO: u16 = 3544;
+    pub(super) const LISP: u16 = 4341;
     pub(super) const GRE_IN_UDP: u16 = 4754;
     pub(super) const VXLAN: u16 = 4789;
     pub(super) const VXLAN_GPE: u16 = 4790;
@@ -137,6 +143,7 @@ const PORTS: [u16; 128] = {
         port::L2TP,
         port::GTP_U,
         port::TEREDO,
+        port::LISP,
         port::GRE_IN_UDP,
         port::VXLAN,
         port::VXLAN_GPE,
@@ -242,6 +249,7 @@ fn by_port(packet: &Packet<'_>) -> Option<Header> {
         (_, port::VXLAN_LINUX) => vxlan::strict_header(packet),
         (_, port::VXLAN_GPE) => vxlan::gpe_header(packet),
         (_, port::GENEVE) => geneve::header(packet),
+        (_, port::LISP) => lisp::header(packet),
         (_, port::MPLS_IN_UDP) => mpls_in_udp::header(packet),
         (_, port::GRE_IN_UDP) => gre::header_in_udp(packet),
         (_, port::GTP_U) | (port::GTP_U, _) => gtp_u::header(packet),

@@ -66,6 +66,7 @@ fn carriers(ethertype: u16, ppp: u8, family: u8, ip: &[u8]) -> Vec<(&'static str
     let [p0, p1] = (4 + ip.len() as u16).to_be_bytes();
     let identifier = if ppp == 0x21 { 0xcc } else { 0x8e };
     let next = if ppp == 0x21 { 1 } else { 2 };
+    let tagged = |length: usize| [&vec![0; length], &ethertype.to_be_bytes()[..], ip].concat();
     vec![
         ("PPP", 9, with(&[0, ppp], ip)),
         ("PPP, compressed", 9, with(&[ppp], ip)),
@@ -101,6 +102,11 @@ fn carriers(ethertype: u16, ppp: u8, family: u8, ip: &[u8]) -> Vec<(&'static str
             ethernet(0x88e7, &with(&[0; 4], &ethernet(0x8100, &tag(5, ethertype, ip)))),
         ),
         ("FabricPath", 1, ethernet(0x8903, &with(&[0, 0x5f], &frame))),
+        ("802.1BR", 1, ethernet(0x893f, &tagged(6))),
+        ("VN-Tag", 1, ethernet(0x8926, &tagged(4))),
+        ("Cisco metadata", 1, ethernet(0x8909, &with(&[1, 1], &tagged(4)))),
+        ("Arista, 64 bits", 1, ethernet(0xd28b, &with(&[0, 1, 0, 0x10], &tagged(8)))),
+        ("Arista, 48 bits", 1, ethernet(0xd28b, &with(&[0, 1, 1, 0x20], &tagged(6)))),
         ("NSH", 1, ethernet(0x894f, &with(&nsh(6, 1, next), ip))),
         ("NSH, metadata of variable length", 1, ethernet(0x894f, &with(&nsh(4, 2, next), ip))),
         ("NSH, Ethernet", 1, ethernet(0x894f, &with(&nsh(2, 2, 3), &frame))),
@@ -271,6 +277,10 @@ fn leaves_encapsulations_that_are_not_sound() {
     ] {
         let frame = ethernet(0x894f, &with(&header, &ip));
         assert_eq!(summary(&decode(1, &frame)), left(&frame, ""), "NSH, {name}");
+    }
+    for (ethertype, tag) in [(0x8909, [1, 2]), (0x8909, [2, 1]), (0xd28b, [0, 2])] {
+        let frame = ethernet(ethertype, &[&tag[..], &[0, 0x10, 8, 0], &ip].concat());
+        assert_eq!(summary(&decode(1, &frame)), left(&frame, ""), "{ethertype:x} {tag:?}");
     }
     for (name, header, fault) in [
         ("length", patched(pktap(1, &frame), 0, &[107]), Faults::LINK_LENGTH),

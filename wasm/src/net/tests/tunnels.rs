@@ -115,6 +115,9 @@ fn cases() -> Vec<Case> {
         (143, frame6.to_vec(), "Ethernet-in-IP:0", tcp6),
         (47, gre(0, 0x0806, &[], ARP), "GRE:0", ARP_LINE),
         (47, gre(0, 0x894f, &[], &with(NSH, i4)), "GRE:0", udp4),
+        (47, gre(0x2000, 0x8909, &[0, 0, 1, 2], &with(&[1, 1, 0, 1, 0, 9, 8, 0], i4)), "GRE:102", udp4),
+        (47, gre(0, 0x883e, &[], &with(&[5, 0x59, 0, 0x48], i4)), "GRE:0", udp4),
+        (47, gre(0, 0x883e, &[], i4), "GRE:0", udp4),
     ];
     let teredo_authentication = &[0, 1, 2, 3, 9, 9, 8, 8, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0][..];
     let origin = &[0, 0, 1, 2, 3, 4, 5, 6][..];
@@ -143,6 +146,8 @@ fn cases() -> Vec<Case> {
         (1, 6081, with(&[0, 0, 8, 6, 0, 0, 4, 0], ARP), "GENEVE:4", ARP_LINE),
         (1, 6081, with(&[0, 0, 0x89, 0x4f, 0, 0, 4, 0], &with(NSH, i4)), "GENEVE:4", udp4),
         (1, 6635, labels.to_vec(), "MPLS-in-UDP:0", udp4),
+        (1, 4341, with(&[0x80, 1, 2, 3, 0, 0, 0, 1], i4), "LISP:0", udp4),
+        (1, 4341, with(&[0xc8, 1, 2, 3, 0, 0, 9, 1], i6), "LISP:9", tcp6),
         (1, 4754, gre(0x2000, IPV4, &[0, 0, 1, 2], i4), "GRE-in-UDP:102", udp4),
         (1, 4754, gre(0, 0x6558, &[], frame4), "GRE-in-UDP:0", udp4),
         (1, 3544, i6.to_vec(), "Teredo:0", tcp6),
@@ -308,7 +313,7 @@ fn a_tunnel_around_a_broken_packet_is_not_entered() {
             let start = 14 + (if outer.version == 4 { 20 } else { 40 }) + header_length;
             assert_eq!(packet.payload, &packet_bytes[start..], "{what}");
             // What only a port announces may as well be something else.
-            let doubtful = ["GTP", "Ter", "L2T", "MPL"].contains(&&tunnel[..3])
+            let doubtful = ["GTP", "Ter", "L2T", "LIS", "MPL"].contains(&&tunnel[..3])
                 || (*offset == 0 && bytes[0] >> 4 == 5 && packet.faults.is_empty());
             assert_eq!(packet.faults, if doubtful { Faults::default() } else { Faults::TUNNEL }, "{what}");
         }
@@ -340,6 +345,8 @@ fn a_port_alone_makes_no_tunnel() {
         ("MPLS-in-UDP, another protocol", 1, 6635, with(&[0, 1, 1, 64], &[0x50; 40])),
         ("MPLS-in-UDP, length beyond", 1, 6635, with(&[0, 1, 1, 64], &i4[..i4.len() - 1])),
         ("MPLS-in-UDP, no pseudowire", 1, 6635, with(&[0, 1, 1, 64], &[0; 40])),
+        ("LISP, unassigned flags", 1, 4341, with(&[0x84, 1, 2, 3, 0, 0, 0, 1], i4)),
+        ("LISP, length beyond", 1, 4341, with(&[0x80, 1, 2, 3, 0, 0, 0, 1], &i4[..i4.len() - 1])),
         ("MPLS-in-UDP from its port", 6635, 1, with(&[0, 1, 1, 64], i4)),
         ("GENEVE, ARP cut", 1, 6081, with(&[0, 0, 8, 6, 0, 0, 4, 0], &ARP[..27])),
         ("GENEVE, protocol type", 1, 6081, with(&[0, 0, 8, 6, 0, 0, 4, 0], i4)),
@@ -517,5 +524,5 @@ fn names_are_unlike_each_other() {
         cases().iter().map(|(_, tunnel, _)| tunnel.split(':').next().unwrap()).collect();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), 16, "{names:?}");
+    assert_eq!(names.len(), 17, "{names:?}");
 }

@@ -58,11 +58,19 @@ fn version_0(packet: &Packet<'_>, flags: u16, protocol_type: u16) -> Option<Head
     }
     let content = match protocol_type {
         ethertype::TRANSPARENT_ETHERNET => Content::Ethernet,
-        known @ (ethertype::IPV4 | ethertype::IPV6 | ethertype::MPLS | ethertype::MPLS_UPSTREAM) => {
-            Content::EtherType(known)
-        }
+        known @ (ethertype::IPV4
+        | ethertype::IPV6
+        | ethertype::MPLS
+        | ethertype::MPLS_UPSTREAM
+        | ethertype::CISCO_METADATA) => Content::EtherType(known),
         ethertype::ARP if packet.has_arp_at(length) => Content::EtherType(ethertype::ARP),
         ethertype::NSH if packet.has_nsh_at(length) => Content::EtherType(ethertype::NSH),
+        // Version 2 has four bytes of its own in front of the packet.
+        ethertype::WCCP => {
+            let is_bare = packet.payload.get(length).is_some_and(|first| first >> 4 == 4);
+            length += if is_bare { 0 } else { FIELD_LENGTH };
+            Content::EtherType(ethertype::IPV4)
+        }
         ethertype::PPP => {
             let (ppp_length, known) = ppp::header(packet.payload.get(length..)?)?;
             length += ppp_length;
