@@ -85,7 +85,7 @@ fn count_options(payload: &Payload, header: &Header) -> Option<usize> {
     let mut options = Options { bytes: payload.bytes, at: 4 + header.token_length, number: 0 };
     let mut count = 0;
     for (number, value) in options.by_ref() {
-        if value.len() > most_length(number) {
+        if most_length(number).is_none_or(|most| value.len() > most) {
             return None;
         }
         count += 1;
@@ -136,9 +136,10 @@ impl Options<'_> {
     }
 }
 
-/// Most bytes of an option's value (IANA CoAP Option Numbers); none is believed of an unknown one.
-fn most_length(number: u32) -> usize {
-    match number {
+/// Most bytes of an option's value (IANA CoAP Option Numbers). An unknown one is believed if it is elective (RFC 7252
+/// section 5.4.1) and has none.
+fn most_length(number: u32) -> Option<usize> {
+    Some(match number {
         3 | 8 | 9 | 11 | 15 | 20 | 39 => 255,
         1 | 4 | 292 => 8,
         14 | 28 | 60 => 4,
@@ -147,8 +148,9 @@ fn most_length(number: u32) -> usize {
         16 | 258 => 1,
         35 => 1034,
         252 => 40,
-        _ => 0,
-    }
+        _ if number & 1 == 0 => 0,
+        _ => return None,
+    })
 }
 
 fn code_name(code: u8) -> Option<&'static str> {
