@@ -5,7 +5,9 @@ use super::signature::FirstBytes;
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict, ber};
 
 const PORTS: &[u16] = &[102];
-/// TPKT and the header of a data TPDU.
+/// Header of a TPKT.
+const TPKT: usize = 4;
+/// With the header of a data TPDU.
 const DATA_HEADER: usize = 7;
 /// First byte of S7comm, and of its successor S7comm-plus.
 const S7: u8 = 0x32;
@@ -16,7 +18,7 @@ pub static S7COMM: Signature = Signature {
     name: "S7comm",
     carriers: &[Carrier::Tcp],
     ports: PORTS,
-    first: FirstBytes::OneOf(&[3]),
+    first: FirstBytes::OneOf(&[2, 3]),
     examine: |payload, _, _| match is_s7(payload) {
         true => Verdict::Is(Confidence::VERY_HIGH, Method::Payload),
         false => Verdict::No,
@@ -30,12 +32,12 @@ pub static MMS: Signature = Signature {
     name: "MMS",
     carriers: &[Carrier::Tcp],
     ports: PORTS,
-    first: FirstBytes::OneOf(&[3]),
-    examine: |payload, _, _| match data(payload).and_then(mms) {
+    first: FirstBytes::OneOf(&[2, 3]),
+    examine: |payload, _, _| match mms_of(payload) {
         Some(_) => Verdict::Is(Confidence::VERY_HIGH, Method::Payload),
         None => Verdict::No,
     },
-    describe: |payload, _, _, facts| match data(payload).and_then(mms) {
+    describe: |payload, _, _, facts| match mms_of(payload) {
         Some(name) => {
             facts.say(name.as_bytes());
             facts.put("pdu", name.as_bytes());
@@ -51,13 +53,14 @@ pub static COTP: Signature = Signature {
     carriers: &[Carrier::Tcp],
     ports: PORTS,
     first: FirstBytes::OneOf(&[3]),
-    examine: |payload, _, _| match tpdu(payload) {
+    examine: |payload, state, _| match tpdu(payload) {
         Some((Tpdu::Data, _)) if payload.on_port(&[3389]) => Verdict::No,
         Some(_) => Verdict::Is(Confidence::HIGH, Method::Payload),
+        None if begins(payload) && state.may_ask_more(payload) => Verdict::More,
         None => Verdict::No,
     },
-    continues: |payload, _, _| !is_s7(payload) && data(payload).and_then(mms).is_none(),
-    asks: FirstBytes::OneOf(&[3]),
+    continues: |payload, _, _| !is_s7(payload) && mms_of(payload).is_none(),
+    asks: FirstBytes::OneOf(&[2, 3]),
     describe: |payload, _, _, facts| describe_cotp(payload, facts),
     ..Signature::BASE
 };
@@ -108,8 +111,17 @@ fn tpdu<'a>(payload: &Payload<'a>) -> Option<(Tpdu, &'a [u8])> {
             Tpdu::ConnectionConfirm => matches!(last >> 4, 0..=4) && last & 0x0c == 0,
             _ => matches!(last, 0..=3 | 0x80..=0x8a),
         }
-        && (parameters_fit(parameters));
+        && parameters_fit(parameters);
     is_sound.then_some((kind, parameters))
+}
+
+/// A TPKT without what is in it.
+fn begins(payload: &Payload) -> bool {
+    let least = TPKT + 3;
+    payload.at_start
+        && payload.bytes.len() < least
+        && payload.array(0) == Some([3u8, 0])
+        && payload.u16(2).is_some_and(|length| usize::from(length) >= least)
 }
 
 /// Code, length and value each (X.224 section 13.2.3).
@@ -124,17 +136,31 @@ fn parameters_fit(mut rest: &[u8]) -> bool {
     rest.is_empty()
 }
 
-/// The data of a data TPDU; those behind the end of the segment are not there.
-fn data<'a>(payload: &Payload<'a>) -> Option<&'a [u8]> {
-    let [3, 0, high, low, 2, 0xf0, 0 | 0x80] = payload.array(0)? else { return None };
-    let length = usize::from(u16::from_be_bytes([high, low]));
-    payload.bytes.get(DATA_HEADER..length.min(payload.bytes.len()))
+/// The data of a data TPDU, whether it is the last of its message, and how long they are; those behind the end of the
+/// segment are not there. Some send the TPKT's four bytes by themselves: then the segment begins with the TPDU.
+fn data<'a>(payload: &Payload<'a>) -> Option<Data<'a>> {
+    let (header, length, end) = match payload.array(0)? {
+        [3, 0, high, low, 2, 0xf0, end] => (DATA_HEADER, usize::from(u16::from_be_bytes([high, low])), end),
+        [2, 0xf0, end, ..] => (DATA_HEADER - TPKT, payload.bytes.len(), end),
+        _ => return None,
+    };
+    let body = payload.bytes.get(header..length.min(payload.bytes.len()))?;
+    let is_last = match end {
+        0x80 => true,
+        0 => false,
+        _ => return None,
+    };
+    Some(Data { body, is_last, length: length.checked_sub(header)? })
+}
+
+struct Data<'a> {
+    body: &'a [u8],
+    is_last: bool,
+    length: usize,
 }
 
 fn is_s7(payload: &Payload) -> bool {
-    let Some(body) = data(payload) else { return false };
-    let length = payload.u16(2).map_or(0, usize::from).saturating_sub(DATA_HEADER);
-    let ends = body.len() == length;
+    let Some(Data { body, is_last, length }) = data(payload) else { return false };
     match *body {
         // A fragment is only as long as its TPDU.
         [S7, kind, 0, 0, _, _, p0, p1, d0, d1, ..] => {
@@ -145,7 +171,6 @@ fn is_s7(payload: &Payload) -> bool {
             };
             let [parameters, data] = [[p0, p1], [d0, d1]].map(|size| usize::from(u16::from_be_bytes(size)));
             let whole = header + parameters + data;
-            let is_last = payload.u8(6) == Some(0x80);
             if is_last { whole == length } else { whole >= length }
         }
         // The trailer repeats the header without data; the last fragment has one.
@@ -154,12 +179,15 @@ fn is_s7(payload: &Payload) -> bool {
             let trailer = body.get(4 + size..);
             size + 4 == length
                 || (size + 8 == length
-                    && (!ends || trailer.is_some_and(|end| end.starts_with(&[S7_PLUS, version, 0, 0]))))
-                // Acknowledgement of the connection: nothing but header.
-                || (version == 0xfe && size + 4 <= length)
+                    && (body.len() < length
+                        || trailer.is_some_and(|end| end.starts_with(&[S7_PLUS, version, 0, 0]))))
         }
         _ => false,
     }
+}
+
+fn mms_of(payload: &Payload) -> Option<&'static str> {
+    mms(data(payload)?.body)
 }
 
 /// What MMS says in the data of a TPDU, if it is MMS.
@@ -230,7 +258,9 @@ fn describe_cotp(payload: &Payload, facts: &mut Facts) {
 }
 
 fn describe_s7(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Facts) {
-    let Some(body) = data(payload).filter(|_| is_s7(payload)) else { return describe_cotp(payload, facts) };
+    let Some(Data { body, .. }) = data(payload).filter(|_| is_s7(payload)) else {
+        return describe_cotp(payload, facts);
+    };
     let [protocol, kind, ..] = *body else { return };
     if protocol == S7_PLUS {
         facts.say(b"S7comm-plus");
@@ -316,6 +346,13 @@ mod tests {
             assert_eq!(names(&packets), [Some("COTP"), Some("COTP"), Some(name), Some(name)]);
             assert_eq!(names(&[sent(Carrier::Tcp, 40001, 9000, data)]), [Some(name)]);
         }
+    }
+
+    #[test]
+    fn its_first_header_may_be_alone() {
+        let packets = [&REQUEST[..4], &REQUEST[4..], &SETUP[..4], &SETUP[4..]];
+        let names = names(&packets.map(|part| sent(Carrier::Tcp, 40001, 102, part)));
+        assert_eq!(names, [None, Some("COTP"), Some("COTP"), Some("S7comm")]);
     }
 
     #[test]

@@ -69,7 +69,8 @@ struct Line<'a> {
 }
 
 fn line(bytes: &[u8]) -> Option<Line<'_>> {
-    if !bytes.iter().all(|byte| *byte >= b' ' || matches!(byte, 2..=15 | 0x16 | 0x1d | 0x1f)) {
+    // Nothing else is forbidden (RFC 1459 section 2.3); clients put control characters around what is for clients.
+    if bytes.iter().any(|byte| matches!(byte, 0 | b'\r')) {
         return None;
     }
     let bytes = match bytes {
@@ -147,7 +148,7 @@ fn examine(payload: &Payload, state: &mut FlowState, _: &mut Shared) -> Verdict 
 /// Whether the parameters are such as the command takes; a command by itself could be anybody's.
 fn fits(line: &Line) -> bool {
     match line.command {
-        None => true,
+        None | Some(b"STARTTLS") => true,
         Some(b"NICK" | b"PASS" | b"JOIN" | b"PING" | b"PONG" | b"AUTHENTICATE" | b"CAP") => {
             !line.parameters.is_empty()
         }
@@ -199,6 +200,7 @@ mod tests {
             (9000, ":irc.example.net NOTICE AUTH :*** Looking up\r\n", Some("IRC")),
             (9000, ":a!b@c PRIVMSG #x :\u{1}ACTION waves\u{1}\r\n", Some("IRC")),
             (6667, "PING :irc.example.net\r\n", Some("IRC")),
+            (6667, "STARTTLS\r\n", Some("IRC")),
             (9000, "NICK me\r\n", None),
             (9000, "USER me\r\n", None),
             (9000, ":irc.example.net 372 me\r\n", None),

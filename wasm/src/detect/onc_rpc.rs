@@ -91,7 +91,8 @@ fn call(payload: &Payload, start: usize) -> Option<Call> {
     let is_sound = word(2)? == 2
         // Assigned by Sun and IANA, or to be used locally, or for the time being (RFC 5531 section 8.3).
         && (100_000..=0x5fff_ffff).contains(&call.program)
-        && call.version <= 255
+        // Versions count from 1; with 0 there is time that is not set (NTP).
+        && (1..=255).contains(&call.version)
         && call.procedure <= 255
         && is_flavor(flavor)
         && length <= MOST_CREDENTIALS
