@@ -75,6 +75,10 @@ export const tunnels: readonly TunnelFrame[] = [
       inUdp(2152, [0x30, 255, ...u16(content.length), ...u32(0x01020304)])(content, between),
   },
   { name: "Teredo", id: 0, carriesIpv6: true, wrap: inUdp(3544, []) },
+  { name: "Ethernet-in-IP", id: 0, carriesEthernet: true, wrap: inIp(143) },
+  { name: "MPLS-in-UDP", id: 0, wrap: inUdp(6635, [0, 0x10, 1, 64]) },
+  // Behind a Network Service Header.
+  { name: "VXLAN-GPE", id: 7, wrap: inUdp(4790, [12, 0, 0, 4, 0, 0, 7, 0, 15, 0xc2, 2, 1, 0, 0, 1, 255]) },
 ];
 
 /** ESP with NULL encryption (RFC 2410): pad bytes as in RFC 4303 section 2.4, and an integrity check value of 12 bytes. */

@@ -22,8 +22,12 @@ const defaultSipPorts: readonly number[] = [5060, 5061];
 /** Media ports, where only SIP ports were given. */
 const defaultRtpPortRanges: readonly string[] = ["10000-32768"];
 
-/** What hides addresses and ports inside: MPLS labels (RFC 3032) and PPPoE sessions (RFC 2516), by their EtherTypes. */
-const encapsulations = "ether proto 0x8847 or ether proto 0x8848 or ether proto 0x8864";
+/**
+ * What hides addresses and ports inside, by EtherType: MPLS labels (RFC 3032), PPPoE sessions (RFC 2516), IEEE 802.1ah,
+ * FabricPath, MACsec (IEEE 802.1AE) and NSH (RFC 8300).
+ */
+const encapsulations = "ether proto 0x8847 or ether proto 0x8848 or ether proto 0x8864" +
+  " or ether proto 0x88e7 or ether proto 0x8903 or ether proto 0x88e5 or ether proto 0x894f";
 
 /**
  * Packets of tunnels: IP in IP (RFC 2003, 2473, 4213), GRE (RFC 2784), and over UDP GTP-U, VXLAN (RFC 7348) and

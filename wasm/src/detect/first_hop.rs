@@ -1,11 +1,14 @@
-//! Which router is the first hop: VRRP (RFC 3768, RFC 5798) and HSRP (RFC 2281). Their passwords are not shown.
+//! Which router is the first hop: VRRP (RFC 3768, RFC 5798), HSRP (RFC 2281) and GLBP. Their passwords are not shown.
 
+use super::link_layer::write_mac;
 use super::signature::FirstBytes;
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
 use crate::net::Address;
 
 /// HSRP, and its version for IPv6.
 const HSRP_PORTS: &[u16] = &[1985, 2029];
+
+const GLBP_PORTS: &[u16] = &[3222];
 
 /// VRRP versions 2 and 3.
 pub static VRRP: Signature = Signature {
@@ -33,6 +36,20 @@ pub static HSRP: Signature = Signature {
         false => Verdict::No,
     },
     describe: describe_hsrp,
+    ..Signature::BASE
+};
+
+/// GLBP.
+pub static GLBP: Signature = Signature {
+    name: "GLBP",
+    carriers: &[Carrier::Udp],
+    ports: GLBP_PORTS,
+    first: FirstBytes::OneOf(&[1]),
+    examine: |payload, _, _| match payload.on_port(GLBP_PORTS) && is_glbp(payload) {
+        true => Verdict::Is(Confidence::VERY_HIGH, Method::Port),
+        false => Verdict::No,
+    },
+    describe: describe_glbp,
     ..Signature::BASE
 };
 
@@ -136,6 +153,63 @@ fn describe_hsrp(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &m
     facts.put_number("group", group.into());
 }
 
+/// Version, group, and the sender's address, in front of elements.
+const GLBP_HEADER_LENGTH: usize = 12;
+const GLBP_MOST_GROUP: u16 = 1023;
+const GLBP_HELLO: u8 = 1;
+const GLBP_HELLO_LENGTH: usize = 28;
+/// Hellos, forwarders, authentication, and one more.
+const GLBP_LAST_ELEMENT: u8 = 4;
+
+/// Type and offset of the elements of GLBP, whose lengths count themselves.
+fn glbp_elements(payload: &Payload) -> impl Iterator<Item = (u8, usize, usize)> {
+    let payload = *payload;
+    let mut at = GLBP_HEADER_LENGTH;
+    std::iter::from_fn(move || {
+        let [kind, length @ 2..=u8::MAX] = payload.array(at)? else { return None };
+        let start = at;
+        at += usize::from(length);
+        Some((kind, start, at))
+    })
+}
+
+/// What is zero, a group that can be, and elements that fill the datagram.
+fn is_glbp(payload: &Payload) -> bool {
+    let (Some([1, 0]), Some(..=GLBP_MOST_GROUP), Some(0)) =
+        (payload.array(0), payload.u16(2), payload.u16(4))
+    else {
+        return false;
+    };
+    let mut end = GLBP_HEADER_LENGTH;
+    for (kind, start, next) in glbp_elements(payload) {
+        let is_known = (GLBP_HELLO..=GLBP_LAST_ELEMENT).contains(&kind)
+            && (kind != GLBP_HELLO || next - start >= GLBP_HELLO_LENGTH);
+        if !is_known {
+            return false;
+        }
+        end = next;
+    }
+    end > GLBP_HEADER_LENGTH && (end == payload.length || !payload.is_whole() && end < payload.length)
+}
+
+fn describe_glbp(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Facts) {
+    let (Some(group), Some(owner)) = (payload.u16(2), payload.array(6)) else { return };
+    facts.put_number("group", group.into());
+    facts.entry("owner", |text| write_mac(owner, text));
+    let hello = glbp_elements(payload).find(|(kind, ..)| *kind == GLBP_HELLO);
+    facts.say(if hello.is_some() { b"Hello" } else { b"Request/Response" });
+    facts.say(b" (group ");
+    facts.say_number(group.into());
+    facts.say(b")");
+    let Some((_, at, _)) = hello else { return };
+    if let Some(priority) = payload.u8(at + 5) {
+        facts.put_number("priority", priority.into());
+    }
+    if let Some([1, 4, a, b, c, d]) = payload.array(at + 22) {
+        facts.entry("virtual_ip", |text| Address::v4([a, b, c, d]).write_text(text));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Detector;
@@ -178,6 +252,26 @@ mod tests {
             let packet = sent(Carrier::Udp, 1985, 1985, &parts.concat());
             assert_eq!(names(&[packet]), [is_hsrp.then_some("HSRP")], "{parts:?}");
         }
+    }
+
+    #[test]
+    fn glbp_names_group_and_address() {
+        let hello =
+            b"\x01\x1c\0\x20\0\x64\0\0\0\0\x0b\xb8\0\0\x27\x10\x02\x58\x38\x40\0\0\x01\x04\x0a\0\0\x01";
+        let payload = [&b"\x01\0\0\x07\0\0\x02\0\0\0\0\x01\x03\x08\x01\x06secr"[..], hello].concat();
+        let packet = sent(Carrier::Udp, 3222, 3222, &payload);
+        let (name, details, info) = judge(&mut Detector::new(), &mut Flow::default(), &packet);
+        assert_eq!((name, info.as_str()), (Some("GLBP"), "Hello (group 7)"));
+        assert!(details.contains(&("virtual_ip", "10.0.0.1".to_owned())));
+        assert!(details.contains(&("owner", "02:00:00:00:00:01".to_owned())));
+        assert!(details.iter().all(|(_, value)| !value.contains("secr")));
+        assert_eq!(names(&[sent(Carrier::Udp, 3223, 3223, &payload)]), [None]);
+        for (at, value) in [(0, 2), (1, 1), (2, 4), (4, 1), (12, 5), (13, 7), (13, 9), (21, 0x1b)] {
+            let mut payload = payload.clone();
+            payload[at] = value;
+            assert_eq!(names(&[sent(Carrier::Udp, 3222, 3222, &payload)]), [None], "{at} {value}");
+        }
+        assert_eq!(names(&[sent(Carrier::Udp, 3222, 3222, &payload[..12])]), [None]);
     }
 
     #[test]

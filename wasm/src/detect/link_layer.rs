@@ -3,6 +3,7 @@
 //! of different protocols may share a flow, so each is looked at again.
 
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
+use super::{cisco_link, isis};
 
 /// Organizations behind a SNAP header.
 const CISCO: [u8; 3] = [0, 0, 0x0c];
@@ -97,12 +98,17 @@ pub static LLC: Signature = Signature {
         3.. => Verdict::Is(Confidence::MEDIUM, Method::Payload),
         _ => Verdict::No,
     },
-    continues: |payload, _, _| !is_cdp(payload) && bridge_data(payload).is_none(),
+    continues: |payload, _, _| !has_name(payload),
     describe: describe_llc,
     ..Signature::BASE
 };
 
-fn certain(fits: bool) -> Verdict {
+/// Whether a frame with an 802.2 header is one of a protocol that is known.
+fn has_name(payload: &Payload) -> bool {
+    is_cdp(payload) || bridge_data(payload).is_some() || cisco_link::is_any(payload) || isis::is_isis(payload)
+}
+
+pub(super) fn certain(fits: bool) -> Verdict {
     if fits { Verdict::Is(Confidence::VERY_HIGH, Method::Payload) } else { Verdict::No }
 }
 
@@ -123,8 +129,13 @@ fn snap(payload: &Payload) -> Option<([u8; 3], u16)> {
     (payload.array(0)? == SNAP).then_some((payload.array(3)?, payload.u16(6)?))
 }
 
+/// Cisco's type behind a SNAP header.
+pub(super) fn cisco(payload: &Payload) -> Option<u16> {
+    snap(payload).filter(|(organization, _)| *organization == CISCO).map(|(_, kind)| kind)
+}
+
 fn is_cdp(payload: &Payload) -> bool {
-    snap(payload) == Some((CISCO, CDP_TYPE)) && matches!(payload.u8(8), Some(1 | 2))
+    cisco(payload) == Some(CDP_TYPE) && matches!(payload.u8(8), Some(1 | 2))
 }
 
 /// Subtype, version, and the information of the actor with its length.

@@ -1,7 +1,10 @@
-//! Who wants which multicast: IGMP (RFC 1112, RFC 2236, RFC 3376) and PIM (RFC 7761).
+//! Who wants which multicast, and who sends it: IGMP (RFC 1112, RFC 2236, RFC 3376), PIM (RFC 7761) and MSDP (RFC 3618).
 
+use super::signature::FirstBytes;
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
 use crate::net::Address;
+
+const MSDP_PORTS: &[u16] = &[639];
 
 /// IGMP.
 pub static IGMP: Signature = Signature {
@@ -28,6 +31,91 @@ pub static PIM: Signature = Signature {
     describe: describe_pim,
     ..Signature::BASE
 };
+
+/// MSDP: types and lengths alone, so that its port has to be there.
+pub static MSDP: Signature = Signature {
+    name: "MSDP",
+    carriers: &[Carrier::Tcp],
+    ports: MSDP_PORTS,
+    first: FirstBytes::Ranges(&[(SOURCE_ACTIVE, KEEP_ALIVE)]),
+    examine: |payload, _, _| match payload.on_port(MSDP_PORTS) {
+        true => examine_msdp(payload),
+        false => Verdict::No,
+    },
+    describe: describe_msdp,
+    ..Signature::BASE
+};
+
+/// Types of MSDP messages (RFC 3618 section 12.2).
+const SOURCE_ACTIVE: u8 = 1;
+const SOURCE_ACTIVE_REQUEST: u8 = 2;
+const SOURCE_ACTIVE_RESPONSE: u8 = 3;
+const KEEP_ALIVE: u8 = 4;
+/// Type and length.
+const MSDP_HEADER_LENGTH: usize = 3;
+/// In front of the entries of an active source: header, their count, and a rendezvous point.
+const ENTRIES_AT: usize = 8;
+const ENTRY_LENGTH: usize = 12;
+
+fn examine_msdp(payload: &Payload) -> Verdict {
+    let (Some(kind), Some(length)) = (payload.u8(0), payload.u16(1).map(usize::from)) else {
+        return if payload.at_start { Verdict::More } else { Verdict::No };
+    };
+    let fits = match kind {
+        KEEP_ALIVE => length == MSDP_HEADER_LENGTH,
+        SOURCE_ACTIVE_REQUEST => length == ENTRIES_AT && payload.u8(3).is_none_or(|reserved| reserved == 0),
+        SOURCE_ACTIVE | SOURCE_ACTIVE_RESPONSE => {
+            match (payload.u8(3).map(usize::from), payload.array(ENTRIES_AT)) {
+                (Some(0), _) => length == ENTRIES_AT,
+                // Whole addresses are all that is allowed (RFC 3618 section 12.2.1).
+                (Some(count), Some([0, 0, 0, 32])) => length >= ENTRIES_AT + count * ENTRY_LENGTH,
+                (Some(_), Some(_)) => false,
+                _ => return if payload.at_start { Verdict::More } else { Verdict::No },
+            }
+        }
+        _ => false,
+    };
+    // What follows a message begins like another.
+    let next = payload.u8(length).filter(|_| length > 0);
+    match fits && next.is_none_or(|next| (SOURCE_ACTIVE..=KEEP_ALIVE).contains(&next)) {
+        true => Verdict::Is(Confidence::HIGH, Method::Port),
+        false => Verdict::No,
+    }
+}
+
+fn describe_msdp(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Facts) {
+    // In the middle of a message is no header.
+    if !matches!(examine_msdp(payload), Verdict::Is(..)) {
+        return;
+    }
+    let name: &[u8] = match payload.u8(0) {
+        Some(SOURCE_ACTIVE) => b"IPv4 Source-Active",
+        Some(SOURCE_ACTIVE_REQUEST) => b"IPv4 Source-Active Request",
+        Some(SOURCE_ACTIVE_RESPONSE) => b"IPv4 Source-Active Response",
+        _ => b"KeepAlive",
+    };
+    facts.say(name);
+    facts.put("type", name);
+    let group_at = match payload.u8(0) {
+        Some(SOURCE_ACTIVE_REQUEST) => 4,
+        Some(SOURCE_ACTIVE | SOURCE_ACTIVE_RESPONSE) => {
+            facts.put_number("entry_count", payload.u8(3).unwrap_or(0).into());
+            if let Some(point) = payload.array(4).map(Address::v4) {
+                facts.entry("rp_address", |text| point.write_text(text));
+            }
+            if payload.u8(3) == Some(0) {
+                return;
+            }
+            ENTRIES_AT + 4
+        }
+        _ => return,
+    };
+    if let Some(group) = payload.array(group_at).map(Address::v4) {
+        facts.say(b" group ");
+        facts.say_with(|info| group.write_text(info));
+        facts.entry("group", |text| group.write_text(text));
+    }
+}
 
 fn igmp_name(kind: u8) -> Option<&'static str> {
     Some(match kind {
@@ -104,8 +192,35 @@ fn describe_pim(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mu
 #[cfg(test)]
 mod tests {
     use super::super::Detector;
-    use super::super::tests::{Flow, judge, sent};
+    use super::super::tests::{Flow, judge, names, sent};
     use super::*;
+
+    #[test]
+    fn active_sources_are_told_on_the_port() {
+        let source = b"\x01\0\x14\x01\x0a\0\0\x01\0\0\0\x20\xef\x01\x02\x03\x0a\0\0\x09";
+        for (payload, expected) in [
+            (&source[..], "IPv4 Source-Active group 239.1.2.3"),
+            (b"\x04\0\x03", "KeepAlive"),
+            (b"\x04\0\x03\x04\0\x03", "KeepAlive"),
+            (b"\x02\0\x08\0\xef\x01\x02\x03", "IPv4 Source-Active Request group 239.1.2.3"),
+            (b"\x01\0\x08\0\x0a\0\0\x01", "IPv4 Source-Active"),
+        ] {
+            let packet = sent(Carrier::Tcp, 40_001, 639, payload);
+            let (found, _, info) = judge(&mut Detector::new(), &mut Flow::default(), &packet);
+            assert_eq!((found, info.as_str()), (Some("MSDP"), expected));
+            assert_eq!(names(&[sent(Carrier::Tcp, 40_001, 6390, payload)]), [None]);
+        }
+        for (at, value) in [(0, 5), (2, 0x13), (8, 1), (11, 24)] {
+            let mut payload = source.to_vec();
+            payload[at] = value;
+            assert_eq!(names(&[sent(Carrier::Tcp, 40_001, 639, &payload)]), [None], "{at} {value}");
+        }
+        for payload in [&b"\x04\0\x04\0"[..], b"\x04\0\x03\0", b"\x02\0\x08\x01\xef\x01\x02\x03"] {
+            assert_eq!(names(&[sent(Carrier::Tcp, 40_001, 639, payload)]), [None]);
+        }
+        let pieces = [&source[..2], &source[2..]].map(|piece| sent(Carrier::Tcp, 40_001, 639, piece));
+        assert_eq!(names(&pieces), [None, Some("MSDP")]);
+    }
 
     #[test]
     fn groups_are_told() {
