@@ -12,7 +12,7 @@ use caracal_engine::net::{
 use input::Input;
 use libfuzzer_sys::fuzz_target;
 
-const LINK_TYPES: [u32; 18] = [
+const LINK_TYPES: [u32; 20] = [
     link_type::ETHERNET,
     link_type::NULL,
     link_type::PPP,
@@ -31,6 +31,8 @@ const LINK_TYPES: [u32; 18] = [
     link_type::IEEE802_11_RADIOTAP,
     link_type::NFLOG,
     link_type::LINUX_SLL2,
+    link_type::PKTAP,
+    link_type::USER2,
 ];
 
 fuzz_target!(|bytes: &[u8]| {

@@ -12,6 +12,7 @@ const LDP_UNCOUNTED: usize = 4;
 /// Least length of a message by its own field: its identifier.
 const LDP_LEAST_MESSAGE: usize = 4;
 const LDP_HELLO: u16 = 0x0100;
+const LDP_INITIALIZATION: u16 = 0x0200;
 const RSVP_HEADER_LENGTH: usize = 8;
 const OBJECT_HEADER_LENGTH: usize = 4;
 
@@ -21,9 +22,11 @@ pub static LDP: Signature = Signature {
     carriers: &[Carrier::Udp, Carrier::Tcp],
     ports: LDP_PORTS,
     first: FirstBytes::OneOf(&[0]),
-    examine: |payload, _, _| match ldp_message(payload, 0) {
+    examine: |payload, _, _| match ldp_message(payload) {
         Some(_) if payload.on_port(LDP_PORTS) => Verdict::Is(Confidence::VERY_HIGH, Method::Port),
-        Some(_) => Verdict::Is(Confidence::HIGH, Method::Payload),
+        // What a session begins with.
+        Some(LDP_HELLO | LDP_INITIALIZATION) => Verdict::Is(Confidence::HIGH, Method::Payload),
+        Some(_) => Verdict::No,
         None if payload.carrier == Carrier::Tcp && may_begin_ldp(payload) => Verdict::More,
         None => Verdict::No,
     },
@@ -47,7 +50,7 @@ fn ldp_name(kind: u16) -> Option<&'static str> {
     Some(match kind {
         0x0001 => "Notification Message",
         LDP_HELLO => "Hello Message",
-        0x0200 => "Initialization Message",
+        LDP_INITIALIZATION => "Initialization Message",
         0x0201 => "Keep Alive Message",
         0x0202 => "Capability Message",
         0x0300 => "Address Message",
@@ -61,13 +64,13 @@ fn ldp_name(kind: u16) -> Option<&'static str> {
     })
 }
 
-/// Type of the first message in the packet that begins `at`: its version, lengths that fit into each other, and an
+/// Type of the first message of a packet: its version, lengths that fit into each other, and an
 /// identifier of the sender.
-fn ldp_message(payload: &Payload, at: usize) -> Option<u16> {
-    let (1, length) = (payload.u16(at)?, usize::from(payload.u16(at + 2)?)) else { return None };
-    let router = payload.u32(at + 4)?;
-    let kind = payload.u16(at + LDP_HEADER_LENGTH)?;
-    let message_length = usize::from(payload.u16(at + LDP_HEADER_LENGTH + 2)?);
+fn ldp_message(payload: &Payload) -> Option<u16> {
+    let (1, length) = (payload.u16(0)?, usize::from(payload.u16(2)?)) else { return None };
+    let router = payload.u32(4)?;
+    let kind = payload.u16(LDP_HEADER_LENGTH)?;
+    let message_length = usize::from(payload.u16(LDP_HEADER_LENGTH + 2)?);
     let room = (length + LDP_UNCOUNTED).checked_sub(LDP_HEADER_LENGTH + LDP_UNCOUNTED)?;
     let is_carried = match payload.carrier {
         Carrier::Udp => kind == LDP_HELLO && length + LDP_UNCOUNTED == payload.length,
@@ -83,7 +86,7 @@ fn may_begin_ldp(payload: &Payload) -> bool {
 }
 
 fn describe_ldp(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Facts) {
-    let (Some(kind), Some(router)) = (ldp_message(payload, 0), payload.array(4).map(Address::v4)) else {
+    let (Some(kind), Some(router)) = (ldp_message(payload), payload.array(4).map(Address::v4)) else {
         return;
     };
     let name = ldp_name(kind).unwrap_or("Unknown type").as_bytes();
@@ -200,6 +203,7 @@ mod tests {
         }
         // Off its port as well, and in pieces.
         assert_eq!(names(&[sent(Carrier::Udp, 40_001, 40_002, HELLO)]), [Some("LDP")]);
+        assert_eq!(names(&[sent(Carrier::Tcp, 40_001, 40_002, KEEP_ALIVE)]), [None]);
         let pieces = [&KEEP_ALIVE[..1], &KEEP_ALIVE[1..]].map(|piece| sent(Carrier::Tcp, 40_001, 646, piece));
         assert_eq!(names(&pieces), [None, Some("LDP")]);
     }
