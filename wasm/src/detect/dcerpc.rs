@@ -79,7 +79,7 @@ impl Pdu {
             _ => HEADER,
         };
         let call_id = if little_endian { u32::from_le_bytes(id) } else { u32::from_be_bytes(id) };
-        let fits = pdu_name(kind).is_some() && length >= least + trailer.min(length) && length >= least;
+        let fits = pdu_name(kind).is_some() && length >= least + trailer;
         fits.then_some(Self { kind, length, call_id, little_endian })
     }
 }

@@ -80,13 +80,15 @@ fn is_code(code: u16) -> bool {
 
 fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Facts) {
     let Some(line) = payload.line(MOST_LINE) else { return };
+    // Lines of articles may look like either: commands are the client's.
+    let from_server = PORTS.contains(&payload.source_port);
     if let Some(reply) = Reply::parse(line) {
         facts.say(b"S: ");
         facts.say(line);
         facts.put("type", b"response");
         facts.put_number("code", reply.code.into());
         facts.put("message", reply.text);
-    } else if let Some((verb, arguments)) = command(line, VERBS) {
+    } else if let Some((verb, arguments)) = command(line, VERBS).filter(|_| !from_server) {
         facts.say(b"C: ");
         facts.say(verb);
         facts.put("type", b"command");
