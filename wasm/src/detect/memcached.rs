@@ -10,6 +10,8 @@ const MOST_LINE: usize = 2048;
 const MOST_KEY: usize = 250;
 /// Header of a binary packet, bytes.
 const HEADER: usize = 24;
+/// Longest key, extras and value of a binary packet that are believed, bytes.
+const MOST_BODY: usize = 128 << 20;
 /// Header of a datagram, bytes: request, sequence number, number of datagrams, reserved.
 const DATAGRAM_HEADER: usize = 8;
 
@@ -145,13 +147,13 @@ impl Binary {
             return None;
         };
         let key = usize::from(u16::from_be_bytes([k0, k1]));
-        let body = usize::try_from(u32::from_be_bytes([l0, l1, l2, l3])).ok()?;
+        let body = u32::from_be_bytes([l0, l1, l2, l3]);
+        let body = usize::try_from(body).ok().filter(|length| *length <= MOST_BODY)?;
         let status = u16::from_be_bytes([s0, s1]);
-        let value = body.checked_sub(key + usize::from(extras))?;
         let fits = opcode_name(opcode).is_some()
+            && key + usize::from(extras) <= body
             && key <= MOST_KEY
             && matches!(extras, 0 | 4 | 8 | 12 | 20)
-            && value <= 128 << 20
             // Of responses; requests have a bucket there.
             && (magic == 0x80 || status <= 0x86);
         fits.then_some(Self { magic, opcode, status, length: HEADER + body })

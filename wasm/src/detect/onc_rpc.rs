@@ -87,7 +87,7 @@ fn message(payload: &Payload) -> Option<Message> {
 fn call(payload: &Payload, start: usize) -> Option<Call> {
     let word = |place: usize| payload.u32(start + 4 * place);
     let call = Call { xid: word(0)?, program: word(3)?, version: word(4)?, procedure: word(5)? };
-    let (flavor, length) = (word(6)?, word(7)?);
+    let (flavor, length) = (word(6)?, word(7).filter(|length| *length <= MOST_CREDENTIALS)?);
     let is_sound = word(2)? == 2
         // Assigned by Sun and IANA, or to be used locally, or for the time being (RFC 5531 section 8.3).
         && (100_000..=0x5fff_ffff).contains(&call.program)
@@ -95,7 +95,6 @@ fn call(payload: &Payload, start: usize) -> Option<Call> {
         && (1..=255).contains(&call.version)
         && call.procedure <= 255
         && is_flavor(flavor)
-        && length <= MOST_CREDENTIALS
         && (flavor != 0 || length == 0);
     // The verifier follows the credentials.
     let verifier = start + 32 + (length as usize).next_multiple_of(4);
