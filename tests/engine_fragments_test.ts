@@ -369,6 +369,20 @@ Deno.test("a fragmented TCP segment is one segment", () => {
   assert.deepEqual([seen.shown.length, answersIn(seen.shown[0])], [1, 9]);
 });
 
+Deno.test("fragments in PKTAP come out without it on the wire, and with it in a file", () => {
+  const packet = udpPacket(answer(7, "www.example.com", 9), server4);
+  const [PKTAP, header] = [258, new Uint8Array(108)];
+  header.set([108, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, ...new TextEncoder().encode("en0")]);
+  const frames = fragments(packet, 256).map((piece) => concat([header, ethernetFrame(piece)]));
+  const { json, wire, pcap, counters } = run(capture(frames, PKTAP), { outputs: ["json", "wire", "pcap"] });
+  const whole = ethernetFrame(packet);
+  assert.deepEqual(readRecords(pcap, PKTAP).map((one) => one.data), [concat([header, whole])]);
+  const sent = decodeWire(wire).map((one) => [one.data, one.link_type, one.capture_length]);
+  assert.deepEqual(sent, [[whole, linkType.ethernet, whole.length]]);
+  assert.equal(answersIn(packetsOf(json)[0]), 9);
+  assert.equal(counters.unsendable_link_types, 0);
+});
+
 Deno.test("fragments on cooked version 2 come out as version 1 on the wire", () => {
   const packet = udpPacket(answer(7, "www.example.com", 9), server4);
   const header = (

@@ -4,6 +4,8 @@ use super::{Faults, Next, Packet, link_layer, link_type};
 
 /// Length of the header; later versions may append to it.
 const LEAST_HEADER_LENGTH: usize = 108;
+/// Where the link type of what follows is.
+pub(super) const LINK_TYPE_AT: usize = 8;
 /// Record type: a packet follows.
 const PACKET: u32 = 1;
 /// Where the name of the interface is, which zeros fill up.

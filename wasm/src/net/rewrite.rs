@@ -91,11 +91,15 @@ pub(super) fn write_link_layer(
     out: &mut Vec<u8>,
 ) -> Option<u32> {
     if let Some((link_type, content)) = pktap::content(layers.link_type, frame) {
-        // Its header is left out: that of a packet of another length would be wrong.
-        let header_length = (frame.len() - content.len()) as u32;
-        let link_length = layers.link_length.checked_sub(header_length)?;
-        let network_offset = layers.network_offset.checked_sub(header_length)?;
-        return write_link_layer(content, Layers { link_type, link_length, network_offset }, ip_length, out);
+        // Its header says nothing of the packet's length.
+        let (header, _) = frame.split_at_checked(frame.len() - content.len())?;
+        let link_length = layers.link_length.checked_sub(header.len() as u32)?;
+        let network_offset = layers.network_offset.checked_sub(header.len() as u32)?;
+        let inner = Layers { link_type, link_length, network_offset };
+        let link_type = write_link_layer(content, inner, ip_length, out)?;
+        out.splice(..0, header.iter().copied());
+        *out.get_mut(pktap::LINK_TYPE_AT..)?.first_chunk_mut()? = link_type.to_le_bytes();
+        return Some(layers.link_type);
     }
     out.clear();
     let network_offset = layers.network_offset as usize;

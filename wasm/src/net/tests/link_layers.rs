@@ -314,18 +314,21 @@ fn leaves_encapsulations_that_are_not_sound() {
     assert_eq!((decode(1, &nested).ip, decode(1, &nested).faults), (None, Faults::TOO_DEEP));
 }
 
-/// The link layer of a packet that is made anew is the one in PKTAP.
+/// In front of a packet that is made anew is the link layer in PKTAP, behind the same header.
 #[test]
-fn pktap_is_left_out_of_a_link_layer() {
-    let ip = ipv4(17, &udp(TEXT));
-    for (link_type, frame, expected) in
-        [(1, ethernet(IPV4, &ip), ethernet(IPV4, &[])), (0, with(&[0x0f, 0, 8, 0], &ip), vec![0x0f, 0, 8, 0])]
-    {
-        let outer = pktap(link_type, &frame);
-        let link_length = (outer.len() - ip.len()) as u32;
-        let layers = rewrite::Layers { link_type: 258, link_length, network_offset: link_length };
+fn pktap_stays_in_front_of_a_link_layer() {
+    let (ip, inner) = (ipv4(17, &udp(TEXT)), ipv6(17, &udp(TEXT)));
+    let both = with(&[0x45; 20], &inner);
+    for (frame, link_length, network_offset, expected) in [
+        (pktap(1, &ethernet(IPV4, &ip)), 122, 122, pktap(1, &ethernet(IPV4, &[]))),
+        (pktap(0, &with(&[0x0f, 0, 8, 0], &ip)), 112, 112, pktap(0, &[0x0f, 0, 8, 0])),
+        // A tunnel is left out, and the link type is that of the other version.
+        (pktap(228, &both), 108, 128, pktap(229, &[])),
+    ] {
+        let layers = rewrite::Layers { link_type: 258, link_length, network_offset };
         let mut out = Vec::new();
-        assert_eq!(rewrite::write_link_layer(&outer, layers, ip.len(), &mut out), Some(link_type.into()));
+        let ip_length = frame.len() - network_offset as usize;
+        assert_eq!(rewrite::write_link_layer(&frame, layers, ip_length, &mut out), Some(258));
         assert_eq!(out, expected);
     }
     let both = [&[0x0f, 0, 8, 0][..], &[0x45; 20], &ipv6(17, &udp(TEXT))].concat();
