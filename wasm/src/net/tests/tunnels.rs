@@ -115,7 +115,7 @@ fn cases() -> Vec<Case> {
         (143, frame6.to_vec(), "Ethernet-in-IP:0", tcp6),
         (47, gre(0, 0x0806, &[], ARP), "GRE:0", ARP_LINE),
         (47, gre(0, 0x894f, &[], &with(NSH, i4)), "GRE:0", udp4),
-        (47, gre(0x2000, 0x8909, &[0, 0, 1, 2], &with(&[1, 1, 0, 1, 0, 9, 8, 0], i4)), "GRE:102", udp4),
+        (47, gre(0x2000, 0x8909, &[0, 0, 1, 2], &with(&[8, 0, 1, 1, 0, 1, 0, 9], i4)), "GRE:102", udp4),
         (47, gre(0, 0x883e, &[], &with(&[5, 0x59, 0, 0x48], i4)), "GRE:0", udp4),
         (47, gre(0, 0x883e, &[], i4), "GRE:0", udp4),
     ];

@@ -14,6 +14,8 @@ const ACKNOWLEDGMENT: u16 = 0x0080;
 const VERSION: u16 = 0x0007;
 /// What is 0 in version 1.
 const ENHANCED_ZERO: u16 = 0xcf78;
+/// Cisco's metadata: EtherType, version, length, option, security group.
+const METADATA_LENGTH: usize = 8;
 /// Most source route entries that are passed over.
 const MOST_ROUTES: usize = 16;
 
@@ -58,11 +60,17 @@ fn version_0(packet: &Packet<'_>, flags: u16, protocol_type: u16) -> Option<Head
     }
     let content = match protocol_type {
         ethertype::TRANSPARENT_ETHERNET => Content::Ethernet,
-        known @ (ethertype::IPV4
-        | ethertype::IPV6
-        | ethertype::MPLS
-        | ethertype::MPLS_UPSTREAM
-        | ethertype::CISCO_METADATA) => Content::EtherType(known),
+        known @ (ethertype::IPV4 | ethertype::IPV6 | ethertype::MPLS | ethertype::MPLS_UPSTREAM) => {
+            Content::EtherType(known)
+        }
+        // Unlike in frames, the EtherType of what follows comes first.
+        ethertype::CISCO_METADATA => {
+            let &[t0, t1, 1, 1, ..] = packet.payload.get(length..)?.first_chunk::<METADATA_LENGTH>()? else {
+                return None;
+            };
+            length += METADATA_LENGTH;
+            Content::EtherType(u16::from_be_bytes([t0, t1]))
+        }
         ethertype::ARP if packet.has_arp_at(length) => Content::EtherType(ethertype::ARP),
         ethertype::NSH if packet.has_nsh_at(length) => Content::EtherType(ethertype::NSH),
         // Version 2 has four bytes of its own in front of the packet.
