@@ -23,18 +23,22 @@ const defaultSipPorts: readonly number[] = [5060, 5061];
 const defaultRtpPortRanges: readonly string[] = ["10000-32768"];
 
 /**
- * What hides addresses and ports inside, by EtherType: MPLS labels (RFC 3032), PPPoE sessions (RFC 2516), IEEE 802.1ah,
- * FabricPath, MACsec (IEEE 802.1AE) and NSH (RFC 8300).
+ * What hides addresses and ports inside, by EtherType: MPLS labels (RFC 3032), PPPoE sessions (RFC 2516), MACsec (IEEE 802.1AE),
+ * IEEE 802.1ah, FabricPath, Cisco metadata, VN-Tag, IEEE 802.1BR, NSH (RFC 8300), and Arista's time stamps.
  */
-const encapsulations = "ether proto 0x8847 or ether proto 0x8848 or ether proto 0x8864" +
-  " or ether proto 0x88e7 or ether proto 0x8903 or ether proto 0x88e5 or ether proto 0x894f";
+const encapsulations = "8847 8848 8864 88e5 88e7 8903 8909 8926 893f 894f d28b".split(" ")
+  .map((type) => `ether proto 0x${type}`).join(" or ");
 
-/**
- * Packets of tunnels: IP in IP (RFC 2003, 2473, 4213), GRE (RFC 2784), and over UDP GTP-U, VXLAN (RFC 7348) and
- * GENEVE (RFC 8926). What is inside is for the engine to find.
- */
-const tunnels = "ip proto 4 or ip proto 41 or ip proto 47 or ip6 proto 4 or ip6 proto 41 or ip6 proto 47" +
-  " or udp port 2152 or udp port 4789 or udp port 6081";
+/** Tunnels by the number of their protocol: IP in IP (RFC 2003, 2473, 4213), GRE (RFC 2784), EtherIP (RFC 3378), Ethernet (RFC 8986). */
+const tunnelProtocols = [4, 41, 47, 97, 143];
+/** Over UDP: L2TP, GTP-U, Teredo, LISP, GRE, VXLAN, its generic protocol extension, GENEVE, MPLS, and VXLAN as Linux has it. */
+const tunnelPorts = [1701, 2152, 3544, 4341, 4754, 4789, 4790, 6081, 6635, 8472];
+
+/** Packets of tunnels. What is inside is for the engine to find. */
+const tunnels = [
+  ...tunnelProtocols.flatMap((protocol) => [`ip proto ${protocol}`, `ip6 proto ${protocol}`]),
+  ...tunnelPorts.map((port) => `udp port ${port}`),
+].join(" or ");
 
 const esp = "ip proto 50 or ip6 proto 50";
 

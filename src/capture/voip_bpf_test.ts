@@ -139,11 +139,17 @@ const frames = {
   backbone: behind([0x88, 0xe7, 0, 0, 0, 1], udp(5060)),
   fabricPath: behind([0x89, 0x03, 0, 1], udp(5060)),
   macsec: behind([0x88, 0xe5, 0, 0, 0, 0, 0, 1], udp(5060)),
+  portExtension: behind([0x89, 0x3f, 0, 0, 0, 1, 0, 0], udp(5060)),
+  timestamp: behind([0xd2, 0x8b, 0, 1, 0, 0x20, 0, 0, 0, 0, 0, 1], udp(5060)),
   nsh: behind([0x89, 0x4f, 0x0f, 0xc2, 2, 3, 0, 0, 1, 0xff], udp(5060)),
   vxlan: udp(4789),
   geneve: udp(6081),
   gtpU: udp(2152),
+  teredo: udp(3544),
+  mplsInUdp: udp(6635),
   gre: withProtocol(udp(1), 47),
+  etherIp: withProtocol(udp(1), 97),
+  ethernet6: ipv6(143, []),
   ipInIp: withProtocol(udp(1), 4),
   sixInFour: withProtocol(udp(1), 41),
   sixInSix: ipv6(41, []),
@@ -164,17 +170,21 @@ const hidden: readonly Name[] = [
     "backbone",
     "fabricPath",
     "macsec",
+    "portExtension",
+    "timestamp",
     "nsh",
+    "teredo",
+    "mplsInUdp",
     "vxlan",
     "geneve",
     "gtpU",
   ] as const,
-  ...["gre", "ipInIp", "sixInFour", "sixInSix", "gre6"] as const,
+  ...["gre", "ipInIp", "sixInFour", "sixInSix", "gre6", "etherIp", "ethernet6"] as const,
 ];
 const ofEsp: readonly Name[] = ["esp", "esp6"];
 const sipAt5060: readonly Name[] = ["sip", "sipOverTcp", "sip6", "taggedSip"];
 const media: readonly Name[] = ["rtp", "twiceTaggedRtp"];
-const isIpv6: readonly Name[] = ["sip6", "fragment6", "sixInSix", "gre6", "esp6"];
+const isIpv6: readonly Name[] = ["sip6", "fragment6", "sixInSix", "gre6", "ethernet6", "esp6"];
 
 Deno.test({
   name: "VoIP: kernel expressions select what they say",
@@ -218,7 +228,7 @@ Deno.test({
           "vxlan",
           "geneve",
         ] as Name[],
-        ...["gtpU", "gre", "ipInIp", "sixInFour"] as Name[],
+        ...["gtpU", "teredo", "mplsInUdp", "gre", "ipInIp", "sixInFour", "etherIp"] as Name[],
       ]],
       [{ sipPorts: [5060] }, "ip6", [...sipAt5060, ...hidden].filter((name) => isIpv6.includes(name))],
       [{ sipPorts: [5060] }, "not udp port 4789", [
