@@ -62,7 +62,12 @@ fn header(payload: &Payload) -> Option<(usize, u8)> {
         return None;
     }
     let fits = match version {
-        0x20 => matches!(next, 0 | 33..=54) && matches!(exchange, 34..=44) && flags & 0xc7 == 0,
+        // Some use numbers that are not assigned.
+        0x20 => {
+            (matches!(next, 0 | 33..=54) || matches!(next, 55..=127) && payload.on_port(PORTS))
+                && matches!(exchange, 34..=44)
+                && flags & 0xc7 == 0
+        }
         0x10 => matches!(next, 0..=21 | 130) && matches!(exchange, 1..=6 | 32..=34) && flags <= 7,
         _ => false,
     };
@@ -144,7 +149,9 @@ mod tests {
             (0x20, 44, 0x00, 46, Some("IKEv2")),
             (0x20, 33, 0x08, 46, None),
             (0x20, 35, 0x0c, 46, None),
+            (0x20, 35, 0x08, 127, Some("IKEv2")),
             (0x20, 35, 0x08, 8, None),
+            (0x20, 35, 0x08, 128, None),
             (0x21, 35, 0x08, 46, None),
             (0x10, 32, 1, 8, Some("IKEv1")),
             (0x10, 6, 1, 8, Some("IKEv1")),

@@ -4,8 +4,8 @@ use super::signature::FirstBytes;
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
 use crate::net::Address;
 
-/// BFD on one hop, and on several (RFC 5881, RFC 5883).
-const BFD_PORTS: &[u16] = &[3784, 4784];
+/// BFD on one hop, on several, on the links of a group, and without a session to set up (RFC 5881, RFC 5883, RFC 7130, RFC 7881).
+const BFD_PORTS: &[u16] = &[3784, 4784, 6784, 7784];
 
 /// OSPF versions 2 and 3.
 pub static OSPF: Signature = Signature {
@@ -168,5 +168,6 @@ mod tests {
             assert_eq!(names(&[sent(carrier, 49152, 3784, &payload[..payload.len() - 5])]), [None]);
         }
         assert_eq!(names(&[sent(Carrier::Udp, 49152, 3785, &bfd)]), [None]);
+        assert_eq!(names(&[sent(Carrier::Udp, 49152, 7784, &bfd)]), [Some("BFD")]);
     }
 }
