@@ -383,6 +383,25 @@ Deno.test("fragments in PKTAP come out without it on the wire, and with it in a 
   assert.equal(counters.unsendable_link_types, 0);
 });
 
+Deno.test("fragments behind tags of switches come out without them, and whole", () => {
+  const packet = udpPacket(answer(7, "www.example.com", 9), server4);
+  const whole = ethernetFrame(packet);
+  const session = (ip: Uint8Array) => [0x88, 0x64, 0x11, 0, 0, 1, ...u16(ip.length + 2), 0, 0x21, ...ip];
+  const addresses = whole.subarray(0, 12);
+  const behind: Record<string, (ip: Uint8Array) => (readonly number[] | Uint8Array)[]> = {
+    MACsec: (ip) => [[0x88, 0xe5, 0, 0, 0, 0, 0, 1, 8, 0], ip, new Uint8Array(16)],
+    "802.1ah": (ip) => [[0x88, 0xe7, 0, 0, 0, 1], addresses, session(ip)],
+    "802.1BR": (ip) => [[0x89, 0x3f, 0, 0, 0, 1, 0, 0], session(ip)],
+    NSH: (ip) => [[0x89, 0x4f, 0x0f, 0xc2, 2, 1, 0, 0, 1, 0xff], ip],
+  };
+  for (const [name, tagged] of Object.entries(behind)) {
+    const frames = fragments(packet, 256).map((piece) => concat([addresses, ...tagged(piece)]));
+    const { json, wire, counters } = run(capture(frames), { outputs: ["json", "wire"] });
+    assert.deepEqual(decodeWire(wire).map((one) => one.data), [whole], name);
+    assert.deepEqual([answersIn(packetsOf(json)[0]), counters.bad_lengths ?? 0], [9, 0], name);
+  }
+});
+
 Deno.test("fragments on cooked version 2 come out as version 1 on the wire", () => {
   const packet = udpPacket(answer(7, "www.example.com", 9), server4);
   const header = (

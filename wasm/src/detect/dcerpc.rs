@@ -1,7 +1,7 @@
 //! DCE/RPC (C706 of The Open Group, MS-RPCE): connection-oriented PDUs over TCP, connectionless ones over UDP.
 
 use super::signature::FirstBytes;
-use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
+use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict, http, tls};
 
 /// Common header of connection-oriented PDUs, bytes.
 const HEADER: usize = 16;
@@ -36,9 +36,17 @@ pub static DCERPC: Signature = Signature {
             }
             Some([5]) => Verdict::Is(Confidence::HIGH, Method::Payload),
             Some(_) => Verdict::No,
-            None => Verdict::Is(Confidence::HIGH, Method::Payload),
+            None if payload.on_port(&[135]) => Verdict::Is(Confidence::HIGH, Method::Port),
+            // Small numbers in a row look like the beginning of a long one in the other byte order.
+            None if pdu.little_endian => Verdict::Is(Confidence::HIGH, Method::Payload),
+            None => Verdict::No,
         }
     },
+    continues: |payload, _, _| {
+        payload.carrier == Carrier::Udp
+            || !(http::begins_message(payload.bytes) || tls::begins_client_hello(payload.bytes))
+    },
+    asks: FirstBytes::Ranges(&[(b'A', b'Z'), (22, 22)]),
     describe,
     ..Signature::BASE
 };

@@ -30,7 +30,10 @@ pub static ETHERNET_IP: Signature = Signature {
         }
         match header(payload) {
             Some(header) if tells(payload, &header) => Verdict::Is(Confidence::VERY_HIGH, Method::Payload),
-            Some(_) if payload.on_port(PORTS) => Verdict::Is(Confidence::HIGH, Method::Port),
+            // Nothing but zeros is no command.
+            Some(header) if payload.on_port(PORTS) && (header.command, header.length) != (0, 0) => {
+                Verdict::Is(Confidence::HIGH, Method::Port)
+            }
             _ => Verdict::No,
         }
     },

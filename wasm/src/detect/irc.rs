@@ -2,7 +2,7 @@
 
 use super::command_line::{command, is_text, other_side, side};
 use super::signature::FirstBytes;
-use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict, tls};
+use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict, http, tls};
 
 const PORTS: &[u16] = &[194, 6660, 6661, 6662, 6663, 6664, 6665, 6666, 6667, 6668, 6669, 6697, 7000];
 /// Longest line in bytes; tags (IRCv3) may be in front of it.
@@ -53,8 +53,13 @@ pub static IRC: Signature = Signature {
     ports: PORTS,
     first: FirstBytes::OneOf(b":@ACEIJKLMNOPQSTUVWacijlmnopquw"),
     examine,
-    continues: |payload, _, _| !tls::begins_client_hello(payload.bytes),
-    asks: FirstBytes::OneOf(&[22]),
+    continues: |payload, _, _| {
+        let is_command_of_redis = matches!(payload.bytes, [b'*', b'0'..=b'9', ..]);
+        !(is_command_of_redis
+            || http::begins_message(payload.bytes)
+            || tls::begins_client_hello(payload.bytes))
+    },
+    asks: FirstBytes::Ranges(&[(b'*', b'*'), (b'A', b'Z'), (22, 22)]),
     describe,
     ..Signature::BASE
 };
@@ -124,16 +129,18 @@ fn examine(payload: &Payload, state: &mut FlowState, _: &mut Shared) -> Verdict 
     if tells {
         return Verdict::Is(Confidence::HIGH, Method::Payload);
     }
-    let mut lines = payload.bytes.split(|byte| *byte == b'\n').take(6);
-    let registers = lines.any(|bytes| {
-        line(bytes.strip_suffix(b"\r").unwrap_or(bytes)).is_some_and(|line| is_registration(&line))
-    });
+    let has = |fits: &dyn Fn(&Line) -> bool| {
+        let mut lines = payload.bytes.split(|byte| *byte == b'\n').take(6);
+        lines.any(|bytes| line(bytes.strip_suffix(b"\r").unwrap_or(bytes)).is_some_and(|line| fits(&line)))
+    };
+    let registers = has(&is_registration);
     let begins = matches!(first.command, Some(b"NICK" | b"CAP" | b"PASS"));
     let begun = state.notes().is_some_and(|notes| notes[NICK] == side(payload.direction));
     match first.prefix {
         None if registers && (begins || begun) => Verdict::Is(Confidence::VERY_HIGH, Method::Handshake),
         _ if payload.on_port(PORTS) && fits(&first) => Verdict::Is(Confidence::HIGH, Method::Port),
-        None if begins => {
+        // PASS is what clients of mail and files say, too.
+        None if begins && has(&|line| matches!(line.command, Some(b"NICK" | b"CAP"))) => {
             let notes = state.claim_notes();
             // The other side does not register.
             if notes[NICK] != other_side(payload.direction) {
@@ -149,13 +156,13 @@ fn examine(payload: &Payload, state: &mut FlowState, _: &mut Shared) -> Verdict 
 fn fits(line: &Line) -> bool {
     match line.command {
         None | Some(b"STARTTLS") => true,
-        Some(b"NICK" | b"PASS" | b"JOIN" | b"PING" | b"PONG" | b"AUTHENTICATE" | b"CAP") => {
-            !line.parameters.is_empty()
-        }
+        Some(b"NICK" | b"PASS" | b"CAP" | b"AUTHENTICATE") => !line.parameters.is_empty(),
+        Some(b"PING" | b"PONG") => line.parameters.starts_with(b":"),
+        Some(b"JOIN") => matches!(line.parameters, [b'#' | b'&' | b'+' | b'!' | b':', ..]),
         Some(b"PRIVMSG" | b"NOTICE") => line.parameters.contains(&b' '),
         Some(b"USER") => line.parameters.split(|byte| *byte == b' ').count() >= 4,
         Some(b"ERROR") => line.parameters.starts_with(b":"),
-        Some(_) => line.prefix.is_some() || !line.parameters.is_empty(),
+        Some(_) => line.prefix.is_some(),
     }
 }
 

@@ -25,7 +25,9 @@ pub static LDP: Signature = Signature {
     examine: |payload, _, _| match ldp_message(payload) {
         Some(_) if payload.on_port(LDP_PORTS) => Verdict::Is(Confidence::VERY_HIGH, Method::Port),
         // What a session begins with.
-        Some(LDP_HELLO | LDP_INITIALIZATION) => Verdict::Is(Confidence::HIGH, Method::Payload),
+        Some(LDP_HELLO | LDP_INITIALIZATION) if ldp_ends(payload) => {
+            Verdict::Is(Confidence::HIGH, Method::Payload)
+        }
         Some(_) => Verdict::No,
         None if payload.carrier == Carrier::Tcp && may_begin_ldp(payload) => Verdict::More,
         None => Verdict::No,
@@ -71,12 +73,17 @@ fn ldp_message(payload: &Payload) -> Option<u16> {
     let router = payload.u32(4)?;
     let kind = payload.u16(LDP_HEADER_LENGTH)?;
     let message_length = usize::from(payload.u16(LDP_HEADER_LENGTH + 2)?);
-    let room = (length + LDP_UNCOUNTED).checked_sub(LDP_HEADER_LENGTH + LDP_UNCOUNTED)?;
+    let room = length.checked_sub(LDP_HEADER_LENGTH)?;
     let is_carried = match payload.carrier {
         Carrier::Udp => kind == LDP_HELLO && length + LDP_UNCOUNTED == payload.length,
         _ => ldp_name(kind).is_some(),
     };
     (is_carried && router != 0 && (LDP_LEAST_MESSAGE..=room).contains(&message_length)).then_some(kind)
+}
+
+/// Whether the first packet data unit is all that there is.
+fn ldp_ends(payload: &Payload) -> bool {
+    payload.u16(2).is_some_and(|length| usize::from(length) + LDP_UNCOUNTED == payload.bytes.len())
 }
 
 /// Whether the rest of a first message may be missing.

@@ -36,9 +36,10 @@ pub static MEMCACHED: Signature = Signature {
                     .and_then(Binary::of)
                     .is_some_and(|next| next.magic == packet.magic);
             return match ends {
-                true if is_tcp => Verdict::Is(Confidence::HIGH, Method::Payload),
-                true => Verdict::Is(Confidence::HIGH, Method::Port),
-                false => Verdict::No,
+                true if on_port => Verdict::Is(Confidence::HIGH, Method::Port),
+                // A header alone is mostly zeros.
+                true if packet.length > HEADER => Verdict::Is(Confidence::HIGH, Method::Payload),
+                _ => Verdict::No,
             };
         }
         match text(bytes) {

@@ -17,7 +17,9 @@ pub static RTMP: Signature = Signature {
         if !payload.at_start || payload.u8(0) != Some(3) {
             return Verdict::No;
         }
-        let zeroed = payload.u32(5) == Some(0);
+        // Random bytes follow.
+        let filled = payload.from(9).iter().take(64).filter(|byte| **byte != 0).count() >= 32;
+        let zeroed = payload.u32(5) == Some(0) && (filled || payload.bytes.len() < 9 + 64);
         match payload.bytes.len() {
             HANDSHAKE.. if zeroed => Verdict::Is(Confidence::HIGH, Method::Handshake),
             HANDSHAKE if payload.on_port(PORTS) => Verdict::Is(Confidence::HIGH, Method::Port),

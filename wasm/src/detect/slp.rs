@@ -33,7 +33,8 @@ pub static SLP: Signature = Signature {
 fn fits(payload: &Payload, length: usize, least: usize) -> bool {
     match payload.carrier {
         Carrier::Udp => length == payload.length,
-        _ => length >= least,
+        _ if payload.on_port(PORTS) => length >= least,
+        _ => length >= least && length == payload.bytes.len(),
     }
 }
 

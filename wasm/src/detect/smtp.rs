@@ -223,11 +223,7 @@ fn put_command(verb: &'static [u8], arguments: &[u8], facts: &mut Facts) {
         facts.say(b" ");
         facts.say(shown);
         facts.say(masked);
-        facts.entry("args", |text| {
-            let plain = shown.iter().take(200).map(|byte| if byte.is_ascii() { *byte } else { b'?' });
-            text.extend(plain);
-            text.extend_from_slice(masked);
-        });
+        facts.put_all("args", [shown.get(..200).unwrap_or(shown), masked].into_iter());
     }
     if verb == b"STARTTLS" {
         facts.put_flag("starttls_request", true);

@@ -1,5 +1,5 @@
-//! Ethernet frames in Ethernet frames: provider backbone bridging (IEEE 802.1ah) and Cisco FabricPath. Their own tags are
-//! those of a network within the network.
+//! Ethernet frames in Ethernet frames: provider backbone bridging (IEEE 802.1ah), where tags inside are those of a network within
+//! the network, and Cisco FabricPath, where they are the frame's own.
 
 use super::{Faults, Next, Packet, ethernet};
 
@@ -9,6 +9,7 @@ const SERVICE_TAG_LENGTH: usize = 4;
 const FABRIC_TAG_LENGTH: usize = 2;
 
 pub(super) fn decode_service(packet: &mut Packet<'_>) -> Next {
+    packet.tags_are_inner = true;
     enter(packet, SERVICE_TAG_LENGTH)
 }
 
@@ -22,6 +23,5 @@ fn enter(packet: &mut Packet<'_>, tag_length: usize) -> Next {
         return packet.stop(Faults::HEADER_CUT);
     }
     packet.strip(tag_length);
-    packet.tags_are_inner = true;
     ethernet::decode(packet)
 }

@@ -37,10 +37,12 @@ pub(super) fn decode(packet: &mut Packet<'_>) -> Next {
     }
     let has_channel = control & control::CHANNEL_IDENTIFIER != 0;
     let tag_length = LEAST_TAG_LENGTH + if has_channel { CHANNEL_IDENTIFIER_LENGTH } else { 0 };
+    let room = packet.payload_length.saturating_sub(tag_length as u32);
     let data_length = match short_length {
-        // Where the capture is cut, this takes some of the data: of what is in it, the lengths say so.
-        0 => (packet.payload_length.saturating_sub(tag_length as u32)).checked_sub(CHECK_VALUE_LENGTH),
-        short => Some(short.into()),
+        // Where the capture is cut, the check value is part of what is missing.
+        0 if packet.payload.len() as u32 == packet.payload_length => room.checked_sub(CHECK_VALUE_LENGTH),
+        0 => Some(room),
+        short => Some(short.into()).filter(|short| *short <= room),
     };
     let type_or_length = packet.payload.get(tag_length..).and_then(<[u8]>::first_chunk::<2>);
     let (Some(data_length @ 2..), Some(&type_or_length)) = (data_length, type_or_length) else {

@@ -58,7 +58,7 @@ fn pseudowire(packet: &mut Packet<'_>) -> Next {
 }
 
 /// Whether `bytes` begin with an Ethernet header whose EtherType is known and, for IP, fits what follows.
-fn is_ethernet(bytes: &[u8]) -> bool {
+pub(super) fn is_ethernet(bytes: &[u8]) -> bool {
     let Some((&[.., high, low], [next, ..])) = bytes.split_first_chunk::<{ ethernet::HEADER_LENGTH }>()
     else {
         return false;

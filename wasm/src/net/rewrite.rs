@@ -111,7 +111,7 @@ pub(super) fn write_link_layer(
     } else {
         out.extend_from_slice(frame.get(..network_offset)?);
     }
-    set_lengths(link_type, ip_length, out);
+    set_lengths(link_type, ipv6, ip_length, out);
     Some(link_type)
 }
 
@@ -165,8 +165,9 @@ fn set_family(ipv6: bool, link: &mut [u8]) {
     }
 }
 
-/// Sets the length fields of a link layer in front of an IP packet of `ip_length` bytes.
-fn set_lengths(link_type: u32, ip_length: usize, link: &mut Vec<u8>) {
+/// Sets the length fields of a link layer in front of an IP packet of `ip_length` bytes. What is no plain tag is left out with
+/// all behind it: a check value that covers another packet, or frames in frames.
+fn set_lengths(link_type: u32, ipv6: bool, ip_length: usize, link: &mut Vec<u8>) {
     let (mut type_at, mut next) = match link_type {
         link_type::ETHERNET => (12, 14),
         link_type::LINUX_SLL => (14, 16),
@@ -176,8 +177,19 @@ fn set_lengths(link_type: u32, ip_length: usize, link: &mut Vec<u8>) {
     for _ in 0..MOST_TAGS {
         let Some(kind) = u16_at(link, type_at) else { return };
         match kind {
-            ethertype::VLAN | ethertype::SERVICE_VLAN | ethertype::OUTER_VLAN => {
-                (type_at, next) = (next + 2, next + 4);
+            ethertype::VLAN | ethertype::SERVICE_VLAN | ethertype::OUTER_VLAN | ethertype::OUTER_VLAN_2 => {
+                (type_at, next) = (next + 2, next + 4)
+            }
+            ethertype::MACSEC
+            | ethertype::BACKBONE_SERVICE
+            | ethertype::FABRIC_PATH
+            | ethertype::PORT_EXTENSION
+            | ethertype::VIRTUAL_INTERFACE
+            | ethertype::CISCO_METADATA
+            | ethertype::ARISTA
+            | ethertype::NSH => {
+                link.truncate(next);
+                return set_u16(link, type_at, if ipv6 { ethertype::IPV6 } else { ethertype::IPV4 });
             }
             PPPOE_SESSION => {
                 let length = (link.len() + ip_length).saturating_sub(next + 6);

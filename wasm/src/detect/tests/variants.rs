@@ -158,3 +158,52 @@ fn databases_and_directories_go_over_to_tls() {
         assert_eq!(names(&packets), expected, "{port}");
     }
 }
+
+/// Names of payloads that begin connections of their own on a port of nobody.
+fn on_any_port(payloads: &[&[u8]]) -> Vec<Option<&'static str>> {
+    payloads.iter().map(|payload| first(Tcp, (40001, 9000), payload).0).collect()
+}
+
+#[test]
+fn small_numbers_in_a_row_are_nothing() {
+    let words = |first: u8, count: usize| [vec![first], vec![0; count]].concat();
+    let little_endian = [5, 0, 3, 0, 0, 0, 0, 0, 2, 0, 1, 0, 4, 0, 0, 0, 9, 0, 0, 0];
+    let service_location = [2, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0x41, 0];
+    assert_eq!(on_any_port(&[&little_endian, &words(3, 1700), &words(0x81, 23)]), [None; 3]);
+    assert_eq!(
+        on_any_port(&[&service_location, &[0, 1, 0, 40, 0, 0, 0, 9, 0, 0, 2, 0, 0, 4, 0, 0]]),
+        [None; 2]
+    );
+    assert_eq!(first(Tcp, (40001, 44818), &[0; 24]).0, None);
+}
+
+#[test]
+fn what_follows_in_a_connection_is_told_by_itself() {
+    let bind = [&[5, 0, 11, 3, 0x10, 0, 0, 0, 28, 0, 0, 0, 1, 0, 0, 0][..], &[0; 12]].concat();
+    let packets = [
+        sent(Tcp, 40001, 9000, &bind),
+        Sent { reverse: true, ..sent(Tcp, 9000, 40001, b"HTTP/1.1 400 Bad Request\r\n\r\n") },
+    ];
+    assert_eq!(names(&packets), [Some("DCERPC"), Some("HTTP")]);
+    let on_irc_port = |text: &[u8]| sent(Tcp, 40001, 6667, text);
+    let packets = [on_irc_port(b"NICK a\r\n"), on_irc_port(b"*1\r\n$4\r\nPING\r\n")];
+    assert_eq!(names(&packets), [Some("IRC"), Some("Redis")]);
+    for text in [&b"PING a\r\n"[..], b"QUIT now\r\n", b"JOIN me\r\n"] {
+        assert_eq!(names(&[on_irc_port(text)]), [None]);
+    }
+}
+
+#[test]
+fn irc_registers_line_by_line() {
+    for lines in
+        [&[&b"CAP LS 302\r\n"[..], b"NICK a\r\n"][..], &[b"PASS b\r\n", b"NICK a\r\n"], &[b"NICK a\r\n"]]
+    {
+        let sent_lines = lines.iter().copied().chain([&b"USER a 0 * :b\r\n"[..]]);
+        // Each in the middle of a stream, as if the one before had been taken as nothing.
+        let (mut detector, mut state) = (Detector::new(), Flow::default());
+        let told: Vec<_> = sent_lines
+            .map(|line| judge(&mut detector, &mut state, &sent(Tcp, 40001, 9000, line)).0)
+            .collect();
+        assert_eq!(told.last(), Some(&Some("IRC")), "{lines:?} {told:?}");
+    }
+}

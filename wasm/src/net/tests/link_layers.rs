@@ -314,6 +314,34 @@ fn leaves_encapsulations_that_are_not_sound() {
     assert_eq!((decode(1, &nested).ip, decode(1, &nested).faults), (None, Faults::TOO_DEEP));
 }
 
+/// Nothing is known of what a check value, or a length within, would have to be.
+#[test]
+fn tags_of_switches_are_left_out_of_a_link_layer() {
+    let (ip, ip6) = (ipv4(17, &udp(TEXT)), ipv6(17, &udp(TEXT)));
+    let pppoe =
+        |ip: &[u8]| ethernet(0x8864, &[&[0x11, 0, 0, 1, 0, 2 + ip.len() as u8, 0, 0x21][..], ip].concat());
+    let macs = |ethertype: u16| ethernet(ethertype, &[]);
+    let extended = [&[0; 6], &IPV4.to_be_bytes()[..], &ip].concat();
+    for (name, frame, ip, expected) in [
+        ("MACsec", macsec(0x20, 0, &[7; 8], &with(&IPV4.to_be_bytes(), &ip)), &ip, macs(IPV4)),
+        ("802.1ah, PPPoE", ethernet(0x88e7, &with(&[0; 4], &pppoe(&ip))), &ip, macs(IPV4)),
+        ("FabricPath", ethernet(0x8903, &with(&[0, 1], &ethernet(IPV6, &ip6))), &ip6, macs(IPV6)),
+        (
+            "802.1BR in a VLAN",
+            ethernet(0x8100, &tag(7, 0x893f, &extended)),
+            &ip,
+            ethernet(0x8100, &tag(7, IPV4, &[])),
+        ),
+        ("NSH", ethernet(0x894f, &with(&nsh(2, 2, 2), &ip6)), &ip6, macs(IPV6)),
+    ] {
+        let at = frame.windows(ip.len()).position(|window| window == &ip[..]).unwrap() as u32;
+        let layers = rewrite::Layers { link_type: 1, link_length: at, network_offset: at };
+        let mut out = Vec::new();
+        assert_eq!(rewrite::write_link_layer(&frame, layers, ip.len(), &mut out), Some(1), "{name}");
+        assert_eq!(out, expected, "{name}");
+    }
+}
+
 /// In front of a packet that is made anew is the link layer in PKTAP, behind the same header.
 #[test]
 fn pktap_stays_in_front_of_a_link_layer() {

@@ -406,6 +406,12 @@ fn what_no_tunnel_header_explains_stays_with_its_protocol() {
         ("PPTP, acknowledgment", 47, vec![0x20, 0x81, 0x88, 0x0b, 0, 0, 0, 9, 0, 0, 0, 1]),
         ("PPTP, LCP", 47, pptp(0, &[0; 4], &[0xff, 3, 0xc0, 0x21, 1, 1, 0, 4])),
         ("PPTP, length beyond", 47, patched(pptp(0, &[0; 4], &with(&[0x21], i4)), 4, &[9, 9])),
+        ("Ethernet in IP, unknown type", 143, [0x77; 30].to_vec()),
+        (
+            "GRE, metadata of something else",
+            47,
+            gre(0, 0x8909, &[], &with(&[0x12, 0x34, 1, 1, 0, 1, 0, 9], i4)),
+        ),
         ("GRE, ARP of something else", 47, gre(0, 0x0806, &[], &patched(ARP.to_vec(), 1, &[6]))),
         ("Ethernet in IP, length beyond", 143, ethernet(50, TEXT)),
         ("EtherIP, version", 97, with(&[0x40, 0], &ethernet(IPV4, i4))),

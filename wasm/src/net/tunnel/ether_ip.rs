@@ -1,7 +1,7 @@
 //! EtherIP (RFC 3378): a version in front of an Ethernet frame; and an Ethernet frame alone (RFC 8986).
 
 use super::{Content, Header, TunnelKind};
-use crate::net::Packet;
+use crate::net::{Packet, mpls};
 
 /// Version 3 and reserved bits.
 const HEADER: [u8; 2] = [0x30, 0];
@@ -14,5 +14,6 @@ pub(super) fn header(packet: &Packet<'_>) -> Option<Header> {
 }
 
 pub(super) fn bare_header(packet: &Packet<'_>) -> Option<Header> {
-    packet.has_ethernet_at(0).then(|| packet.tunnel_header(TunnelKind::EthernetInIp, 0, 0, Content::Ethernet))
+    mpls::is_ethernet(packet.payload)
+        .then(|| packet.tunnel_header(TunnelKind::EthernetInIp, 0, 0, Content::Ethernet))
 }

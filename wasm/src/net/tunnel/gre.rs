@@ -69,7 +69,10 @@ fn version_0(packet: &Packet<'_>, flags: u16, protocol_type: u16) -> Option<Head
                 return None;
             };
             length += METADATA_LENGTH;
-            Content::EtherType(u16::from_be_bytes([t0, t1]))
+            match u16::from_be_bytes([t0, t1]) {
+                known @ (ethertype::IPV4 | ethertype::IPV6 | ethertype::MPLS) => Content::EtherType(known),
+                _ => return None,
+            }
         }
         ethertype::ARP if packet.has_arp_at(length) => Content::EtherType(ethertype::ARP),
         ethertype::NSH if packet.has_nsh_at(length) => Content::EtherType(ethertype::NSH),
