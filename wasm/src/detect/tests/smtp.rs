@@ -97,6 +97,12 @@ fn credentials_and_messages_stay_out() {
 }
 
 #[test]
+fn arguments_are_clean_text() {
+    let (_, all) = session(25, &["<220 a ESMTP\r\n", "EHLO b\r\n", "MAIL FROM:<a\tb@c\u{e4}>\r\n"]);
+    assert!(all.contains("FROM:<a b@c\u{e4}>"), "{all}");
+}
+
+#[test]
 fn the_flow_becomes_tls() {
     for (port, packets, name) in [
         (25, ["<220 a ESMTP\r\n", "EHLO b\r\n", "STARTTLS\r\n", "<220 ready\r\n"], "SMTP"),
