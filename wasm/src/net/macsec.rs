@@ -37,11 +37,11 @@ pub(super) fn decode(packet: &mut Packet<'_>) -> Next {
     }
     let has_channel = control & control::CHANNEL_IDENTIFIER != 0;
     let tag_length = LEAST_TAG_LENGTH + if has_channel { CHANNEL_IDENTIFIER_LENGTH } else { 0 };
-    let room = packet.payload_length.saturating_sub(tag_length as u32);
+    // By what was captured, so that the frame is read the same when a tunnel is taken off.
+    let room = packet.payload.len().saturating_sub(tag_length) as u32;
     let data_length = match short_length {
-        // Where the capture is cut, the check value is part of what is missing.
-        0 if packet.payload.len() as u32 == packet.payload_length => room.checked_sub(CHECK_VALUE_LENGTH),
-        0 => Some(room),
+        // Where the capture is cut, this takes some of the data: of what is in it, the lengths say so.
+        0 => room.checked_sub(CHECK_VALUE_LENGTH),
         short => Some(short.into()).filter(|short| *short <= room),
     };
     let type_or_length = packet.payload.get(tag_length..).and_then(<[u8]>::first_chunk::<2>);
