@@ -2,7 +2,7 @@
 //! shown.
 
 use super::link_layer::{certain, cisco, write_mac};
-use super::{Carrier, Facts, FlowState, Payload, Shared, Signature, Verdict};
+use super::{Carrier, Facts, FlowState, Payload, Shared, Signature};
 
 /// SNAP types.
 const PAGP_TYPE: u16 = 0x0104;
@@ -22,7 +22,7 @@ const PAGP_FLUSH: u8 = 2;
 pub static DTP: Signature = Signature {
     name: "DTP",
     carriers: &[Carrier::Llc],
-    examine: |payload, _, _| examine(payload, is_dtp),
+    examine: |payload, _, _| certain(is_dtp(payload)),
     continues: |payload, _, _| is_dtp(payload),
     describe: describe_dtp,
     ..Signature::BASE
@@ -32,7 +32,7 @@ pub static DTP: Signature = Signature {
 pub static VTP: Signature = Signature {
     name: "VTP",
     carriers: &[Carrier::Llc],
-    examine: |payload, _, _| examine(payload, is_vtp),
+    examine: |payload, _, _| certain(is_vtp(payload)),
     continues: |payload, _, _| is_vtp(payload),
     describe: describe_vtp,
     ..Signature::BASE
@@ -42,7 +42,7 @@ pub static VTP: Signature = Signature {
 pub static UDLD: Signature = Signature {
     name: "UDLD",
     carriers: &[Carrier::Llc],
-    examine: |payload, _, _| examine(payload, is_udld),
+    examine: |payload, _, _| certain(is_udld(payload)),
     continues: |payload, _, _| is_udld(payload),
     describe: describe_udld,
     ..Signature::BASE
@@ -52,15 +52,11 @@ pub static UDLD: Signature = Signature {
 pub static PAGP: Signature = Signature {
     name: "PAgP",
     carriers: &[Carrier::Llc],
-    examine: |payload, _, _| examine(payload, is_pagp),
+    examine: |payload, _, _| certain(is_pagp(payload)),
     continues: |payload, _, _| is_pagp(payload),
     describe: describe_pagp,
     ..Signature::BASE
 };
-
-fn examine(payload: &Payload, fits: fn(&Payload) -> bool) -> Verdict {
-    certain(fits(payload))
-}
 
 /// Whether it is a packet of one of these.
 pub(super) fn is_any(payload: &Payload) -> bool {

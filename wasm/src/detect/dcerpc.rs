@@ -201,9 +201,7 @@ fn put_uuid(key: &'static str, payload: &Payload, offset: usize, little_endian: 
             if matches!(place, 4 | 6 | 8 | 10) {
                 text.push(b'-');
             }
-            for digit in [byte >> 4, byte & 15] {
-                text.push(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit });
-            }
+            super::facts::put_hex_byte(text, byte);
         }
     });
 }

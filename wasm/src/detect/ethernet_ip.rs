@@ -48,30 +48,22 @@ struct Header {
     status: u32,
 }
 
-fn le16(payload: &Payload, offset: usize) -> Option<u16> {
-    payload.array(offset).map(u16::from_le_bytes)
-}
-
-fn le32(payload: &Payload, offset: usize) -> Option<u32> {
-    payload.array(offset).map(u32::from_le_bytes)
-}
-
 /// The header of a message that is all there; in a stream another one may follow.
 fn header(payload: &Payload) -> Option<Header> {
     let header = Header {
-        command: le16(payload, 0)?,
-        length: le16(payload, 2)?.into(),
-        session: le32(payload, 4)?,
-        status: le32(payload, 8)?,
+        command: payload.le16(0)?,
+        length: payload.le16(2)?.into(),
+        session: payload.le32(4)?,
+        status: payload.le32(8)?,
     };
     let end = HEADER + header.length;
     let fits = end == payload.length
         || (payload.carrier == Carrier::Tcp
             && end < payload.length
-            && le16(payload, end).is_some_and(|next| command_name(next).is_some()));
+            && payload.le16(end).is_some_and(|next| command_name(next).is_some()));
     let is_sound = command_name(header.command).is_some()
         && matches!(header.status, 0..=3 | 0x64 | 0x65 | 0x69 | 0x6a)
-        && le32(payload, 20) == Some(0);
+        && payload.le32(20) == Some(0);
     (fits && is_sound).then_some(header)
 }
 
@@ -82,20 +74,20 @@ fn tells(payload: &Payload, header: &Header) -> bool {
         0x65 => header.length == 4 && payload.u32(HEADER) == Some(0x0100_0000),
         0x6f | 0x70 if header.length >= BEFORE_ITEMS + 2 => {
             let items = HEADER + BEFORE_ITEMS;
-            let [kind, size] = [items + 2, items + 4].map(|at| le16(payload, at));
+            let [kind, size] = [items + 2, items + 4].map(|at| payload.le16(at));
             let addressed = match kind {
                 Some(item::NULL) => size == Some(0),
                 Some(item::CONNECTED_ADDRESS) => size == Some(4),
                 _ => false,
             };
-            le32(payload, HEADER) == Some(0)
-                && le16(payload, items).is_some_and(|count| (2..=4).contains(&count))
+            payload.le32(HEADER) == Some(0)
+                && payload.le16(items).is_some_and(|count| (2..=4).contains(&count))
                 && addressed
         }
         // Identity, or services.
         0x63 | 0x04 if header.length >= 6 => {
             let expected = if header.command == 0x63 { 0x0c } else { 0x0100 };
-            le16(payload, HEADER) == Some(1) && le16(payload, HEADER + 2) == Some(expected)
+            payload.le16(HEADER) == Some(1) && payload.le16(HEADER + 2) == Some(expected)
         }
         _ => false,
     }
@@ -105,11 +97,11 @@ fn tells(payload: &Payload, header: &Header) -> bool {
 fn is_connected_data(payload: &Payload) -> bool {
     const DATA: usize = 18;
     payload.carrier == Carrier::Udp
-        && le16(payload, 0) == Some(2)
-        && le16(payload, 2) == Some(item::SEQUENCED_ADDRESS)
-        && le16(payload, 4) == Some(8)
-        && le16(payload, 14) == Some(item::CONNECTED_DATA)
-        && le16(payload, 16).is_some_and(|size| usize::from(size) + DATA == payload.length)
+        && payload.le16(0) == Some(2)
+        && payload.le16(2) == Some(item::SEQUENCED_ADDRESS)
+        && payload.le16(4) == Some(8)
+        && payload.le16(14) == Some(item::CONNECTED_DATA)
+        && payload.le16(16).is_some_and(|size| usize::from(size) + DATA == payload.length)
 }
 
 fn command_name(command: u16) -> Option<&'static str> {
@@ -133,7 +125,7 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
         facts.say(b"CIP I/O");
         facts.put("type", b"connected_data");
         for (key, offset) in [("connection_id", 6), ("sequence_number", 10)] {
-            facts.put_number(key, le32(payload, offset).unwrap_or(0).into());
+            facts.put_number(key, payload.le32(offset).unwrap_or(0).into());
         }
         return;
     }
@@ -161,8 +153,8 @@ fn cip_service(payload: &Payload, header: &Header) -> Option<u8> {
         return None;
     }
     let first = HEADER + BEFORE_ITEMS + 2;
-    let second = first + 4 + usize::from(le16(payload, first + 2)?);
-    match le16(payload, second)? {
+    let second = first + 4 + usize::from(payload.le16(first + 2)?);
+    match payload.le16(second)? {
         item::UNCONNECTED_DATA => payload.u8(second + 4),
         // A sequence count comes first.
         item::CONNECTED_DATA => payload.u8(second + 6),

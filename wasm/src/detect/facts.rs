@@ -122,10 +122,13 @@ fn put_number(out: &mut Vec<u8>, number: u64) {
 }
 
 fn put_hex(out: &mut Vec<u8>, bytes: &[u8]) {
-    for byte in bytes.iter().take(MOST_VALUE / 4) {
-        for digit in [byte >> 4, byte & 15] {
-            out.push(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit });
-        }
+    bytes.iter().take(MOST_VALUE / 4).for_each(|byte| put_hex_byte(out, *byte));
+}
+
+/// Appends a byte as two lower-case hexadecimal digits.
+pub fn put_hex_byte(out: &mut Vec<u8>, byte: u8) {
+    for digit in [byte >> 4, byte & 15] {
+        out.push(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit });
     }
 }
 

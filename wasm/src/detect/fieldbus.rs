@@ -119,7 +119,7 @@ fn ethercat_type(payload: &Payload) -> Option<&'static str> {
     const HEADER_LENGTH: usize = 2;
     /// Command, index, address, length and interrupt, and the working counter behind the data.
     const COMMAND_OVERHEAD: usize = 12;
-    let header = payload.array(0).map(u16::from_le_bytes)?;
+    let header = payload.le16(0)?;
     let (length, kind) = (usize::from(header & 0x07ff), header >> 12);
     if header & 0x0800 != 0 || HEADER_LENGTH + length > payload.length {
         return None;
@@ -127,7 +127,7 @@ fn ethercat_type(payload: &Payload) -> Option<&'static str> {
     match kind {
         COMMANDS => {
             let command = payload.u8(2)?;
-            let data = usize::from(payload.array(8).map(u16::from_le_bytes)? & 0x07ff);
+            let data = usize::from(payload.le16(8)? & 0x07ff);
             (command <= 14 && COMMAND_OVERHEAD + data <= length).then_some("Commands")
         }
         4 if length > 0 => Some("Network variables"),

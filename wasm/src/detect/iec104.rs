@@ -94,7 +94,7 @@ fn begins(bytes: &[u8]) -> bool {
 
 fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Facts) {
     let Some((apdu, _)) = split(payload.bytes) else { return };
-    let number = |offset| payload.array(offset).map_or(0, |octets| u16::from_le_bytes(octets) >> 1);
+    let number = |offset| payload.le16(offset).map_or(0, |number| number >> 1);
     match apdu {
         Apdu::Information(kind, cause) => {
             let name = type_name(kind);
@@ -102,7 +102,7 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
             facts.put("format", b"I");
             facts.put("type_id", name.as_bytes());
             facts.put_number("cause_of_transmission", cause.into());
-            if let Some(address) = payload.array(HEADER + CONTROL + 4).map(u16::from_le_bytes) {
+            if let Some(address) = payload.le16(HEADER + CONTROL + 4) {
                 facts.put_number("common_address", address.into());
             }
             facts.put_number("send_sequence_number", number(HEADER).into());

@@ -88,9 +88,7 @@ fn write_system(system: [u8; SYSTEM_LENGTH], out: &mut Vec<u8>) {
         if place != 0 && place % 2 == 0 {
             out.push(b'.');
         }
-        for digit in [byte >> 4, byte & 15] {
-            out.push(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit });
-        }
+        super::facts::put_hex_byte(out, byte);
     }
 }
 

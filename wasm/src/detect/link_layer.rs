@@ -118,9 +118,7 @@ pub(super) fn write_mac(address: [u8; 6], out: &mut Vec<u8>) {
         if place != 0 {
             out.push(b':');
         }
-        for digit in [byte >> 4, byte & 15] {
-            out.push(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit });
-        }
+        super::facts::put_hex_byte(out, byte);
     }
 }
 
@@ -269,7 +267,7 @@ fn describe_stp(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mu
 /// Function behind the skip count, which is little endian and counts from the field after it.
 fn ctp_function(payload: &Payload) -> Option<u16> {
     let skip = usize::from(u16::from_le_bytes(payload.array(0)?));
-    payload.array(2 + skip).map(u16::from_le_bytes).filter(|_| skip.is_multiple_of(2))
+    payload.le16(2 + skip).filter(|_| skip.is_multiple_of(2))
 }
 
 fn slow_protocol(subtype: u8) -> Option<&'static [u8]> {

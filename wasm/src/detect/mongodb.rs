@@ -26,7 +26,7 @@ struct Message {
 
 impl Message {
     fn of(payload: &Payload) -> Option<Self> {
-        let word = |offset| payload.array(offset).map(u32::from_le_bytes);
+        let word = |offset| payload.le32(offset);
         let message = Self { length: word(0)?, request_id: word(4)?, response_to: word(8)?, code: word(12)? };
         (HEADER as u32..=MOST_MESSAGE).contains(&message.length).then_some(message)
     }
@@ -34,7 +34,7 @@ impl Message {
 
 fn examine(payload: &Payload, _: &mut FlowState, _: &mut Shared) -> Verdict {
     let Some(message) = Message::of(payload) else { return Verdict::No };
-    let word = |offset| payload.array(offset).map(u32::from_le_bytes);
+    let word = |offset| payload.le32(offset);
     let body = match message.code {
         // Flag bits: checksumPresent, moreToCome, exhaustAllowed; the others of the lower half are required to be 0.
         2013 => {

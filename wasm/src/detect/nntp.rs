@@ -63,7 +63,7 @@ pub static NNTP: Signature = Signature {
         }
     },
     continues: |payload, _, _| !tls::begins_client_hello(payload.bytes),
-    asks: FirstBytes::OneOf(&[22]),
+    asks: tls::BEGINS_CLIENT_HELLO,
     describe,
     ..Signature::BASE
 };

@@ -40,7 +40,7 @@ struct Message {
 fn message(payload: &Payload, offset: usize) -> Option<Message> {
     let [a, b, c, chunk, l0, l1, l2, l3] = payload.array::<HEADER>(offset)?;
     let length = u32::from_le_bytes([l0, l1, l2, l3]);
-    let word = |at: usize| payload.array(offset + at).map(u32::from_le_bytes);
+    let word = |at: usize| payload.le32(offset + at);
     let buffers = |at: usize| {
         [at, at + 4].map(word).into_iter().all(|size| size.is_some_and(|size| size >= LEAST_BUFFER))
     };
@@ -70,7 +70,7 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
     facts.put("message_type", message.name.as_bytes());
     facts.put("chunk_type", &[message.chunk]);
     facts.put_number("message_size", message.length as u64);
-    let word = |at: usize| payload.array(at).map(u32::from_le_bytes);
+    let word = |at: usize| payload.le32(at);
     match message.name {
         "Hello" => {
             let length = word(28).map_or(0, |length| length as usize);

@@ -54,6 +54,18 @@ impl<'a> Payload<'a> {
         self.array(offset).map(u32::from_be_bytes)
     }
 
+    /// Two bytes at `offset`, little endian.
+    #[inline]
+    pub fn le16(&self, offset: usize) -> Option<u16> {
+        self.array(offset).map(u16::from_le_bytes)
+    }
+
+    /// Four bytes at `offset`, little endian.
+    #[inline]
+    pub fn le32(&self, offset: usize) -> Option<u32> {
+        self.array(offset).map(u32::from_le_bytes)
+    }
+
     /// Eight bytes at `offset`, big endian.
     #[inline]
     pub fn u64(&self, offset: usize) -> Option<u64> {

@@ -41,7 +41,7 @@ struct Message {
 }
 
 fn message(payload: &Payload, offset: usize) -> Option<Message> {
-    let [length, version, number] = [0, 4, 8].map(|at| payload.array(offset + at).map(u32::from_le_bytes));
+    let [length, version, number] = [0, 4, 8].map(|at| payload.le32(offset + at));
     let (length, version, number) = (length?, version?, number?);
     let is_sound = (4..=MOST_LENGTH).contains(&length)
         && matches!(version, 0 | 0x0a..=0x16)

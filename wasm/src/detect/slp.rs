@@ -13,6 +13,9 @@ const LAST_FUNCTION: u8 = 11;
 const MOST_LANGUAGE: usize = 35;
 const SERVICE_REQUEST: u8 = 1;
 
+/// Where both versions have the identifier of a transaction.
+const TRANSACTION_AT: usize = 10;
+
 /// SLP.
 pub static SLP: Signature = Signature {
     name: "SLP",
@@ -87,12 +90,12 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
         "SA Advertisement",
     ];
     let Some([version, function]) = payload.array(0) else { return };
-    let (fits, transaction_at) = match version {
-        1 => (is_version_1(payload), 10),
-        _ => (version == 2 && is_version_2(payload), 10),
+    let fits = match version {
+        1 => is_version_1(payload),
+        _ => version == 2 && is_version_2(payload),
     };
     let name = NAMES.get(usize::from(function).wrapping_sub(1));
-    let (Some(name), Some(transaction), true) = (name, payload.u16(transaction_at), fits) else { return };
+    let (Some(name), Some(transaction), true) = (name, payload.u16(TRANSACTION_AT), fits) else { return };
     facts.say(name.as_bytes());
     facts.say(b", V");
     facts.say_number(version.into());

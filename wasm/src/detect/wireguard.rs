@@ -39,7 +39,7 @@ fn examine(payload: &Payload, state: &mut FlowState, _: &mut Shared) -> Verdict 
     match (kind, payload.length) {
         (1, INITIATION_LENGTH) => {
             if let Some(word) = state.claim_notes().get_mut(side(payload)) {
-                *word = little_endian(payload, 4).unwrap_or(0);
+                *word = payload.le32(4).unwrap_or(0);
             }
             match reserved_zero {
                 true if on_port => Verdict::Is(Confidence::VERY_HIGH, Method::Port),
@@ -63,14 +63,13 @@ const DEFINITE: Verdict = Verdict::Is(Confidence::DEFINITE, Method::Handshake);
 /// Whether the receiver index at `offset` is that of the other side's initiation.
 fn answers(payload: &Payload, state: &FlowState, offset: usize) -> bool {
     let index = state.notes().and_then(|notes| notes.get(side(payload) ^ 1).copied());
-    index.is_some_and(|index| index != 0 && little_endian(payload, offset) == Some(index))
+    index.is_some_and(|index| index != 0 && payload.le32(offset) == Some(index))
 }
 
 /// Transport data without a handshake: on the port if counter and length are plausible, elsewhere when three
 /// messages to one index count up.
 fn examine_data(payload: &Payload, state: &mut FlowState, on_port: bool) -> Verdict {
-    let (Some(index), Some(counter), Some(high)) =
-        (little_endian(payload, 4), little_endian(payload, 8), little_endian(payload, 12))
+    let (Some(index), Some(counter), Some(high)) = (payload.le32(4), payload.le32(8), payload.le32(12))
     else {
         return Verdict::No;
     };
@@ -100,10 +99,6 @@ fn side(payload: &Payload) -> usize {
     usize::from(payload.direction == Direction::Reverse)
 }
 
-fn little_endian(payload: &Payload, offset: usize) -> Option<u32> {
-    payload.array(offset).map(u32::from_le_bytes)
-}
-
 fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Facts) {
     let Some([kind, reserved @ ..]) = payload.array::<4>(0) else { return };
     let (name, packet_type) = match kind {
@@ -127,7 +122,7 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
     for (text, key, offset) in
         [(", sender=0x", "sender_index", sender), (", receiver=0x", "receiver_index", receiver)]
     {
-        if let Some(index) = offset.and_then(|offset| little_endian(payload, offset)) {
+        if let Some(index) = offset.and_then(|offset| payload.le32(offset)) {
             facts.say(text.as_bytes());
             facts.say_hex(&index.to_be_bytes());
             facts.put_hex(key, &index.to_be_bytes());

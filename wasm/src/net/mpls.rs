@@ -10,8 +10,8 @@ const CONTROL_WORD_LENGTH: usize = 4;
 
 /// Length of the label stack at the front of `bytes`, if it ends there.
 pub(super) fn stack_length(bytes: &[u8]) -> Option<usize> {
-    let entries = bytes.as_chunks::<ENTRY_LENGTH>().0.iter().take(MOST_ENTRIES);
-    let last = entries.into_iter().position(|[_, _, label_low, _]| label_low & BOTTOM_OF_STACK != 0)?;
+    let mut entries = bytes.as_chunks::<ENTRY_LENGTH>().0.iter().take(MOST_ENTRIES);
+    let last = entries.position(|[_, _, label_low, _]| label_low & BOTTOM_OF_STACK != 0)?;
     Some((last + 1) * ENTRY_LENGTH)
 }
 
