@@ -72,6 +72,7 @@ export class BpfProgram {
 /** Link types that capture files have (LINKTYPE_ values): https://www.tcpdump.org/linktypes.html */
 const ethernet = 1, cookedV1 = 113, cookedV2 = 276, raw = 101, rawAsDlt = 12;
 const bsdLoopback = 0, openBsdLoopback = 108, rawIpv4 = 228, rawIpv6 = 229;
+const ppp = 9, pppInHdlc = 50, ciscoHdlc = 104, ieee80211 = 105, frameRelay = 107, radiotap = 127;
 /** The link types (DLT_ values) that programs for capture files are made for. */
 export const fileLinkTypes: readonly number[] = [
   ethernet,
@@ -83,6 +84,12 @@ export const fileLinkTypes: readonly number[] = [
   openBsdLoopback,
   rawIpv4,
   rawIpv6,
+  ppp,
+  pppInHdlc,
+  ciscoHdlc,
+  ieee80211,
+  frameRelay,
+  radiotap,
 ];
 
 /** What libpcap says against `expression` on a link type (LINKTYPE_ or DLT_); undefined when it compiles. */

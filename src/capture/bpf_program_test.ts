@@ -6,7 +6,7 @@ const obstacle = libpcapObstacle();
 if (obstacle !== undefined) console.log(`tests that compile BPF are skipped: ${obstacle}`);
 const ignore = obstacle !== undefined;
 
-const allLinkTypes = [0, 1, 12, 101, 108, 113, 228, 229, 276];
+const allLinkTypes = [0, 1, 9, 12, 50, 101, 104, 105, 107, 108, 113, 127, 228, 229, 276];
 
 function linkTypes(expression: string): number[] {
   return [...compileForFiles(expression, 65535).keys()].sort((a, b) => a - b);
@@ -18,8 +18,8 @@ Deno.test({
   fn: () => {
     deepEqual(linkTypes("udp port 53"), allLinkTypes);
     deepEqual(linkTypes(""), allLinkTypes);
-    deepEqual(linkTypes("ether host 02:00:00:00:00:01"), [1]);
-    deepEqual(linkTypes("vlan 5"), [1]);
+    deepEqual(linkTypes("ether host 02:00:00:00:00:01"), [1, 105, 127]);
+    deepEqual(linkTypes("vlan 5"), [1, 105, 127]);
   },
 });
 

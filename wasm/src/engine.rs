@@ -22,7 +22,7 @@ use crate::matching::text_set::SearchOptions;
 use crate::net::bpf::Program;
 use crate::net::esp::EspNull;
 use crate::net::fragments::Defragmenter;
-use crate::net::{self, Packet};
+use crate::net::{self, Packet, capture_header};
 use crate::record::{Reader, Record, Step};
 use crate::sip::parts::Known;
 use crate::wire::packet_batch;
@@ -474,10 +474,14 @@ impl Engine {
         }
     }
 
+    /// A frame behind a capture header is judged without that.
     fn passes_program(&mut self, record: &Record) -> bool {
-        match self.programs.iter().find(|(link_type, _)| *link_type == record.link_type) {
+        let (link_type, frame) = capture_header::content(record.link_type, record.data)
+            .unwrap_or((record.link_type, record.data));
+        match self.programs.iter().find(|(of, _)| *of == link_type) {
             Some((_, program)) => {
-                let passes = program.accepts(record.data, record.original_length);
+                let header_length = (record.data.len() - frame.len()) as u32;
+                let passes = program.accepts(frame, record.original_length.saturating_sub(header_length));
                 self.counters.rejected_by_bpf += u64::from(!passes);
                 passes
             }

@@ -35,12 +35,25 @@ const LINK_TYPES: [u32; 20] = [
     link_type::USER2,
 ];
 
+/// What begins with a capture header.
+const BEHIND_HEADERS: [u32; 8] = [
+    link_type::ENC,
+    link_type::JUNIPER_ETHER,
+    link_type::JUNIPER_FRELAY,
+    link_type::PPI,
+    link_type::PPP_WITH_DIR,
+    link_type::IPNET,
+    link_type::ETHERNET_MPACKET,
+    link_type::DSA_TAG_BRCM_PREPEND,
+];
+
 fuzz_target!(|bytes: &[u8]| {
     let mut input = Input::new(bytes);
     let link_type = match usize::from(input.u8()) {
         choice if choice < 216 => LINK_TYPES[choice % LINK_TYPES.len()],
         216..=225 => link_type::IPV4,
         226..=235 => link_type::IPV6,
+        choice @ 236..=251 => BEHIND_HEADERS[choice % BEHIND_HEADERS.len()],
         _ => input.u32(),
     };
     let choice = input.u8();

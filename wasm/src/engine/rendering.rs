@@ -3,7 +3,7 @@
 use super::recognition::Arrival;
 use super::{Engine, JSON, Options, Scratch, TEXT, WIRE, hash_of};
 use crate::detect::Facts;
-use crate::net::{self, Packet, cooked, link_type, pktap};
+use crate::net::{self, Packet, capture_header, cooked, link_type};
 use crate::record::write;
 use crate::rtp;
 use crate::short::append;
@@ -152,8 +152,8 @@ impl Engine {
         }
         let (mut header, mut frame) = (header, frame);
         let (as_content, as_v1);
-        // No processor reads it, and its number is none that the contract carries.
-        if let Some((link_type, content)) = pktap::content(header.link_type, frame) {
+        // Few processors know them, and the contract has no room for the numbers of some.
+        if let Some((link_type, content)) = capture_header::content(header.link_type, frame) {
             let shorter = (frame.len() - content.len()) as u32;
             as_content = Header {
                 link_type,

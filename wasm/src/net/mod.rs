@@ -8,6 +8,7 @@ mod backbone;
 pub mod bpf;
 #[cfg(test)]
 mod bpf_tests;
+pub mod capture_header;
 pub mod cooked;
 pub mod esp;
 mod ethernet;
@@ -29,7 +30,6 @@ mod mpls;
 mod nflog;
 mod nsh;
 mod pflog;
-pub mod pktap;
 pub mod plain;
 mod ppp;
 mod pppoe;
@@ -173,7 +173,7 @@ pub struct Tunnels {
 
 /// Whether [`decode`] can read frames of this link type.
 pub fn link_type_is_known(link_type: u32) -> bool {
-    link_layer(link_type).is_some()
+    link_layer(link_type).is_some() || capture_header::has(link_type)
 }
 
 /// Reads the layers of a frame: as far as they are supported, captured and consistent.
@@ -240,10 +240,9 @@ fn link_layer(link_type: u32) -> Option<Layer> {
         link_type::IEEE802_11_RADIOTAP => radiotap::decode,
         link_type::IEEE802_11_PRISM => radiotap::decode_prism,
         link_type::FDDI => fddi::decode,
+        link_type::ATM_RFC1483 => llc::decode,
         link_type::PFLOG => pflog::decode,
         link_type::NFLOG => nflog::decode,
-        link_type::PKTAP => pktap::decode,
-        link_type::USER2 => pktap::decode_private,
         _ => return None,
     })
 }
@@ -346,7 +345,7 @@ impl<'a> Packet<'a> {
             link_type::ETHERNET => ethernet::decode(self),
             _ => match link_layer(link_type) {
                 Some(link_layer) => link_layer(self),
-                None => Next::End,
+                None => capture_header::decode(self, link_type),
             },
         };
         // Nearly all packets are transport over IP over a link: these steps without a loop, for speed.

@@ -1,6 +1,6 @@
 //! Writing an IP packet behind the link layer of a captured frame, as reassembly and decapsulation need it.
 
-use super::{ethertype, infiniband, link_type, pktap, protocol};
+use super::{capture_header, ethertype, infiniband, link_type, protocol};
 
 const IPV4_HEADER_LENGTH: usize = 20;
 const IPV6_HEADER_LENGTH: usize = 40;
@@ -90,15 +90,15 @@ pub(super) fn write_link_layer(
     ip_length: usize,
     out: &mut Vec<u8>,
 ) -> Option<u32> {
-    if let Some((link_type, content)) = pktap::content(layers.link_type, frame) {
-        // Its header says nothing of the packet's length.
+    if let Some((link_type, content)) = capture_header::content(layers.link_type, frame) {
+        // Those headers say nothing of the packet's length.
         let (header, _) = frame.split_at_checked(frame.len() - content.len())?;
         let link_length = layers.link_length.checked_sub(header.len() as u32)?;
         let network_offset = layers.network_offset.checked_sub(header.len() as u32)?;
         let inner = Layers { link_type, link_length, network_offset };
         let link_type = write_link_layer(content, inner, ip_length, out)?;
         out.splice(..0, header.iter().copied());
-        *out.get_mut(pktap::LINK_TYPE_AT..)?.first_chunk_mut()? = link_type.to_le_bytes();
+        capture_header::set_link_type(layers.link_type, out, link_type);
         return Some(layers.link_type);
     }
     out.clear();

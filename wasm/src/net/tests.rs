@@ -1,6 +1,7 @@
 //! The layers against hand-made frames: headers, lies, every cut, damage, and real captures. More link layers and the
 //! tunnels have files of their own.
 
+mod capture_headers;
 mod link_layers;
 mod tunnels;
 

@@ -34,14 +34,6 @@ fn with(header: &[u8], payload: &[u8]) -> Vec<u8> {
     [header, payload].concat()
 }
 
-/// PKTAP in front of a frame of that link type.
-fn pktap(link_type: u8, frame: &[u8]) -> Vec<u8> {
-    let mut header = vec![0; 108];
-    (header[0], header[4], header[8]) = (108, 1, link_type);
-    header[12..15].copy_from_slice(b"en0");
-    with(&header, frame)
-}
-
 /// A Network Service Header of so many units.
 fn nsh(units: u8, metadata_type: u8, next: u8) -> Vec<u8> {
     let mut header = vec![9; usize::from(units) * 4];
@@ -92,9 +84,6 @@ fn carriers(ethertype: u16, ppp: u8, family: u8, ip: &[u8]) -> Vec<(&'static str
             0,
             [&[0x0f, 0][..], &ethertype.to_be_bytes(), ip].concat(),
         ),
-        ("PKTAP", 258, pktap(1, &frame)),
-        ("PKTAP, raw", 258, pktap(12, ip)),
-        ("PKTAP for private use", 149, pktap(1, &frame)),
         ("802.1ah", 1, ethernet(0x88e7, &with(&[0x20, 0, 1, 2], &frame))),
         (
             "802.1ah, tagged within",
@@ -115,6 +104,7 @@ fn carriers(ethertype: u16, ppp: u8, family: u8, ip: &[u8]) -> Vec<(&'static str
         ("PPPoE session", 1, ethernet(0x8864, long_session)),
         ("PPPoE, compressed", 1, ethernet(0x8864, short_session)),
         ("PPPoE behind tags", 113, cooked_v1(0x8864, long_session)),
+        ("LLC over ATM", 100, llc.to_vec()),
         ("FDDI", 10, with(&[0x57, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 2], llc)),
         ("802.11", 105, data.to_vec()),
         ("802.11, four addresses", 105, wireless([0x08, 3], &[0; 6], llc)),
@@ -165,9 +155,11 @@ pub(super) fn frames() -> Vec<(u32, Vec<u8>)> {
     let mut frames = Vec::new();
     for ip in [ipv4(17, &udp(TEXT)), ipv4(132, &sctp), ipv4(136, &udp(TEXT))] {
         frames.extend(carriers(IPV4, 0x21, 2, &ip));
+        frames.extend(capture_headers::carriers(IPV4, 0x21, &ip));
     }
     for ip in [ipv6(6, &tcp(&[], TEXT)), ipv6(132, &sctp)] {
         frames.extend(carriers(IPV6, 0x57, 10, &ip));
+        frames.extend(capture_headers::carriers(IPV6, 0x57, &ip));
     }
     frames.into_iter().map(|(_, link_type, frame)| (link_type, frame)).collect()
 }
@@ -177,7 +169,10 @@ fn reads_ip_behind_every_carrier() {
     let cases =
         [(IPV4, 0x21, 2, ipv4(17, &udp(TEXT)), UDP4), (IPV6, 0x57, 10, ipv6(6, &tcp(&[], TEXT)), TCP6)];
     for (ethertype, ppp, family, ip, expected) in cases {
-        for (name, link_type, mut frame) in carriers(ethertype, ppp, family, &ip) {
+        let behind_headers = capture_headers::carriers(ethertype, ppp, &ip);
+        for (name, link_type, mut frame) in
+            carriers(ethertype, ppp, family, &ip).into_iter().chain(behind_headers)
+        {
             assert!(link_type_is_known(link_type));
             let packet = decode(link_type, &frame);
             assert_eq!(summary(&packet), expected, "{name}");
@@ -282,26 +277,6 @@ fn leaves_encapsulations_that_are_not_sound() {
         let frame = ethernet(ethertype, &[&tag[..], &[0, 0x10, 8, 0], &ip].concat());
         assert_eq!(summary(&decode(1, &frame)), left(&frame, ""), "{ethertype:x} {tag:?}");
     }
-    for (name, header, fault) in [
-        ("length", patched(pktap(1, &frame), 0, &[107]), Faults::LINK_LENGTH),
-        ("length beyond", patched(pktap(1, &frame), 1, &[1]), Faults::HEADER_CUT),
-        ("no packet", patched(pktap(1, &frame), 4, &[0]), Faults::HEADER_CUT),
-        ("itself", patched(pktap(1, &frame), 8, &[2, 1]), Faults::default()),
-        ("another link type", patched(pktap(1, &frame), 8, &[0xff]), Faults::default()),
-    ] {
-        let packet = decode(258, &header);
-        assert_eq!((packet.ip, packet.faults), (None, fault), "PKTAP, {name}");
-        let packet = decode(149, &header);
-        assert_eq!((packet.payload, packet.faults), (&header[..], Faults::default()), "USER2, {name}");
-        assert_eq!(pktap::content(149, &header), None);
-    }
-    for at in [12, 20] {
-        let unnamed = patched(pktap(1, &frame), at, &[0x80]);
-        assert_eq!(decode(149, &unnamed).payload, &unnamed[..]);
-        assert_eq!(summary(&decode(258, &unnamed)), UDP4);
-    }
-    assert_eq!(pktap::content(258, &pktap(1, &frame)), Some((1, &frame[..])));
-    assert_eq!(pktap::content(1, &pktap(1, &frame)), None);
     // A family that is none, and an EtherType that does not fit.
     check(&[
         ("family", 0, with(&[0x0f, 0, 0x86, 0xdd], TEXT), "0000 'payload'"),
@@ -342,23 +317,8 @@ fn tags_of_switches_are_left_out_of_a_link_layer() {
     }
 }
 
-/// In front of a packet that is made anew is the link layer in PKTAP, behind the same header.
 #[test]
-fn pktap_stays_in_front_of_a_link_layer() {
-    let (ip, inner) = (ipv4(17, &udp(TEXT)), ipv6(17, &udp(TEXT)));
-    let both = with(&[0x45; 20], &inner);
-    for (frame, link_length, network_offset, expected) in [
-        (pktap(1, &ethernet(IPV4, &ip)), 122, 122, pktap(1, &ethernet(IPV4, &[]))),
-        (pktap(0, &with(&[0x0f, 0, 8, 0], &ip)), 112, 112, pktap(0, &[0x0f, 0, 8, 0])),
-        // A tunnel is left out, and the link type is that of the other version.
-        (pktap(228, &both), 108, 128, pktap(229, &[])),
-    ] {
-        let layers = rewrite::Layers { link_type: 258, link_length, network_offset };
-        let mut out = Vec::new();
-        let ip_length = frame.len() - network_offset as usize;
-        assert_eq!(rewrite::write_link_layer(&frame, layers, ip_length, &mut out), Some(258));
-        assert_eq!(out, expected);
-    }
+fn cisco_hdlc_announces_the_version_of_the_inner_packet() {
     let both = [&[0x0f, 0, 8, 0][..], &[0x45; 20], &ipv6(17, &udp(TEXT))].concat();
     let layers = rewrite::Layers { link_type: 0, link_length: 4, network_offset: 24 };
     let mut out = Vec::new();
