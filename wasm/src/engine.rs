@@ -476,8 +476,8 @@ impl Engine {
 
     /// A frame behind a capture header is judged without that.
     fn passes_program(&mut self, record: &Record) -> bool {
-        let (link_type, frame) = capture_header::content(record.link_type, record.data)
-            .unwrap_or((record.link_type, record.data));
+        let (link_type, frame) =
+            capture_header::content(record.link_type, record.data).unwrap_or((record.link_type, record.data));
         match self.programs.iter().find(|(of, _)| *of == link_type) {
             Some((_, program)) => {
                 let header_length = (record.data.len() - frame.len()) as u32;

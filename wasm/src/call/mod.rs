@@ -30,7 +30,7 @@ pub use entry::Call;
 pub use ladder::write_text;
 pub use media::{Media, MediaKind};
 pub use receiver_reports::Reported;
-pub use scope::{ANY_SCOPE, scope_of, scope_of_vlan};
+pub use scope::{ANY_SCOPE, scope_of, scope_of_vlans};
 pub use stream::Notes;
 pub use table::{CallKey, Calls, Figures, Limits};
 

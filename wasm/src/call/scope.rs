@@ -21,10 +21,14 @@ pub fn scope_of(packet: &Packet) -> u32 {
     }
 }
 
-/// The same for a packet in no tunnel and at most one VLAN.
+/// The same for a packet in no tunnel.
 #[inline]
-pub fn scope_of_vlan(vlan: Option<u16>) -> u32 {
-    vlan.map_or(0, |vlan| plain(ONE_VLAN, vlan.into()))
+pub fn scope_of_vlans(vlans: &[u16]) -> u32 {
+    match vlans {
+        [] => 0,
+        [vlan] => plain(ONE_VLAN, (*vlan).into()),
+        _ => scope_of_networks(vlans, &[]),
+    }
 }
 
 #[cold]
@@ -33,7 +37,7 @@ fn scope_of_networks(vlans: &[u16], tunnels: &[Tunnel]) -> u32 {
     // Plain numbers, so that no two of the usual networks share one by chance or by intent.
     match (vlans, networks.next(), networks.next()) {
         ([], None, _) => return 0,
-        ([vlan], None, _) => return scope_of_vlan(Some(*vlan)),
+        ([vlan], None, _) => return plain(ONE_VLAN, (*vlan).into()),
         ([outer, inner], None, _) => return plain(TWO_VLANS, u32::from(*outer) << 12 | u32::from(*inner)),
         ([], Some((kind, id)), None) if id <= MOST_PLAIN => return plain(kind, id),
         _ => {}

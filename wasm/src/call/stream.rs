@@ -2,6 +2,7 @@
 
 use crate::flow::table::KnownFlow;
 use crate::net::Address;
+use crate::net::plain::Vlans;
 use crate::rtp::codec::static_format;
 use crate::rtp::{Header, StreamQuality};
 use crate::sip::session_description;
@@ -132,8 +133,8 @@ pub struct Notes {
     pub before_length: u16,
     /// How much is metadata behind it.
     pub behind_length: u16,
-    /// The VLAN that the words name.
-    pub vlan: Option<u16>,
+    /// The VLANs that the words name.
+    pub vlans: Vlans,
     /// Which version of the call's data it was made of.
     pub version: u32,
 }

@@ -123,7 +123,8 @@ pub fn of_plain(packet: &Plain<'_>) -> (FlowKey, bool) {
         }
     }
     let ports = if is_lower { ports } else { ports.rotate_left(16) };
-    let scope = packet.vlan.map_or(0, |vlan| scope(0, 0, &[vlan]));
+    let vlans = packet.vlans.as_slice();
+    let scope = if vlans.is_empty() { 0 } else { scope(0, 0, vlans) };
     (FlowKey { addresses, scope, ports, kind, rest }, is_lower)
 }
 

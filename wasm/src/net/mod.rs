@@ -253,9 +253,7 @@ fn by_ethertype(packet: &mut Packet<'_>, ethertype: u16) -> Next {
     match ethertype {
         ethertype::IPV4 => ipv4::decode(packet),
         ethertype::IPV6 => ipv6::decode(packet),
-        ethertype::VLAN | ethertype::SERVICE_VLAN | ethertype::OUTER_VLAN | ethertype::OUTER_VLAN_2 => {
-            vlan::decode(packet)
-        }
+        tag if vlan::is_tag(tag) => vlan::decode(packet),
         ethertype::MPLS | ethertype::MPLS_UPSTREAM => mpls::decode(packet),
         ethertype::PPPOE_SESSION => pppoe::decode(packet),
         ethertype::BACKBONE_SERVICE => backbone::decode_service(packet),

@@ -1,11 +1,12 @@
-//! The frames that nearly all traffic is made of, read in a few words: Ethernet with one VLAN tag or none, a Linux cooked
-//! capture, or no link layer; IPv4 without options or IPv6 without extension headers; TCP or UDP, whole, in no tunnel and no
+//! The frames that nearly all traffic is made of, read in a few words: Ethernet, where there may be two VLAN tags, labels or
+//! a PPPoE session, a Linux cooked capture, or no link layer; IPv4 without options or IPv6 without extension headers; TCP or UDP, whole, in no tunnel and no
 //! fragment, with lengths that agree.
 //!
 //! Anything else is no [`Plain`] packet. What it says of a frame is what [`Packet`] says of it.
 
 use super::{
-    Address, IpHeader, Packet, Transport, cooked, ethernet, ethertype, link_type, protocol, tunnel, vlan,
+    Address, IpHeader, Packet, Transport, cooked, ethernet, ethertype, link_type, mpls, pppoe, protocol,
+    tunnel, vlan,
 };
 
 const IPV4_HEADER_LENGTH: usize = 20;
@@ -13,7 +14,10 @@ const IPV6_HEADER_LENGTH: usize = 40;
 const TCP_HEADER_LENGTH: usize = 20;
 const UDP_HEADER_LENGTH: usize = 8;
 
-const TAGGED_LENGTH: usize = ethernet::HEADER_LENGTH + vlan::TAG_LENGTH;
+/// Bytes in front of IP in Ethernet, where nothing is between.
+pub(crate) const BARE_LENGTH: usize = ethernet::HEADER_LENGTH;
+/// Most VLAN tags of a plain packet.
+const MOST_TAGS: usize = 2;
 
 /// Ethertype, version and header length of IPv4 without options, as the little-endian number that they are read as.
 const PLAIN_IPV4: u64 = u16::swap_bytes(ethertype::IPV4) as u64 | 0x45 << 16;
@@ -39,8 +43,8 @@ pub struct Plain<'a> {
     pub destination_port: u16,
     /// TCP flags, the low eight bits; 0 for UDP.
     pub tcp_flags: u8,
-    /// Identifier of the VLAN, where there is a tag.
-    pub vlan: Option<u16>,
+    /// The VLANs that it is in.
+    pub vlans: Vlans,
     hop_limit: u8,
     /// Bytes in front of the IP header.
     link_length: u8,
@@ -57,27 +61,111 @@ pub enum PlainAddresses {
     V6([u64; 4]),
 }
 
-/// Whether a frame is Ethernet without a VLAN tag.
+/// Identifiers of VLANs, the outermost first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Vlans {
+    count: u8,
+    identifiers: [u16; MOST_TAGS],
+}
+
+impl Vlans {
+    /// The identifiers, 12 bits each.
+    #[inline(always)]
+    pub fn as_slice(&self) -> &[u16] {
+        self.identifiers.get(..usize::from(self.count)).unwrap_or_default()
+    }
+}
+
+/// What is in front of an IP header.
+struct LinkLayer<'a> {
+    /// Bytes of it.
+    length: usize,
+    ethertype: u16,
+    vlans: Vlans,
+    /// The frame, without what a length in the link layer leaves out.
+    frame: &'a [u8],
+}
+
+/// Whether a frame is Ethernet with IP right behind its header.
 #[inline(always)]
-pub(crate) fn is_untagged(link_type: u32, frame: &[u8]) -> bool {
-    link_type == link_type::ETHERNET && frame.get(12..14) != Some(&[0x81, 0])
+pub(crate) fn is_bare(link_type: u32, frame: &[u8]) -> bool {
+    link_type == link_type::ETHERNET && matches!(frame.get(12..14), Some([8, 0] | [0x86, 0xdd]))
+}
+
+/// Bytes in front of the IP header, if the frame is plain.
+#[inline]
+pub(crate) fn link_length(link_type: u32, frame: &[u8]) -> Option<usize> {
+    LinkLayer::read(link_type, frame).map(|link_layer| link_layer.length)
 }
 
 /// Whether the payload of UDP in a frame may begin with an octet that has these two upper bits, if the frame is plain: a
 /// glance at the places where it would be.
 #[inline(always)]
-pub(crate) fn may_begin_with(upper_bits: u8, link_type: u32, frame: &[u8]) -> bool {
-    let link_length = match link_type {
-        link_type::ETHERNET if is_untagged(link_type, frame) => ethernet::HEADER_LENGTH,
-        link_type::ETHERNET => TAGGED_LENGTH,
-        link_type::LINUX_SLL => cooked::V1_LENGTH,
-        link_type::LINUX_SLL2 => cooked::V2_LENGTH,
-        _ => 0,
-    };
+pub(crate) fn may_begin_with(upper_bits: u8, link_length: usize, frame: &[u8]) -> bool {
     [IPV4_HEADER_LENGTH, IPV6_HEADER_LENGTH].into_iter().any(|length| {
         let octet = frame.get(link_length + length + UDP_HEADER_LENGTH);
         octet.is_some_and(|octet| octet >> 6 == upper_bits)
     })
+}
+
+impl<'a> LinkLayer<'a> {
+    #[inline(always)]
+    fn read(link_type: u32, frame: &'a [u8]) -> Option<Self> {
+        let (length, ethertype) = match link_type {
+            link_type::ETHERNET => return Self::read_ethernet(frame),
+            link_type::LINUX_SLL => {
+                let &[.., high, low] = frame.first_chunk::<{ cooked::V1_LENGTH }>()?;
+                (cooked::V1_LENGTH, u16::from_be_bytes([high, low]))
+            }
+            link_type::LINUX_SLL2 => {
+                let &[high, low, ..] = frame.first_chunk::<{ cooked::V2_LENGTH }>()?;
+                (cooked::V2_LENGTH, u16::from_be_bytes([high, low]))
+            }
+            link_type::DLT_RAW | link_type::DLT_RAW_OPENBSD | link_type::RAW => (0, by_version(frame)?),
+            _ => return None,
+        };
+        Some(Self { length, ethertype, vlans: Vlans::default(), frame })
+    }
+
+    #[inline(always)]
+    fn read_ethernet(mut frame: &'a [u8]) -> Option<Self> {
+        let mut length = ethernet::HEADER_LENGTH;
+        let &[.., high, low] = frame.first_chunk::<{ ethernet::HEADER_LENGTH }>()?;
+        let mut ethertype = u16::from_be_bytes([high, low]);
+        let mut vlans = Vlans::default();
+        while vlan::is_tag(ethertype) {
+            let &[tci_high, tci_low, high, low] = frame.get(length..)?.first_chunk()?;
+            let identifier = vlans.identifiers.get_mut(usize::from(vlans.count))?;
+            *identifier = u16::from_be_bytes([tci_high, tci_low]) & vlan::IDENTIFIER;
+            vlans.count += 1;
+            length += vlan::TAG_LENGTH;
+            ethertype = u16::from_be_bytes([high, low]);
+        }
+        match ethertype {
+            ethertype::PPPOE_SESSION => {
+                let session;
+                (session, ethertype) = pppoe::ip_session(frame.get(length..)?)?;
+                frame = frame.get(..length + session)?;
+                length += pppoe::PLAIN_LENGTH;
+            }
+            ethertype::MPLS | ethertype::MPLS_UPSTREAM => {
+                length += mpls::stack_length(frame.get(length..)?)?;
+                ethertype = by_version(frame.get(length..)?)?;
+            }
+            _ => {}
+        }
+        Some(Self { length, ethertype, vlans, frame })
+    }
+}
+
+/// The EtherType of an IP packet.
+#[inline(always)]
+fn by_version(packet: &[u8]) -> Option<u16> {
+    match packet.first()? >> 4 {
+        4 => Some(ethertype::IPV4),
+        6 => Some(ethertype::IPV6),
+        _ => None,
+    }
 }
 
 impl<'a> Plain<'a> {
@@ -85,16 +173,16 @@ impl<'a> Plain<'a> {
     #[inline(always)]
     pub fn read(link_type: u32, frame: &'a [u8]) -> Option<Self> {
         if link_type == link_type::ETHERNET
-            && let Some(plain) = Self::read_untagged(frame)
+            && let Some(plain) = Self::read_bare(frame)
         {
             return Some(plain);
         }
-        if is_untagged(link_type, frame) { None } else { Self::read_other(link_type, frame) }
+        if is_bare(link_type, frame) { None } else { Self::read_other(link_type, frame) }
     }
 
-    /// Reads Ethernet without a tag.
+    /// Reads Ethernet with IP right behind its header.
     #[inline(always)]
-    pub(crate) fn read_untagged(frame: &'a [u8]) -> Option<Self> {
+    pub(crate) fn read_bare(frame: &'a [u8]) -> Option<Self> {
         let head =
             frame.first_chunk::<{ ethernet::HEADER_LENGTH + IPV4_HEADER_LENGTH + UDP_HEADER_LENGTH }>()?;
         // Some fields at a time: an access costs more than to take them apart.
@@ -112,30 +200,7 @@ impl<'a> Plain<'a> {
     /// Reads anything else.
     #[inline(never)]
     pub(crate) fn read_other(link_type: u32, frame: &'a [u8]) -> Option<Self> {
-        let mut vlan = None;
-        let (link_length, ethertype) = match link_type {
-            link_type::ETHERNET => {
-                let &[.., 0x81, 0, tci_high, tci_low, high, low] = frame.first_chunk::<TAGGED_LENGTH>()?
-                else {
-                    return None;
-                };
-                vlan = Some(u16::from_be_bytes([tci_high, tci_low]) & vlan::IDENTIFIER);
-                (TAGGED_LENGTH, u16::from_be_bytes([high, low]))
-            }
-            link_type::LINUX_SLL => {
-                let &[.., high, low] = frame.first_chunk::<{ cooked::V1_LENGTH }>()?;
-                (cooked::V1_LENGTH, u16::from_be_bytes([high, low]))
-            }
-            link_type::LINUX_SLL2 => {
-                let &[high, low, ..] = frame.first_chunk::<{ cooked::V2_LENGTH }>()?;
-                (cooked::V2_LENGTH, u16::from_be_bytes([high, low]))
-            }
-            link_type::DLT_RAW | link_type::DLT_RAW_OPENBSD | link_type::RAW => match frame.first()? >> 4 {
-                4 => (0, ethertype::IPV4),
-                _ => (0, ethertype::IPV6),
-            },
-            _ => return None,
-        };
+        let LinkLayer { length: link_length, ethertype, vlans, frame } = LinkLayer::read(link_type, frame)?;
         let &[version, _, l0, l1] = frame.get(link_length..)?.first_chunk()?;
         let plain = match ethertype {
             ethertype::IPV4 if version == 0x45 => {
@@ -144,7 +209,7 @@ impl<'a> Plain<'a> {
             ethertype::IPV6 if version >> 4 == 6 => Self::read_ipv6(frame, link_length)?,
             _ => return None,
         };
-        Some(Self { vlan, ..plain })
+        Some(Self { vlans, ..plain })
     }
 
     /// `at`: where the header begins, which is known to have no options.
@@ -189,7 +254,7 @@ impl<'a> Plain<'a> {
             source_port,
             destination_port,
             tcp_flags: 0,
-            vlan: None,
+            vlans: Vlans::default(),
             hop_limit,
             link_length: link_length as u8,
             segment,
@@ -239,10 +304,9 @@ impl<'a> Plain<'a> {
         packet.ethertype = ethertype;
         packet.link_length = self.link_length.into();
         packet.network_offset = packet.link_length;
-        if let Some(vlan) = self.vlan {
-            packet.vlans[0] = vlan;
-            packet.vlan_count = 1;
-        }
+        let [outer, inner] = self.vlans.identifiers;
+        [packet.vlans[0], packet.vlans[1]] = [outer, inner];
+        packet.vlan_count = self.vlans.count;
         packet.ip = Some(self.ip_header());
         packet.source_port = self.source_port;
         packet.destination_port = self.destination_port;
@@ -306,7 +370,7 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::{scope_of, scope_of_vlan};
+    use crate::call::{scope_of, scope_of_vlans};
     use crate::flow::key;
     use crate::net::Fragment;
 
@@ -330,11 +394,12 @@ mod tests {
         assert_eq!((plain.tcp_flags, plain.tcp_sequence()), (packet.tcp_flags, packet.tcp_sequence));
         let transport = if plain.protocol == protocol::TCP { Transport::Tcp } else { Transport::Udp };
         assert_eq!((packet.transport, packet.fragment), (transport, Fragment::None));
-        assert_eq!(packet.vlans(), plain.vlan.as_slice());
-        assert_eq!(scope_of(&packet), scope_of_vlan(plain.vlan));
+        assert_eq!(packet.vlans(), plain.vlans.as_slice());
+        assert_eq!(scope_of(&packet), scope_of_vlans(plain.vlans.as_slice()));
         assert!(packet.tunnels().is_empty() && packet.outer_ip.is_none() && !packet.faults.has_lies());
         if let Some(octet) = plain.payload.first().filter(|_| plain.protocol == protocol::UDP) {
-            assert!(may_begin_with(octet >> 6, link_type, frame));
+            let link_length = link_length(link_type, frame).expect("a plain frame");
+            assert!(may_begin_with(octet >> 6, link_length, frame));
         }
         assert_eq!(Some(key::of_plain(&plain)), key::of(&packet, 0, 0));
         true
@@ -375,9 +440,18 @@ mod tests {
         let (ethertype, ip) = rest.split_at(2);
         let cooked: &[u8] = &[0, 0, 0, 1, 0, 6, 2, 2, 2, 2, 2, 2, 0, 0];
         let cooked_2: &[u8] = &[0, 0, 0, 0, 0, 3, 0, 1, 0, 6, 2, 2, 2, 2, 2, 2, 0, 0];
+        let session_length = [0, 2 + ip.len() as u8];
+        let point_to_point = [0, if ethertype == [8, 0] { 0x21 } else { 0x57 }];
+        let session = [&[0x11, 0, 1, 2][..], &session_length, &point_to_point, ip].concat();
+        let ethernet = |front: &[u8], content: &[u8]| [addresses, front, content].concat();
         vec![
             (link_type::ETHERNET, frame.to_vec()),
-            (link_type::ETHERNET, [addresses, &[0x81, 0, 0x60, 0x64], rest].concat()),
+            (link_type::ETHERNET, ethernet(&[0x81, 0, 0x60, 0x64], rest)),
+            (link_type::ETHERNET, ethernet(&[0x88, 0xa8, 0x60, 0x64, 0x81, 0, 1, 2], rest)),
+            (link_type::ETHERNET, ethernet(&[0x88, 0x64], &session)),
+            (link_type::ETHERNET, ethernet(&[0x81, 0, 0, 7, 0x81, 0, 0, 8, 0x88, 0x64], &session)),
+            (link_type::ETHERNET, ethernet(&[0x88, 0x47, 1, 2, 3, 64], ip)),
+            (link_type::ETHERNET, ethernet(&[0x91, 0, 0, 9, 0x88, 0x47, 1, 2, 2, 64, 0, 0, 0x31, 7], ip)),
             (link_type::LINUX_SLL, [cooked, rest].concat()),
             (link_type::LINUX_SLL2, [ethertype, cooked_2, ip].concat()),
             (link_type::RAW, ip.to_vec()),
@@ -393,8 +467,10 @@ mod tests {
             frame.extend_from_slice(&[0; 9]);
             assert!(assert_agrees(link_type, &frame));
         }
-        let tagged = &linked(&frames()[0])[1];
-        assert_eq!(Plain::read(tagged.0, &tagged.1).and_then(|plain| plain.vlan), Some(100));
+        let linked = linked(&frames()[0]);
+        let vlans = linked.iter().map(|(link_type, frame)| Plain::read(*link_type, frame).unwrap().vlans);
+        let vlans: Vec<_> = vlans.take(5).map(|vlans| vlans.as_slice().to_vec()).collect();
+        assert_eq!(vlans, [vec![], vec![100], vec![100, 258], vec![], vec![7, 8]]);
     }
 
     #[test]
@@ -415,11 +491,16 @@ mod tests {
                 assert!(!assert_agrees(*link_type, &frame[..length]));
             }
         }
-        // Two tags, a tag of a provider.
+        // Three tags, a session that ends within the packet, a control word beneath a label.
         let frame = ipv4(17, &udp());
         let (addresses, rest) = frame.split_at(12);
-        for tags in [&[0x81, 0, 0, 1, 0x81, 0, 0, 2][..], &[0x88, 0xa8, 0, 1]] {
-            assert!(!assert_agrees(link_type::ETHERNET, &[addresses, tags, rest].concat()));
+        let session = &[0x88, 0x64, 0x11, 0, 0, 1, 0, rest.len() as u8 - 1, 0, 0x21][..];
+        for (front, rest) in [
+            (&[0x81, 0, 0, 1, 0x81, 0, 0, 2, 0x81, 0, 0, 3][..], rest),
+            (session, &rest[2..]),
+            (&[0x88, 0x47, 0, 0, 1, 64, 0, 0, 0, 0], &frame),
+        ] {
+            assert!(!assert_agrees(link_type::ETHERNET, &[addresses, front, rest].concat()));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Writing an IP packet behind the link layer of a captured frame, as reassembly and decapsulation need it.
 
-use super::{capture_header, ethertype, infiniband, link_type, protocol};
+use super::{capture_header, ethertype, infiniband, link_type, protocol, vlan};
 
 const IPV4_HEADER_LENGTH: usize = 20;
 const IPV6_HEADER_LENGTH: usize = 40;
@@ -8,8 +8,6 @@ const IPV6_HEADER_LENGTH: usize = 40;
 const MOST_HEADERS: usize = 17;
 /// Most VLAN tags that are passed over.
 const MOST_TAGS: usize = 16;
-/// EtherType of a PPPoE session (RFC 2516), whose header holds a length.
-const PPPOE_SESSION: u16 = 0x8864;
 /// PPP protocol numbers of the IP versions (IANA).
 const PPP_IPV4: u16 = 0x0021;
 const PPP_IPV6: u16 = 0x0057;
@@ -177,9 +175,7 @@ fn set_lengths(link_type: u32, ipv6: bool, ip_length: usize, link: &mut Vec<u8>)
     for _ in 0..MOST_TAGS {
         let Some(kind) = u16_at(link, type_at) else { return };
         match kind {
-            ethertype::VLAN | ethertype::SERVICE_VLAN | ethertype::OUTER_VLAN | ethertype::OUTER_VLAN_2 => {
-                (type_at, next) = (next + 2, next + 4)
-            }
+            tag if vlan::is_tag(tag) => (type_at, next) = (next + 2, next + vlan::TAG_LENGTH),
             ethertype::MACSEC
             | ethertype::BACKBONE_SERVICE
             | ethertype::FABRIC_PATH
@@ -191,7 +187,7 @@ fn set_lengths(link_type: u32, ipv6: bool, ip_length: usize, link: &mut Vec<u8>)
                 link.truncate(next);
                 return set_u16(link, type_at, if ipv6 { ethertype::IPV6 } else { ethertype::IPV4 });
             }
-            PPPOE_SESSION => {
+            ethertype::PPPOE_SESSION => {
                 let length = (link.len() + ip_length).saturating_sub(next + 6);
                 return set_u16(link, next + 4, u16::try_from(length).unwrap_or(u16::MAX));
             }

@@ -1,10 +1,19 @@
 //! VLAN tags: IEEE 802.1Q, IEEE 802.1ad and the older outer tags.
 
-use super::{Faults, Next, Packet, ethernet};
+use super::{Faults, Next, Packet, ethernet, ethertype};
 
 pub(super) const TAG_LENGTH: usize = 4;
 /// Of the tag control information.
 pub(super) const IDENTIFIER: u16 = 0x0fff;
+
+/// Whether an EtherType announces a tag.
+#[inline(always)]
+pub(super) fn is_tag(ethertype: u16) -> bool {
+    matches!(
+        ethertype,
+        ethertype::VLAN | ethertype::SERVICE_VLAN | ethertype::OUTER_VLAN | ethertype::OUTER_VLAN_2
+    )
+}
 
 #[inline]
 pub(super) fn decode(packet: &mut Packet<'_>) -> Next {

@@ -5,7 +5,7 @@
 
 use super::Voip;
 use super::judgement::{Ids, Judgement};
-use crate::call::{Ends, Notes, scope_of_vlan};
+use crate::call::{Ends, Notes, scope_of_vlans};
 use crate::detect::Facts;
 use crate::engine::arrival::Frame;
 use crate::engine::rendering::put_layers;
@@ -35,7 +35,7 @@ impl Engine {
         input: u32,
         record: &Record,
     ) -> bool {
-        let is_kept = match plain::is_untagged(record.link_type, record.data) {
+        let is_kept = match plain::is_bare(record.link_type, record.data) {
             true => self.known_media::<true>(inputs, input, record),
             false => self.known_media_elsewhere(inputs, input, record),
         };
@@ -56,7 +56,7 @@ impl Engine {
 
     /// Whether it is kept.
     #[inline(always)]
-    fn known_media<const IS_UNTAGGED: bool>(
+    fn known_media<const IS_BARE: bool>(
         &mut self,
         inputs: &[Input],
         input: u32,
@@ -67,7 +67,7 @@ impl Engine {
         let now_ns = record.timestamp_ns;
         let captured = record.data.len() as u32;
         // A constant for Ethernet, so that its branches are none.
-        let link_type = if IS_UNTAGGED { link_type::ETHERNET } else { record.link_type };
+        let link_type = if IS_BARE { link_type::ETHERNET } else { record.link_type };
         // All others go to a processor as they are.
         let is_ordinary = link_type != link_type::LINUX_SLL2 && captured <= record.original_length;
         if !voip.may_take_short_cut
@@ -76,12 +76,16 @@ impl Engine {
             || voip.has_waited(now_ns)
             || self.esp.is_some()
             || options.limit != 0
-            || !plain::may_begin_with(RTP_VERSION, link_type, record.data)
         {
             return None;
         }
-        let packet = match IS_UNTAGGED {
-            true => Plain::read_untagged(record.data)?,
+        let link_length =
+            if IS_BARE { plain::BARE_LENGTH } else { plain::link_length(link_type, record.data)? };
+        if !plain::may_begin_with(RTP_VERSION, link_length, record.data) {
+            return None;
+        }
+        let packet = match IS_BARE {
+            true => Plain::read_bare(record.data)?,
             false => Plain::read_other(link_type, record.data)?,
         };
         if packet.protocol != protocol::UDP {
@@ -96,7 +100,7 @@ impl Engine {
             source_port,
             destination,
             destination_port,
-            scope: scope_of_vlan(packet.vlan),
+            scope: scope_of_vlans(packet.vlans.as_slice()),
         };
         let (filters_in_force, label) = (voip.filters, voip.rtp);
         let Voip { calls, media, waited_ns, newest_ns, .. } = voip;
@@ -114,7 +118,7 @@ impl Engine {
         let version = ids.version;
         let mut notes = &mut call.stream_mut(number)?.notes;
         if is_sent {
-            if notes.version != version || notes.vlan != packet.vlan || notes.before_length == 0 {
+            if notes.version != version || notes.vlans != packet.vlans || notes.before_length == 0 {
                 let notes_before = std::mem::take(notes);
                 let words = put_words(record.data, &packet, call.id(), &call.data.ids, notes_before);
                 notes = &mut call.stream_mut(number)?.notes;
@@ -201,7 +205,7 @@ fn put_words(frame: &[u8], plain: &Plain, call_id: &[u8], ids: &Ids, notes: Note
         words,
         before_length: length(before),
         behind_length: length(behind),
-        vlan: plain.vlan,
+        vlans: plain.vlans,
         version: ids.version,
         ..notes
     }

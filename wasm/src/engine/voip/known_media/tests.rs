@@ -51,7 +51,13 @@ fn answers(
     (written, engine.counters().values().to_vec(), engine.traffic_json(100))
 }
 
-/// A capture of Ethernet frames as it would be behind another link layer; with a VLAN tag, where it is given one.
+/// What begins a PPPoE session, up to its length.
+const SESSION: &[u8] = &[0x88, 0x64, 0x11, 0, 0, 1];
+/// An MPLS label.
+const LABEL: &[u8] = &[0x88, 0x47, 0, 1, 1, 64];
+
+/// A capture of Ethernet frames as it would be behind another link layer; with tags, a session or a label, where it is
+/// given one.
 fn relinked(capture: &[u8], link_type: u32, tag: &[u8]) -> Vec<u8> {
     let (header, mut records) = capture.split_at(24);
     let mut relinked = [&header[..20], &link_type.to_le_bytes()].concat();
@@ -64,6 +70,11 @@ fn relinked(capture: &[u8], link_type: u32, tag: &[u8]) -> Vec<u8> {
             link_type::LINUX_SLL => [&[0; 14], tag, behind].concat(),
             link_type::LINUX_SLL2 => [ethertype, &[0; 18], ip].concat(),
             link_type::RAW => ip.to_vec(),
+            _ if tag == LABEL => [addresses, tag, ip].concat(),
+            _ if tag == SESSION => {
+                let protocol = if *ethertype == [8, 0] { [0, 0x21] } else { [0, 0x57] };
+                [addresses, tag, &(2 + ip.len() as u16).to_be_bytes(), &protocol, ip].concat()
+            }
             _ => [addresses, tag, behind].concat(),
         };
         relinked.extend_from_slice(&header[..8]);
@@ -83,6 +94,9 @@ fn captures() -> Vec<(String, Vec<u8>, bool)> {
         for (link_type, tag) in [
             (link_type::ETHERNET, &[][..]),
             (link_type::ETHERNET, &[0x81, 0, 0x20, 100]),
+            (link_type::ETHERNET, &[0x88, 0xa8, 0, 7, 0x81, 0, 0x20, 100]),
+            (link_type::ETHERNET, SESSION),
+            (link_type::ETHERNET, LABEL),
             (link_type::LINUX_SLL, &[]),
             (link_type::LINUX_SLL2, &[]),
             (link_type::RAW, &[]),
@@ -207,6 +221,9 @@ impl Made {
         let tag = self.numbers.one_of(&[20, 20, 20, 20, 20, 20, 20, 30]);
         if self.numbers.below(12) < self.tagged && behind == 0 {
             frame.extend([0x81, 0, 0x20, tag]);
+            if self.numbers.below(4) == 0 {
+                frame.extend([0x81, 0, 0, self.numbers.one_of(&[20, 20, 30])]);
+            }
         }
         let udp = 8 + payload.len() as u16;
         let mut segment: Vec<u8> = [from, to, udp, 0].iter().flat_map(|field| field.to_be_bytes()).collect();
