@@ -307,6 +307,11 @@ impl<T: Default> Calls<T> {
     ) -> Option<Media> {
         let now_ns = passage.timestamp_ns;
         let slot = self.call_of(at, comes_to, Some(header.ssrc), passage)?;
+        let place = self.endpoints.place(at)?;
+        let before = if comes_to { place.to } else { place.from };
+        let was_of = self.calls.get(before.call as usize).filter(|_| before.call != slot);
+        let stream_before = was_of.and_then(|call| call.streams.get(before.stream as usize));
+        let comes_back = stream_before.is_some_and(|stream| stream.is_of(header.ssrc, passage));
         let call = self.calls.get_mut(slot as usize)?;
         let mut number = call.streams.iter().position(|stream| stream.is_of(header.ssrc, passage));
         if number.is_none() && call.streams.len() < self.limits.streams_per_call {
@@ -328,6 +333,9 @@ impl<T: Default> Calls<T> {
         let Some(number) = number else {
             return self.count(at, comes_to, MediaKind::Rtp(*header), length, passage);
         };
+        if comes_back && let Some(stream) = call.streams.get_mut(number) {
+            stream.come_back();
+        }
         if let Some(stream) = call.streams.get_mut(number) {
             stream.update(header, length, now_ns, call.is_reported.then_some(&call.formats));
         }

@@ -456,6 +456,9 @@ impl Progress {
     }
 
     fn response(&mut self, status: u16, event: &Event) {
+        if status == 481 && self.state == State::Active {
+            return self.unknown_dialog(event);
+        }
         if self.invite_ns.is_none() && self.state == State::New {
             self.cseq = event.cseq;
         }
@@ -475,6 +478,20 @@ impl Progress {
                 }
             }
             _ => self.failure(status, event),
+        }
+    }
+
+    /// A further INVITE met a side that does not know the dialog (any more): it is over, BYE or not (RFC 3261 section
+    /// 12.2.1.2, RFC 5057 section 5.1).
+    fn unknown_dialog(&mut self, event: &Event) {
+        let is_named = |leg: &Leg| leg.tag == event.from_tag || leg.tag == event.to_tag;
+        let legs = self.legs.held_mut();
+        if !legs.iter().any(|leg| leg.is_confirmed && is_named(leg)) {
+            return;
+        }
+        legs.iter_mut().filter(|leg| is_named(leg)).for_each(|leg| leg.is_over = true);
+        if legs.iter().all(|leg| leg.is_over || !leg.is_confirmed) {
+            self.end(State::Ending, EndReason::Rejected(481), event.now_ns);
         }
     }
 

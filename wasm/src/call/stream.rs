@@ -233,6 +233,12 @@ impl Stream {
         self.quality.update(header, now_ns, clock_rate);
     }
 
+    /// It comes back from another call.
+    #[cold]
+    pub(super) fn come_back(&mut self) {
+        self.quality.begin_anew();
+    }
+
     /// The clock of another payload type, which is the codec's from now on unless it comes between speech only.
     #[cold]
     fn change_format(&mut self, payload_type: u8, formats: &Formats) -> u32 {

@@ -146,7 +146,15 @@ pub fn begins_message(bytes: &[u8]) -> bool {
     let Some((method, rest)) = bytes.get(..bytes.len().min(MOST_METHOD)).and_then(split_at_space) else {
         return false;
     };
-    let is_request = METHODS.contains(&method) && matches!(rest.first(), Some(b'/' | b'h' | b'*'));
+    let is_target = match rest.first() {
+        Some(b'/' | b'h' | b'H' | b'*') => true,
+        // A host and a port (RFC 9110 section 9.3.6).
+        Some(first) => {
+            method == b"CONNECT" && (first.is_ascii_alphanumeric() || matches!(first, b'[' | b'_'))
+        }
+        None => false,
+    };
+    let is_request = is_target && METHODS.contains(&method);
     if !is_request && !is_version(method) {
         return false;
     }
@@ -154,6 +162,20 @@ pub fn begins_message(bytes: &[u8]) -> bool {
     let Some(end) = memchr::memchr(b'\n', head) else { return false };
     let line = head.get(..end).unwrap_or_default();
     StartLine::parse(line.strip_suffix(b"\r").unwrap_or(line)).is_some()
+}
+
+/// Whether a line, without its end, is a request line, read as leniently as servers do: blanks in a row are one
+/// (RFC 9112 section 3).
+pub fn is_request_line(line: &[u8]) -> bool {
+    let Some((method, rest)) = split_at_space(line) else { return false };
+    let rest = rest.trim_ascii();
+    let Some((target, version)) = rest.split_at_checked(rest.len().saturating_sub(8)) else { return false };
+    let target = target.trim_ascii_end();
+    is_method(method)
+        && is_version(version)
+        && rest.len() > target.len() + version.len()
+        && !target.is_empty()
+        && is_text(target)
 }
 
 /// Start line and header fields of a message.

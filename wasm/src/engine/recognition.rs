@@ -6,8 +6,8 @@ mod plain;
 mod sip_streams;
 mod streams;
 
-use heads::Progress;
 pub(super) use heads::{Inspected, Sighting};
+use heads::{Progress, phase};
 pub(super) use plain::Settled;
 pub(super) use sip_streams::SipStreams;
 
@@ -18,7 +18,9 @@ use super::selection::PortSet;
 use super::traffic::{Amount, Traffic};
 use crate::bounded::MixHasher;
 use crate::detect::registry::{SIGNATURES, label_of};
-use crate::detect::{Carrier, Confidence, Detector, Facts, FlowState, Label, Method, Payload, Recognised};
+use crate::detect::{
+    Carrier, Confidence, Detector, Facts, FlowState, Label, Method, Payload, Recognised, Signature,
+};
 use crate::dns::stream::{begins_like_dns, looks_like_dns};
 use crate::flow::key::Direction;
 use crate::flow::reassembly::{Options as ReassemblyOptions, Reassembler};
@@ -26,7 +28,7 @@ use crate::flow::table::{Flow, FlowTable, Limits, Observed};
 use crate::flow::tcp_state::TcpState;
 use crate::matching::address::bits_of;
 use crate::matching::contents::Content;
-use crate::net::{Packet, Transport, TunnelKind};
+use crate::net::{Packet, Transport, TunnelKind, protocol};
 use crate::wire::metadata::{dns_protocol_name, ip_protocol_name, layer_name};
 use plain::Course;
 
@@ -47,9 +49,13 @@ pub(super) struct FlowData {
 }
 
 impl FlowData {
-    fn progress(&mut self, direction: Direction) -> Option<Progress<'_>> {
-        let at = direction as usize;
-        Some(Progress { phase: self.phases.get_mut(at)?, body: self.bodies.get_mut(at)? })
+    fn progress(&mut self, direction: Direction, is_server_port: bool) -> Option<Progress<'_>> {
+        let other_phase = *self.phases.get(direction.opposite() as usize)?;
+        Some(Progress {
+            phase: self.phases.get_mut(direction as usize)?,
+            body: self.bodies.get_mut(direction as usize)?,
+            is_server: is_server_port && other_phase != phase::REPLIES || phase::is_of_client(other_phase),
+        })
     }
 }
 
@@ -112,19 +118,20 @@ pub(super) struct Recognizer {
     contents: Box<[Option<Content>; 256]>,
     /// What the packet at hand has of it.
     pub(super) sighting: Sighting,
-    /// Well-known ports and whose they are, sorted.
-    port_hints: Vec<(u16, Label)>,
+    /// Well-known ports with the IP protocol that they are of, and whose they are, sorted.
+    port_hints: Vec<((u16, u8), Label)>,
     /// Latest packet time so far.
     newest_ns: i64,
 }
 
 impl Recognizer {
     pub(super) fn new(dns_ports: PortSet, limits: Limits, reassembly: ReassemblyOptions) -> Self {
-        let mut port_hints: Vec<(u16, Label)> = SIGNATURES
-            .iter()
-            .enumerate()
-            .flat_map(|(number, signature)| signature.ports.iter().map(move |port| (*port, number as Label)))
-            .collect();
+        let mut port_hints = Vec::new();
+        for (number, Signature { carriers, ports, .. }) in SIGNATURES.iter().enumerate() {
+            for protocol in carriers.iter().filter_map(|carrier| protocol_of(*carrier)) {
+                port_hints.extend(ports.iter().map(|port| ((*port, protocol), number as Label)));
+            }
+        }
         port_hints.sort_unstable();
         port_hints.dedup_by_key(|(port, _)| *port);
         let dns_labels = ["DNS", "mDNS", "LLMNR"].map(label_of);
@@ -369,8 +376,10 @@ impl Recognizer {
                 }
             }
             (None, Some(_)) if !packet.payload.is_empty() && !dns.has_messages() => {
+                let protocol = packet.ip.map_or(0, |ip| ip.protocol);
                 let hint = [packet.destination_port, packet.source_port].iter().find_map(|port| {
-                    let at = self.port_hints.binary_search_by_key(port, |(port, _)| *port).ok()?;
+                    let at =
+                        self.port_hints.binary_search_by_key(&(*port, protocol), |(port, _)| *port).ok()?;
                     name_of(self.port_hints.get(at)?.1)
                 });
                 if let Some(name) = hint {
@@ -416,6 +425,16 @@ impl Recognizer {
         traffic.put_json(top, &mut out);
         out.push(b'}');
         String::from_utf8(out).unwrap_or_default()
+    }
+}
+
+/// The IP protocol of a carrier that has ports.
+fn protocol_of(carrier: Carrier) -> Option<u8> {
+    match carrier {
+        Carrier::Udp => Some(protocol::UDP),
+        Carrier::Tcp => Some(protocol::TCP),
+        Carrier::Sctp => Some(protocol::SCTP),
+        _ => None,
     }
 }
 

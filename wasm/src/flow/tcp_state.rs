@@ -82,6 +82,11 @@ pub enum Phase {
 }
 
 impl TcpState {
+    /// How far a sequence number is ahead of the next byte in order; negative behind it.
+    pub fn ahead(&self, direction: Direction, sequence: u32) -> i32 {
+        distance(self.next[direction], sequence)
+    }
+
     /// Phase that the connection is in.
     pub fn phase(&self) -> Phase {
         let flags = self.flags.forward | self.flags.reverse;

@@ -36,6 +36,21 @@ pub enum Content {
     Mail,
 }
 
+/// Header fields of mails that name senders and recipients (RFC 5322 sections 3.6.2, 3.6.3 and 3.6.6).
+const ADDRESS_FIELDS: [&[u8]; 11] = [
+    b"From",
+    b"To",
+    b"Cc",
+    b"Bcc",
+    b"Sender",
+    b"Reply-To",
+    b"Resent-From",
+    b"Resent-To",
+    b"Resent-Cc",
+    b"Resent-Bcc",
+    b"Resent-Sender",
+];
+
 impl Content {
     /// The texts that it may have, as bits by the number of the [`Field`].
     pub fn fields(self) -> u32 {
@@ -208,7 +223,7 @@ impl Texts {
             let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
             if is(b"MAIL FROM") || is(b"RCPT TO") {
                 let (_, rest) = split_at(value, b'<').unwrap_or((b"", value));
-                let address = rest.split(|octet| b"> \t".contains(octet)).next().unwrap_or_default();
+                let address = until_unquoted(b"> \t", rest);
                 // A source route may be in front (RFC 5321 section 4.1.2).
                 let address = match address.first() {
                     Some(b'@') => split_at(address, b':').map_or(address, |(_, rest)| rest),
@@ -218,7 +233,7 @@ impl Texts {
             } else if is(b"Subject") {
                 put_unfolded(&mut self.text, value);
                 found(Field::Subject, &self.text);
-            } else if [&b"From"[..], b"To", b"Cc", b"Bcc", b"Sender", b"Reply-To"].iter().any(|one| is(one)) {
+            } else if ADDRESS_FIELDS.iter().any(|one| is(one)) {
                 for element in crate::sip::address::list(value) {
                     put_address(mailbox(element), found);
                 }
@@ -273,13 +288,31 @@ fn put_without_separators(uri: Uri, text: &mut Vec<u8>, wanted: u32, found: &mut
 fn mailbox(element: &[u8]) -> &[u8] {
     if let Some(at) = memchr::memrchr(b'<', element) {
         let rest = element.get(at + 1..).unwrap_or_default();
-        return rest.split(|octet| *octet == b'>').next().unwrap_or_default().trim_ascii();
+        return until_unquoted(b">", rest).trim_ascii();
     }
     if element.first() == Some(&b'"') {
         return element;
     }
     let mut words = element.split(|octet| b" \t\r\n()<>;:".contains(octet));
     words.find(|word| word.contains(&b'@')).unwrap_or_default()
+}
+
+/// What is in front of the first of these octets that is in no quoted string (RFC 5321 section 4.1.2, RFC 5322 section 3.2.4).
+fn until_unquoted<'b>(ends: &[u8], bytes: &'b [u8]) -> &'b [u8] {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let end = bytes.iter().position(|octet| {
+        if is_escaped {
+            is_escaped = false;
+            return false;
+        }
+        match octet {
+            b'\\' if is_quoted => is_escaped = true,
+            b'"' => is_quoted = !is_quoted,
+            _ => return !is_quoted && ends.contains(octet),
+        }
+        false
+    });
+    end.and_then(|end| bytes.get(..end)).unwrap_or(bytes)
 }
 
 fn put_address(address: &[u8], found: &mut Found) {

@@ -346,6 +346,10 @@ fn mails() {
         ("Cc: a@b, u@e;\r\n", "u@e", true),
         ("Cc: \"a b\"@e\r\n", "\"a b\"@e", true),
         ("MAIL FROM:<user@example.com>\r\n", "*@example.com", true),
+        ("RCPT TO:<\"a b\"@e>\r\n", "*@e", true),
+        ("RCPT TO:<\"a>\\\" b\"@e> SIZE=1\r\n", "*\"@e", true),
+        ("To: x <\"a>b\"@e>\r\n", "*@e", true),
+        ("Resent-To: u@e\r\n", "u@e", true),
         ("MAIL FROM:<user@example.com>\r\n", "example.com", false),
     ] {
         let found = matched(&[(EmailAddress, pattern)], Content::Mail, lines.as_bytes());

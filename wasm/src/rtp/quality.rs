@@ -50,6 +50,11 @@ impl StreamQuality {
         self.last_ns = self.last_ns.max(arrival_ns);
     }
 
+    /// The packets between the latest and the next one went elsewhere, and were counted there.
+    pub fn begin_anew(&mut self) {
+        self.sequence.begin_anew();
+    }
+
     /// Packets seen, with duplicates.
     pub fn packets(&self) -> u64 {
         self.packets

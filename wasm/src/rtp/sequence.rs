@@ -126,6 +126,15 @@ impl Sequence {
         self.has_begun = true;
     }
 
+    /// The packets between the latest and the next one went elsewhere: none of them is lost.
+    pub fn begin_anew(&mut self) {
+        self.expected_before = self.expected();
+        self.first = self.highest;
+        self.window = [0; 2];
+        self.after_jump = NO_JUMP;
+        self.has_begun = false;
+    }
+
     fn duplicate(&mut self) -> Arrival {
         self.duplicates = self.duplicates.wrapping_add(1);
         Arrival::Duplicate

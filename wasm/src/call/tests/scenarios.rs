@@ -280,6 +280,17 @@ fn states() {
             "idle",
         ),
         (
+            "re-INVITE to a side that has forgotten the call",
+            &[
+                ("A>B INVITE 1", "TRYING"),
+                ("B>A 200 1 INVITE", "ACTIVE"),
+                ("B>A INVITE 1 f=b t=a", "ACTIVE"),
+                ("A>B 481 1 INVITE f=c t=a", "ACTIVE"),
+                ("A>B 481 1 INVITE f=b t=a", "ENDING"),
+            ],
+            "rejected 481",
+        ),
+        (
             "session timer, INFO, PRACK, UPDATE, REFER",
             &[
                 ("A>B INVITE 1", "TRYING"),

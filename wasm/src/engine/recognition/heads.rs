@@ -120,7 +120,7 @@ impl Sighting {
         let content = if content == Content::Sip { Content::SipStream } else { content };
         let is_head = match content {
             Content::SipStream => true,
-            Content::Http => *progress.body == 0,
+            Content::Http => progress.may_begin_request(0),
             Content::Mail => !matches!(*progress.phase, phase::BODY | phase::CHUNKED_BODY),
             // All there was of it was taken when it came.
             Content::Sip | Content::Tls | Content::Rtp | Content::Media | Content::QuicHello => false,
@@ -148,25 +148,69 @@ impl Sighting {
         }
     }
 
-    fn take_http(&mut self, bytes: &[u8], Progress { body, .. }: &mut Progress) -> usize {
+    /// Heads of requests. What is in bodies, or comes from the server, is none.
+    fn take_http(&mut self, bytes: &[u8], progress: &mut Progress) -> usize {
         let mut rest = bytes;
         loop {
-            rest = without_body(rest, body);
-            if !rest.first().is_some_and(u8::is_ascii_uppercase) || rest.starts_with(b"HTTP/") {
+            if *progress.phase == phase::EXPECTING {
+                // Refused, the body does not come (RFC 9110 section 10.1.1).
+                if http::begins_message(rest) {
+                    (*progress.phase, *progress.body) = (phase::REQUESTS, 0);
+                } else if !rest.is_empty() {
+                    *progress.phase = if *progress.body == 0 { phase::CHUNKS } else { phase::REQUESTS };
+                }
+            }
+            rest = without_body(rest, progress.body);
+            if rest.is_empty() {
                 return bytes.len();
             }
-            let has_line = memchr::memchr(b'\n', rest).is_some();
-            let method_end = rest.iter().position(|octet| !octet.is_ascii_uppercase());
-            let may_begin = method_end.is_none_or(|end| rest.get(end) == Some(&b' '));
-            if !may_begin || has_line && !http::begins_message(rest) {
-                return bytes.len();
+            let taken = match *progress.phase {
+                phase::COMMANDS if REPLY.starts_with(rest.get(..REPLY.len()).unwrap_or(rest)) => {
+                    if rest.len() < REPLY.len() {
+                        return bytes.len() - rest.len();
+                    }
+                    *progress.phase = phase::REPLIES;
+                    return bytes.len();
+                }
+                phase::COMMANDS if progress.is_server => return bytes.len(),
+                phase::REPLIES => return bytes.len(),
+                phase::CHUNKS | phase::TRAILERS => take_chunk_line(rest, progress),
+                _ => self.take_request(rest, progress),
+            };
+            match taken {
+                Taken::All => return bytes.len(),
+                Taken::Some(length) => rest = rest.get(length..).unwrap_or_default(),
+                Taken::Begun => return bytes.len() - rest.len(),
             }
-            let Some(end) = end_of_head(rest) else { return bytes.len() - rest.len() };
-            let (head, after) = rest.split_at(end.min(rest.len()));
-            self.add(Content::Http, head);
-            **body = content_length(head);
-            rest = after;
         }
+    }
+
+    fn take_request(&mut self, bytes: &[u8], progress: &mut Progress) -> Taken {
+        // A server passes over empty lines (RFC 9112 section 2.2).
+        let empty_lines = bytes.iter().take_while(|octet| b"\r\n".contains(octet)).count();
+        if empty_lines > 0 {
+            return if empty_lines > MOST_EMPTY_LINES { Taken::All } else { Taken::Some(empty_lines) };
+        }
+        let method_end = bytes.iter().position(|octet| !is_in_method(*octet));
+        if method_end.is_some_and(|end| end == 0 || bytes.get(end) != Some(&b' ')) {
+            return Taken::All;
+        }
+        if let Some(end) = memchr::memchr(b'\n', bytes)
+            && !http::is_request_line(bytes.get(..end).unwrap_or_default().trim_ascii_end())
+        {
+            return Taken::All;
+        }
+        let Some(end) = end_of_head(bytes) else { return Taken::Begun };
+        let head = bytes.get(..end).unwrap_or(bytes);
+        self.add(Content::Http, head);
+        let framing = Framing::of(head);
+        *progress.body = framing.length;
+        *progress.phase = match framing {
+            Framing { is_expecting: true, .. } => phase::EXPECTING,
+            Framing { is_chunked: true, .. } => phase::CHUNKS,
+            _ => phase::REQUESTS,
+        };
+        Taken::Some(end)
     }
 
     fn take_tls(&mut self, bytes: &[u8], Progress { phase, .. }: &mut Progress) -> usize {
@@ -295,10 +339,46 @@ pub(super) struct Progress<'p> {
     pub(super) phase: &'p mut u8,
     /// Bytes of a body, or of a chunk, that are still to come.
     pub(super) body: &'p mut u32,
+    /// It seems to be the server's: by its port, or by what comes the other way.
+    pub(super) is_server: bool,
+}
+
+impl Progress<'_> {
+    /// So many bytes of the stream are missing, if that is known.
+    fn skip(&mut self, missing: Option<u32>) {
+        match missing.and_then(|missing| self.body.checked_sub(missing)) {
+            Some(left) => *self.body = left,
+            None => {
+                *self.body = 0;
+                if matches!(*self.phase, phase::CHUNKS | phase::TRAILERS | phase::EXPECTING) {
+                    *self.phase = phase::REQUESTS;
+                }
+            }
+        }
+    }
+
+    /// Whether what comes so many bytes behind the ones at hand may be the head of a request.
+    fn may_begin_request(&self, ahead: u32) -> bool {
+        match *self.phase {
+            phase::COMMANDS => !self.is_server,
+            phase::REQUESTS => *self.body <= ahead,
+            _ => false,
+        }
+    }
+}
+
+/// What became of the beginning of some bytes.
+enum Taken {
+    /// So many of them are done with.
+    Some(usize),
+    /// They go on.
+    Begun,
+    /// They are none of what is looked for, all of them.
+    All,
 }
 
 /// Where a direction is.
-mod phase {
+pub(super) mod phase {
     pub const COMMANDS: u8 = 0;
     /// Of a mail.
     pub const HEADER: u8 = 1;
@@ -310,7 +390,30 @@ mod phase {
     /// Of a mail in chunks: in one, or, where no byte of it is left, between two of them.
     pub const CHUNKED_HEADER: u8 = 5;
     pub const CHUNKED_BODY: u8 = 6;
+    /// Requests of HTTP were seen; the next one, or the body of one, is to come.
+    pub const REQUESTS: u8 = 7;
+    /// The same; a chunk, or the line in front of one, is to come.
+    pub const CHUNKS: u8 = 8;
+    /// The same; trailers behind the last chunk are.
+    pub const TRAILERS: u8 = 9;
+    /// The same; a body if the server wants it, else the next request.
+    pub const EXPECTING: u8 = 10;
+    /// Responses of HTTP.
+    pub const REPLIES: u8 = 11;
+    /// Whether a direction is that of a client of HTTP.
+    pub fn is_of_client(phase: u8) -> bool {
+        (REQUESTS..=EXPECTING).contains(&phase)
+    }
 }
+
+/// What a response of HTTP begins with.
+const REPLY: &[u8] = b"HTTP/1.";
+/// Longest line in front of a chunk, and trailer, in bytes.
+const MOST_CHUNK_LINE: usize = 4 << 10;
+/// Most bytes of empty lines in front of a request.
+const MOST_EMPTY_LINES: usize = 64;
+/// What a chunk ends with.
+const CHUNK_END_LENGTH: u32 = 2;
 
 /// The record of a client in compatibility mode.
 const CHANGE_CIPHER_SPEC: [u8; 6] = [20, 3, 3, 0, 1, 1];
@@ -322,18 +425,72 @@ fn without_body<'a>(bytes: &'a [u8], left: &mut u32) -> &'a [u8] {
     bytes.get(skipped..).unwrap_or_default()
 }
 
-/// Bytes behind the head of a request: those of its Content-Length. None of them are known where it comes in chunks.
-fn content_length(head: &[u8]) -> u32 {
-    let mut length = 0;
-    for (name, value) in HeaderFields::of(head) {
-        if name.eq_ignore_ascii_case(b"Transfer-Encoding") {
-            return 0;
+/// What follows the head of a request (RFC 9112 section 6).
+#[derive(Default)]
+struct Framing {
+    /// Bytes of Content-Length; 0 where there are chunks instead.
+    length: u32,
+    is_chunked: bool,
+    /// It comes when the server says so.
+    is_expecting: bool,
+}
+
+impl Framing {
+    fn of(head: &[u8]) -> Self {
+        let mut framing = Self::default();
+        let mut expects = false;
+        for (name, value) in HeaderFields::of(head) {
+            let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
+            if is(b"Transfer-Encoding") {
+                framing.is_chunked = true;
+            } else if is(b"Content-Length") {
+                let is_number = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+                framing.length = number(value).unwrap_or(if is_number { u32::MAX } else { 0 });
+            } else if is(b"Expect") {
+                expects = value.eq_ignore_ascii_case(b"100-continue");
+            }
         }
-        if name.eq_ignore_ascii_case(b"Content-Length") {
-            length = number(value).unwrap_or(0);
+        if framing.is_chunked {
+            framing.length = 0;
+        }
+        framing.is_expecting = expects && (framing.is_chunked || framing.length > 0);
+        framing
+    }
+}
+
+/// The line in front of a chunk, or a trailer (RFC 9112 section 7.1).
+fn take_chunk_line(bytes: &[u8], progress: &mut Progress) -> Taken {
+    let Some(end) = memchr::memchr(b'\n', bytes) else {
+        if bytes.len() <= MOST_CHUNK_LINE {
+            return Taken::Begun;
+        }
+        *progress.phase = phase::REQUESTS;
+        return Taken::All;
+    };
+    let line = bytes.get(..end).unwrap_or_default().trim_ascii_end();
+    if *progress.phase == phase::TRAILERS {
+        if line.is_empty() {
+            *progress.phase = phase::REQUESTS;
+        }
+        return Taken::Some(end + 1);
+    }
+    let digits = line.split(|octet| b"; \t".contains(octet)).next().unwrap_or_default();
+    let size = std::str::from_utf8(digits).ok().and_then(|digits| u32::from_str_radix(digits, 16).ok());
+    match size.and_then(|size| size.checked_add(CHUNK_END_LENGTH)) {
+        Some(CHUNK_END_LENGTH) => *progress.phase = phase::TRAILERS,
+        Some(length) => *progress.body = length,
+        // No chunk, or the place is lost.
+        None => {
+            *progress.phase = phase::REQUESTS;
+            return Taken::All;
         }
     }
-    length
+    Taken::Some(end + 1)
+}
+
+/// Whether an octet may be in a method's name.
+fn is_in_method(octet: u8) -> bool {
+    octet.is_ascii_uppercase() || octet.is_ascii_digit() || matches!(octet, b'-' | b'_')
 }
 
 fn begins(text: &[u8], word: &[u8]) -> bool {
@@ -347,6 +504,12 @@ fn end_of_head(bytes: &[u8]) -> Option<usize> {
         let blank = if rest.starts_with(b"\r\n") { 2 } else { usize::from(rest.starts_with(b"\n")) };
         (blank > 0).then_some(at + 1 + blank)
     })
+}
+
+/// Whether a packet comes from a usual port of its protocol, and goes to none.
+pub(super) fn is_from_server(label: Option<Label>, packet: &Packet) -> bool {
+    let ports = label.and_then(|label| SIGNATURES.get(usize::from(label))).map_or(&[][..], |one| one.ports);
+    ports.contains(&packet.source_port) && !ports.contains(&packet.destination_port)
 }
 
 /// By label: what its packets carry.
@@ -408,7 +571,8 @@ impl Recognizer {
             // Its stream says so where there is a head.
             _ if is_tcp && flows.get(observed.id).state.stream == Stream::Heads => {}
             Content::Mail | Content::Http => {
-                let mut progress = Progress { phase: &mut 0, body: &mut 0 };
+                let is_server = content == Content::Http && is_from_server(label, packet);
+                let mut progress = Progress { phase: &mut 0, body: &mut 0, is_server };
                 sighting.take(content, packet.payload, true, &mut progress);
             }
             _ => {
@@ -439,6 +603,8 @@ impl Recognizer {
             (data.tcp, data.stream) = (tcp, Stream::Unwanted);
             return;
         };
+        let is_server_port = content == Content::Http && is_from_server(data.detection.label(), packet);
+        let mut is_shown = packet.payload.is_empty();
         let mut consumer = |owner: u32, event: Event| {
             if owner != id {
                 return super::streams::take_apart(flows, detector, detected, dns, owner, event);
@@ -449,7 +615,11 @@ impl Recognizer {
             if direction != observed.direction {
                 return super::streams::take_other(flow, detector, detected, dns, event);
             }
-            let Some(mut progress) = flow.state.progress(direction) else { return Want::Close };
+            is_shown = true;
+            let at_start = matches!(event, Event::Data { at_start: true, .. });
+            let Some(mut progress) = flow.state.progress(direction, is_server_port && !at_start) else {
+                return Want::Close;
+            };
             match event {
                 // The rest of a packet that was cut will not come.
                 Event::Data { bytes, .. } => {
@@ -457,7 +627,7 @@ impl Recognizer {
                 }
                 Event::Gap { bytes, missing, .. } => {
                     sighting.take_begun(content, bytes, &progress);
-                    *progress.body = progress.body.saturating_sub(missing.unwrap_or(u32::MAX));
+                    progress.skip(missing);
                     Want::Consumed(bytes.len())
                 }
                 Event::End { bytes, .. } => {
@@ -468,7 +638,20 @@ impl Recognizer {
         };
         let segment = Segment::acknowledging(packet);
         reassembler.segment(&mut tcp, id, observed.direction, &segment, arrival.timestamp_ns, &mut consumer);
-        self.flows.get_mut(observed.id).state.tcp = tcp;
+        let Self { flows, sighting, .. } = self;
+        let data = &mut flows.get_mut(observed.id).state;
+        data.tcp = tcp;
+        // Behind a hole, which may never be filled, a request is judged by itself.
+        if !is_shown
+            && content == Content::Http
+            && http::begins_message(packet.payload)
+            && let Ok(ahead) = u32::try_from(tcp.ahead(observed.direction, packet.tcp_sequence))
+            && let Some(progress) = data.progress(observed.direction, is_server_port)
+            && progress.may_begin_request(ahead)
+        {
+            let mut apart = Progress { phase: &mut { phase::REQUESTS }, body: &mut 0, is_server: false };
+            sighting.take(content, packet.payload, true, &mut apart);
+        }
     }
 }
 
@@ -482,7 +665,7 @@ mod tests {
         for end in (size..stream.len() + size).step_by(size) {
             let mut sighting = Sighting::default();
             let shown = &stream[start..end.min(stream.len())];
-            let mut progress = Progress { phase: &mut phase, body: &mut body };
+            let mut progress = Progress { phase: &mut phase, body: &mut body, is_server: false };
             start += sighting.take(content, shown, false, &mut progress).min(shown.len());
             if sighting.content.is_some() {
                 all.extend_from_slice(&sighting.bytes);
@@ -529,6 +712,57 @@ mod tests {
     }
 
     #[test]
+    fn requests_are_found_behind_chunks_and_refused_bodies() {
+        let chunked = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let trap = b"GET /no HTTP/1.1\r\nHost: a\r\n\r\n";
+        let chunks = [&b"1;x=y\r\nA\r\n1D\r\n"[..], trap, b"\r\n0\r\nGET: /no HTTP/1.1\r\n\r\n"].concat();
+        assert_eq!(trap.len(), 0x1d);
+        let next = b"GET /1 HTTP/1.1\r\nHost: b\r\n\r\n";
+        let expected = [&chunked[..], next].concat();
+        assert_taken(Content::Http, &[&chunked[..], &chunks, b"\r\n", next].concat(), &expected);
+        let expecting = b"PUT / HTTP/1.1\r\nContent-Length: 30\r\nExpect: 100-Continue\r\n\r\n";
+        let expected = [&expecting[..], next].concat();
+        for body in [&b""[..], &[b'x'; 30]] {
+            let stream = [&expecting[..], body, next].concat();
+            let (mut phase, mut given) = ((0, 0), Vec::new());
+            for part in [&stream[..expecting.len()], &stream[expecting.len()..]] {
+                let mut sighting = Sighting::default();
+                let mut progress = Progress { phase: &mut phase.0, body: &mut phase.1, is_server: false };
+                assert_eq!(sighting.take(Content::Http, part, false, &mut progress), part.len());
+                given.extend(sighting.bytes);
+            }
+            assert_eq!(given.escape_ascii().to_string(), expected.escape_ascii().to_string());
+        }
+        let lenient = b"GET   /1 HTTP/1.1 \r\nHost: b\r\n\r\n";
+        let long = [&b"GET /"[..], &[b'x'; 9000], b" HTTP/1.0\n\n"].concat();
+        let stream = [&b"\r\n"[..], lenient, b"\r\n\r\n", b"CONNECT a:1 HTTP/1.1\r\n\r\n"].concat();
+        let expected = [&lenient[..], b"CONNECT a:1 HTTP/1.1\r\n\r\n"].concat();
+        assert_taken(Content::Http, &stream, &expected);
+        assert!(taken(Content::Http, &long, 1000) == long);
+    }
+
+    #[test]
+    fn what_servers_say_is_no_request() {
+        let trap = b"GET /no HTTP/1.1\r\nHost: a\r\n\r\n";
+        for stream in
+            [[&b"HTTP/1.1 200 OK\r\n\r\n"[..], trap].concat(), [&b"HTTP/1.0 100 \r\n\r\n"[..], trap].concat()]
+        {
+            assert_taken(Content::Http, &stream, b"");
+        }
+        let mut sighting = Sighting::default();
+        let mut progress = Progress { phase: &mut 0, body: &mut 0, is_server: true };
+        assert_eq!(sighting.take(Content::Http, trap, true, &mut progress), trap.len());
+        assert!(sighting.content.is_none());
+        // A body in chunks of which a part is lost.
+        let (mut phase, mut body) = (phase::CHUNKS, 10);
+        let mut progress = Progress { phase: &mut phase, body: &mut body, is_server: false };
+        progress.skip(Some(10));
+        assert!(!progress.may_begin_request(0));
+        progress.skip(Some(1));
+        assert!(progress.may_begin_request(0));
+    }
+
+    #[test]
     fn mail_in_chunks() {
         let stream = b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 14\r\nSubject: x\r\n yBDAT 27 LAST\r\n z\r\nTo: e@f\r\n\r\nMAIL FROM:<>MAIL FROM:<g@h>\r\nBDAT 8 LAST\r\nTo:i@j\r\nMAIL FROM:<>\r\n";
         let expected = b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nSubject: x\r\n y z\r\nTo: e@f\r\nMAIL FROM:<g@h>\r\nTo:i@j\r\nMAIL FROM:<>\r\n";
@@ -548,7 +782,7 @@ mod tests {
         let (mut phase, mut body) = (0, 0);
         let mut take = |content, bytes: &[u8], is_all| {
             let mut sighting = Sighting::default();
-            let mut progress = Progress { phase: &mut phase, body: &mut body };
+            let mut progress = Progress { phase: &mut phase, body: &mut body, is_server: false };
             let taken = sighting.take(content, bytes, is_all, &mut progress);
             assert_eq!(taken, bytes.len());
             sighting.bytes
@@ -585,7 +819,7 @@ mod tests {
             for part in stream {
                 let mut sighting = Sighting::default();
                 held.extend_from_slice(part);
-                let mut progress = Progress { phase: &mut phase, body: &mut body };
+                let mut progress = Progress { phase: &mut phase, body: &mut body, is_server: false };
                 let taken = sighting.take(Content::Tls, &held, false, &mut progress);
                 held.drain(..taken);
                 count += usize::from(sighting.content.is_some());

@@ -4,6 +4,7 @@
 //! to the packet that completes it. Bytes that come free otherwise (a hole that is given up while another flow has its
 //! turn, a stream that ends or is evicted) are read for what they say of their flow, and shown with no packet.
 
+use super::heads::is_from_server;
 use super::{Arrival, FlowData, Recognizer, Stream, adopt, payload_of};
 use crate::detect::tls;
 use crate::detect::{Carrier, Detector, Facts, Label, Payload, Recognised};
@@ -142,7 +143,8 @@ impl Recognizer {
             }
             if data.stream == Stream::Heads
                 && let Some(content) = Self::inspected(contents, arrival, data.detection.label())
-                && let Some(mut progress) = data.progress(direction)
+                && let from_server = (!at_start && is_from_server(data.detection.label(), packet))
+                && let Some(mut progress) = data.progress(direction, from_server)
             {
                 let taken = sighting.take(content, bytes, !packet.is_complete(), &mut progress);
                 return Want::Consumed(taken);

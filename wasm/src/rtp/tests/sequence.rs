@@ -55,6 +55,18 @@ fn counts() {
 }
 
 #[test]
+fn what_went_elsewhere_is_not_lost() {
+    let mut sequence = after(&[10, 12]);
+    sequence.begin_anew();
+    assert_eq!((sequence.expected(), sequence.lost()), (3, 1));
+    assert_eq!([60, 61, 63].map(|number| sequence.update(number)), [Restart, InOrder, InOrder]);
+    assert_eq!((sequence.expected(), sequence.lost(), sequence.loss_bursts()), (7, 2, 2));
+    let mut sequence = Sequence::default();
+    sequence.begin_anew();
+    assert_eq!((sequence.expected(), sequence.lost()), (0, 0));
+}
+
+#[test]
 fn says_what_each_packet_is() {
     let mut sequence = Sequence::default();
     for (number, expected, is_validated) in [
