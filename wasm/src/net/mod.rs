@@ -171,6 +171,15 @@ pub struct Tunnels {
     outer_ip: Option<IpHeader>,
 }
 
+impl Tunnels {
+    /// One VXLAN network, between ends that are not known.
+    pub fn vxlan(id: u32) -> Self {
+        let mut tunnels = [Tunnel::default(); MOST_TUNNELS];
+        tunnels[0] = Tunnel { kind: TunnelKind::Vxlan, id };
+        Self { tunnels, count: 1, outer_ip: None }
+    }
+}
+
 /// Whether [`decode`] can read frames of this link type.
 pub fn link_type_is_known(link_type: u32) -> bool {
     link_layer(link_type).is_some() || capture_header::has(link_type)

@@ -1,13 +1,17 @@
 //! The calls in packets that hunters sent: they have been judged, and are reported.
 
 use super::{CallKey, Voip, may_be_sip, passage_of};
+use crate::detect::text_message::number as number_of;
 use crate::engine::{Engine, hash_of};
-use crate::net::{self, Fragment, Transport};
+use crate::net::{self, Fragment, Transport, Tunnels};
 use crate::rtp::candidates::{Endpoints, Verdict};
 use crate::sip::message::Message;
 use crate::wire::packet_batch::ReceivedPacket;
 use crate::wire::protobuf::{Fields, Value};
 use crate::wire::schema::captured_packet::MATCHED_FILTER_IDS;
+use crate::wire::schema::packet_metadata::DETAILS as DETAILS_FIELD;
+
+const DETAILS: u32 = DETAILS_FIELD.number;
 
 impl Engine {
     /// Takes up the calls of a hunter. What was in their place.
@@ -51,7 +55,12 @@ impl Engine {
     /// Adds a received packet to its call. The hunter has put together what belongs together: a message is a packet.
     pub(in crate::engine) fn observe_received(&mut self, received: &ReceivedPacket) {
         let Some(mut voip) = self.voip.take() else { return };
-        let packet = net::decode_record(received.link_type, received.frame, received.original_length);
+        let mut packet = net::decode_record(received.link_type, received.frame, received.original_length);
+        if packet.tunnels().is_empty()
+            && let Some(network) = vxlan_of(received.metadata)
+        {
+            packet.put_into(&Tunnels::vxlan(network));
+        }
         let is_transport = matches!(packet.transport, Transport::Udp | Transport::Tcp);
         if is_transport && packet.fragment == Fragment::None {
             let passage = passage_of(&packet, received.timestamp_ns);
@@ -86,6 +95,28 @@ impl Engine {
         }
         self.voip = Some(voip);
     }
+}
+
+/// The VXLAN network that a packet was in: hunters take the tunnel off, and say so in the details.
+fn vxlan_of(metadata: &[u8]) -> Option<u32> {
+    let (mut is_vxlan, mut id) = (false, None);
+    for (number, entry) in Fields::of(metadata) {
+        let (DETAILS, Value::Bytes(entry)) = (number, entry) else { continue };
+        let (mut key, mut value) = (&b""[..], &b""[..]);
+        for field in Fields::of(entry) {
+            match field {
+                (1, Value::Bytes(bytes)) => key = bytes,
+                (2, Value::Bytes(bytes)) => value = bytes,
+                _ => {}
+            }
+        }
+        match key {
+            b"tunnel" => is_vxlan = value == b"VXLAN",
+            b"tunnel_id" => id = number_of(value),
+            _ => {}
+        }
+    }
+    id.filter(|_| is_vxlan)
 }
 
 impl Voip {

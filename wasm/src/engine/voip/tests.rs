@@ -780,6 +780,11 @@ fn tcp_is_left_out_where_only_udp_is_asked_for() {
 fn batch_of(hunter: &[u8], seconds: i64) -> Vec<u8> {
     let mut scene = Scene::new();
     basic_call(scene.wait(seconds * SECOND), "one", (40_000, 10_000));
+    batch_of_scene(hunter, &scene)
+}
+
+/// What a hunter of that name sends of what it sees.
+fn batch_of_scene(hunter: &[u8], scene: &Scene) -> Vec<u8> {
     let options = Options {
         outputs: WIRE,
         protocol: Protocol::Voip,

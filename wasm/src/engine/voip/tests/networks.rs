@@ -195,3 +195,22 @@ fn a_stream_in_another_vlan_is_said_to_be_there() {
     let named = |vlan: &[u8]| long.windows(vlan.len()).filter(|window| *window == vlan).count();
     assert_eq!((named(b"vlan\x12\x0220"), named(b"vlan\x12\x0230")), (2 * 15, 15));
 }
+
+/// A hunter takes VXLAN off; the processor knows the network by what the hunter says of the packet.
+#[test]
+fn a_processor_tells_vxlan_networks_apart() {
+    let calls = [(10, "ten"), (20, "twenty")].map(|(network, call_id)| {
+        let mut scene = Scene::new();
+        basic_call(&mut scene, call_id, (40_000, 10_000));
+        records(&scene.capture[24..]).into_iter().map(|record| in_tunnel(network, record)).collect::<Vec<_>>()
+    });
+    let mut all = Scene::new();
+    for (of_ten, of_twenty) in calls[0].iter().zip(&calls[1]) {
+        all.frame(of_ten).frame(of_twenty);
+    }
+    let mut engine = Engine::new(Options { outputs: CALLS, ..Options::default() });
+    assert!(engine.process_batch(&batch_of_scene(b"a", &all)));
+    engine.finish();
+    let lines = String::from_utf8(engine.output(CALLS).to_vec()).unwrap();
+    assert_eq!(lines.lines().filter(|line| line.contains("\"rtp_packets\":6")).count(), 2, "{lines}");
+}
