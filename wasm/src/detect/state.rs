@@ -26,6 +26,8 @@ pub mod seen {
     pub const GOOGLE_QUIC: u16 = 128;
     /// A DTLS record.
     pub const DTLS: u16 = 256;
+    /// What goes before SRTP whose keys DTLS agrees on (RFC 5764, RFC 8827 section 6.5).
+    pub const DTLS_SRTP: u16 = STUN | DTLS;
 }
 
 /// Detection's part of a flow's state.
