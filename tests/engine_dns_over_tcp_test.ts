@@ -256,3 +256,17 @@ Deno.test("DNS over TCP: the mode keeps all of a connection on its ports", () =>
   // On any port where all is looked at.
   assert.deepEqual(namesIn(seen(segments, {}, { client })).at(-1), "n1");
 });
+
+Deno.test("DNS over TCP: a server of another protocol greets as itself", () => {
+  const banner = new TextEncoder().encode("SSH-2.0-OpenSSH_9.2p1\r\n");
+  for (const destinationPort of [22, 53]) {
+    const segments = [
+      ...handshake,
+      ...cut(asked(1), []),
+      ...cut(banner, [], 0, true),
+      { payload: Uint8Array.from([1, 2, 3]), sequence: 1 + asked(1).length },
+    ];
+    const { shown } = seen(segments, {}, { client: ends({ destinationPort }) });
+    assert.deepEqual(shown.slice(3).map((packet) => packet.protocol), ["DNS", "SSH", "SSH"]);
+  }
+});

@@ -23,6 +23,12 @@ impl Candidates {
         self.change(number, |half, bit| half & !bit);
     }
 
+    /// Whether a signature is one of them.
+    pub fn contains(&self, number: Label) -> bool {
+        let half = self.halves.get(usize::from(number / 128));
+        half.is_some_and(|half| half >> (number % 128) & 1 != 0)
+    }
+
     /// Takes the signature of the highest priority out.
     #[inline]
     pub fn take_first(&mut self) -> Option<Label> {
@@ -54,6 +60,7 @@ mod tests {
         all.remove(7);
         all.remove(200);
         all.remove(201);
+        assert!(numbers.into_iter().all(|number| all.contains(number)) && !all.contains(7));
         assert_eq!(std::iter::from_fn(|| all.take_first()).collect::<Vec<_>>(), numbers);
         assert_eq!(all.take_first(), None);
     }

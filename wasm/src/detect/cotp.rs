@@ -70,6 +70,7 @@ enum Tpdu {
     ConnectionRequest,
     ConnectionConfirm,
     DisconnectRequest,
+    DisconnectConfirm,
     Data,
 }
 
@@ -79,6 +80,7 @@ impl Tpdu {
             Self::ConnectionRequest => "CR",
             Self::ConnectionConfirm => "CC",
             Self::DisconnectRequest => "DR",
+            Self::DisconnectConfirm => "DC",
             Self::Data => "DT",
         }
     }
@@ -100,15 +102,24 @@ fn tpdu<'a>(payload: &Payload<'a>) -> Option<(Tpdu, &'a [u8])> {
         0xe0 => Tpdu::ConnectionRequest,
         0xd0 => Tpdu::ConnectionConfirm,
         0x80 => Tpdu::DisconnectRequest,
+        0xc0 => Tpdu::DisconnectConfirm,
         _ => return None,
     };
-    let (destination, last) = (payload.u16(6)?, payload.u8(10)?);
-    let parameters = packet.get(11..)?;
-    let is_sound = usize::from(indicator) + 5 == length
+    let (end, destination) = (usize::from(indicator) + 5, payload.u16(6)?);
+    // A confirm of a disconnection has references only (X.224 section 13.6).
+    let (fixed, last) = match kind {
+        Tpdu::DisconnectConfirm => (10, 0),
+        _ => (11, payload.u8(10)?),
+    };
+    let parameters = packet.get(fixed..end)?;
+    // Users may say why they disconnect (X.224 section 13.5.5).
+    let most_user_data = if kind == Tpdu::DisconnectRequest { 64 } else { 0 };
+    let is_sound = length - end <= most_user_data
         && match kind {
             // Class and options: class 0, of old 2 as well; the reason of a disconnection.
             Tpdu::ConnectionRequest => destination == 0 && matches!(last >> 4, 0..=4) && last & 0x0c == 0,
             Tpdu::ConnectionConfirm => matches!(last >> 4, 0..=4) && last & 0x0c == 0,
+            Tpdu::DisconnectConfirm => true,
             _ => matches!(last, 0..=3 | 0x80..=0x8a),
         }
         && parameters_fit(parameters);
@@ -353,6 +364,33 @@ mod tests {
         let packets = [&REQUEST[..4], &REQUEST[4..], &SETUP[..4], &SETUP[4..]];
         let names = names(&packets.map(|part| sent(Carrier::Tcp, 40001, 102, part)));
         assert_eq!(names, [None, Some("COTP"), Some("COTP"), Some("S7comm")]);
+    }
+
+    #[test]
+    fn disconnections() {
+        let judged = |payload: &[u8]| {
+            let packet = sent(Carrier::Tcp, 40001, 102, payload);
+            let (name, _, info) = judge(&mut Detector::new(), &mut Flow::default(), &packet);
+            (name, info)
+        };
+        for (payload, info) in [
+            (&[3, 0, 0, 11, 6, 0x80, 0, 1, 0, 1, 0x80][..], "DR"),
+            // With a byte of the user's.
+            (&[3, 0, 0, 12, 6, 0x80, 0, 1, 0, 1, 0, 0], "DR"),
+            (&[3, 0, 0, 14, 9, 0x80, 0, 1, 0, 1, 0, 0xe0, 1, 7], "DR"),
+            (&[3, 0, 0, 10, 5, 0xc0, 0, 1, 0, 1], "DC"),
+            (&[3, 0, 0, 14, 9, 0xc0, 0, 1, 0, 1, 0xc3, 2, 1, 1], "DC"),
+        ] {
+            assert_eq!(judged(payload), (Some("COTP"), info.to_owned()), "{payload:?}");
+        }
+        for payload in [
+            &[3, 0, 0, 11, 6, 0x80, 0, 1, 0, 1, 4][..],
+            &[3, 0, 0, 11, 5, 0xc0, 0, 1, 0, 1, 0],
+            &[3, 0, 0, 10, 4, 0xc0, 0, 1, 0, 1],
+            &[3, 0, 0, 10, 6, 0xc0, 0, 1, 0, 1],
+        ] {
+            assert_eq!(judged(payload).0, None, "{payload:?}");
+        }
     }
 
     #[test]

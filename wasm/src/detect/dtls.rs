@@ -1,7 +1,9 @@
 //! DTLS (RFC 6347, RFC 9147), and what OpenSSL spoke before its standard, as VPNs still do.
 
 use super::signature::FirstBytes;
-use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
+use super::state::seen;
+use super::tls_hello::Hello;
+use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict, tls};
 
 /// Length in bytes of a record's header, and of a handshake message's.
 const RECORD_HEADER: usize = 13;
@@ -16,13 +18,19 @@ pub static DTLS: Signature = Signature {
     carriers: &[Carrier::Udp],
     ports: &[],
     first: FirstBytes::Ranges(&[(20, 24)]),
-    examine: |payload, _, _| match (fills(payload), record(payload, 0)) {
-        (true, Some(Record { kind: HANDSHAKE, epoch: 0, .. })) => match handshake(payload) {
-            Some(_) => Verdict::Is(Confidence::VERY_HIGH, Method::Handshake),
-            None => Verdict::No,
-        },
-        (true, Some(_)) => Verdict::Is(Confidence::HIGH, Method::Payload),
-        _ => Verdict::No,
+    examine: |payload, state, _| {
+        let verdict = match (fills(payload), record(payload, 0)) {
+            (true, Some(Record { kind: HANDSHAKE, epoch: 0, .. })) => match handshake(payload) {
+                Some(_) => Verdict::Is(Confidence::VERY_HIGH, Method::Handshake),
+                None => Verdict::No,
+            },
+            (true, Some(_)) => Verdict::Is(Confidence::HIGH, Method::Payload),
+            _ => Verdict::No,
+        };
+        if let Verdict::Is(..) = verdict {
+            state.seen |= seen::DTLS;
+        }
+        verdict
     },
     // 20 to 63 are DTLS's among the protocols that share a port (RFC 7983), with the headers of version 1.3.
     continues: |payload, _, _| matches!(payload.u8(0), Some(20..=63)),
@@ -43,6 +51,7 @@ struct Record {
 enum Version {
     V1_0,
     V1_2,
+    V1_3,
     /// As OpenSSL before 0.9.8f had it.
     BeforeStandard,
 }
@@ -61,6 +70,7 @@ impl Version {
         match self {
             Self::V1_0 => "DTLS 1.0",
             Self::V1_2 => "DTLS 1.2",
+            Self::V1_3 => "DTLS 1.3",
             Self::BeforeStandard => "DTLS 0.9",
         }
     }
@@ -72,6 +82,14 @@ fn record(payload: &Payload, offset: usize) -> Option<Record> {
     let (epoch, length) = (payload.u16(offset + 3)?, usize::from(payload.u16(offset + 11)?));
     let is_sound = (20..=24).contains(&kind) && (1..=MOST_RECORD).contains(&length);
     is_sound.then_some(Record { kind, version, epoch, length })
+}
+
+/// The hello in the first record, if its first fragment is there.
+fn hello<'a>(payload: &Payload<'a>) -> Option<Hello<'a>> {
+    let record = record(payload, 0).filter(|record| record.kind == HANDSHAKE && record.epoch == 0)?;
+    handshake(payload)?;
+    let body = payload.from(RECORD_HEADER);
+    Hello::parse_datagram(body.get(..record.length).unwrap_or(body))
 }
 
 /// Whether records follow each other to the end of the datagram; what was not captured of it is believed.
@@ -135,7 +153,18 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
         23 => "ApplicationData",
         _ => "Heartbeat",
     };
-    facts.put("version", record.version.name().as_bytes());
+    // The record of a first hello has the lowest version (RFC 6347 section 4.2.1), others what RFC 9147 leaves in them.
+    let hello = hello(payload);
+    let version = match hello.as_ref().map(Hello::version) {
+        Some(0xfeff) => Version::V1_0,
+        Some(0xfefd) => Version::V1_2,
+        Some(0xfefc) => Version::V1_3,
+        _ => record.version,
+    };
+    facts.put("version", version.name().as_bytes());
+    if let Some(hello) = &hello {
+        tls::put_hello(hello, facts);
+    }
     facts.put("content_type", content.as_bytes());
     facts.put_number("epoch", record.epoch.into());
     facts.put_number("record_length", record.length as u64);
@@ -149,6 +178,11 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
         }
         None if record.kind == HANDSHAKE => facts.say(b"Encrypted Handshake"),
         None => facts.say(content.as_bytes()),
+    }
+    if let Some(name) = hello.and_then(|hello| hello.server_name()) {
+        facts.say(b" (SNI=");
+        facts.say(name);
+        facts.say(b")");
     }
 }
 
@@ -216,5 +250,47 @@ mod tests {
         assert_eq!(info, "ClientHello");
         assert!(details.contains(&("version", "DTLS 1.2".into())), "{details:?}");
         assert!(details.contains(&("handshake_type", "ClientHello".into())));
+    }
+
+    #[test]
+    fn hellos_say_their_version_and_for_whom_they_are() {
+        let extension =
+            |kind: u16, body: &[u8]| [&kind.to_be_bytes()[..], &[0, body.len() as u8], body].concat();
+        let name = extension(0, b"\0\x0b\0\0\x08a.exampl");
+        let hello = |legacy: [u8; 2], extensions: &[u8]| {
+            let rest = [0, 3, 9, 9, 9, 0, 2, 0xc0, 0x2b, 1, 0, 0, extensions.len() as u8];
+            let body = [&legacy[..], &[7; 32], &rest, extensions].concat();
+            let length = body.len() as u8;
+            let head = [1, 0, 0, length, 0, 0, 0, 0, 0, 0, 0, length];
+            [&[22, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, length + 12][..], &head, &body].concat()
+        };
+        let offers = extension(43, &[4, 0xfe, 0xfd, 0xfe, 0xfc]);
+        for (legacy, extensions, version, is_named) in [
+            ([0xfe, 0xff], &[][..], "DTLS 1.0", false),
+            ([0xfe, 0xfd], &name, "DTLS 1.2", true),
+            ([0xfe, 0xfd], &[&offers[..], &name].concat(), "DTLS 1.3", true),
+        ] {
+            let packet = udp(&hello(legacy, extensions));
+            let (protocol, details, info) = judge(&mut Detector::new(), &mut Flow::default(), &packet);
+            assert_eq!(protocol, Some("DTLS"));
+            assert!(details.contains(&("version", version.into())), "{details:?}");
+            assert_eq!(details.contains(&("sni", "a.exampl".into())), is_named, "{details:?}");
+            assert_eq!(info, if is_named { "ClientHello (SNI=a.exampl)" } else { "ClientHello" });
+        }
+    }
+
+    #[test]
+    fn media_follow_stun_and_its_handshake_at_once() {
+        let mut binding = vec![0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42];
+        binding.extend([7; 12]);
+        let rtp = |source, kind| vec![0x80, kind, 0, 5, 0, 0, 0, 1, 0, 0, 0, source, 5];
+        // A receiver report behind which an index and a tag follow (RFC 3711 section 3.4).
+        let protected = [&[0x80, 201, 0, 1, 0, 0, 0, 1][..], &[9; 14]].concat();
+        let packets =
+            [binding.clone(), client_hello(), protected, rtp(1, 96), rtp(2, 97), rtp(3, 98), binding];
+        assert_eq!(
+            names(&packets.map(|payload| udp(&payload))),
+            ["STUN", "DTLS", "RTCP", "RTP", "RTP", "RTP", "STUN"].map(Some)
+        );
     }
 }

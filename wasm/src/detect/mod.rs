@@ -32,6 +32,7 @@ pub mod flow_export;
 pub mod ftp;
 mod google_quic;
 pub mod gre;
+mod greeting;
 pub mod gtp;
 pub mod h323;
 mod hpack;
@@ -122,6 +123,7 @@ pub use signature::{Carrier, Confidence, Method, Signature, Verdict};
 pub use state::FlowState;
 
 use candidates::Candidates;
+use greeting::Greetings;
 use registry::SIGNATURES;
 use signature::FirstBytes;
 
@@ -174,6 +176,7 @@ pub struct Detector {
     ip: Box<[Candidates; 256]>,
     /// Candidates among frames without IP, by carrier.
     link: Vec<(Carrier, Candidates)>,
+    greetings: Greetings,
     shared: Shared,
 }
 
@@ -193,6 +196,7 @@ impl Detector {
             sctp: table(),
             ip: table(),
             link: Vec::new(),
+            greetings: Greetings::default(),
             shared: Shared::default(),
         };
         for (number, signature) in SIGNATURES.iter().enumerate() {
@@ -251,11 +255,35 @@ impl Detector {
     #[inline]
     fn recognise_labelled(&mut self, payload: &Payload, state: &mut FlowState, label: Label) -> Recognised {
         let Some(signature) = SIGNATURES.get(usize::from(label)) else { return Recognised::Nothing };
+        if state.awaits(payload.direction)
+            && let Some(other) = self.recognise_reply(payload, state, label)
+        {
+            return Recognised::Protocol(other);
+        }
         state.set_current(label);
         if (signature.continues)(payload, state, &mut self.shared) {
             return Recognised::Protocol(label);
         }
         self.recognise_contradiction(payload, state, label, signature)
+    }
+
+    /// The first payload from the other side than the one that the flow got its label from: the protocol of a server that
+    /// greets in another one. It is that of the rest of the flow.
+    #[cold]
+    pub fn recognise_reply(
+        &mut self,
+        payload: &Payload,
+        state: &mut FlowState,
+        label: Label,
+    ) -> Option<Label> {
+        state.forget_reply();
+        let others = self.greetings.of_another(payload, label)?;
+        let (other, confidence, method) = self.examine(payload, state, others).best?;
+        if confidence < Confidence::HIGH {
+            return None;
+        }
+        state.set_label(other, confidence, method);
+        Some(other)
     }
 
     #[cold]
@@ -289,6 +317,9 @@ impl Detector {
         }
         let judged = self.examine(payload, state, self.candidates(payload));
         if let Some((label, confidence, method)) = judged.best {
+            if payload.carrier == Carrier::Tcp {
+                state.await_reply(payload.direction);
+            }
             state.set_label(label, confidence, method);
             return Recognised::Protocol(label);
         }

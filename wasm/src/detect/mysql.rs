@@ -77,6 +77,13 @@ fn refusal<'a>(payload: &Payload<'a>) -> Option<(u16, &'a [u8])> {
     ((1000..5000).contains(&code) && is_text).then_some((code, text))
 }
 
+/// Whether it is the beginning of a login with CLIENT_SSL among its capabilities, and no user: the login follows in TLS
+/// (Protocol::SSLRequest).
+fn asks_for_tls(payload: &Payload, message: &Message) -> bool {
+    const CLIENT_SSL: u32 = 0x800;
+    message.length == 32 && payload.le32(HEADER).is_some_and(|capabilities| capabilities & CLIENT_SSL != 0)
+}
+
 fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Facts) {
     let Some(message) = Message::of(payload) else { return };
     let from_server = PORTS.contains(&payload.source_port);
@@ -103,6 +110,10 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
             facts.put_number("command_code", u64::from(code));
             facts.put("command_name", name.as_bytes());
             facts.say(name.as_bytes());
+        }
+        (1, _) if !from_server && asks_for_tls(payload, &message) => {
+            facts.put("type", b"ssl_request");
+            facts.say(b"SSL request");
         }
         (1, _) if !from_server && message.length >= 32 => {
             facts.put("type", b"auth");

@@ -1,9 +1,12 @@
 //! Redis serialisation protocol, versions 2 and 3 (RESP).
 
+use super::command_line::{other_side, side};
 use super::signature::FirstBytes;
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
 
 const PORTS: &[u16] = &[6379];
+/// The word of notes that keeps the client's direction.
+const CLIENT: usize = 0;
 /// Longest line of a number, a type or an error that is looked at, bytes.
 const MOST_LINE: usize = 512;
 
@@ -18,7 +21,28 @@ pub static REDIS: Signature = Signature {
     ..Signature::BASE
 };
 
-fn examine(payload: &Payload, _: &mut FlowState, _: &mut Shared) -> Verdict {
+fn examine(payload: &Payload, state: &mut FlowState, _: &mut Shared) -> Verdict {
+    let verdict = examine_element(payload);
+    if let Verdict::Is(..) = verdict {
+        let is_client = is_from_client(payload);
+        state.claim_notes()[CLIENT] =
+            if is_client { side(payload.direction) } else { other_side(payload.direction) };
+    }
+    verdict
+}
+
+/// Whether the first payload of a flow that is told is the client's: commands are arrays of strings, or lines without a type.
+/// In the middle of a connection a server may send arrays, too.
+fn is_from_client(payload: &Payload) -> bool {
+    let [to_server, from_server] =
+        [payload.destination_port, payload.source_port].map(|port| PORTS.contains(&port));
+    match payload.at_start || to_server == from_server {
+        true => matches!(payload.u8(0), Some(b'*' | b'P' | b'I' | b'p')),
+        false => to_server,
+    }
+}
+
+fn examine_element(payload: &Payload) -> Verdict {
     let Some((kind, line, rest)) = element(payload.bytes) else {
         let may_go_on = matches!(payload.u8(0), Some(b'*' | b'%' | b'~'))
             && payload.bytes.len() < 12
@@ -96,7 +120,7 @@ fn holds(kind: u8, line: &[u8], value: &[u8]) -> bool {
     value.get(length..).is_none_or(|end| b"\r\n".starts_with(end.get(..2).unwrap_or(end)))
 }
 
-fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Facts) {
+fn describe(payload: &Payload, state: &mut FlowState, _: &mut Shared, facts: &mut Facts) {
     let Some((kind, line, rest)) = element(payload.bytes) else { return };
     let name = match kind {
         b'+' => "Simple String",
@@ -117,9 +141,13 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
         _ => return,
     };
     facts.put("resp_type", name.as_bytes());
-    // The first string of an array is a command; keys and values are not told.
+    // The first string of a client's array is a command; keys and values are not told.
+    let is_client = match state.notes() {
+        Some(notes) => notes[CLIENT] == side(payload.direction),
+        None => is_from_client(payload),
+    };
     let command = element(rest)
-        .filter(|(inner, ..)| kind == b'*' && *inner == b'$')
+        .filter(|(inner, ..)| is_client && kind == b'*' && *inner == b'$')
         .and_then(|(_, _, value)| value.get(..memchr::memchr(b'\r', value)?))
         .filter(|word| (2..=20).contains(&word.len()) && word.iter().all(u8::is_ascii_alphabetic));
     match (command, kind) {
@@ -139,5 +167,38 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
             facts.say(b"Integer");
         }
         _ => facts.say(name.as_bytes()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Flow, Sent, judge, sent};
+    use super::super::{Carrier, Detector};
+
+    #[test]
+    fn servers_send_no_commands() {
+        let array: &[u8] = b"*2\r\n$4\r\nsave\r\n$4\r\n3600\r\n";
+        let (up, down) = (false, true);
+        for (port, packets, expected) in [
+            (6379, &[(up, array), (down, array), (up, array)][..], &["save", "Array", "save"][..]),
+            (9000, &[(up, array), (down, array)], &["save", "Array"]),
+            // From the middle of a connection on.
+            (6379, &[(down, b"+OK\r\n"), (down, array), (up, array)], &["Simple String", "Array", "save"]),
+            (6379, &[(down, b"-DENIED a\r\n"), (up, array)], &["Error DENIED", "save"]),
+            (9000, &[(up, b">2\r\n$1\r\na\r\n$1\r\nb\r\n"), (down, array)], &["Push", "save"]),
+        ] {
+            let (mut detector, mut flow) = (Detector::new(), Flow::default());
+            let told = packets.iter().map(|(reverse, payload)| {
+                let packet = match reverse {
+                    true => Sent { reverse: true, ..sent(Carrier::Tcp, port, 40001, payload) },
+                    false => sent(Carrier::Tcp, 40001, port, payload),
+                };
+                let (name, details, info) = judge(&mut detector, &mut flow, &packet);
+                assert_eq!(name, Some("Redis"));
+                assert_eq!(details.iter().any(|(key, _)| *key == "command"), info == "save");
+                info
+            });
+            assert_eq!(told.collect::<Vec<_>>(), expected, "{port} {packets:?}");
+        }
     }
 }

@@ -24,7 +24,9 @@ pub static RTCP: Signature = Signature {
             SENDER_REPORT | RECEIVER_REPORT | 204..=207 if fits => {
                 Verdict::Is(Confidence::HIGH, Method::Payload)
             }
-            _ if state.seen & seen::RTP != 0 => Verdict::Is(Confidence::HIGH, Method::Handshake),
+            _ if state.seen & seen::RTP != 0 || state.seen & seen::DTLS_SRTP == seen::DTLS_SRTP => {
+                Verdict::Is(Confidence::HIGH, Method::Handshake)
+            }
             _ if matches!(shared.media.find(payload), Some(MediaKind::Rtp | MediaKind::Rtcp)) => {
                 Verdict::Is(Confidence::DEFINITE, Method::Sdp)
             }

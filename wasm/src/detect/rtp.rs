@@ -79,8 +79,13 @@ fn examine(payload: &Payload, state: &mut FlowState, shared: &mut Shared) -> Ver
     }
 }
 
-/// Two packets of one source in sequence (RFC 3550 appendix A.1); notes the packet for the next one if they are not.
+/// Two packets of one source in sequence (RFC 3550 appendix A.1); notes the packet for the next one if they are not. Where
+/// STUN and DTLS went before, nothing else begins so (RFC 7983 section 7).
 fn follows(payload: &Payload, state: &mut FlowState, header: &Header) -> bool {
+    if state.seen & seen::DTLS_SRTP == seen::DTLS_SRTP {
+        accept(payload, state, header);
+        return true;
+    }
     let Some(next) = state.claim_notes().get_mut(note::NEXT + side(payload)) else { return false };
     if *next == expected_next(header, 0) {
         accept(payload, state, header);

@@ -9,21 +9,25 @@ const NONE: Label = Label::MAX;
 /// Things seen in a flow that several signatures care about.
 pub mod seen {
     /// A STUN message.
-    pub const STUN: u8 = 1;
+    pub const STUN: u16 = 1;
     /// A TURN allocation.
-    pub const TURN_ALLOCATION: u8 = 2;
+    pub const TURN_ALLOCATION: u16 = 2;
     /// A SIP message.
-    pub const SIP: u8 = 4;
+    pub const SIP: u16 = 4;
     /// A server's greeting of a mail or file transfer protocol.
-    pub const GREETING: u8 = 8;
+    pub const GREETING: u16 = 8;
     /// A QUIC handshake.
-    pub const QUIC: u8 = 16;
+    pub const QUIC: u16 = 16;
     /// An RTP packet, told by its session description or by its successor.
-    pub const RTP: u8 = 32;
+    pub const RTP: u16 = 32;
     /// An IKE message.
-    pub const IKE: u8 = 64;
+    pub const IKE: u16 = 64;
     /// A packet of Google's QUIC that names its version; cleared by one of the IETF's.
-    pub const GOOGLE_QUIC: u8 = 128;
+    pub const GOOGLE_QUIC: u16 = 128;
+    /// A DTLS record.
+    pub const DTLS: u16 = 256;
+    /// What goes before SRTP whose keys DTLS agrees on (RFC 5764, RFC 8827 section 6.5).
+    pub const DTLS_SRTP: u16 = STUN | DTLS;
 }
 
 /// Detection's part of a flow's state.
@@ -33,7 +37,9 @@ pub struct FlowState {
     confidence: Confidence,
     method: Method,
     /// Bits of [`seen`].
-    pub seen: u8,
+    pub seen: u16,
+    /// Directions whose first payload may be another protocol's greeting, one bit each.
+    awaited: u8,
     /// Generation of the media index in which the flow's endpoints were looked up.
     pub(super) media_generation: u32,
     attempts: [u8; 2],
@@ -56,6 +62,7 @@ impl Default for FlowState {
             confidence: Confidence::default(),
             method: Method::default(),
             seen: 0,
+            awaited: 0,
             media_generation: 0,
             attempts: [0; 2],
             waits: [0; 2],
@@ -146,6 +153,26 @@ impl FlowState {
         self.confidence = confidence;
         self.method = method;
         self.reopen();
+    }
+
+    /// Notes that the flow gets its label from what was sent in this direction: the first payload of the other one, if it
+    /// has sent none yet, may tell more.
+    pub fn await_reply(&mut self, direction: Direction) {
+        let side = direction.opposite() as usize;
+        if self.attempts.get(side) == Some(&0) && self.waits.get(side) == Some(&0) {
+            self.awaited = 1 << side;
+        }
+    }
+
+    /// Whether a payload of this direction would be the first reply to the one that gave the flow its label.
+    #[inline]
+    pub fn awaits(&self, direction: Direction) -> bool {
+        self.awaited >> direction as u8 & 1 != 0
+    }
+
+    #[inline]
+    pub(super) fn forget_reply(&mut self) {
+        self.awaited = 0;
     }
 
     #[inline]

@@ -233,8 +233,12 @@ fn describe(payload: &Payload, state: &mut FlowState, shared: &mut Shared, facts
     }
     if !facts.entries().any(|(key, _)| key == "version") {
         let noted = state.notes().and_then(|notes| notes.get(VERSION)).copied().unwrap_or_default();
-        let version = if noted == 0 { first.version } else { noted as u16 };
-        facts.put("version", version_name(version).unwrap_or_default().as_bytes());
+        match noted {
+            // In the middle of a connection the data of 1.3 look like those of 1.2 (RFC 8446 section 5.1).
+            0 if first.content == content::APPLICATION_DATA && first.version == 0x0303 => {}
+            0 => facts.put("version", version_name(first.version).unwrap_or_default().as_bytes()),
+            _ => facts.put("version", version_name(noted as u16).unwrap_or_default().as_bytes()),
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! ClientHello and ServerHello of TLS (RFC 8446 section 4.1, RFC 5246 section 7.4.1), as TLS and QUIC carry them.
+//! ClientHello and ServerHello of TLS (RFC 8446 section 4.1, RFC 5246 section 7.4.1), as TLS and QUIC carry them, and of
+//! DTLS (RFC 9147 section 5.3, RFC 6347 section 4.2).
 
 /// Handshake type of a ClientHello.
 pub const CLIENT_HELLO: u8 = 1;
@@ -33,6 +34,7 @@ pub struct Hello<'a> {
     is_client: bool,
     is_whole: bool,
     is_retry: bool,
+    is_datagram: bool,
     legacy_version: u16,
     cipher_suite: Option<u16>,
     cipher_suites: &'a [u8],
@@ -66,6 +68,15 @@ impl<'a> Hello<'a> {
     /// Reads a handshake message from its type on. `None` if it is no hello, or contradicts itself; what is missing at
     /// the end does not.
     pub fn parse(message: &'a [u8]) -> Option<Self> {
+        Self::parse_behind(message, false)
+    }
+
+    /// The same for DTLS, from its first fragment: what other ones have of it is missing.
+    pub fn parse_datagram(message: &'a [u8]) -> Option<Self> {
+        Self::parse_behind(message, true)
+    }
+
+    fn parse_behind(message: &'a [u8], is_datagram: bool) -> Option<Self> {
         let mut reader = Reader(message);
         let is_client = match reader.u8()? {
             CLIENT_HELLO => true,
@@ -78,17 +89,28 @@ impl<'a> Hello<'a> {
         if a != 0 || length < if is_client { 41 } else { 38 } {
             return None;
         }
+        if is_datagram {
+            // Number of the message, offset and length of the fragment (RFC 6347 section 4.2.2).
+            let [_, _, 0, 0, 0, 0, high, low] = reader.array()? else { return None };
+            let fragment = usize::from(u16::from_be_bytes([high, low]));
+            reader = Reader(reader.0.get(..fragment).unwrap_or(reader.0));
+        }
         let is_whole = reader.0.len() >= length;
         let mut reader = Reader(reader.0.get(..length).unwrap_or(reader.0));
         let legacy_version = reader.u16()?;
-        // Early drafts of TLS 1.3 had its own version here.
-        if !(0x0300..=0x0304).contains(&legacy_version) {
+        let is_known = match is_datagram {
+            true => matches!(legacy_version, 0xfefd | 0xfeff | 0x0100),
+            // Early drafts of TLS 1.3 had its own version here.
+            false => (0x0300..=0x0304).contains(&legacy_version),
+        };
+        if !is_known {
             return None;
         }
         let mut hello = Self {
             is_client,
             is_whole,
             is_retry: false,
+            is_datagram,
             legacy_version,
             cipher_suite: None,
             cipher_suites: &[],
@@ -110,6 +132,13 @@ impl<'a> Hello<'a> {
         }
         if reader.take(session_length.into()).is_none() {
             return Body::Short;
+        }
+        if self.is_client && self.is_datagram {
+            // The cookie of DTLS, with which the client shows that it is where it says.
+            let Some(cookie_length) = reader.u8() else { return Body::Short };
+            if reader.take(cookie_length.into()).is_none() {
+                return Body::Short;
+            }
         }
         if self.is_client {
             let Some(ciphers) = reader.u16() else { return Body::Short };
@@ -196,10 +225,13 @@ impl<'a> Hello<'a> {
             return reader.u16().unwrap_or(self.legacy_version);
         }
         reader.u8();
-        std::iter::from_fn(|| reader.u16())
-            .filter(|version| !is_grease(*version))
-            .max()
-            .unwrap_or(self.legacy_version)
+        let offered = std::iter::from_fn(|| reader.u16()).filter(|version| !is_grease(*version));
+        match self.is_datagram {
+            // Counted down (RFC 6347 section 4.1).
+            true => offered.filter(|version| version >> 8 == 0xfe).min(),
+            false => offered.max(),
+        }
+        .unwrap_or(self.legacy_version)
     }
 
     /// The host name that the client asks for (RFC 6066 section 3).

@@ -75,13 +75,15 @@ const SMB2_COMMANDS: [&str; 19] = [
     "OPLOCK_BREAK",
 ];
 
-/// RDP (MS-RDPBCGR): an X.224 connection request or confirm with a routing cookie or a negotiation; over UDP the client's SYN
-/// (MS-RDPEUDP).
+const RDP_PORTS: &[u16] = &[3389];
+
+/// RDP (MS-RDPBCGR): an X.224 connection request or confirm with a routing cookie or a negotiation; in the middle of a
+/// connection, what follows these on the usual port; over UDP the client's SYN (MS-RDPEUDP).
 pub static RDP: Signature = Signature {
     name: "RDP",
     carriers: &[Carrier::Tcp, Carrier::Udp],
-    ports: &[3389],
-    first: FirstBytes::OneOf(&[3, 0xff]),
+    ports: RDP_PORTS,
+    first: FirstBytes::OneOf(&[0, 3, 0xff]),
     examine: |payload, _, _| {
         if payload.carrier == Carrier::Udp {
             return match is_udp_syn(payload) {
@@ -89,18 +91,27 @@ pub static RDP: Signature = Signature {
                 false => Verdict::No,
             };
         }
-        let Some((kind, rest)) = x224_connection(payload) else { return Verdict::No };
+        let Some((kind, rest)) = x224_connection(payload) else {
+            return match payload.on_port(RDP_PORTS) {
+                true if is_t125(payload) => Verdict::Is(Confidence::VERY_HIGH, Method::Port),
+                true if is_fast_path_output(payload) => Verdict::Is(Confidence::HIGH, Method::Port),
+                _ => Verdict::No,
+            };
+        };
         let negotiates = rest.last_chunk::<8>().is_some_and(|tail| {
             matches!(tail, [1..=3, _, 8, 0, ..]) && (rest.len() == 8 || rest.starts_with(b"Cookie:"))
         });
         match negotiates || rest.starts_with(b"Cookie: mstshash=") || rest.starts_with(b"Cookie: msts=") {
             true => Verdict::Is(Confidence::DEFINITE, Method::Handshake),
-            false if rest.is_empty() && payload.on_port(&[3389]) && kind >= 0xd0 => {
+            false if rest.is_empty() && payload.on_port(RDP_PORTS) && kind >= 0xd0 => {
                 Verdict::Is(Confidence::HIGH, Method::Port)
             }
             false => Verdict::No,
         }
     },
+    // What the negotiation asks for begins after the confirm (MS-RDPBCGR section 5.4.5).
+    continues: |payload, _, _| payload.carrier == Carrier::Udp || !tls::begins_client_hello(payload.bytes),
+    asks: tls::BEGINS_CLIENT_HELLO,
     describe: |payload, _, _, facts| {
         if payload.carrier == Carrier::Udp {
             if is_udp_syn(payload) {
@@ -116,9 +127,52 @@ pub static RDP: Signature = Signature {
         if let Some(&[1 | 2, _, 8, 0, protocols, ..]) = rest.last_chunk::<8>() {
             facts.put_number("protocols", u64::from(protocols));
         }
+        if let Some(user) = rest.strip_prefix(b"Cookie: mstshash=")
+            && let Some(end) = memchr::memchr(b'\r', user)
+        {
+            facts.put("user", user.get(..end).unwrap_or_default());
+        }
     },
     ..Signature::BASE
 };
+
+/// A message of T.125 in a data TPDU (MS-RDPBCGR section 2.2.1.3 ff.): BER to connect, aligned PER afterwards. It may go on
+/// in the next segment.
+fn is_t125(payload: &Payload) -> bool {
+    let Some([3, 0, high, low, 2, 0xf0, 0x80, domain, next]) = payload.array(0) else { return false };
+    let length = usize::from(u16::from_be_bytes([high, low]));
+    // Choices of DomainMCSPDU, in the upper six bits.
+    let is_known = match domain {
+        0x7f => matches!(next, 0x65 | 0x66),
+        0x04 | 0x20 | 0x21 | 0x28 | 0x2c | 0x2e | 0x38 | 0x3c | 0x3e | 0x64 | 0x68 => true,
+        _ => false,
+    };
+    is_known && length >= 9 && (length >= payload.bytes.len() || matches!(payload.u8(length), Some(0..=3)))
+}
+
+/// Fast-path output of a server, not encrypted (MS-RDPBCGR section 2.2.9.1.2): updates that fill it, and it the payload.
+fn is_fast_path_output(payload: &Payload) -> bool {
+    let Some([0, first, second]) = payload.array(0) else { return false };
+    let (length, mut at) = match first & 0x80 {
+        0 => (usize::from(first), 2),
+        _ => (usize::from(first & 0x7f) << 8 | usize::from(second), 3),
+    };
+    if length != payload.length || !RDP_PORTS.contains(&payload.source_port) {
+        return false;
+    }
+    while at < length {
+        let Some(header) = payload.u8(at) else { return false };
+        // Update code, fragmentation, and whether a byte for compression follows.
+        let size = match (header & 0x0f, header >> 6) {
+            (0..=0x0b, 0) => at + 1,
+            (0..=0x0b, 2) => at + 2,
+            _ => return false,
+        };
+        let Some(bytes) = payload.le16(size) else { return false };
+        at = size + 2 + usize::from(bytes);
+    }
+    at == length && payload.is_whole()
+}
 
 /// The first datagram of RDP over UDP: nothing to acknowledge, SYN, largest datagrams up and down, padding (MS-RDPEUDP section
 /// 3.1.5.1.1).

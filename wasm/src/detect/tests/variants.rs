@@ -94,6 +94,77 @@ fn rdp_over_udp() {
     }
 }
 
+/// A connection request or confirm that negotiates TLS.
+fn rdp_connection(code: u8, kind: &[u8; 2]) -> Vec<u8> {
+    [&[3, 0, 0, 19, 14, code, 0, 0, 0, 0, 0][..], kind, &[8, 0, 1, 0, 0, 0]].concat()
+}
+
+#[test]
+fn rdp_says_the_user_of_its_cookie() {
+    let cookie = b"Cookie: mstshash=ann\r\n";
+    let request = [&[3, 0, 0, 41, 36, 0xe0, 0, 0, 0, 0, 0][..], cookie, &[1, 0, 8, 0, 1, 0, 0, 0]].concat();
+    let (name, details, _) =
+        judge(&mut Detector::new(), &mut Flow::default(), &sent(Tcp, 40001, 3389, &request));
+    assert_eq!(name, Some("RDP"));
+    assert!(details.contains(&("user", "ann".into())), "{details:?}");
+}
+
+#[test]
+fn rdp_in_the_middle_of_a_connection() {
+    let data = |length: u8, rest: &[u8]| [&[3, 0, 0, length, 2, 0xf0, 0x80][..], rest].concat();
+    let send = [0x64, 0, 7, 3, 0xeb, 0x70, 2, 1, 2];
+    for (payload, expected) in [
+        (data(16, &send), Some("RDP")),
+        (data(16, &[&send[..], &[3, 0, 0, 12]].concat()), Some("RDP")),
+        (data(200, &send), Some("RDP")),
+        (data(12, &[0x7f, 0x65, 1, 2, 3]), Some("RDP")),
+        (data(16, &[&send[..], &[9]].concat()), None),
+        (data(12, &[0x7f, 0x67, 1, 2, 3]), None),
+        (data(12, &[0x50, 1, 2, 3, 4]), None),
+    ] {
+        assert_eq!(first(Tcp, (40001, 3389), &payload).0, expected, "{payload:?}");
+        assert_ne!(first(Tcp, (40001, 9000), &payload).0, Some("RDP"));
+    }
+    // Output by the fast path: a synchronisation, and a bitmap that is compressed.
+    let output = [0, 12, 3, 0, 0, 0x81, 0x20, 3, 0, 1, 2, 3];
+    assert_eq!(first(Tcp, (3389, 40001), &output).0, Some("RDP"));
+    assert_eq!(first(Tcp, (40001, 3389), &output).0, None);
+    for (at, byte) in [(0, 0xc0), (1, 13), (2, 0x4c), (3, 2), (7, 2)] {
+        let mut other = output;
+        other[at] = byte;
+        assert_eq!(first(Tcp, (3389, 40001), &other).0, None, "byte {at}");
+    }
+}
+
+#[test]
+fn mysql_asks_for_tls_before_it_says_who_logs_in() {
+    let request = |length: u8, capabilities: u8| {
+        [&[length, 0, 0, 1, 0x84, capabilities, 0xbf, 0][..], &vec![0; usize::from(length) - 4]].concat()
+    };
+    for (payload, info) in [
+        (request(32, 0xaa), "SSL request"),
+        (request(32, 0xa2), "Login request"),
+        (request(60, 0xaa), "Login request"),
+    ] {
+        assert_eq!(first(Tcp, (40001, 3306), &payload), (Some("MySQL"), info.to_owned()));
+    }
+}
+
+#[test]
+fn data_of_tls_without_a_handshake_have_no_version() {
+    for (payload, version) in [
+        (&[23, 3, 3, 0, 3, 1, 2, 3][..], None),
+        (&[23, 3, 2, 0, 3, 1, 2, 3], Some("TLS 1.1")),
+        (&[21, 3, 3, 0, 2, 2, 40], Some("TLS 1.2")),
+    ] {
+        let (name, details, _) =
+            judge(&mut Detector::new(), &mut Flow::default(), &sent(Tcp, 40001, 443, payload));
+        assert_eq!(name, Some("TLS"));
+        let told = details.iter().find(|(key, _)| *key == "version").map(|(_, value)| value.as_str());
+        assert_eq!(told, version, "{payload:?}");
+    }
+}
+
 #[test]
 fn blanks_behind_the_version_of_http() {
     let notify = b"NOTIFY * HTTP/1.1 \r\nHOST: 239.255.255.250:1900\r\nNTS: ssdp:alive\r\n\r\n";
@@ -147,6 +218,7 @@ fn databases_and_directories_go_over_to_tls() {
         (5432, vec![(false, b"\0\0\0\x08\x04\xd2\x16\x2f".to_vec()), (true, b"S".to_vec())], "PostgreSQL"),
         (3306, vec![(true, greeting), (false, ssl_request)], "MySQL"),
         (389, vec![(false, start_tls.to_vec())], "LDAP"),
+        (3389, vec![(false, rdp_connection(0xe0, &[1, 0])), (true, rdp_connection(0xd0, &[2, 0]))], "RDP"),
     ] {
         let before = before.into_iter().map(|(reverse, payload)| match reverse {
             true => Sent { reverse, ..sent(Tcp, port, 40001, &payload) },

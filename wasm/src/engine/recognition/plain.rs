@@ -73,7 +73,8 @@ impl Recognizer {
         } else if is_tcp && *stream != Stream::Unwanted {
             return Settled::Counted(observed);
         } else if let Some(label) = detection.label() {
-            if self.courses[usize::from(label)].asks_about(packet.payload) {
+            let is_asked = self.courses[usize::from(label)].asks_about(packet.payload);
+            if is_asked || detection.awaits(observed.direction) {
                 return self.go_on(frame, timestamp_ns, observed, dns);
             }
         } else {

@@ -102,10 +102,19 @@ impl Recognizer {
                     return Want::Consumed(bytes.len());
                 }
             };
+            let mut payload = payload_of(packet, arrival, Carrier::Tcp, direction);
+            (payload.bytes, payload.length, payload.at_start) = (bytes, bytes.len(), at_start);
+            // A server of another protocol greets as it always does.
+            if data.stream == Stream::Dns
+                && data.detection.awaits(direction)
+                && let Some(label) = data.detection.label()
+                && detector.recognise_reply(&payload, &mut data.detection, label).is_some()
+            {
+                data.stream = Stream::Detecting;
+            }
             if data.stream == Stream::Detecting {
-                let mut payload = payload_of(packet, arrival, Carrier::Tcp, direction);
-                (payload.bytes, payload.length, payload.at_start) = (bytes, bytes.len(), at_start);
                 if on_dns_port && data.detection.label().is_none() && messages(bytes).next().is_some() {
+                    data.detection.await_reply(direction);
                     adopt(&mut data.detection, dns_labels[0], detected);
                     data.stream = Stream::Dns;
                 } else {
