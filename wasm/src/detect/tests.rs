@@ -181,6 +181,7 @@ fn random_payloads_are_not_recognised() {
     }
 }
 
+mod deployed_forms;
 mod variants;
 mod vectors;
 
