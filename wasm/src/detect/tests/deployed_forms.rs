@@ -38,3 +38,17 @@ fn turn_channels_beyond_those_of_today() {
     }
     assert_eq!(first(Udp, (40001, 9000), &channel(0x71f2, 100, 100)).0, None);
 }
+
+#[test]
+fn snmp_over_tcp() {
+    const GET: &[u8] = b"\x30\x26\x02\x01\x01\x04\x06public\xa0\x19\x02\x01\x07\x02\x01\0\x02\x01\0\
+        \x30\x0e\x30\x0c\x06\x08\x2b\x06\x01\x02\x01\x01\x01\0\x05\0";
+    let told = (Some("SNMP"), "get-request 1.3.6.1.2.1.1.1.0".to_owned());
+    assert_eq!(first(Tcp, (40001, 161), GET), told);
+    assert_eq!(first(Tcp, (40001, 9000), GET), told);
+    assert_eq!(first(Tcp, (40001, 9000), &[GET, GET].concat()), told);
+    assert_eq!(first(Tcp, (40001, 161), &GET[..30]).0, Some("SNMP"));
+    for payload in [&GET[..30], &[GET, b"x"].concat()] {
+        assert_eq!(first(Tcp, (40001, 9000), payload).0, None);
+    }
+}
