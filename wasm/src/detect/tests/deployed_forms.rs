@@ -52,3 +52,43 @@ fn snmp_over_tcp() {
         assert_eq!(first(Tcp, (40001, 9000), payload).0, None);
     }
 }
+
+#[test]
+fn coap_over_tcp() {
+    const SETTINGS: &[u8] = b"\x50\xe1\x23\x80\x01\0\x20";
+    const GET: &[u8] = b"\x51\x01\x01\xb4time";
+    for (port, payload, info) in [
+        (5683, SETTINGS, Some("7.01 CSM")),
+        (9000, SETTINGS, Some("7.01 CSM")),
+        (9000, &[SETTINGS, GET].concat(), Some("7.01 CSM")),
+        (5683, GET, Some("GET, /time")),
+        (5683, b"\xd1\x06\x45\x01\xd1\x01\x01\xff0123456789abcde", Some("2.05 Content")),
+        (9000, GET, None),
+        // Unknown settings, one that is too long, an end that does not fit, none at all.
+        (9000, b"\x20\xe1\x31\0", None),
+        (9000, b"\x60\xe1\x25\x80\x01\0\0\0", None),
+        (9000, b"\x50\xe1\x23\x80\x01\0\x20\x0f", None),
+        (9000, b"\0\xe1", None),
+        (5683, b"\x51\x01\x01\xb4tim", None),
+        (5683, b"\x50\xe6\x23\x80\x01\0\x20", None),
+        (5683, b"\x59\x01\x01\xb4time", None),
+    ] {
+        let expected = (info.map(|_| "CoAP"), info.unwrap_or_default().to_owned());
+        assert_eq!(first(Tcp, (40001, port), payload), expected, "{port} {payload:x?}");
+    }
+}
+
+#[test]
+fn coap_requests_for_the_root() {
+    for (ports, payload, expected) in [
+        ((40001, 5683), &b"\x41\x01\x09\xbc\x01"[..], Some("CoAP")),
+        ((40001, 5683), b"\x40\x01\x09\xbc", Some("CoAP")),
+        ((40001, 9000), b"\x41\x01\x09\xbc\x01", None),
+        ((5683, 40001), b"\x41\x01\x09\xbc\x01", None),
+        ((40001, 5683), b"\x42\x01\x09\xbc\x01", None),
+        ((40001, 5683), b"\x61\x01\x09\xbc\x01", None),
+        ((40001, 5683), b"\x41\x08\x09\xbc\x01", None),
+    ] {
+        assert_eq!(first(Udp, ports, payload).0, expected, "{ports:?} {payload:x?}");
+    }
+}
