@@ -92,3 +92,13 @@ fn coap_requests_for_the_root() {
         assert_eq!(first(Udp, ports, payload).0, expected, "{ports:?} {payload:x?}");
     }
 }
+
+#[test]
+fn modbus_over_udp() {
+    let read = [0, 1, 0, 0, 0, 6, 1, 3, 0, 1, 0, 10];
+    let answer = [0, 1, 0, 0, 0, 5, 1, 3, 2, 0, 0x11];
+    let modbus = Some("Modbus");
+    assert_eq!(exchange(Udp, 502, &read, &answer), [modbus; 2]);
+    assert_eq!(exchange(Udp, 9000, &read, &answer), [None, modbus]);
+    assert_eq!(exchange(Udp, 502, &read[..11], &answer[..10]), [None; 2]);
+}
