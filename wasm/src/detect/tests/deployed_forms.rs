@@ -102,3 +102,12 @@ fn modbus_over_udp() {
     assert_eq!(exchange(Udp, 9000, &read, &answer), [None, modbus]);
     assert_eq!(exchange(Udp, 502, &read[..11], &answer[..10]), [None; 2]);
 }
+
+#[test]
+fn administration_of_kerberos_by_remote_calls() {
+    for (program, expected) in [(2112u32, Some("RPC")), (2111, None), (2113, None)] {
+        let words = [0x8000_0028, 7, 0, 2, program, 2, 0, 0, 0, 0, 0];
+        let call: Vec<u8> = words.into_iter().flat_map(u32::to_be_bytes).collect();
+        assert_eq!(first(Tcp, (40001, 749), &call).0, expected, "{program}");
+    }
+}
