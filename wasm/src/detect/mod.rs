@@ -45,6 +45,7 @@ pub mod imap;
 pub mod ipsec;
 pub mod irc;
 pub mod isis;
+pub mod kpasswd;
 pub mod l2tp;
 pub mod label_switching;
 pub mod link_layer;

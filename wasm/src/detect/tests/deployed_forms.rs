@@ -18,6 +18,10 @@ fn exchange(carrier: Carrier, port: u16, request: &[u8], answer: &[u8]) -> [Opti
     names(&packets).try_into().unwrap()
 }
 
+fn length_of(bytes: &[u8]) -> [u8; 2] {
+    (bytes.len() as u16).to_be_bytes()
+}
+
 #[test]
 fn turn_channels_beyond_those_of_today() {
     let refreshed = [&[1, 4, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[7; 12]].concat();
@@ -109,5 +113,36 @@ fn administration_of_kerberos_by_remote_calls() {
         let words = [0x8000_0028, 7, 0, 2, program, 2, 0, 0, 0, 0, 0];
         let call: Vec<u8> = words.into_iter().flat_map(u32::to_be_bytes).collect();
         assert_eq!(first(Tcp, (40001, 749), &call).0, expected, "{program}");
+    }
+}
+
+#[test]
+fn passwords_of_kerberos() {
+    let element = |tag: u8, contents: usize| [&[tag, contents as u8][..], &vec![5; contents]].concat();
+    let message = |version: u16, ticket: &[u8], rest: &[u8]| {
+        let parts = [&version.to_be_bytes()[..], &length_of(ticket), ticket, rest].concat();
+        [&(parts.len() as u16 + 2).to_be_bytes()[..], &parts].concat()
+    };
+    let private = element(0x75, 30);
+    let change = message(1, &element(0x6e, 20), &private);
+    for (payload, info) in [
+        (change.clone(), Some("Change password request")),
+        (message(0xff80, &element(0x6e, 20), &private), Some("Set password request")),
+        (message(1, &element(0x6f, 20), &private), Some("Reply")),
+        (message(1, &[], &element(0x7e, 30)), Some("Error")),
+        (message(2, &element(0x6e, 20), &private), None),
+        (message(1, &element(0x6d, 20), &private), None),
+        (message(1, &[], &private), None),
+        (message(1, &element(0x6e, 20), &element(0x74, 30)), None),
+        (message(1, &element(0x6e, 20)[1..], &private), None),
+        (message(1, &element(0x6e, 20), &private[..31]), None),
+        (change[..change.len() - 1].to_vec(), None),
+    ] {
+        let expected = (info.map(|_| "KPASSWD"), info.unwrap_or_default().to_owned());
+        assert_eq!(first(Udp, (40001, 464), &payload), expected, "{payload:x?}");
+        let marked = [&[0, 0], &payload[..2], &payload].concat();
+        if payload.len() + 1 != change.len() {
+            assert_eq!(first(Tcp, (40001, 464), &marked), expected, "{payload:x?}");
+        }
     }
 }
