@@ -146,3 +146,21 @@ fn passwords_of_kerberos() {
         }
     }
 }
+
+#[test]
+fn short_records_of_netflow() {
+    let export = |version: u8, count: usize, record: usize| {
+        [&[0, version, 0, count as u8][..], &vec![7; 12 + record * count]].concat()
+    };
+    for (port, payload, expected) in [
+        (2055, export(1, 29, 48), Some("NetFlow")),
+        (9995, export(1, 1, 48), Some("NetFlow")),
+        (9000, export(1, 1, 52), Some("NetFlow")),
+        (9000, export(1, 1, 48), None),
+        (2055, export(1, 1, 47), None),
+        (2055, export(1, 31, 48), None),
+        (2055, export(2, 1, 48), None),
+    ] {
+        assert_eq!(first(Udp, (40001, port), &payload).0, expected, "{port} {}", payload.len());
+    }
+}
