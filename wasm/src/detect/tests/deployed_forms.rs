@@ -164,3 +164,14 @@ fn short_records_of_netflow() {
         assert_eq!(first(Udp, (40001, port), &payload).0, expected, "{port} {}", payload.len());
     }
 }
+
+#[test]
+fn bittorrent_in_the_local_network() {
+    let announcement = b"BT-SEARCH * HTTP/1.1\r\nHost: 239.192.152.143:6771\r\nPort: 6882\r\n\
+        Infohash: 0123456789abcdef\r\n\r\n\r\n";
+    let packet = sent(Udp, 40001, 6771, announcement);
+    let (name, details, info) = judge(&mut Detector::new(), &mut Flow::default(), &packet);
+    assert_eq!((name, info.as_str()), (Some("BitTorrent"), "Local service discovery"));
+    assert!(details.contains(&("info_hash", "0123456789abcdef".to_owned())));
+    assert_eq!(first(Udp, (40001, 6771), b"BT-SEARCH * HTTP/1.0\r\n\r\n").0, None);
+}
