@@ -70,6 +70,7 @@ pub static SIGNATURES: &[&Signature] = &[
     &snmp::SNMP,
     &netbios::NBNS,
     &netbios::NBDS,
+    &netbios::NBSS,
     &kpasswd::KPASSWD,
     &flow_export::NETFLOW,
     &flow_export::IPFIX,

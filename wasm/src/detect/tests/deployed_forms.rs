@@ -175,3 +175,49 @@ fn bittorrent_in_the_local_network() {
     assert!(details.contains(&("info_hash", "0123456789abcdef".to_owned())));
     assert_eq!(first(Udp, (40001, 6771), b"BT-SEARCH * HTTP/1.0\r\n\r\n").0, None);
 }
+
+/// A name of NetBIOS in its 32 letters.
+const NETBIOS_NAME: &[u8] = b"\x20FEEFFDFECACACACACACACACACACACAAA\0";
+
+#[test]
+fn sessions_of_netbios() {
+    let request = [&[0x81, 0, 0, 68][..], NETBIOS_NAME, NETBIOS_NAME].concat();
+    let told = (Some("NBSS"), "Session request TEST<00> -> TEST<00>".to_owned());
+    assert_eq!(first(Tcp, (40001, 139), &request), told);
+    assert_eq!(first(Tcp, (40001, 9000), &request), told);
+    for (payload, expected) in [
+        (&[0x82, 0, 0, 0][..], Some("NBSS")),
+        (&[0x83, 0, 0, 1, 0x82], Some("NBSS")),
+        (&[0x85, 0, 0, 0], Some("NBSS")),
+        (&[0x83, 0, 0, 1, 0x42], None),
+        (&[0x82, 0, 0, 1], None),
+        (&[0x82, 1, 0, 0], None),
+        (&request[..70], None),
+    ] {
+        assert_eq!(first(Tcp, (139, 40001), payload).0, expected, "{payload:x?}");
+        assert_eq!(first(Tcp, (9000, 40001), payload).0, None, "{payload:x?}");
+    }
+    let negotiate = [&[0, 0, 0, 62][..], b"\xffSMBr", &[0; 57]].concat();
+    let packets = [
+        sent(Tcp, 40001, 139, &request),
+        Sent { reverse: true, ..sent(Tcp, 139, 40001, &[0x82, 0, 0, 0]) },
+        sent(Tcp, 40001, 139, &negotiate),
+    ];
+    assert_eq!(names(&packets), [Some("NBSS"), Some("NBSS"), Some("SMB")]);
+}
+
+#[test]
+fn datagrams_of_netbios_off_the_port() {
+    let rest = [&[0; 2][..], NETBIOS_NAME, NETBIOS_NAME, b"\xffSMB"].concat();
+    let length = (rest.len() as u16 - 2).to_be_bytes();
+    let datagram = [&b"\x11\x0a\x12\x34\x0a\x09\0\x01\0\x8a"[..], &length, &rest].concat();
+    assert_eq!(first(Udp, (19141, 19141), &datagram).0, Some("NBDS"));
+    for (at, byte) in [(0, 0x17), (1, 0x10), (11, 0), (20, b'Z'), (14 + 34, 31)] {
+        let mut other = datagram.clone();
+        other[at] = byte;
+        assert_eq!(first(Udp, (19141, 19141), &other).0, None, "{at}");
+    }
+    let query = [&b"\x14\x0a\x12\x34\x0a\x09\0\x01\0\x8a"[..], NETBIOS_NAME].concat();
+    assert_eq!(first(Udp, (19141, 138), &query).0, Some("NBDS"));
+    assert_eq!(first(Udp, (19141, 19141), &query).0, None);
+}
