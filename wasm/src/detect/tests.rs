@@ -182,6 +182,7 @@ fn random_payloads_are_not_recognised() {
 }
 
 mod deployed_forms;
+mod mid_stream;
 mod variants;
 mod vectors;
 

@@ -221,3 +221,30 @@ fn datagrams_of_netbios_off_the_port() {
     assert_eq!(first(Udp, (19141, 138), &query).0, Some("NBDS"));
     assert_eq!(first(Udp, (19141, 19141), &query).0, None);
 }
+
+#[test]
+fn rtmp_off_the_port_by_both_sides() {
+    let half = |version: u8, zeros: usize| [&[version][..], &vec![0; zeros], &vec![7; 1536 - zeros]].concat();
+    let (client, server) = (half(3, 4), half(3, 0));
+    let rtmp = Some("RTMP");
+    assert_eq!(exchange(Tcp, 9000, &client, &server), [None, rtmp]);
+    assert_eq!(exchange(Tcp, 9000, &client, &[&server[..], &client[1..]].concat()), [None, rtmp]);
+    for (request, answer) in [
+        (&client, &half(4, 0)),
+        (&half(4, 4), &server),
+        (&client, &half(3, 1500)),
+        (&half(3, 1500), &half(3, 1500)),
+        (&client, &server[..1536].to_vec()),
+        (&[&client[..], &[0]].concat(), &server),
+    ] {
+        assert_eq!(exchange(Tcp, 9000, request, answer), [None; 2]);
+    }
+    // One side in two segments.
+    let packets = [
+        sent(Tcp, 40001, 9000, &client[..1448]),
+        sent(Tcp, 40001, 9000, &client[1448..]),
+        Sent { reverse: true, ..sent(Tcp, 9000, 40001, &server[..800]) },
+        Sent { reverse: true, ..sent(Tcp, 9000, 40001, &server[800..]) },
+    ];
+    assert_eq!(names(&packets), [None, None, None, rtmp]);
+}

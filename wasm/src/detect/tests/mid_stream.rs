@@ -1,0 +1,29 @@
+//! Connections that were there before the capture: on the usual port, messages that begin where a segment does.
+
+use super::super::Carrier::Tcp;
+use super::super::Detector;
+use super::super::tests::{Flow, judge, sent};
+
+/// Name and info of the first segment of a flow to a port.
+fn to(port: u16, payload: &[u8]) -> (Option<&'static str>, String) {
+    let (name, _, info) = judge(&mut Detector::new(), &mut Flow::default(), &sent(Tcp, 40001, port, payload));
+    (name, info)
+}
+
+#[test]
+fn chunks_of_rtmp() {
+    for (payload, info) in [
+        (&b"\x03\0\0\0\0\0\x08\x14\0\0\0\0\x02\0\x05start"[..], Some("Command Message")),
+        (b"\x02\0\0\0\0\0\x04\x05\0\0\0\0\0\x4c\x4b\x40", Some("Window Acknowledgement Size")),
+        (b"\x04\0\0\0\0\0\x20\x09\x01\0\0\0\x17", Some("Video Data")),
+        (b"\x03\0\0\0\0\0\x08\x14\0\0\0\0\x05\0\x05start", None),
+        (b"\x03\0\0\0\0\0\x04\x05\0\0\0\0\0\x4c\x4b\x40", None),
+        (b"\x02\0\0\0\0\0\x05\x05\0\0\0\0\0\x4c\x4b\x40", None),
+        (b"\x04\0\0\0\0\0\x20\x09\0\0\0\x01\x17", None),
+        (b"\x04\0\0\0\0\0\x20\x0a\x01\0\0\0\x17", None),
+    ] {
+        let expected = (info.map(|_| "RTMP"), info.unwrap_or_default().to_owned());
+        assert_eq!(to(1935, payload), expected, "{payload:x?}");
+        assert_eq!(to(9000, payload).0, None, "{payload:x?}");
+    }
+}
