@@ -248,3 +248,18 @@ fn rtmp_off_the_port_by_both_sides() {
     ];
     assert_eq!(names(&packets), [None, None, None, rtmp]);
 }
+
+#[test]
+fn memcached_datagrams_off_the_port() {
+    let request = b"\0\x01\0\0\0\x01\0\0stats\r\n";
+    let memcached = Some("Memcached");
+    for (answer, expected) in [
+        (&b"\0\x01\0\0\0\x02\0\0STAT pid 8512\r\n"[..], [None, memcached]),
+        (b"\0\x01\0\0\0\x01\0\0END\r\n", [None, memcached]),
+        (b"\0\x02\0\0\0\x01\0\0END\r\n", [None; 2]),
+        (b"\0\x01\0\x01\0\x01\0\0END\r\n", [None; 2]),
+        (b"\0\x01\0\0\0\x01\0\0stats\r\n", [None; 2]),
+    ] {
+        assert_eq!(exchange(Udp, 9000, request, answer), expected, "{answer:?}");
+    }
+}
