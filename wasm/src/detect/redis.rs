@@ -1,5 +1,6 @@
 //! Redis serialisation protocol, versions 2 and 3 (RESP).
 
+use super::command_line::{other_side, side};
 use super::signature::FirstBytes;
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
 
@@ -12,13 +13,13 @@ pub static REDIS: Signature = Signature {
     name: "Redis",
     carriers: &[Carrier::Tcp],
     ports: PORTS,
-    first: FirstBytes::OneOf(b"*%~>$+-:_#,(!=|PIp"),
+    first: FirstBytes::OneOf(b"*%~>$+-:_#,(!=|DEGIKPSdegikps"),
     examine,
     describe,
     ..Signature::BASE
 };
 
-fn examine(payload: &Payload, _: &mut FlowState, _: &mut Shared) -> Verdict {
+fn examine(payload: &Payload, state: &mut FlowState, _: &mut Shared) -> Verdict {
     let Some((kind, line, rest)) = element(payload.bytes) else {
         let may_go_on = matches!(payload.u8(0), Some(b'*' | b'%' | b'~'))
             && payload.bytes.len() < 12
@@ -42,13 +43,42 @@ fn examine(payload: &Payload, _: &mut FlowState, _: &mut Shared) -> Verdict {
                 None => Verdict::No,
             }
         }
-        _ if !on_port => Verdict::No,
+        _ if !on_port => examine_inline(payload, state),
         b'+' | b'-' | b':' | b'$' | b'_' | b'#' | b',' | b'(' | b'!' | b'=' | b'|' if fits(kind, line) => {
             port_only()
         }
         // Commands without types.
         b'P' | b'I' | b'p' if matches!(payload.line(64), Some(b"PING" | b"INFO" | b"ping")) => port_only(),
         _ => Verdict::No,
+    }
+}
+
+/// Commands without types off the port: one waits for the typed lines that answer it.
+fn examine_inline(payload: &Payload, state: &mut FlowState) -> Verdict {
+    const COMMANDS: [&[u8]; 10] =
+        [b"PING", b"SET", b"GET", b"INFO", b"ECHO", b"DEL", b"INCR", b"KEYS", b"SELECT", b"DBSIZE"];
+    let Some(line) = payload.line(MOST_LINE) else { return Verdict::No };
+    let word = line.split(|byte| *byte == b' ').next().unwrap_or_default();
+    // Notes: the direction of a command, and whether it was PING.
+    if let Some(place) = COMMANDS.iter().position(|command| command.eq_ignore_ascii_case(word)) {
+        let notes = state.claim_notes();
+        if notes[0] == 0 {
+            (notes[0], notes[1]) = (side(payload.direction), u32::from(place == 0));
+        }
+        return Verdict::Candidate;
+    }
+    let Some((kind, line, rest)) = element(payload.bytes) else { return Verdict::No };
+    let answers = match (state.notes(), kind) {
+        (Some(notes), _) if notes[0] != other_side(payload.direction) => false,
+        // OK alone may be the beginning of others.
+        (Some([_, 1, ..]), b'+') => line == b"PONG",
+        (Some(_), b'$') => line == b"-1" || fits(kind, line) && holds(kind, line, rest),
+        (Some(_), b':') => fits(kind, line) && rest.is_empty(),
+        _ => false,
+    };
+    match answers {
+        true => Verdict::Is(Confidence::HIGH, Method::Handshake),
+        false => Verdict::No,
     }
 }
 

@@ -263,3 +263,21 @@ fn memcached_datagrams_off_the_port() {
         assert_eq!(exchange(Udp, 9000, request, answer), expected, "{answer:?}");
     }
 }
+
+#[test]
+fn redis_commands_without_types() {
+    let redis = [None, Some("Redis")];
+    for (request, answer, expected) in [
+        (&b"PING\r\nSET a b\r\nGET a\r\nQUIT\r\n"[..], &b"+PONG\r\n+OK\r\n$1\r\nb\r\n+OK\r\n"[..], redis),
+        (b"get a\r\n", b"$1\r\nb\r\n", redis),
+        (b"GET a\r\n", b"$-1\r\n", redis),
+        (b"INCR a\r\n", b":7\r\n", redis),
+        (b"PING\r\n", b"+OK\r\n", [None; 2]),
+        (b"PONG\r\n", b"+PONG\r\n", [None; 2]),
+        (b"SET a b\r\n", b"+OK ready\r\n", [None; 2]),
+        (b"GET a\r\n", b"$2\r\nbcd\r\n", [None; 2]),
+        (b"INCR a\r\n", b":irc.example 001 a\r\n", [None; 2]),
+    ] {
+        assert_eq!(exchange(Tcp, 9000, request, answer), expected, "{request:?} {answer:?}");
+    }
+}
