@@ -11,6 +11,32 @@ fn to(port: u16, payload: &[u8]) -> (Option<&'static str>, String) {
 }
 
 #[test]
+fn control_packets_of_mqtt() {
+    for (payload, expected) in [
+        (&b"\x82\x06\0\x01\0\x01x\0"[..], true),
+        (b"\x90\x03\0\x01\0", true),
+        (b"\x32\x06\0\x01x\0\x02y", true),
+        (b"\x30\x04\0\x01xy", true),
+        (b"\x40\x02\0\x02", true),
+        (b"\x62\x02\0\x01\xe0\0", true),
+        (b"\xe0\0", true),
+        // Flags, lengths and topics that there are not.
+        (b"\x42\x02\0\x02", false),
+        (b"\x60\x02\0\x02", false),
+        (b"\x36\x06\0\x01x\0\x02y", false),
+        (b"\x30\x04\0\x03xy", false),
+        (b"\x30\x04\0\x01#y", false),
+        (b"\xc0\x01\0", false),
+        (b"\x40\x02\0", false),
+        (b"\x40\x02\0\x02\0", false),
+        (b"\x82\x06\0\0\0\x01x\0", false),
+    ] {
+        assert_eq!(to(1883, payload).0, expected.then_some("MQTT"), "{payload:x?}");
+        assert_eq!(to(9000, payload).0, None, "{payload:x?}");
+    }
+}
+
+#[test]
 fn chunks_of_rtmp() {
     for (payload, info) in [
         (&b"\x03\0\0\0\0\0\x08\x14\0\0\0\0\x02\0\x05start"[..], Some("Command Message")),
