@@ -53,3 +53,31 @@ fn chunks_of_rtmp() {
         assert_eq!(to(9000, payload).0, None, "{payload:x?}");
     }
 }
+
+#[test]
+fn key_exchange_of_ssh_in_the_clear() {
+    let packet = |message: u8, contents: &[u8], padding: usize| {
+        let length = (2 + contents.len() + padding) as u32;
+        [&length.to_be_bytes()[..], &[padding as u8, message], contents, &vec![0; padding]].concat()
+    };
+    let new_keys = packet(21, &[], 10);
+    let own_key = packet(30, &[&[0, 0, 0, 32][..], &[7; 32]].concat(), 6);
+    for (payload, info) in [
+        (own_key.clone(), Some("Key Exchange")),
+        (own_key[..30].to_vec(), Some("Key Exchange")),
+        ([own_key.clone(), new_keys.clone(), vec![9; 40]].concat(), Some("Key Exchange")),
+        ([new_keys.clone(), vec![9; 40]].concat(), Some("New Keys")),
+        (packet(34, &[0; 12], 6), Some("Key Exchange")),
+        ([own_key.clone(), vec![9; 40]].concat(), None),
+        (new_keys[..15].to_vec(), None),
+        (packet(21, &[], 9), None),
+        (packet(21, &[0; 8], 10), None),
+        (packet(30, &[&[0, 0, 0, 33][..], &[7; 32]].concat(), 6), None),
+        (packet(35, &[&[0, 0, 0, 32][..], &[7; 32]].concat(), 6), None),
+        (packet(30, &[&[0, 0, 0, 38][..], &[7; 38]].concat(), 0), None),
+    ] {
+        let expected = (info.map(|_| "SSH"), info.unwrap_or_default().to_owned());
+        assert_eq!(to(22, &payload), expected, "{payload:x?}");
+        assert_eq!(to(9000, &payload).0, None, "{payload:x?}");
+    }
+}
