@@ -2,12 +2,17 @@
 
 use super::super::Carrier::Tcp;
 use super::super::Detector;
-use super::super::tests::{Flow, judge, sent};
+use super::super::tests::{Flow, judge, names, sent};
 
 /// Name and info of the first segment of a flow to a port.
 fn to(port: u16, payload: &[u8]) -> (Option<&'static str>, String) {
     let (name, _, info) = judge(&mut Detector::new(), &mut Flow::default(), &sent(Tcp, 40001, port, payload));
     (name, info)
+}
+
+/// Name of the first segment of a flow from a port.
+fn from(port: u16, payload: &[u8]) -> Option<&'static str> {
+    names(&[sent(Tcp, port, 40001, payload)])[0]
 }
 
 #[test]
@@ -79,5 +84,46 @@ fn key_exchange_of_ssh_in_the_clear() {
         let expected = (info.map(|_| "SSH"), info.unwrap_or_default().to_owned());
         assert_eq!(to(22, &payload), expected, "{payload:x?}");
         assert_eq!(to(9000, &payload).0, None, "{payload:x?}");
+    }
+}
+
+#[test]
+fn responses_of_mysql() {
+    let ok = b"\x07\0\0\x01\0\x01\0\x02\0\0\0";
+    let rows = b"\x01\0\0\x01\x02\x03\0\0\x02abc\x03\0\0\x03abc";
+    for (payload, expected) in [
+        (&ok[..], true),
+        (b"\x0c\0\0\x01\xff\x7a\x04#42S02wrong", false),
+        (b"\x0e\0\0\x01\xff\x7a\x04#42S02wrong", true),
+        (rows, true),
+        (&rows[..17], true),
+        (b"\x02\0\0\x01\x02\x01\x03\0\0\x02abc\x63\0\0\x03abc", true),
+        (b"\x02\0\0\x01\x02\x02\x03\0\0\x02abc\x63\0\0\x03abc", false),
+        (&rows[..8], false),
+        (b"\x07\0\0\0\0\x01\0\x02\0\0\0", true),
+        (b"\x06\0\0\x01\0\x01\0\x02\0\0", false),
+        (b"\x01\0\0\x01\x02\x03\0\0\x03abc", false),
+        (b"\x01\0\0\x01\xfb", false),
+        (&ok[..10], false),
+    ] {
+        assert_eq!(from(3306, payload), expected.then_some("MySQL"), "{payload:x?}");
+    }
+    assert_eq!(to(3306, ok).0, None);
+    assert_eq!(from(9000, ok), None);
+}
+
+#[test]
+fn mysql_that_is_compressed() {
+    for (payload, info) in [
+        (&b"\x0d\0\0\0\0\0\0\x09\0\0\0\x03select 1"[..], Some("Compressed COM_QUERY")),
+        (b"\x05\0\0\x01\x20\0\0\x78\x9cabc", Some("Compressed")),
+        (b"\x05\0\0\x01\x20\0\0\x78\x9dabc", None),
+        (b"\x06\0\0\x01\x20\0\0\x78\x9cabc", None),
+        (b"\x05\0\0\0\0\0\0\x09\0\0\0\x03", None),
+        (b"\0\0\0\0\0\0\0", None),
+    ] {
+        let expected = (info.map(|_| "MySQL"), info.unwrap_or_default().to_owned());
+        assert_eq!(to(3306, payload), expected, "{payload:x?}");
+        assert_eq!(to(9000, payload).0, None, "{payload:x?}");
     }
 }
