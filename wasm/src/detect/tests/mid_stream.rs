@@ -127,3 +127,22 @@ fn mysql_that_is_compressed() {
         assert_eq!(to(9000, payload).0, None, "{payload:x?}");
     }
 }
+
+#[test]
+fn replication_of_postgresql() {
+    let log = |length: u32, kind: u8, start: u64, end: u64, sent: u64| {
+        let numbers = [start, end, sent].map(u64::to_be_bytes).concat();
+        [&b"d"[..], &length.to_be_bytes(), &[kind], &numbers, &[7; 900]].concat()
+    };
+    const NOW: u64 = 0x0003_03f8_6bce_6814;
+    for (payload, expected) in [
+        (log(0x20_001d, b'w', 0x0200_0000, 0x0219_1520, NOW), true),
+        (log(0x20_001d, b'x', 0x0200_0000, 0x0219_1520, NOW), false),
+        (log(0x20_001d, b'w', 0x0219_1520, 0x0200_0000, NOW), false),
+        (log(0x20_001d, b'w', 0x0200_0000, 0x0219_1520, 7), false),
+        (log(0x7020_001d, b'w', 0x0200_0000, 0x0219_1520, NOW), false),
+    ] {
+        assert_eq!(from(5432, &payload), expected.then_some("PostgreSQL"));
+        assert_eq!(from(9000, &payload), None);
+    }
+}
