@@ -281,3 +281,17 @@ fn redis_commands_without_types() {
         assert_eq!(exchange(Tcp, 9000, request, answer), expected, "{request:?} {answer:?}");
     }
 }
+
+#[test]
+fn socks_without_waiting() {
+    let request = [5, 1, 0, 5, 1, 0, 1, 10, 0, 0, 7, 0, 80];
+    let answer = [5, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    let socks = Some("SOCKS");
+    assert_eq!(first(Tcp, (40001, 1080), &request), (socks, "CONNECT".to_owned()));
+    assert_eq!(exchange(Tcp, 1080, &request, &answer), [socks; 2]);
+    assert_eq!(exchange(Tcp, 9000, &request, &answer), [None, socks]);
+    assert_eq!(exchange(Tcp, 9000, &request, &[5, 0]), [None, socks]);
+    for payload in [&request[..12], &[5, 1, 0, 5, 0, 0, 1, 10, 0, 0, 7, 0, 80]] {
+        assert_eq!(first(Tcp, (40001, 1080), payload).0, None, "{payload:x?}");
+    }
+}

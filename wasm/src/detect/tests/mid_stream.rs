@@ -146,3 +146,12 @@ fn replication_of_postgresql() {
         assert_eq!(from(9000, &payload), None);
     }
 }
+
+#[test]
+fn the_choice_of_socks() {
+    for (payload, expected) in [([5, 0], true), ([5, 2], true), ([5, 0xff], true), ([5, 3], false)] {
+        assert_eq!(from(1080, &payload), expected.then_some("SOCKS"), "{payload:x?}");
+        assert_eq!(to(1080, &payload).0, None);
+        assert_eq!(from(9000, &payload), None);
+    }
+}
