@@ -71,6 +71,7 @@ pub mod pop3;
 pub mod port_mapping;
 pub mod postgresql;
 pub mod pptp;
+pub mod proxy_protocol;
 pub mod ptp;
 pub mod quic;
 mod quic_initial;

@@ -295,3 +295,39 @@ fn socks_without_waiting() {
         assert_eq!(first(Tcp, (40001, 1080), payload).0, None, "{payload:x?}");
     }
 }
+
+#[test]
+fn the_header_of_a_proxy() {
+    let binary = |family: u8, length: u8| {
+        [&b"\r\n\r\n\0\r\nQUIT\n\x21"[..], &[family, 0, length], &vec![7; usize::from(length)]].concat()
+    };
+    let proxy = Some("PROXY");
+    for (payload, expected) in [
+        (b"PROXY TCP4 10.0.0.1 10.0.0.2 40001 80\r\n".to_vec(), proxy),
+        (b"PROXY TCP6 ::1 ::1 40001 80\r\n".to_vec(), proxy),
+        (b"PROXY UNKNOWN\r\n".to_vec(), proxy),
+        (b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0".to_vec(), proxy),
+        (binary(0x11, 12), proxy),
+        (binary(0x21, 36), proxy),
+        (binary(0x41, 36), None),
+        (binary(0x11, 11), None),
+        (b"PROXY TCP4 10.0.0.1 10.0.0.2 40001\r\n".to_vec(), None),
+        (b"PROXY TCP4 a b 40001 80\r\n".to_vec(), None),
+        (b"PROXY of something\r\n".to_vec(), None),
+    ] {
+        assert_eq!(first(Tcp, (40001, 9000), &payload).0, expected, "{payload:?}");
+    }
+    let hello = {
+        let body = [&[3, 3][..], &[7; 32], &[0, 0, 2, 0x13, 1, 1, 0]].concat();
+        let message = [&[1, 0, 0, body.len() as u8][..], &body].concat();
+        [&[22, 3, 1, 0, message.len() as u8][..], &message].concat()
+    };
+    for (what, name) in [(&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..], "HTTP"), (&hello, "TLS")] {
+        let packets = [
+            sent(Tcp, 40001, 9000, &binary(0x11, 12)),
+            sent(Tcp, 40001, 9000, what),
+            sent(Tcp, 40001, 9000, what),
+        ];
+        assert_eq!(names(&packets), [proxy, Some(name), Some(name)]);
+    }
+}
