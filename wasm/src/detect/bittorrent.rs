@@ -1,12 +1,15 @@
-//! BitTorrent: peers over TCP (BEP 3), the distributed hash table (BEP 5), UDP trackers (BEP 15), and the transport
-//! over UDP, uTP (BEP 29).
+//! BitTorrent: peers over TCP (BEP 3), the distributed hash table (BEP 5), local service discovery (BEP 14), UDP trackers
+//! (BEP 15), and the transport over UDP, uTP (BEP 29).
 
+use super::http::Head;
 use super::signature::FirstBytes;
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
 use crate::flow::key::Direction;
 
 /// Begins a peer's handshake.
 const HANDSHAKE: &[u8] = b"\x13BitTorrent protocol";
+/// Begins an announcement to the local network.
+const ANNOUNCEMENT: &[u8] = b"BT-SEARCH * HTTP/1.1\r\n";
 /// Begins a request to a tracker for a connection.
 const TRACKER_CONNECT: u64 = 0x0417_2710_1980;
 /// Bytes of a uTP header.
@@ -22,7 +25,7 @@ pub static BITTORRENT: Signature = Signature {
     name: "BitTorrent",
     carriers: &[Carrier::Tcp, Carrier::Udp],
     ports: &[6881],
-    first: FirstBytes::OneOf(b"\x13d\0\x01\x11\x21\x31\x41"),
+    first: FirstBytes::OneOf(b"\x13Bd\0\x01\x11\x21\x31\x41"),
     examine,
     describe,
     ..Signature::BASE
@@ -42,6 +45,9 @@ fn examine(payload: &Payload, state: &mut FlowState, _: &mut Shared) -> Verdict 
             Some(_) => Verdict::Is(Confidence::VERY_HIGH, Method::Payload),
             None => Verdict::No,
         };
+    }
+    if payload.bytes.starts_with(ANNOUNCEMENT) {
+        return DEFINITE;
     }
     if payload.u64(0) == Some(TRACKER_CONNECT) && payload.length == 16 && payload.u32(8) == Some(0) {
         return DEFINITE;
@@ -167,6 +173,13 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
             facts.put("method", method);
         }
         return facts.say(kind.as_bytes());
+    }
+    if payload.bytes.starts_with(ANNOUNCEMENT) {
+        facts.put("type", b"local_service_discovery");
+        if let Some(hash) = Head::parse(payload).and_then(|head| head.field(b"infohash")) {
+            facts.put("info_hash", hash);
+        }
+        return facts.say(b"Local service discovery");
     }
     if payload.u64(0) == Some(TRACKER_CONNECT) {
         facts.put("type", b"tracker");

@@ -1,4 +1,4 @@
-//! CoAP over UDP (RFC 7252). Paths are shown, queries and payloads are not.
+//! CoAP over UDP (RFC 7252) and TCP (RFC 8323). Paths are shown, queries and payloads are not.
 
 use super::signature::FirstBytes;
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
@@ -14,13 +14,31 @@ const ACKNOWLEDGEMENT: u8 = 2;
 const RESET: u8 = 3;
 
 /// CoAP: options in order, known and not too long, up to the end or a payload; off its port a request and the
-/// response with its message identifier or token, which also decide where there are no options.
+/// response with its message identifier or token, which also decide where there are no options. Over TCP either side begins
+/// with the Capabilities and Settings Message; on the port any message with options.
 pub static COAP: Signature = Signature {
     name: "CoAP",
-    carriers: &[Carrier::Udp],
+    carriers: &[Carrier::Udp, Carrier::Tcp],
     ports: &[PORT],
-    // Version 1, any type, a token of up to 8 bytes.
-    first: FirstBytes::Ranges(&[(0x40, 0x48), (0x50, 0x58), (0x60, 0x68), (0x70, 0x78)]),
+    // A token of up to 8 bytes; over UDP version 1 and any type, over TCP any length.
+    first: FirstBytes::Ranges(&[
+        (0x00, 0x08),
+        (0x10, 0x18),
+        (0x20, 0x28),
+        (0x30, 0x38),
+        (0x40, 0x48),
+        (0x50, 0x58),
+        (0x60, 0x68),
+        (0x70, 0x78),
+        (0x80, 0x88),
+        (0x90, 0x98),
+        (0xa0, 0xa8),
+        (0xb0, 0xb8),
+        (0xc0, 0xc8),
+        (0xd0, 0xd8),
+        (0xe0, 0xe8),
+        (0xf0, 0xf8),
+    ]),
     examine,
     describe,
     ..Signature::BASE
@@ -48,9 +66,17 @@ impl Header {
 }
 
 fn examine(payload: &Payload, state: &mut FlowState, _: &mut Shared) -> Verdict {
+    if payload.carrier == Carrier::Tcp {
+        return examine_stream(payload);
+    }
     let Some(header) = Header::read(payload) else { return Verdict::No };
     let Some(options) = count_options(payload, &header) else { return Verdict::No };
-    if payload.on_port(&[PORT]) && (options != 0 || header.code == 0) {
+    // A request for the root may have no options, and says what it is by its type, its method and the length of its token.
+    let asks_for_root = header.is_request()
+        && header.kind <= NON_CONFIRMABLE
+        && payload.destination_port == PORT
+        && payload.length == 4 + header.token_length;
+    if payload.on_port(&[PORT]) && (options != 0 || header.code == 0 || asks_for_root) {
         return Verdict::Is(Confidence::HIGH, Method::Port);
     }
     let side = u32::from(payload.direction == Direction::Reverse);
@@ -69,6 +95,81 @@ fn examine(payload: &Payload, state: &mut FlowState, _: &mut Shared) -> Verdict 
     });
     match answers {
         true => Verdict::Is(Confidence::DEFINITE, Method::Handshake),
+        false => Verdict::No,
+    }
+}
+
+/// A message over TCP (RFC 8323 section 3.2).
+struct StreamMessage {
+    code: u8,
+    /// Where the options are, and where the message ends, bytes.
+    options: usize,
+    end: usize,
+}
+
+impl StreamMessage {
+    fn read(payload: &Payload, at: usize) -> Option<Self> {
+        let first = payload.u8(at)?;
+        let token_length = usize::from(first & 15);
+        // Length of options and payload: here, or in one, two or four bytes more.
+        let (length, code_at) = match first >> 4 {
+            13 => (13 + usize::from(payload.u8(at + 1)?), at + 2),
+            14 => (269 + usize::from(payload.u16(at + 1)?), at + 3),
+            15 => (usize::try_from(payload.u32(at + 1)?).ok()?.checked_add(65_805)?, at + 5),
+            nibble => (usize::from(nibble), at + 1),
+        };
+        let code = payload.u8(code_at)?;
+        let options = code_at + 1 + token_length;
+        let fits = token_length <= 8 && (code_name(code).is_some() || signal_name(code).is_some());
+        fits.then_some(Self { code, options, end: options.checked_add(length)? })
+    }
+
+    /// How many options there are, if they are known, not too long, and end with the message or at its payload.
+    fn count_options(&self, payload: &Payload) -> Option<usize> {
+        let bytes = payload.bytes.get(..self.end)?;
+        let mut options = Options { bytes, at: self.options, number: 0 };
+        let mut count = 0;
+        for (number, value) in options.by_ref() {
+            let most = match self.code {
+                CSM => most_length_of_setting(number),
+                _ => most_length(number),
+            };
+            if most.is_none_or(|most| value.len() > most) {
+                return None;
+            }
+            count += 1;
+        }
+        let ends = match bytes.get(options.at) {
+            Some(marker) => *marker == PAYLOAD_MARKER && options.at + 1 < self.end,
+            None => true,
+        };
+        ends.then_some(count)
+    }
+}
+
+/// Messages of a segment that are walked over.
+const MOST_MESSAGES: usize = 32;
+/// Capabilities and Settings, which either side sends first (RFC 8323 section 5.3).
+const CSM: u8 = 0xe1;
+
+fn examine_stream(payload: &Payload) -> Verdict {
+    let Some(first) = StreamMessage::read(payload, 0) else { return Verdict::No };
+    let on_port = payload.on_port(&[PORT]);
+    let may_be = first.code == CSM && payload.at_start || on_port;
+    if !may_be || first.count_options(payload).is_none_or(|options| options == 0) {
+        return Verdict::No;
+    }
+    // Messages fill the segment.
+    let mut at = first.end;
+    for _ in 0..MOST_MESSAGES {
+        match StreamMessage::read(payload, at) {
+            Some(next) if next.count_options(payload).is_some() => at = next.end,
+            _ => break,
+        }
+    }
+    match at == payload.length {
+        true if first.code == CSM => Verdict::Is(Confidence::VERY_HIGH, Method::Handshake),
+        true => Verdict::Is(Confidence::HIGH, Method::Port),
         false => Verdict::No,
     }
 }
@@ -153,6 +254,29 @@ fn most_length(number: u32) -> Option<usize> {
     })
 }
 
+/// The same of an option of a Capabilities and Settings Message: the longest message, block-wise transfer, and the longest
+/// token (RFC 8323 section 5.3, RFC 8974 section 2.2).
+fn most_length_of_setting(number: u32) -> Option<usize> {
+    match number {
+        2 => Some(4),
+        4 => Some(0),
+        6 => Some(3),
+        _ => None,
+    }
+}
+
+/// Codes of signalling messages (RFC 8323 section 5).
+fn signal_name(code: u8) -> Option<&'static str> {
+    Some(match code {
+        CSM => "7.01 CSM",
+        0xe2 => "7.02 Ping",
+        0xe3 => "7.03 Pong",
+        0xe4 => "7.04 Release",
+        0xe5 => "7.05 Abort",
+        _ => return None,
+    })
+}
+
 fn code_name(code: u8) -> Option<&'static str> {
     Some(match code {
         0x00 => "Empty Message",
@@ -195,6 +319,21 @@ fn code_name(code: u8) -> Option<&'static str> {
 }
 
 fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Facts) {
+    if payload.carrier == Carrier::Tcp {
+        let Some(message) = StreamMessage::read(payload, 0) else { return };
+        // In the middle of a message its first byte says nothing.
+        if message.count_options(payload).is_none() {
+            return;
+        }
+        let code = code_name(message.code).or_else(|| signal_name(message.code)).unwrap_or_default();
+        facts.say(code.as_bytes());
+        facts.put("code", code.as_bytes());
+        if message.code < CSM {
+            let bytes = payload.bytes.get(..message.end).unwrap_or_default();
+            describe_path(&Options { bytes, at: message.options, number: 0 }, facts);
+        }
+        return;
+    }
     let Some(header) = Header::read(payload) else { return };
     let kind: &[u8] = match header.kind {
         CONFIRMABLE => b"CON",
@@ -212,7 +351,11 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
     facts.put("code", code.as_bytes());
     facts.put_number("message_id", header.identifier.into());
     let options = Options { bytes: payload.bytes, at: 4 + header.token_length, number: 0 };
-    let segments = || options_of(&options, URI_PATH);
+    describe_path(&options, facts);
+}
+
+fn describe_path(options: &Options, facts: &mut Facts) {
+    let segments = || options_of(options, URI_PATH);
     if segments().next().is_none() {
         return;
     }

@@ -7,6 +7,8 @@ use crate::net::Address;
 const SFLOW_PORTS: &[u16] = &[6343];
 const NETFLOW_PORTS: &[u16] = &[2055, 2056, 9995, 9996];
 const IPFIX_PORTS: &[u16] = &[4739];
+/// A record of version 1 without its four reserved bytes, as softflowd exports it, bytes.
+const SHORT_RECORD: usize = 48;
 
 /// sFlow: samples fill the datagram.
 pub static SFLOW: Signature = Signature {
@@ -77,7 +79,13 @@ fn is_netflow(payload: &Payload) -> bool {
         return false;
     };
     match version {
-        1 => (1..=24).contains(&count) && payload.length == 16 + 52 * count,
+        1 => {
+            let is_short = || {
+                let fits = (1..=30).contains(&count) && payload.length == 16 + SHORT_RECORD * count;
+                fits && payload.on_port(NETFLOW_PORTS)
+            };
+            (1..=24).contains(&count) && payload.length == 16 + 52 * count || is_short()
+        }
         5 => (1..=30).contains(&count) && payload.length == 24 + 48 * count,
         7 => (1..=28).contains(&count) && payload.length == 24 + 52 * count,
         9 => count != 0 && sets_fit(payload, 20, 0..=1),

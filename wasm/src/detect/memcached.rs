@@ -1,6 +1,6 @@
 //! Memcached: its text protocol, and the binary one; over UDP behind a header of eight bytes.
 
-use super::command_line::is_text;
+use super::command_line::{is_text, other_side, side};
 use super::signature::FirstBytes;
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
 
@@ -15,18 +15,19 @@ const MOST_BODY: usize = 128 << 20;
 /// Header of a datagram, bytes: request, sequence number, number of datagrams, reserved.
 const DATAGRAM_HEADER: usize = 8;
 
-/// Memcached: over TCP on any port where key, numbers and data fit together.
+/// Memcached: over TCP on any port where key, numbers and data fit together; over UDP off the port a response with the number
+/// of its request.
 pub static MEMCACHED: Signature = Signature {
     name: "Memcached",
     carriers: &[Carrier::Tcp, Carrier::Udp],
     ports: PORTS,
     // Requests over UDP count from 0.
     first: FirstBytes::OneOf(b"\0\x80\x81acdefgimpqrstvDENOSTVHB"),
-    examine: |payload, _, _| {
+    examine: |payload, state, _| {
         let on_port = payload.on_port(PORTS);
         let is_tcp = payload.carrier == Carrier::Tcp;
         if !is_tcp && !on_port {
-            return Verdict::No;
+            return examine_exchange(payload, state);
         }
         let Some(bytes) = message(payload) else { return Verdict::No };
         if let Some(packet) = Binary::of(bytes) {
@@ -51,6 +52,24 @@ pub static MEMCACHED: Signature = Signature {
     describe,
     ..Signature::BASE
 };
+
+/// A datagram off the port: a request waits for the response with its number.
+fn examine_exchange(payload: &Payload, state: &mut FlowState) -> Verdict {
+    let Some(text) = message(payload).and_then(text) else { return Verdict::No };
+    let number = payload.u16(0).map(u32::from).unwrap_or_default();
+    // Notes: the direction of a request, and its number.
+    if !text.is_response {
+        let notes = state.claim_notes();
+        (notes[0], notes[1]) = (side(payload.direction), number);
+        return Verdict::Candidate;
+    }
+    let answers =
+        state.notes().is_some_and(|notes| notes[0] == other_side(payload.direction) && notes[1] == number);
+    match answers {
+        true => Verdict::Is(Confidence::VERY_HIGH, Method::Handshake),
+        false => Verdict::No,
+    }
+}
 
 /// What is behind the header of a datagram, or the payload.
 fn message<'a>(payload: &Payload<'a>) -> Option<&'a [u8]> {

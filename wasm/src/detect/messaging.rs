@@ -3,13 +3,36 @@
 use super::signature::FirstBytes;
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
 
-/// MQTT (OASIS MQTT 3.1.1 and 5.0): the client begins with CONNECT.
+/// MQTT (OASIS MQTT 3.1.1 and 5.0): the client begins with CONNECT. In the middle of a connection control packets that fill
+/// the segment tell, on the usual port.
 pub static MQTT: Signature = Signature {
     name: "MQTT",
     carriers: &[Carrier::Tcp],
     ports: &[1883],
-    first: FirstBytes::OneOf(&[0x10]),
+    first: FirstBytes::Ranges(&[
+        (0x10, 0x10),
+        (0x20, 0x20),
+        (0x30, 0x3d),
+        (0x40, 0x40),
+        (0x50, 0x50),
+        (0x62, 0x62),
+        (0x70, 0x70),
+        (0x82, 0x82),
+        (0x90, 0x90),
+        (0xa2, 0xa2),
+        (0xb0, 0xb0),
+        (0xc0, 0xc0),
+        (0xd0, 0xd0),
+        (0xe0, 0xe0),
+        (0xf0, 0xf0),
+    ]),
     examine: |payload, _, _| {
+        if payload.u8(0) != Some(0x10) {
+            return match payload.on_port(MQTT.ports) && are_control_packets(payload) {
+                true => Verdict::Is(Confidence::MEDIUM, Method::Port),
+                false => Verdict::No,
+            };
+        }
         let Some((remaining, start)) = variable_length(payload, 1) else {
             return if payload.bytes.len() < 2 { Verdict::More } else { Verdict::No };
         };
@@ -31,6 +54,46 @@ pub static MQTT: Signature = Signature {
     describe: describe_mqtt,
     ..Signature::BASE
 };
+
+/// Control packets of a segment that are walked over.
+const MOST_CONTROL_PACKETS: usize = 64;
+
+/// Whether MQTT control packets with the flags and lengths of their types fill the segment (MQTT 5.0 section 2.1).
+fn are_control_packets(payload: &Payload) -> bool {
+    let mut at = 0;
+    for _ in 0..MOST_CONTROL_PACKETS {
+        let Some(first) = payload.u8(at) else { return at == payload.length };
+        let Some((remaining, start)) = variable_length(payload, at + 1) else { return false };
+        let end = start + remaining;
+        let fits = match first {
+            // Quality of service 3 is none; a topic without wildcards, and an identifier where it is acknowledged.
+            0x30..=0x3d if first & 6 != 6 => {
+                let identifier = if first & 6 == 0 { 0 } else { 2 };
+                let topic = payload.u16(start).map_or(0, usize::from);
+                let text = payload.bytes.get(start + 2..start + 2 + topic).unwrap_or_default();
+                start + 2 + topic + identifier <= end
+                    && text.len() == topic
+                    && !text.iter().any(|byte| *byte < b' ' || matches!(byte, b'+' | b'#'))
+            }
+            0x20 | 0x40 | 0x50 | 0x62 | 0x70 => remaining == 2 || (3..=MOST_PROPERTIES).contains(&remaining),
+            // An identifier and a filter, with options or without; or a code for each of them.
+            0x82 | 0xa2 => remaining >= 5 && payload.u16(start).is_some_and(|identifier| identifier != 0),
+            0x90 => (3..=MOST_PROPERTIES).contains(&remaining),
+            0xb0 => (2..=MOST_PROPERTIES).contains(&remaining),
+            0xc0 | 0xd0 => remaining == 0,
+            0xe0 | 0xf0 => remaining <= MOST_PROPERTIES,
+            _ => false,
+        };
+        if !fits || end > payload.bytes.len() {
+            return false;
+        }
+        at = end;
+    }
+    true
+}
+
+/// Longest properties of an acknowledgement that are believed, bytes.
+const MOST_PROPERTIES: usize = 4096;
 
 /// Value of a variable byte integer at `offset`, and where it ends.
 fn variable_length(payload: &Payload, offset: usize) -> Option<(usize, usize)> {

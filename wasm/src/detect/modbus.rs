@@ -1,4 +1,4 @@
-//! Modbus over TCP (Modbus Messaging on TCP/IP Implementation Guide 3.1).
+//! Modbus over TCP (Modbus Messaging on TCP/IP Implementation Guide 3.1), and over UDP with the same header.
 
 use super::signature::FirstBytes;
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
@@ -8,7 +8,7 @@ const PORTS: &[u16] = &[502];
 /// Modbus: on the usual port by its header; elsewhere by a response to a request.
 pub static MODBUS: Signature = Signature {
     name: "Modbus",
-    carriers: &[Carrier::Tcp],
+    carriers: &[Carrier::Tcp, Carrier::Udp],
     ports: PORTS,
     first: FirstBytes::Any,
     examine: |payload, state, _| {
@@ -70,7 +70,7 @@ fn header(payload: &Payload) -> Option<(u16, u8, u8)> {
     let (unit, function) = (payload.u8(6)?, payload.u8(7)?);
     let fits = protocol == 0
         && (2..=254).contains(&length)
-        && usize::from(length) + 6 == payload.bytes.len()
+        && usize::from(length) + 6 == payload.length
         && function & 0x7f != 0;
     fits.then_some((transaction, unit, function))
 }

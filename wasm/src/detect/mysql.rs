@@ -1,16 +1,21 @@
-//! MySQL and MariaDB client/server protocol: packets of a three-byte length, a sequence number and a payload.
+//! MySQL and MariaDB client/server protocol: packets of a three-byte length, a sequence number and a payload; compressed ones
+//! have the length before compression behind that.
 
 use super::signature::FirstBytes;
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict, tls};
 
 const HEADER: usize = 4;
+const COMPRESSED_HEADER: usize = 7;
+/// Packets of a segment that are walked over.
+const MOST_WALK: usize = 64;
 /// Longest server greeting that is waited for, bytes.
 const MOST_GREETING: usize = 512;
 /// Longest version text, bytes.
 const MOST_VERSION: usize = 64;
 const PORTS: &[u16] = &[3306];
 
-/// MySQL: the server greets with protocol version 10; in the middle of a connection, commands on the usual port.
+/// MySQL: the server greets with protocol version 10; in the middle of a connection, commands and
+/// responses on the usual port.
 pub static MYSQL: Signature = Signature {
     name: "MySQL",
     carriers: &[Carrier::Tcp],
@@ -40,7 +45,8 @@ fn examine(payload: &Payload, _: &mut FlowState, _: &mut Shared) -> Verdict {
     }
     let is_command = message.sequence == 0 && message.first.is_some_and(|code| code <= 0x20);
     let is_login = message.sequence == 1 && message.length >= 32;
-    match exact && payload.on_port(PORTS) && (is_command || is_login) {
+    let tells = exact && (is_command || is_login) || is_response(payload) || compressed(payload).is_some();
+    match payload.on_port(PORTS) && tells {
         true => Verdict::Is(Confidence::MEDIUM, Method::Port),
         false => Verdict::No,
     }
@@ -58,6 +64,65 @@ impl Message {
         let length = u32::from_le_bytes([a, b, c, 0]) as usize;
         (length > 0).then_some(Self { length, sequence, first: payload.u8(HEADER) })
     }
+}
+
+/// Whether packets of a response fill the segment, or go on behind it: their numbers follow each other.
+fn is_response(payload: &Payload) -> bool {
+    if !PORTS.contains(&payload.source_port) {
+        return false;
+    }
+    let (mut at, mut packets, mut expected) = (0, 0, None);
+    while packets < MOST_WALK {
+        let Some([a, b, c, sequence]) = payload.array(at) else { break };
+        let length = u32::from_le_bytes([a, b, c, 0]) as usize;
+        let end = at + HEADER + length;
+        if length == 0 || expected.is_some_and(|expected| expected != sequence) {
+            return false;
+        }
+        if end > payload.bytes.len() {
+            return packets >= 2;
+        }
+        if packets == 0 {
+            let fits = match payload.u8(HEADER) {
+                // OK: rows, an identifier, status and warnings; an error with its state; the end of rows; number of columns.
+                Some(0) => length >= 7,
+                Some(0xff) => length >= 9 && payload.u8(HEADER + 3) == Some(b'#'),
+                Some(0xfe) => matches!(length, 5 | 7..=9),
+                // MariaDB has a byte behind it: whether definitions of the columns follow.
+                Some(1..=0xfa) => {
+                    let is_count =
+                        length == 1 || length == 2 && payload.u8(HEADER + 1).is_some_and(|flag| flag <= 1);
+                    is_count && end < payload.bytes.len()
+                }
+                _ => false,
+            };
+            if !fits || sequence == 0 {
+                return false;
+            }
+        }
+        (at, packets, expected) = (end, packets + 1, Some(sequence.wrapping_add(1)));
+    }
+    packets > 0 && (packets == MOST_WALK || at == payload.bytes.len() || packets >= 2)
+}
+
+/// A compressed packet that fills the segment: its number, and the first packet in it if that was not compressed. (Where that
+/// gains nothing, the length before compression is 0.)
+fn compressed<'a>(payload: &Payload<'a>) -> Option<(u8, Option<&'a [u8]>)> {
+    let [a, b, c, sequence, x, y, z] = payload.array(0)?;
+    let length = u32::from_le_bytes([a, b, c, 0]) as usize;
+    let before = u32::from_le_bytes([x, y, z, 0]) as usize;
+    if length + COMPRESSED_HEADER != payload.bytes.len() {
+        return None;
+    }
+    let contents = payload.from(COMPRESSED_HEADER);
+    if before != 0 {
+        // CMF and FLG of zlib (RFC 1950 section 2.2).
+        let is_zlib = matches!(contents, [0x78, flags, ..] if (0x7800 + u32::from(*flags)) % 31 == 0);
+        return (is_zlib && before > length / 2).then_some((sequence, None));
+    }
+    let [a, b, c, _] = *contents.first_chunk()?;
+    let inner = u32::from_le_bytes([a, b, c, 0]) as usize;
+    (inner > 0 && HEADER + inner <= contents.len()).then_some((sequence, Some(contents)))
 }
 
 /// The server's version in its greeting: printable, with a dot in it.
@@ -87,6 +152,18 @@ fn asks_for_tls(payload: &Payload, message: &Message) -> bool {
 fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Facts) {
     let Some(message) = Message::of(payload) else { return };
     let from_server = PORTS.contains(&payload.source_port);
+    if let Some((sequence, contents)) = compressed(payload) {
+        facts.put("type", b"compressed");
+        facts.say(b"Compressed");
+        let command =
+            contents.and_then(|contents| contents.get(HEADER)).filter(|_| sequence == 0 && !from_server);
+        if let Some(name) = command.and_then(|code| COMMANDS.get(usize::from(*code))) {
+            facts.put("command_name", name.as_bytes());
+            facts.say(b" ");
+            facts.say(name.as_bytes());
+        }
+        return facts.put_number("sequence_id", u64::from(sequence));
+    }
     match (message.sequence, message.first) {
         (0, Some(10)) if version(payload).is_some() => {
             facts.put("type", b"handshake");

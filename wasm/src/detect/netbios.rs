@@ -1,4 +1,4 @@
-//! NetBIOS over UDP: name service and datagram service (RFC 1001, RFC 1002).
+//! NetBIOS over UDP and TCP: name service, datagram service and session service (RFC 1001, RFC 1002).
 
 use super::signature::FirstBytes;
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
@@ -30,12 +30,77 @@ pub static NBDS: Signature = Signature {
     ports: &[138],
     first: FirstBytes::Ranges(&[(0x10, 0x16)]),
     examine: |payload, _, _| match is_datagram_service(payload) {
-        true => Verdict::Is(Confidence::VERY_HIGH, Method::Port),
+        true if payload.on_port(NBDS.ports) => Verdict::Is(Confidence::VERY_HIGH, Method::Port),
+        true => Verdict::Is(Confidence::HIGH, Method::Payload),
         false => Verdict::No,
     },
     describe: describe_datagram_service,
     ..Signature::BASE
 };
+
+/// NetBIOS session service (RFC 1002 section 4.3): how a session begins, by the two names in the request, and on the usual
+/// port by the responses. What it carries is told by itself.
+pub static NBSS: Signature = Signature {
+    name: "NBSS",
+    carriers: &[Carrier::Tcp],
+    ports: &[139],
+    first: FirstBytes::Ranges(&[(SESSION_REQUEST, SESSION_KEEP_ALIVE)]),
+    examine: |payload, _, _| match payload.u8(0) {
+        Some(SESSION_REQUEST) if is_session_request(payload) => {
+            Verdict::Is(Confidence::VERY_HIGH, Method::Payload)
+        }
+        Some(_) if payload.on_port(NBSS.ports) && session_response(payload).is_some() => {
+            Verdict::Is(Confidence::HIGH, Method::Port)
+        }
+        _ => Verdict::No,
+    },
+    continues: |payload, _, _| payload.array(5) != Some(*b"SMB"),
+    asks: FirstBytes::OneOf(&[0]),
+    describe: describe_session_service,
+    ..Signature::BASE
+};
+
+const SESSION_REQUEST: u8 = 0x81;
+const SESSION_KEEP_ALIVE: u8 = 0x85;
+
+/// The name that is called, and the one that calls, fill the message.
+fn is_session_request(payload: &Payload) -> bool {
+    payload.u8(1).is_some_and(|flags| flags & 0xfe == 0)
+        && payload.u16(2).is_some_and(|length| usize::from(length) + 4 == payload.length)
+        && is_encoded_name(payload, 4)
+        // A scope may be behind the first one.
+        && (payload.u8(4 + NAME_LENGTH - 1) != Some(0) || is_encoded_name(payload, 4 + NAME_LENGTH))
+}
+
+/// What a message without names is: its length goes with its type.
+fn session_response(payload: &Payload) -> Option<&'static [u8]> {
+    if payload.length != 4 + usize::from(payload.u16(2)?) || payload.u8(1) != Some(0) {
+        return None;
+    }
+    match (payload.u8(0)?, payload.u16(2)?) {
+        (0x82, 0) => Some(b"Positive session response"),
+        // The reasons of RFC 1002 section 4.3.4.
+        (0x83, 1) => {
+            matches!(payload.u8(4), Some(0x80..=0x83 | 0x8f)).then_some(b"Negative session response")
+        }
+        (0x84, 6) => Some(b"Session retarget response"),
+        (SESSION_KEEP_ALIVE, 0) => Some(b"Session keep-alive"),
+        _ => None,
+    }
+}
+
+fn describe_session_service(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Facts) {
+    if payload.u8(0) == Some(SESSION_REQUEST) && is_session_request(payload) {
+        facts.put("message_type", b"Session request");
+        facts.say(b"Session request ");
+        say_name(payload, 4 + NAME_LENGTH, "calling_name", facts);
+        facts.say(b" -> ");
+        say_name(payload, 4, "called_name", facts);
+    } else if let Some(name) = session_response(payload) {
+        facts.put("message_type", name);
+        facts.say(name);
+    }
+}
 
 fn is_name_service(payload: &Payload) -> bool {
     let (Some(flags), Some(questions), Some(answers), Some(authority), Some(additional)) =
@@ -123,14 +188,17 @@ fn describe_name_service(payload: &Payload, _: &mut FlowState, _: &mut Shared, f
 }
 
 fn is_datagram_service(payload: &Payload) -> bool {
-    if !payload.on_port(&[138]) || payload.u8(1).is_none_or(|flags| flags & 0xf0 != 0) {
+    if payload.u8(1).is_none_or(|flags| flags & 0xf0 != 0) {
         return false;
     }
+    let on_port = payload.on_port(NBDS.ports);
     match payload.u8(0) {
         Some(0x10..=0x12) => {
             payload.u16(10).is_some_and(|length| usize::from(length) + 14 == payload.length)
                 && is_encoded_name(payload, 14)
+                && (on_port || is_encoded_name(payload, 14 + NAME_LENGTH))
         }
+        _ if !on_port => false,
         // An error has one byte more than the header, a query and its responses a name.
         Some(0x13) => payload.length == 11,
         _ => is_encoded_name(payload, 10),

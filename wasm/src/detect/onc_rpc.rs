@@ -4,6 +4,8 @@
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict};
 
 const NFS_PROGRAM: u32 = 100_003;
+/// Administration of MIT Kerberos: the one program in use below those that Sun has assigned.
+const KADM5_PROGRAM: u32 = 2112;
 const NFS_PORTS: &[u16] = &[2049];
 const RPC_PORTS: &[u16] = &[111];
 /// Longest credentials and verifiers in bytes (RFC 5531 section 8.2).
@@ -90,7 +92,7 @@ fn call(payload: &Payload, start: usize) -> Option<Call> {
     let (flavor, length) = (word(6)?, word(7).filter(|length| *length <= MOST_CREDENTIALS)?);
     let is_sound = word(2)? == 2
         // Assigned by Sun and IANA, or to be used locally, or for the time being (RFC 5531 section 8.3).
-        && (100_000..=0x5fff_ffff).contains(&call.program)
+        && (call.program == KADM5_PROGRAM || (100_000..=0x5fff_ffff).contains(&call.program))
         // Versions count from 1; with 0 there is time that is not set (NTP).
         && (1..=255).contains(&call.version)
         && call.procedure <= 255
@@ -178,6 +180,7 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
 
 fn program_name(program: u32) -> Option<&'static str> {
     Some(match program {
+        KADM5_PROGRAM => "KADM5",
         100_000 => "Portmap",
         100_001 => "RSTAT",
         100_002 => "RUSERS",

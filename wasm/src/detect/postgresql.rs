@@ -48,10 +48,27 @@ fn examine(payload: &Payload, _: &mut FlowState, _: &mut Shared) -> Verdict {
     let walk = walk(payload);
     match payload.on_port(PORTS) {
         true if walk.messages > 0 && walk.is_exact => Verdict::Is(Confidence::MEDIUM, Method::Port),
+        true if walk.messages == 0 && is_replication_data(payload) => {
+            Verdict::Is(Confidence::MEDIUM, Method::Port)
+        }
         true if walk.messages > 1 && walk.is_plausible => Verdict::Is(Confidence::MEDIUM, Method::Port),
         false if walk.messages > 2 && walk.is_exact => Verdict::Is(Confidence::MEDIUM, Method::Payload),
         _ => Verdict::No,
     }
+}
+
+/// Whether write-ahead log that a server streams begins the segment: CopyData of XLogData, where it starts and ends, and when it
+/// was sent, in microseconds since 2000. Such messages go over many segments.
+fn is_replication_data(payload: &Payload) -> bool {
+    let Some([b'd', a, b, c, d, b'w']) = payload.array(0) else { return false };
+    let length = u32::from_be_bytes([a, b, c, d]);
+    let (Some(start), Some(end), Some(sent)) = (payload.u64(6), payload.u64(14), payload.u64(22)) else {
+        return false;
+    };
+    (29..=MOST_MESSAGE).contains(&length)
+        && start <= end
+        && end >> 56 == 0
+        && (1 << 48..1 << 52).contains(&sent)
 }
 
 struct Walk {
@@ -110,7 +127,7 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
         _ => {}
     }
     let walk = walk(payload);
-    if walk.messages == 0 {
+    if walk.messages == 0 && !is_replication_data(payload) {
         return;
     }
     let from_server = PORTS.contains(&payload.source_port) || !PORTS.contains(&payload.destination_port);

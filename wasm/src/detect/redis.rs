@@ -15,14 +15,14 @@ pub static REDIS: Signature = Signature {
     name: "Redis",
     carriers: &[Carrier::Tcp],
     ports: PORTS,
-    first: FirstBytes::OneOf(b"*%~>$+-:_#,(!=|PIp"),
+    first: FirstBytes::OneOf(b"*%~>$+-:_#,(!=|DEGIKPSdegikps"),
     examine,
     describe,
     ..Signature::BASE
 };
 
 fn examine(payload: &Payload, state: &mut FlowState, _: &mut Shared) -> Verdict {
-    let verdict = examine_element(payload);
+    let verdict = examine_element(payload, state);
     if let Verdict::Is(..) = verdict {
         let is_client = is_from_client(payload);
         state.claim_notes()[CLIENT] =
@@ -42,7 +42,7 @@ fn is_from_client(payload: &Payload) -> bool {
     }
 }
 
-fn examine_element(payload: &Payload) -> Verdict {
+fn examine_element(payload: &Payload, state: &mut FlowState) -> Verdict {
     let Some((kind, line, rest)) = element(payload.bytes) else {
         let may_go_on = matches!(payload.u8(0), Some(b'*' | b'%' | b'~'))
             && payload.bytes.len() < 12
@@ -66,13 +66,42 @@ fn examine_element(payload: &Payload) -> Verdict {
                 None => Verdict::No,
             }
         }
-        _ if !on_port => Verdict::No,
+        _ if !on_port => examine_inline(payload, state),
         b'+' | b'-' | b':' | b'$' | b'_' | b'#' | b',' | b'(' | b'!' | b'=' | b'|' if fits(kind, line) => {
             port_only()
         }
         // Commands without types.
         b'P' | b'I' | b'p' if matches!(payload.line(64), Some(b"PING" | b"INFO" | b"ping")) => port_only(),
         _ => Verdict::No,
+    }
+}
+
+/// Commands without types off the port: one waits for the typed lines that answer it.
+fn examine_inline(payload: &Payload, state: &mut FlowState) -> Verdict {
+    const COMMANDS: [&[u8]; 10] =
+        [b"PING", b"SET", b"GET", b"INFO", b"ECHO", b"DEL", b"INCR", b"KEYS", b"SELECT", b"DBSIZE"];
+    let Some(line) = payload.line(MOST_LINE) else { return Verdict::No };
+    let word = line.split(|byte| *byte == b' ').next().unwrap_or_default();
+    // Notes: the client's direction, and whether the command was PING.
+    if let Some(place) = COMMANDS.iter().position(|command| command.eq_ignore_ascii_case(word)) {
+        let notes = state.claim_notes();
+        if notes[CLIENT] == 0 {
+            (notes[CLIENT], notes[1]) = (side(payload.direction), u32::from(place == 0));
+        }
+        return Verdict::Candidate;
+    }
+    let Some((kind, line, rest)) = element(payload.bytes) else { return Verdict::No };
+    let answers = match (state.notes(), kind) {
+        (Some(notes), _) if notes[CLIENT] != other_side(payload.direction) => false,
+        // OK alone may be the beginning of others.
+        (Some([_, 1, ..]), b'+') => line == b"PONG",
+        (Some(_), b'$') => line == b"-1" || fits(kind, line) && holds(kind, line, rest),
+        (Some(_), b':') => fits(kind, line) && rest.is_empty(),
+        _ => false,
+    };
+    match answers {
+        true => Verdict::Is(Confidence::HIGH, Method::Handshake),
+        false => Verdict::No,
     }
 }
 

@@ -7,11 +7,11 @@ use super::{Label, Signature};
 use super::{
     arp, bacnet, bgp, bittorrent, capwap, cisco_link, coap, cotp, dcerpc, dhcp, diameter, dnp3, dns, dtls,
     eapol, ethernet_ip, fieldbus, first_hop, flow_export, ftp, gre, gtp, h323, http, http2, iax2, icmp,
-    iec104, ike, imap, ipsec, irc, isis, l2tp, label_switching, link_layer, lisp, megaco, memcached,
+    iec104, ike, imap, ipsec, irc, isis, kpasswd, l2tp, label_switching, link_layer, lisp, megaco, memcached,
     messaging, mgcp, modbus, mongodb, multicast, mysql, netbios, nntp, ntp, onc_rpc, opc_ua, openvpn, pfcp,
-    pop3, port_mapping, postgresql, pptp, ptp, quic, radius, redis, rip, routing, rtcp, rtmp, rtp, rtsp,
-    sctp, sip, skinny, slp, smpp, smtp, snmp, socks, ssdp, ssh, stun, substation, synchrophasor, syslog, t38,
-    tacacs, tds, telnet, tftp, tls, vnc, websocket, windows, wireguard, xmpp, zrtp,
+    pop3, port_mapping, postgresql, pptp, proxy_protocol, ptp, quic, radius, redis, rip, routing, rtcp, rtmp,
+    rtp, rtsp, sctp, sip, skinny, slp, smpp, smtp, snmp, socks, ssdp, ssh, stun, substation, synchrophasor,
+    syslog, t38, tacacs, tds, telnet, tftp, tls, vnc, websocket, windows, wireguard, xmpp, zrtp,
 };
 
 /// The signatures; the place of one is its [`Label`](super::Label).
@@ -70,6 +70,9 @@ pub static SIGNATURES: &[&Signature] = &[
     &snmp::SNMP,
     &netbios::NBNS,
     &netbios::NBDS,
+    &netbios::NBSS,
+    &kpasswd::KPASSWD,
+    &proxy_protocol::PROXY,
     &flow_export::NETFLOW,
     &flow_export::IPFIX,
     &flow_export::SFLOW,

@@ -1,4 +1,4 @@
-//! SNMP versions 1 and 2c (RFC 1157, RFC 3416) and 3 (RFC 3412). The community is never shown.
+//! SNMP versions 1 and 2c (RFC 1157, RFC 3416) and 3 (RFC 3412), over UDP and TCP (RFC 3430). The community is never shown.
 
 use super::ber::{self, split, split_tag};
 use super::signature::FirstBytes;
@@ -9,14 +9,16 @@ const OCTET_STRING: u8 = 0x04;
 const OBJECT_IDENTIFIER: u8 = 0x06;
 const SEQUENCE: u8 = 0x30;
 
-/// SNMP: lengths of all headers fit into each other and into the datagram.
+const PORTS: &[u16] = &[161, 162];
+
+/// SNMP: lengths of all headers fit into each other and into the datagram, or in a stream into the first message.
 pub static SNMP: Signature = Signature {
     name: "SNMP",
-    carriers: &[Carrier::Udp],
-    ports: &[161, 162],
+    carriers: &[Carrier::Udp, Carrier::Tcp],
+    ports: PORTS,
     first: FirstBytes::OneOf(&[SEQUENCE]),
     examine: |payload, _, _| match read(payload) {
-        Some(_) if payload.on_port(&[161, 162]) => Verdict::Is(Confidence::VERY_HIGH, Method::Port),
+        Some(_) if payload.on_port(PORTS) => Verdict::Is(Confidence::VERY_HIGH, Method::Port),
         Some(_) => Verdict::Is(Confidence::HIGH, Method::Payload),
         None => Verdict::No,
     },
@@ -35,8 +37,16 @@ struct Message<'a> {
 
 fn read<'a>(payload: &Payload<'a>) -> Option<Message<'a>> {
     let (message, _) = split_tag(payload.bytes, SEQUENCE)?;
-    // Nothing may follow the message, and all of its parts must end with it.
-    if message.header + message.length != payload.length {
+    // Nothing may follow the message, and all of its parts must end with it. In a stream the next one may follow, and on
+    // the usual port the end be missing (RFC 3430 section 2.1).
+    let end = message.header + message.length;
+    let fits = end == payload.length
+        || payload.carrier == Carrier::Tcp
+            && match payload.u8(end) {
+                Some(next) => next == SEQUENCE,
+                None => payload.on_port(PORTS),
+            };
+    if !fits {
         return None;
     }
     let (version, rest) = split_tag(message.value, INTEGER).filter(|(version, _)| version.length == 1)?;

@@ -16,7 +16,8 @@ mod note {
     pub const VERSION: usize = 1;
 }
 
-/// SOCKS: on its ports by a message, elsewhere by one that is answered.
+/// SOCKS: on its ports by a message, elsewhere by one that is answered. Some do not wait for the choice of a method: greeting
+/// and request, and then choice and reply, come in one segment.
 pub static SOCKS: Signature = Signature {
     name: "SOCKS",
     carriers: &[Carrier::Tcp],
@@ -54,9 +55,39 @@ enum Address<'a> {
     Name(&'a [u8]),
 }
 
-/// The message that the payload is, no more and no less.
+/// The message that the payload is, no more and no less, or the one behind a greeting or a choice.
 fn message<'a>(payload: &Payload<'a>) -> Option<Message<'a>> {
-    match *payload.bytes {
+    let first = match *payload.bytes {
+        [5, count @ 1..=3, ..] => {
+            payload.bytes.get(2..2 + usize::from(count)).filter(|methods| offers(methods))
+        }
+        _ => None,
+    };
+    let behind = match (first, payload.bytes) {
+        (Some(methods), _) => payload.from(2 + methods.len()),
+        (None, [5, choice, rest @ ..]) if is_method(*choice) && *choice != 0xff => rest,
+        _ => &[],
+    };
+    match (behind, first.is_some()) {
+        ([5, _, 0, ..], is_greeting) => match single_message(payload, behind) {
+            message @ Some(Message::Request { .. }) if is_greeting => message,
+            message @ Some(Message::Reply { .. }) if !is_greeting => message,
+            _ => single_message(payload, payload.bytes),
+        },
+        _ => single_message(payload, payload.bytes),
+    }
+}
+
+/// Whether methods are assigned, and each is there once.
+fn offers(methods: &[u8]) -> bool {
+    methods.iter().enumerate().all(|(at, method)| {
+        is_method(*method) && *method != 0xff && methods.iter().skip(at + 1).all(|other| other != method)
+    })
+}
+
+/// The message that the bytes are, no more and no less.
+fn single_message<'a>(payload: &Payload, bytes: &'a [u8]) -> Option<Message<'a>> {
+    match *bytes {
         [4, command @ 1..=2, p0, p1, ref rest @ ..] => {
             let (address, rest) = rest.split_first_chunk::<4>()?;
             let (user, rest) = split_string(rest)?;
@@ -75,12 +106,7 @@ fn message<'a>(payload: &Payload<'a>) -> Option<Message<'a>> {
         [0, code @ 0x5a..=0x5d, _, _, _, _, _, _] => Some(Message::Reply { version: 4, code }),
         [5, choice] => is_method(choice).then_some(Message::Choice(choice)),
         [5, count @ 1..=255, ref methods @ ..] if methods.len() == usize::from(count) => {
-            let distinct = methods.iter().enumerate().all(|(at, method)| {
-                is_method(*method)
-                    && *method != 0xff
-                    && methods.iter().skip(at + 1).all(|other| other != method)
-            });
-            distinct.then_some(Message::Greeting(methods))
+            offers(methods).then_some(Message::Greeting(methods))
         }
         [5, code, 0, kind @ (1 | 3 | 4), ref rest @ ..] => {
             let (address, port) = split_address(kind, rest)?;
@@ -147,6 +173,10 @@ fn examine(payload: &Payload, state: &mut FlowState, _: &mut Shared) -> Verdict 
     match payload.on_port(PORTS) {
         true if is_request || !matches!(message, Message::Choice(_)) => {
             Verdict::Is(Confidence::HIGH, Method::Port)
+        }
+        // Two bytes: only from the server, and only the methods in use.
+        true if PORTS.contains(&payload.source_port) && matches!(message, Message::Choice(0..=2 | 0xff)) => {
+            Verdict::Is(Confidence::MEDIUM, Method::Port)
         }
         _ if is_request => {
             let notes = state.claim_notes();

@@ -31,7 +31,7 @@ pub static STUN: Signature = Signature {
         (_, Some(0..=3)) => {
             !is_turn_method(payload.u16(0).unwrap_or(0)) || payload.u32(4) != Some(MAGIC_COOKIE)
         }
-        (Carrier::Tcp, Some(0x40..=0x4f)) => state.seen & seen::TURN_ALLOCATION == 0,
+        (Carrier::Tcp, Some(0x40..=0x7f)) => state.seen & seen::TURN_ALLOCATION == 0,
         (carrier, _) => carrier == Carrier::Tcp,
     },
     describe,
@@ -45,7 +45,7 @@ pub static TURN: Signature = Signature {
     name: "TURN",
     carriers: &[Carrier::Udp, Carrier::Tcp],
     ports: PORTS,
-    first: FirstBytes::Ranges(&[(0, 3), (0x40, 0x4f)]),
+    first: FirstBytes::Ranges(&[(0, 3), (0x40, 0x7f)]),
     examine: |payload, state, _| match find(payload) {
         Found::Message(message) if message.is_turn() => {
             // A success response to Allocate or to what needs an allocation; indications need one, too.
@@ -63,6 +63,7 @@ pub static TURN: Signature = Signature {
         _ if payload.carrier == Carrier::Tcp => true,
         Some(0..=3) => is_turn_method(payload.u16(0).unwrap_or(0)),
         Some(0x40..=0x4f) => true,
+        Some(0x50..=0x7f) => channel_data(payload).is_some(),
         _ => false,
     },
     describe,
@@ -161,12 +162,13 @@ fn is_classic(payload: &Payload) -> bool {
     rest.is_empty()
 }
 
-/// Channel number and length of the data (RFC 8656 section 12.4); a datagram may be padded to a multiple of four.
+/// Channel number and length of the data (RFC 8656 section 12.4); a datagram may be padded to a multiple of four. Before RFC
+/// 8656 channels went up to 0x7fff (RFC 5766 section 11), and clients still bind such ones.
 fn channel_data(payload: &Payload) -> Option<(u16, u16)> {
     let (channel, length) = (payload.u16(0)?, payload.u16(2)?);
     let end = 4 + usize::from(length);
     let fits = payload.carrier == Carrier::Tcp || (end..end + 4).contains(&payload.length);
-    ((0x4000..=0x4fff).contains(&channel) && fits).then_some((channel, length))
+    ((0x4000..=0x7fff).contains(&channel) && fits).then_some((channel, length))
 }
 
 fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Facts) {

@@ -181,6 +181,8 @@ fn random_payloads_are_not_recognised() {
     }
 }
 
+mod deployed_forms;
+mod mid_stream;
 mod variants;
 mod vectors;
 
