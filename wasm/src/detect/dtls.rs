@@ -2,6 +2,7 @@
 
 use super::signature::FirstBytes;
 use super::state::seen;
+use super::tls_fingerprint::Transport;
 use super::tls_hello::Hello;
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict, tls};
 
@@ -163,7 +164,7 @@ fn describe(payload: &Payload, _: &mut FlowState, _: &mut Shared, facts: &mut Fa
     };
     facts.put("version", version.name().as_bytes());
     if let Some(hello) = &hello {
-        tls::put_hello(hello, facts);
+        tls::put_hello(hello, Transport::Datagram, facts);
     }
     facts.put("content_type", content.as_bytes());
     facts.put_number("epoch", record.epoch.into());

@@ -157,6 +157,7 @@ fn decode_huffman<'a>(bytes: &[u8], buffer: &'a mut [u8; MOST_VALUE]) -> &'a [u8
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::from_hex;
     use super::*;
 
     fn fields(block: &[u8]) -> Vec<(Name, String)> {
@@ -165,22 +166,18 @@ mod tests {
         found
     }
 
-    fn bytes(hex: &str) -> Vec<u8> {
-        (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[at * 2..at * 2 + 2], 16).unwrap()).collect()
-    }
-
     #[test]
     fn examples_of_rfc_7541() {
         // Appendix C.3.1 and C.4.1: the same request, plain and with Huffman coding.
         for hex in ["828684410f7777772e6578616d706c652e636f6d", "828684418cf1e3c2e5f23a6ba0ab90f4ff"] {
-            let found = fields(&bytes(hex));
+            let found = fields(&from_hex(hex));
             assert!(found.contains(&(Name::Authority, "www.example.com".into())), "{found:?}");
             assert!(
                 found.contains(&(Name::Method, "GET".into())) && found.contains(&(Name::Path, "/".into()))
             );
         }
         // Appendix C.6.1: a response with Huffman coding.
-        let found = fields(&bytes(
+        let found = fields(&from_hex(
             "488264025885aec3771a4b6196d07abe941054d444a8200595040b8166e082a62d1bff6e919d29ad171863c78f0b97c8e9ae82ae43d3",
         ));
         assert_eq!(found[0], (Name::Status, "302".into()));

@@ -4,6 +4,7 @@
 use super::quic_initial::{InitialKeys, Secrets};
 use super::signature::FirstBytes;
 use super::state::seen;
+use super::tls_fingerprint::Transport;
 use super::tls_hello::Hello;
 use super::{
     Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict, google_quic, tls,
@@ -546,7 +547,7 @@ fn describe(payload: &Payload, state: &mut FlowState, shared: &mut Shared, facts
         return describe_short(payload, facts);
     }
     if let Some(hello) = shared.quic.completed_by(payload) {
-        tls::put_hello(&hello, facts);
+        tls::put_hello(&hello, Transport::Quic, facts);
         if hello.application_protocols().any(|name| name == b"h3" || name.starts_with(b"h3-")) {
             facts.put("application", b"HTTP/3");
         }

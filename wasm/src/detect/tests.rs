@@ -119,6 +119,11 @@ impl Random {
     }
 }
 
+/// Bytes of hexadecimal digits.
+pub(super) fn from_hex(digits: &str) -> Vec<u8> {
+    (0..digits.len() / 2).map(|at| u8::from_str_radix(&digits[at * 2..at * 2 + 2], 16).unwrap()).collect()
+}
+
 #[test]
 fn names_are_unique_and_carried_by_something() {
     for (number, signature) in SIGNATURES.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! TLS (RFC 8446, RFC 5246): records, and what the hellos in them say.
 
 use super::signature::FirstBytes;
+use super::tls_fingerprint::{Transport, ja3, ja3s, ja4};
 use super::tls_hello::{CLIENT_HELLO, Hello, SERVER_HELLO, version_name};
 use super::{Carrier, Confidence, Facts, FlowState, Method, Payload, Shared, Signature, Verdict, http};
 
@@ -289,7 +290,7 @@ fn describe_handshakes(
 }
 
 fn describe_hello(hello: &Hello, facts: &mut Facts) {
-    put_hello(hello, facts);
+    put_hello(hello, Transport::Tcp, facts);
     facts.put("version", version_name(hello.version()).unwrap_or("unknown").as_bytes());
     if let Some(suite) = hello.cipher_suite() {
         facts.put_hex("cipher_suite", &suite.to_be_bytes());
@@ -313,8 +314,8 @@ fn separate(facts: &mut Facts) {
     }
 }
 
-/// Puts the server name and the application protocols of a hello.
-pub fn put_hello(hello: &Hello, facts: &mut Facts) {
+/// Puts the server name, the application protocols and the fingerprints of a hello.
+pub fn put_hello(hello: &Hello, transport: Transport, facts: &mut Facts) {
     if let Some(name) = hello.server_name() {
         facts.put("sni", name);
     }
@@ -332,6 +333,23 @@ pub fn put_hello(hello: &Hello, facts: &mut Facts) {
                 text.extend(protocol.iter().map(|byte| if byte.is_ascii_graphic() { *byte } else { b'?' }));
             }
         });
+    }
+    put_fingerprints(hello, transport, facts);
+}
+
+/// What is not all there has another fingerprint. JA3 is not defined for DTLS.
+fn put_fingerprints(hello: &Hello, transport: Transport, facts: &mut Facts) {
+    if !hello.is_whole() || hello.is_retry() {
+        return;
+    }
+    match (hello.is_client(), transport) {
+        (true, Transport::Datagram) => facts.put("ja4", &ja4(hello, transport)),
+        (true, _) => {
+            facts.put("ja3", &ja3(hello));
+            facts.put("ja4", &ja4(hello, transport));
+        }
+        (false, Transport::Datagram) => {}
+        (false, _) => facts.put("ja3s", &ja3s(hello)),
     }
 }
 

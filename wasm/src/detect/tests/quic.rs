@@ -1,4 +1,4 @@
-use super::super::tests::{Flow, Random, Sent, judge, names, sent};
+use super::super::tests::{Flow, Random, Sent, from_hex, judge, names, sent};
 use super::super::{Carrier, Detector};
 use super::*;
 
@@ -9,10 +9,6 @@ const HELLO: &str = "010000ed0303ebf8fa56f12939b9584a3896472ec40bb863cfd3e86804f
     003300260024001d00209370b2c9caa47fbabaf4559fedba753de171fa71f50f1ce15d43e994ec74d748002b0003020304000d0010000e0403\
     050306030203080408050806002d00020101001c00024001003900320408ffffffffffffffff05048000ffff07048000ffff08011001048000\
     75300901100f088394c8f03e51570806048000ffff";
-
-fn bytes(hex: &str) -> Vec<u8> {
-    (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[at * 2..at * 2 + 2], 16).unwrap()).collect()
-}
 
 fn crypto(offset: usize, data: &[u8]) -> Vec<u8> {
     let varint = |value: usize| ((value as u16) | 0x4000).to_be_bytes();
@@ -44,18 +40,20 @@ fn value<'a>(details: &'a Details, key: &str) -> Option<&'a str> {
 
 #[test]
 fn opens_the_packet_of_the_rfc() {
-    let mut frames = crypto(0, &bytes(HELLO));
+    let mut frames = crypto(0, &from_hex(HELLO));
     // The RFC writes the offset in one byte.
     frames.splice(1..3, [0]);
     let packet = initial(V1, &ID, b"", &frames);
     // Its packet number is 2, that here 0; so compare what the RFC gives for the header that is not protected.
-    assert_eq!(packet[1..18], bytes("00000001088394c8f03e5157080000449e"));
+    assert_eq!(packet[1..18], from_hex("00000001088394c8f03e5157080000449e"));
     let (mut detector, mut flow) = (Detector::new(), Flow::default());
     let (name, details, info) = judge(&mut detector, &mut flow, &udp(packet));
     assert_eq!(name, Some("QUIC"));
     assert_eq!(flow.state.confidence(), Confidence::DEFINITE);
     assert_eq!(value(&details, "sni"), Some("example.com"));
     assert_eq!(value(&details, "alpn"), Some("alpn"));
+    assert_eq!(value(&details, "ja3").map(str::len), Some(32));
+    assert!(value(&details, "ja4").is_some_and(|ja4| ja4.starts_with("q13d")));
     assert_eq!(value(&details, "version"), Some("QUIC v1"));
     assert_eq!(value(&details, "packet_type"), Some("Initial"));
     assert_eq!(value(&details, "dcid_length"), Some("8"));
@@ -73,7 +71,7 @@ fn every_version_is_opened_and_damage_is_noticed() {
         (0xff00_0021, "draft-33"),
         (0xff00_0022, "draft-34"),
     ] {
-        let packet = initial(version, &ID, b"tok", &crypto(0, &bytes(HELLO)));
+        let packet = initial(version, &ID, b"tok", &crypto(0, &from_hex(HELLO)));
         for at in [None, Some(30), Some(600), Some(1199)] {
             let mut packet = packet.clone();
             if let Some(at) = at {
@@ -91,7 +89,7 @@ fn every_version_is_opened_and_damage_is_noticed() {
 
 #[test]
 fn a_hello_comes_in_parts_in_any_order_and_after_a_retry() {
-    let hello = bytes(HELLO);
+    let hello = from_hex(HELLO);
     let part = |from: usize, to: usize| crypto(from, &hello[from..to]);
     let orders: &[&[&[Vec<u8>]]] = &[
         &[&[part(0, 100)], &[part(100, hello.len())]],
@@ -121,7 +119,7 @@ fn a_hello_comes_in_parts_in_any_order_and_after_a_retry() {
 
 #[test]
 fn a_server_id_keeps_the_keys_and_time_ends_a_hello() {
-    let hello = bytes(HELLO);
+    let hello = from_hex(HELLO);
     for (pause, found) in [(0, Some("example.com")), (HELLO_FOR_NS + 1, None)] {
         let (mut detector, mut flow) = (Detector::new(), Flow::default());
         judge(&mut detector, &mut flow, &udp(initial(V1, &ID, b"", &crypto(0, &hello[..99]))));
@@ -178,8 +176,8 @@ fn only_structure_that_fits_is_quic() {
         ("no fixed bit", [&[0xa0, 0, 0, 0, 1, 1, 5, 0, 0x40, 60][..], &filler(60)].concat(), None),
         ("unknown version", [&[0xe0, 0, 0, 0, 9, 1, 5, 0, 0x40, 60][..], &filler(60)].concat(), None),
         ("short header alone", [&[0x40][..], &filler(60)].concat(), None),
-        ("negotiation without a version known", bytes("80000000000004010203040a0b0c0d"), None),
-        ("negotiation", bytes("8000000000000401020304ff00001d"), Some("QUIC")),
+        ("negotiation without a version known", from_hex("80000000000004010203040a0b0c0d"), None),
+        ("negotiation", from_hex("8000000000000401020304ff00001d"), Some("QUIC")),
         (
             "reserved version",
             [&[0xc0, 0x1a, 0x2a, 0x3a, 0x4a, 8][..], &ID, &[0], &filler(1190)].concat(),
@@ -190,7 +188,7 @@ fn only_structure_that_fits_is_quic() {
         assert_eq!(names(&[udp(payload.clone())]), [*expected], "{what}");
     }
     // Short headers in a flow with long ones.
-    let long = udp(initial(V1, &ID, b"", &crypto(0, &bytes(HELLO))));
+    let long = udp(initial(V1, &ID, b"", &crypto(0, &from_hex(HELLO))));
     let short =
         Sent { reverse: true, ..sent(Carrier::Udp, 443, 40001, &[&[0x41][..], &filler(60)].concat()) };
     assert_eq!(names(&[long, short]), [Some("QUIC"), Some("QUIC")]);
@@ -244,7 +242,7 @@ fn later_packets_of_googles_quic_are_not_read_as_the_ietfs() {
     }
     // After a version of the IETF was agreed on, its packets follow.
     let (_, details, _) =
-        judge(&mut detector, &mut flow, &udp(initial(V1, &ID, b"", &crypto(0, &bytes(HELLO)))));
+        judge(&mut detector, &mut flow, &udp(initial(V1, &ID, b"", &crypto(0, &from_hex(HELLO)))));
     assert_eq!(value(&details, "version"), Some("QUIC v1"));
     let (_, _, info) = judge(&mut detector, &mut flow, &udp(vec![0x40; 30]));
     assert_eq!(info, "Protected Payload");

@@ -1,4 +1,4 @@
-use super::super::tests::{Flow, Sent, judge, names, sent};
+use super::super::tests::{Flow, Sent, from_hex, judge, names, sent};
 use super::super::{Carrier, Detector};
 
 fn extension(kind: u16, body: &[u8]) -> Vec<u8> {
@@ -86,6 +86,36 @@ fn a_hello_whose_end_does_not_come_is_told_by_what_there_is() {
         last = name.map(|name| (name, value(&details, "sni").map(str::to_owned)));
     }
     assert_eq!(last, Some(("TLS", Some("example.com".to_owned()))));
+}
+
+/// Of a client with GREASE in all lists, and of its server: values of Wireshark, JA4 of its authors' program.
+#[test]
+fn hellos_have_fingerprints() {
+    let client = from_hex(
+        "160301006b010000670303000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f0000061a1a130113020100\
+         00382a2a00000000000e000c000009622e6578616d706c65000a000600043a3a001d000d000400020403002b0007064a4a03040303fa\
+         fa000100",
+    );
+    let server = from_hex(
+        "160303005a020000560303202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f00130100002e0033002400\
+         1d00200000000000000000000000000000000000000000000000000000000000000000002b00020304",
+    );
+    let (mut detector, mut flow) = (Detector::new(), Flow::default());
+    let (_, of_client, _) = judge(&mut detector, &mut flow, &to_server(&client));
+    let (_, of_server, _) = judge(&mut detector, &mut flow, &to_client(&server));
+    for (details, key, expected) in [
+        (&of_client, "ja3", Some("1003722e3f8a3cdbba77bc27e7694ad6")),
+        (&of_client, "ja4", Some("t13d020400_62ed6f6ca7ad_9a0586ea5dd0")),
+        (&of_client, "ja3s", None),
+        (&of_server, "ja3s", Some("eb1d94daa7e0344597e756a1fb6e7054")),
+        (&of_server, "ja3", None),
+    ] {
+        assert_eq!(value(details, key), expected, "{key}");
+    }
+    // A hello that is cut has none.
+    let (_, details, _) =
+        judge(&mut Detector::new(), &mut Flow::default(), &to_server(&client[..client.len() - 4]));
+    assert_eq!((value(&details, "ja3"), value(&details, "ja4")), (None, None));
 }
 
 #[test]
