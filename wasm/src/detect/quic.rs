@@ -276,7 +276,7 @@ fn look_at_long(payload: &Payload, state: &mut FlowState, shared: &mut Shared) {
     }
 }
 
-/// Opens the client's Initial packets of a datagram, and puts its ClientHello together. Whether one was opened.
+/// Opens the Initial packets of a datagram, and puts the hello in them together. Whether one was opened.
 #[cold]
 fn open_initials(payload: &Payload, state: &mut FlowState, shared: &mut Shared) -> bool {
     let Some(ends) = Ends::of(payload) else { return false };
@@ -291,11 +291,11 @@ fn open_initials(payload: &Payload, state: &mut FlowState, shared: &mut Shared) 
         if notes[note::COMPLETE] == id || notes[note::FAILURES] >= MOST_FAILURES {
             continue;
         }
-        match hellos.open(&ends, secrets, &long, packet, payload.timestamp_ns) {
+        match hellos.open(&ends, secrets, &long, packet, payload) {
             None => notes[note::FAILURES] += 1,
-            Some(complete) => {
+            Some(found) => {
                 opened = true;
-                if complete {
+                if found == Opened::ClientHello {
                     notes[note::COMPLETE] = id;
                 }
             }
@@ -309,26 +309,44 @@ fn hash_id(id: &[u8]) -> u32 {
     id.iter().fold(0x811c_9dc5u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)).max(1)
 }
 
-/// The client's and the server's end of a flow: a ClientHello goes one way.
+/// What an opened packet has brought.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Opened {
+    /// A part of a hello that is not complete.
+    Part,
+    /// The end of a client's.
+    ClientHello,
+    /// The end of a server's.
+    ServerHello,
+}
+
+/// The ends of a flow: a hello goes one way.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Ends {
-    client: (Address, u16),
-    server: (Address, u16),
+    source: (Address, u16),
+    destination: (Address, u16),
 }
 
 impl Ends {
     fn of(payload: &Payload) -> Option<Self> {
         let ip = payload.ip?;
         Some(Self {
-            client: (ip.source, payload.source_port),
-            server: (ip.destination, payload.destination_port),
+            source: (ip.source, payload.source_port),
+            destination: (ip.destination, payload.destination_port),
         })
+    }
+
+    fn of_answer(self) -> Self {
+        Self { source: self.destination, destination: self.source }
     }
 }
 
-/// The ClientHellos of all flows that are not complete yet, and the last one that is.
+/// The hellos of all flows that are not complete yet, and the last one that is.
 pub struct Hellos {
+    /// Of clients.
     pending: BoundedMap<Ends, Pending>,
+    /// Of servers whose client has said hello, for somebody who looks at packets.
+    answers: BoundedMap<Ends, Pending>,
     /// A packet being opened.
     opened: Vec<u8>,
     /// The hello that was completed last, by whom and when, nanoseconds.
@@ -336,9 +354,11 @@ pub struct Hellos {
     last_of: Option<(Ends, i64)>,
 }
 
-/// A ClientHello of which parts are missing.
+/// A hello of which parts are missing.
 struct Pending {
     keys: InitialKeys,
+    /// Those of who answers.
+    answer_keys: Option<InitialKeys>,
     since: i64,
     stream: CryptoStream,
 }
@@ -347,6 +367,7 @@ impl Default for Hellos {
     fn default() -> Self {
         Self {
             pending: BoundedMap::new(MOST_HELLOS),
+            answers: BoundedMap::new(MOST_HELLOS),
             opened: Vec::new(),
             last: CryptoStream::default(),
             last_of: None,
@@ -360,24 +381,39 @@ impl Hellos {
         self.pending.evictions()
     }
 
-    /// Opens an Initial packet and takes its part of the ClientHello. `None` if it cannot be opened; else whether the
-    /// hello is complete now.
-    fn open(&mut self, ends: &Ends, secrets: Secrets, long: &Long, packet: &[u8], now: i64) -> Option<bool> {
-        while self.pending.pop_oldest_if(|_, hello| now.saturating_sub(hello.since) > HELLO_FOR_NS).is_some()
-        {
+    /// Opens an Initial packet and takes its part of a hello; `None` if it cannot be opened.
+    fn open(
+        &mut self,
+        ends: &Ends,
+        secrets: Secrets,
+        long: &Long,
+        packet: &[u8],
+        payload: &Payload,
+    ) -> Option<Opened> {
+        let now = payload.timestamp_ns;
+        for hellos in [&mut self.pending, &mut self.answers] {
+            while hellos.pop_oldest_if(|_, hello| now.saturating_sub(hello.since) > HELLO_FOR_NS).is_some() {}
         }
-        // The client keeps the keys when the server has given it another connection id, but not after a Retry.
         let number = long.number_offset;
-        if let Some(pending) = self.pending.touch(ends)
-            && let Some(frames) = pending.keys.open(packet, number, &mut self.opened)
+        // The client keeps the keys when the server has given it another connection id, but not after a Retry.
+        let mut completed = None;
+        for (hellos, what) in
+            [(&mut self.pending, Opened::ClientHello), (&mut self.answers, Opened::ServerHello)]
         {
+            let Some(pending) = hellos.touch(ends) else { continue };
+            let Some(frames) = pending.keys.open(packet, number, &mut self.opened) else { continue };
             pending.stream.read_frames(self.opened.get(frames..)?);
             if !pending.stream.is_complete() {
-                return Some(false);
+                return Some(Opened::Part);
             }
-            self.last = self.pending.remove(ends)?.stream;
+            completed = hellos.remove(ends).map(|hello| (hello, what));
+            break;
+        }
+        if let Some((Pending { answer_keys, stream, .. }, what)) = completed {
+            self.last = stream;
             self.last_of = Some((*ends, now));
-            return Some(true);
+            self.await_answer(ends, answer_keys, now);
+            return Some(what);
         }
         let keys = InitialKeys::of_client(secrets, long.destination)?;
         let frames = keys.open(packet, number, &mut self.opened)?;
@@ -385,18 +421,32 @@ impl Hellos {
         self.last.clear();
         self.last_of = None;
         self.last.read_frames(self.opened.get(frames..)?);
+        let answer_keys =
+            payload.described.then(|| InitialKeys::of_server(secrets, long.destination)).flatten();
         if self.last.is_complete() {
             self.last_of = Some((*ends, now));
-            return Some(true);
+            self.await_answer(ends, answer_keys, now);
+            return Some(Opened::ClientHello);
         }
         let stream = std::mem::take(&mut self.last);
-        self.pending.insert(*ends, Pending { keys, since: now, stream });
-        Some(false)
+        self.pending.insert(*ends, Pending { keys, answer_keys, since: now, stream });
+        Some(Opened::Part)
     }
 
-    /// The ClientHello that was completed by a packet between these ends at that time, nanoseconds: the handshake message.
-    pub fn completed_at(&self, client: (Address, u16), server: (Address, u16), now: i64) -> Option<&[u8]> {
-        (self.last_of? == (Ends { client, server }, now)).then(|| self.last.in_order())
+    fn await_answer(&mut self, ends: &Ends, keys: Option<InitialKeys>, now: i64) {
+        let Some(keys) = keys else { return };
+        let stream = CryptoStream::default();
+        self.answers.insert(ends.of_answer(), Pending { keys, answer_keys: None, since: now, stream });
+    }
+
+    /// The hello that was completed by a packet between these ends at that time, nanoseconds: the handshake message.
+    pub fn completed_at(
+        &self,
+        source: (Address, u16),
+        destination: (Address, u16),
+        now: i64,
+    ) -> Option<&[u8]> {
+        (self.last_of? == (Ends { source, destination }, now)).then(|| self.last.in_order())
     }
 
     /// The hello that the packet at hand has completed.

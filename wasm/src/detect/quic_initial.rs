@@ -57,7 +57,7 @@ impl Secrets {
     }
 }
 
-/// What protects the Initial packets of a client.
+/// What protects the Initial packets of one side.
 #[derive(Clone, Copy)]
 pub struct InitialKeys {
     key: [u8; 16],
@@ -68,15 +68,24 @@ pub struct InitialKeys {
 impl InitialKeys {
     /// The client's keys for the connection id that its first packet is sent to.
     pub fn of_client(secrets: Secrets, connection_id: &[u8]) -> Option<Self> {
+        Self::of_side(secrets, connection_id, b"tls13 client in")
+    }
+
+    /// The keys of the server that answers: they come from the same connection id.
+    pub fn of_server(secrets: Secrets, connection_id: &[u8]) -> Option<Self> {
+        Self::of_side(secrets, connection_id, b"tls13 server in")
+    }
+
+    fn of_side(secrets: Secrets, connection_id: &[u8], label: &[u8]) -> Option<Self> {
         let initial = Hkdf::<Sha256>::new(Some(secrets.salt()), connection_id);
         let mut secret = [0; 32];
-        expand(&initial, b"tls13 client in", &mut secret)?;
-        let client = Hkdf::<Sha256>::from_prk(&secret).ok()?;
+        expand(&initial, label, &mut secret)?;
+        let side = Hkdf::<Sha256>::from_prk(&secret).ok()?;
         let mut keys = Self { key: [0; 16], iv: [0; 12], header: [0; 16] };
         let [key, iv, header] = secrets.labels();
-        expand(&client, key, &mut keys.key)?;
-        expand(&client, iv, &mut keys.iv)?;
-        expand(&client, header, &mut keys.header)?;
+        expand(&side, key, &mut keys.key)?;
+        expand(&side, iv, &mut keys.iv)?;
+        expand(&side, header, &mut keys.header)?;
         Some(keys)
     }
 

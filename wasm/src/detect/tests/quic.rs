@@ -117,6 +117,35 @@ fn a_hello_comes_in_parts_in_any_order_and_after_a_retry() {
     }
 }
 
+/// The ServerHello of RFC 9001 appendix A.3, in one packet and in two.
+#[test]
+fn a_server_answers_under_the_id_of_its_client() {
+    let hello = from_hex(
+        "020000560303eefce7f7b37ba1d1632e96677825ddf73988cfc79825df566dc5430b9a045a1200130100002e00330024001d00209d3c\
+         940d89690b84d08a60993c144eca684d1081287c834d5311bcf32bb9da1a002b00020304",
+    );
+    for parts in [&[(0, hello.len())][..], &[(40, hello.len()), (0, 41)]] {
+        let (mut detector, mut flow) = (Detector::new(), Flow::default());
+        judge(&mut detector, &mut flow, &udp(initial(V1, &ID, b"", &crypto(0, &from_hex(HELLO)))));
+        for (number, (start, end)) in parts.iter().copied().enumerate() {
+            // To the client's own connection id, behind an acknowledgement.
+            let frames = [&[2, 0, 0, 0, 0][..], &crypto(start, &hello[start..end])].concat();
+            let mut header = vec![0xc3, 0, 0, 0, 1, 0, 2, 7, 7, 0];
+            header.extend_from_slice(&((4 + frames.len() as u16 + 16) | 0x4000).to_be_bytes());
+            let packet = InitialKeys::of_server(Secrets::V1, &ID).unwrap().seal(&header, &frames);
+            let answer = Sent { reverse: true, ..sent(Carrier::Udp, 443, 40001, &packet) };
+            let (name, details, _) = judge(&mut detector, &mut flow, &answer);
+            assert_eq!(name, Some("QUIC"));
+            let expected = (number + 1 == parts.len()).then_some("eb1d94daa7e0344597e756a1fb6e7054");
+            assert_eq!(value(&details, "ja3s"), expected, "{number}");
+        }
+        // The client's hello, sent again, is not told again.
+        let again = udp(initial(V1, &ID, b"", &crypto(0, &from_hex(HELLO))));
+        let (_, details, _) = judge(&mut detector, &mut flow, &again);
+        assert_eq!((value(&details, "sni"), value(&details, "ja3s")), (None, None));
+    }
+}
+
 #[test]
 fn a_server_id_keeps_the_keys_and_time_ends_a_hello() {
     let hello = from_hex(HELLO);

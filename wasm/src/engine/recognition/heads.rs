@@ -561,9 +561,9 @@ impl Recognizer {
             Content::QuicHello => {
                 let ip = packet.ip.as_ref();
                 if let Some(hello) = ip.and_then(|ip| {
-                    let client = (ip.source, packet.source_port);
-                    let server = (ip.destination, packet.destination_port);
-                    detector.shared().quic.completed_at(client, server, arrival.timestamp_ns)
+                    let source = (ip.source, packet.source_port);
+                    let destination = (ip.destination, packet.destination_port);
+                    detector.shared().quic.completed_at(source, destination, arrival.timestamp_ns)
                 }) {
                     sighting.add(content, hello);
                 }
