@@ -49,6 +49,12 @@ Deno.test("http_host: requests of every form, in the packet that completes them"
   }
 });
 
+Deno.test("http_host: a request that comes with the header of a proxy", () => {
+  const header = "PROXY TCP4 192.0.2.9 192.0.2.8 5000 80\r\n";
+  assert.deepEqual(kept([["client", header + request("GET /")], ["client", request("GET /")]]), [0, 1]);
+  assert.deepEqual(kept([["client", header + other], ["client", request("GET /")]]), [1]);
+});
+
 Deno.test("http_host: what is in a body, or comes from a server, is no request", () => {
   const found = "HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n";
   assert.deepEqual(kept([["client", other], ["server", found], ["server", trap]]), []);

@@ -127,6 +127,10 @@ impl StreamMessage {
     /// How many options there are, if they are known, not too long, and end with the message or at its payload.
     fn count_options(&self, payload: &Payload) -> Option<usize> {
         let bytes = payload.bytes.get(..self.end)?;
+        // An Empty Message is that (RFC 8323 section 3.4).
+        if self.code == 0 && self.options < self.end {
+            return None;
+        }
         let mut options = Options { bytes, at: self.options, number: 0 };
         let mut count = 0;
         for (number, value) in options.by_ref() {
@@ -161,15 +165,17 @@ fn examine_stream(payload: &Payload) -> Verdict {
     }
     // Messages fill the segment.
     let mut at = first.end;
-    for _ in 0..MOST_MESSAGES {
-        match StreamMessage::read(payload, at) {
-            Some(next) if next.count_options(payload).is_some() => at = next.end,
-            _ => break,
-        }
+    let mut messages = 1;
+    while messages < MOST_MESSAGES
+        && let Some(next) = StreamMessage::read(payload, at)
+        && next.count_options(payload).is_some()
+    {
+        at = next.end;
+        messages += 1;
     }
-    match at == payload.length {
+    match at == payload.length || messages == MOST_MESSAGES {
         true if first.code == CSM => Verdict::Is(Confidence::VERY_HIGH, Method::Handshake),
-        true => Verdict::Is(Confidence::HIGH, Method::Port),
+        true => Verdict::Is(Confidence::MEDIUM, Method::Port),
         false => Verdict::No,
     }
 }
@@ -241,6 +247,8 @@ impl Options<'_> {
 /// section 5.4.1) and has none.
 fn most_length(number: u32) -> Option<usize> {
     Some(match number {
+        // Reserved.
+        0 => return None,
         3 | 8 | 9 | 11 | 15 | 20 | 39 => 255,
         1 | 4 | 292 => 8,
         14 | 28 | 60 => 4,

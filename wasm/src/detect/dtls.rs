@@ -28,7 +28,7 @@ pub static DTLS: Signature = Signature {
             (true, Some(_)) => Verdict::Is(Confidence::HIGH, Method::Payload),
             _ => Verdict::No,
         };
-        if let Verdict::Is(..) = verdict {
+        if let Verdict::Is(_, Method::Handshake) = verdict {
             state.seen |= seen::DTLS;
         }
         verdict

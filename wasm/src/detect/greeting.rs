@@ -2,7 +2,7 @@
 //! the client speaks another one.
 
 use super::candidates::Candidates;
-use super::registry::SIGNATURES;
+use super::registry::{SIGNATURES, label_of};
 use super::{Label, Payload, Signature, ftp, http, imap, pop3, rtsp, smtp, ssh, vnc, websocket, xmpp};
 
 /// How greetings begin, and who says so: the rest is for the signatures to judge.
@@ -33,7 +33,11 @@ struct Greeting {
 }
 
 /// The greetings, with the numbers that their signatures have in the registry.
-pub(super) struct Greetings(Vec<(&'static Greeting, Candidates)>);
+pub(super) struct Greetings {
+    known: Vec<(&'static Greeting, Candidates)>,
+    /// Whose flows stay what they are: what comes behind a strange reply decides on calls.
+    unmoved: Option<Label>,
+}
 
 impl Default for Greetings {
     fn default() -> Self {
@@ -46,7 +50,7 @@ impl Default for Greetings {
             }
             (greeting, candidates)
         });
-        Self(numbered.collect())
+        Self { known: numbered.collect(), unmoved: label_of("SIP") }
     }
 }
 
@@ -54,7 +58,10 @@ impl Greetings {
     /// Who may greet like this, unless the protocol of this label may itself.
     pub fn of_another(&self, payload: &Payload, label: Label) -> Option<Candidates> {
         let (greeting, candidates) =
-            self.0.iter().find(|(greeting, _)| payload.bytes.starts_with(greeting.begins))?;
+            self.known.iter().find(|(greeting, _)| payload.bytes.starts_with(greeting.begins))?;
+        if self.unmoved == Some(label) {
+            return None;
+        }
         let may_be_a_server = !greeting.mutual || payload.source_port < payload.destination_port;
         (may_be_a_server && !candidates.contains(label)).then_some(*candidates)
     }

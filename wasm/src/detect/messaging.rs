@@ -75,14 +75,7 @@ fn are_control_packets(payload: &Payload) -> bool {
                     && text.len() == topic
                     && !text.iter().any(|byte| *byte < b' ' || matches!(byte, b'+' | b'#'))
             }
-            0x20 | 0x40 | 0x50 | 0x62 | 0x70 => remaining == 2 || (3..=MOST_PROPERTIES).contains(&remaining),
-            // An identifier and a filter, with options or without; or a code for each of them.
-            0x82 | 0xa2 => remaining >= 5 && payload.u16(start).is_some_and(|identifier| identifier != 0),
-            0x90 => (3..=MOST_PROPERTIES).contains(&remaining),
-            0xb0 => (2..=MOST_PROPERTIES).contains(&remaining),
-            0xc0 | 0xd0 => remaining == 0,
-            0xe0 | 0xf0 => remaining <= MOST_PROPERTIES,
-            _ => false,
+            _ => fits_rest(first, payload.bytes.get(start..end).unwrap_or_default(), remaining),
         };
         if !fits || end > payload.bytes.len() {
             return false;
@@ -92,8 +85,62 @@ fn are_control_packets(payload: &Payload) -> bool {
     true
 }
 
-/// Longest properties of an acknowledgement that are believed, bytes.
-const MOST_PROPERTIES: usize = 4096;
+/// Whether what follows the fixed header of another packet than PUBLISH is as its type has it (MQTT 5.0 sections 3.2 to
+/// 3.15, with properties and reason codes; MQTT 3.1.1 without).
+fn fits_rest(first: u8, rest: &[u8], remaining: usize) -> bool {
+    // Properties of so many bytes, and no more.
+    let are_properties = |bytes: &[u8]| match bytes {
+        [length, properties @ ..] => usize::from(*length) == properties.len(),
+        [] => false,
+    };
+    // What follows an identifier, with properties in front and without.
+    let either = |fits: &dyn Fn(&[u8]) -> bool| match rest {
+        [0, 0, ..] => false,
+        [_, _, length, after @ ..] => {
+            fits(rest.get(2..).unwrap_or_default()) || after.get(usize::from(*length)..).is_some_and(fits)
+        }
+        _ => false,
+    };
+    match (first, rest) {
+        (0x20, [0 | 1, 0..=5]) => true,
+        (0x20, [0 | 1, _, properties @ ..]) => are_properties(properties),
+        (0x40 | 0x50 | 0x62 | 0x70, [_, _] | [_, _, _]) => true,
+        (0x40 | 0x50 | 0x62 | 0x70, [_, _, _, properties @ ..]) => are_properties(properties),
+        (0x82, _) => either(&|filters| are_filters(filters, 1)),
+        (0xa2, _) => either(&|filters| are_filters(filters, 0)),
+        (0x90, _) => {
+            either(&|codes| !codes.is_empty() && codes.iter().all(|code| matches!(code, 0..=2 | 0x80..=0xa2)))
+        }
+        (0xb0, [_, _]) => true,
+        (0xb0, _) => either(&|codes| {
+            !codes.is_empty() && codes.iter().all(|code| matches!(code, 0 | 0x11 | 0x80..=0x91))
+        }),
+        (0xc0 | 0xd0, _) => remaining == 0,
+        (0xe0 | 0xf0, []) => remaining == 0,
+        (0xe0, [_]) => true,
+        (0xe0 | 0xf0, [_, properties @ ..]) => are_properties(properties),
+        _ => false,
+    }
+}
+
+/// Whether topic filters, each with so many bytes of options, fill the bytes.
+fn are_filters(bytes: &[u8], options: usize) -> bool {
+    let mut rest = bytes;
+    while let [high, low, after @ ..] = rest {
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        let Some((filter, behind)) = after.split_at_checked(length) else { return false };
+        let Some((options, behind)) = behind.split_at_checked(options) else { return false };
+        let is_text = !filter.is_empty() && filter.iter().all(|byte| *byte >= b' ');
+        if !is_text || options.iter().any(|options| options & 0xc3 == 3 || options & 0xc0 != 0) {
+            return false;
+        }
+        rest = behind;
+        if rest.is_empty() {
+            return true;
+        }
+    }
+    false
+}
 
 /// Value of a variable byte integer at `offset`, and where it ends.
 fn variable_length(payload: &Payload, offset: usize) -> Option<(usize, usize)> {

@@ -24,6 +24,15 @@ pub static PROXY: Signature = Signature {
     ..Signature::BASE
 };
 
+/// Bytes of the header at the front of a stream, if there is one.
+pub fn header_length(payload: &Payload) -> Option<usize> {
+    header(payload)?;
+    match payload.bytes.starts_with(SIGNATURE) {
+        true => Some(SIGNATURE.len() + 4 + usize::from(payload.u16(SIGNATURE.len() + 2)?)),
+        false => Some(memchr::memchr(b'\n', payload.bytes)? + 1),
+    }
+}
+
 struct Header<'a> {
     version: u8,
     ends: Ends<'a>,

@@ -51,10 +51,17 @@ pub(super) struct FlowData {
 impl FlowData {
     fn progress(&mut self, direction: Direction, is_server_port: bool) -> Option<Progress<'_>> {
         let other_phase = *self.phases.get(direction.opposite() as usize)?;
+        let [forward, reverse] = &mut self.bodies;
+        let (body, other_body) = match direction {
+            Direction::Forward => (forward, reverse),
+            Direction::Reverse => (reverse, forward),
+        };
         Some(Progress {
             phase: self.phases.get_mut(direction as usize)?,
-            body: self.bodies.get_mut(direction as usize)?,
+            body,
+            other_body,
             is_server: is_server_port && other_phase != phase::REPLIES || phase::is_of_client(other_phase),
+            is_answered: other_phase == phase::REPLIES,
         })
     }
 }

@@ -312,6 +312,8 @@ fn until_unquoted<'b>(ends: &[u8], bytes: &'b [u8]) -> &'b [u8] {
         }
         false
     });
+    // A quote that nothing closes quotes nothing.
+    let end = if is_quoted { bytes.iter().position(|octet| ends.contains(octet)) } else { end };
     end.and_then(|end| bytes.get(..end)).unwrap_or(bytes)
 }
 

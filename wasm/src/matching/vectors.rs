@@ -350,6 +350,9 @@ fn mails() {
         ("RCPT TO:<\"a>\\\" b\"@e> SIZE=1\r\n", "*\"@e", true),
         ("To: x <\"a>b\"@e>\r\n", "*@e", true),
         ("Resent-To: u@e\r\n", "u@e", true),
+        ("MAIL FROM:<u\"x@e> SIZE=1\r\n", "*@e", true),
+        ("MAIL FROM:<\"u@e>\r\n", "*@e", true),
+        ("To: x <u\"a@e>, y <k@l>\r\n", "*@e", true),
         ("MAIL FROM:<user@example.com>\r\n", "example.com", false),
     ] {
         let found = matched(&[(EmailAddress, pattern)], Content::Mail, lines.as_bytes());

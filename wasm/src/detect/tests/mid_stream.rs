@@ -35,6 +35,18 @@ fn control_packets_of_mqtt() {
         (b"\x40\x02\0", false),
         (b"\x40\x02\0\x02\0", false),
         (b"\x82\x06\0\0\0\x01x\0", false),
+        // With properties, and with what is none.
+        (b"\x82\x07\0\x01\0\0\x01x\x01", true),
+        (b"\x82\x06\0\x01\0\x02x\0", false),
+        (b"\x82\x06\0\x01\0\x01x\x43", false),
+        (b"\x20\x03\0\0\0", true),
+        (b"\x20\x02\x02\xff", false),
+        (b"\x40\x04\0\x01\x10\0", true),
+        (b"\x40\x04\0\x01\x10\x05", false),
+        (b"\xf0\x03\x18\x01\x26", true),
+        (b"\xf0\x03\x18\x09\x26", false),
+        (b"\xb0\x04\0\x01\0\x11", true),
+        (b"\xb0\x04\0\x01\x44\x55", false),
     ] {
         assert_eq!(to(1883, payload).0, expected.then_some("MQTT"), "{payload:x?}");
         assert_eq!(to(9000, payload).0, None, "{payload:x?}");

@@ -152,15 +152,17 @@ impl Sighting {
     fn take_http(&mut self, bytes: &[u8], progress: &mut Progress) -> usize {
         let mut rest = bytes;
         loop {
-            if *progress.phase == phase::EXPECTING {
+            if *progress.phase == phase::EXPECTING && !rest.is_empty() {
                 // Refused, the body does not come (RFC 9110 section 10.1.1).
-                if http::begins_message(rest) {
+                if *progress.other_body >= LEAST_FINAL_STATUS {
                     (*progress.phase, *progress.body) = (phase::REQUESTS, 0);
-                } else if !rest.is_empty() {
+                } else {
                     *progress.phase = if *progress.body == 0 { phase::CHUNKS } else { phase::REQUESTS };
                 }
             }
-            rest = without_body(rest, progress.body);
+            if *progress.phase != phase::REPLIES {
+                rest = without_body(rest, progress.body);
+            }
             if rest.is_empty() {
                 return bytes.len();
             }
@@ -170,10 +172,17 @@ impl Sighting {
                         return bytes.len() - rest.len();
                     }
                     *progress.phase = phase::REPLIES;
-                    return bytes.len();
+                    continue;
                 }
                 phase::COMMANDS if progress.is_server => return bytes.len(),
-                phase::REPLIES => return bytes.len(),
+                phase::REPLIES => {
+                    if let Some(Some(status)) =
+                        rest.starts_with(REPLY).then(|| rest.get(STATUS).and_then(number))
+                    {
+                        *progress.body = status;
+                    }
+                    return bytes.len();
+                }
                 phase::CHUNKS | phase::TRAILERS => take_chunk_line(rest, progress),
                 _ => self.take_request(rest, progress),
             };
@@ -191,8 +200,9 @@ impl Sighting {
         if empty_lines > 0 {
             return if empty_lines > MOST_EMPTY_LINES { Taken::All } else { Taken::Some(empty_lines) };
         }
-        let method_end = bytes.iter().position(|octet| !is_in_method(*octet));
-        if method_end.is_some_and(|end| end == 0 || bytes.get(end) != Some(&b' ')) {
+        let begin = bytes.get(..MOST_METHOD + 1).unwrap_or(bytes);
+        let method_end = begin.iter().position(|octet| !is_in_method(*octet));
+        if method_end.map_or(begin.len() > MOST_METHOD, |end| end == 0 || begin.get(end) != Some(&b' ')) {
             return Taken::All;
         }
         if let Some(end) = memchr::memchr(b'\n', bytes)
@@ -205,11 +215,16 @@ impl Sighting {
         self.add(Content::Http, head);
         let framing = Framing::of(head);
         *progress.body = framing.length;
+        // What comes with the head was not waited for.
+        let is_waiting = framing.is_expecting && bytes.len() <= end;
         *progress.phase = match framing {
-            Framing { is_expecting: true, .. } => phase::EXPECTING,
+            _ if is_waiting => phase::EXPECTING,
             Framing { is_chunked: true, .. } => phase::CHUNKS,
             _ => phase::REQUESTS,
         };
+        if is_waiting && progress.is_answered {
+            *progress.other_body = 0;
+        }
         Taken::Some(end)
     }
 
@@ -337,10 +352,14 @@ impl Sighting {
 pub(super) struct Progress<'p> {
     /// One of [`phase`].
     pub(super) phase: &'p mut u8,
-    /// Bytes of a body, or of a chunk, that are still to come.
+    /// Bytes of a body, or of a chunk, that are still to come; the latest status code of [`phase::REPLIES`].
     pub(super) body: &'p mut u32,
     /// It seems to be the server's: by its port, or by what comes the other way.
     pub(super) is_server: bool,
+    /// The same as `body`, of the other direction.
+    pub(super) other_body: &'p mut u32,
+    /// The other direction is that of responses.
+    pub(super) is_answered: bool,
 }
 
 impl Progress<'_> {
@@ -364,6 +383,21 @@ impl Progress<'_> {
             phase::REQUESTS => *self.body <= ahead,
             _ => false,
         }
+    }
+}
+
+/// A direction of which nothing else is known.
+#[derive(Default)]
+struct Apart {
+    phase: u8,
+    body: u32,
+    other_body: u32,
+}
+
+impl Apart {
+    fn progress(&mut self) -> Progress<'_> {
+        let Self { phase, body, other_body } = self;
+        Progress { phase, body, other_body, is_server: false, is_answered: false }
     }
 }
 
@@ -406,8 +440,13 @@ pub(super) mod phase {
     }
 }
 
-/// What a response of HTTP begins with.
+/// What a response of HTTP begins with, and where its status code is.
 const REPLY: &[u8] = b"HTTP/1.";
+const STATUS: std::ops::Range<usize> = 9..12;
+/// Lower ones announce another (RFC 9110 section 15.2).
+const LEAST_FINAL_STATUS: u32 = 200;
+/// Longest method in bytes.
+const MOST_METHOD: usize = 32;
 /// Longest line in front of a chunk, and trailer, in bytes.
 const MOST_CHUNK_LINE: usize = 4 << 10;
 /// Most bytes of empty lines in front of a request.
@@ -442,10 +481,11 @@ impl Framing {
         for (name, value) in HeaderFields::of(head) {
             let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
             if is(b"Transfer-Encoding") {
-                framing.is_chunked = true;
+                // The last coding is that of the message.
+                let last = value.rsplit(|octet| *octet == b',').next().unwrap_or_default();
+                framing.is_chunked = last.trim_ascii().eq_ignore_ascii_case(b"chunked");
             } else if is(b"Content-Length") {
-                let is_number = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
-                framing.length = number(value).unwrap_or(if is_number { u32::MAX } else { 0 });
+                framing.length = length_of(value);
             } else if is(b"Expect") {
                 expects = value.eq_ignore_ascii_case(b"100-continue");
             }
@@ -456,6 +496,15 @@ impl Framing {
         framing.is_expecting = expects && (framing.is_chunked || framing.length > 0);
         framing
     }
+}
+
+/// A Content-Length; what is beyond measure is the longest one, and 0 what is none.
+fn length_of(value: &[u8]) -> u32 {
+    let digit = |octet: &u8| octet.is_ascii_digit().then(|| u32::from(octet - b'0'));
+    let length = value
+        .iter()
+        .try_fold(0u32, |length, octet| Some(length.saturating_mul(10).saturating_add(digit(octet)?)));
+    length.unwrap_or(0)
 }
 
 /// The line in front of a chunk, or a trailer (RFC 9112 section 7.1).
@@ -479,10 +528,10 @@ fn take_chunk_line(bytes: &[u8], progress: &mut Progress) -> Taken {
     match size.and_then(|size| size.checked_add(CHUNK_END_LENGTH)) {
         Some(CHUNK_END_LENGTH) => *progress.phase = phase::TRAILERS,
         Some(length) => *progress.body = length,
-        // No chunk, or the place is lost.
+        // No chunk, or the place is lost: perhaps a request.
         None => {
             *progress.phase = phase::REQUESTS;
-            return Taken::All;
+            return Taken::Some(0);
         }
     }
     Taken::Some(end + 1)
@@ -572,7 +621,8 @@ impl Recognizer {
             _ if is_tcp && flows.get(observed.id).state.stream == Stream::Heads => {}
             Content::Mail | Content::Http => {
                 let is_server = content == Content::Http && is_from_server(label, packet);
-                let mut progress = Progress { phase: &mut 0, body: &mut 0, is_server };
+                let mut apart = Apart::default();
+                let mut progress = Progress { is_server, ..apart.progress() };
                 sighting.take(content, packet.payload, true, &mut progress);
             }
             _ => {
@@ -649,8 +699,8 @@ impl Recognizer {
             && let Some(progress) = data.progress(observed.direction, is_server_port)
             && progress.may_begin_request(ahead)
         {
-            let mut apart = Progress { phase: &mut { phase::REQUESTS }, body: &mut 0, is_server: false };
-            sighting.take(content, packet.payload, true, &mut apart);
+            let mut apart = Apart { phase: phase::REQUESTS, ..Apart::default() };
+            sighting.take(content, packet.payload, true, &mut apart.progress());
         }
     }
 }
@@ -661,11 +711,11 @@ mod tests {
 
     /// What is taken of a stream that is shown in parts of `size` bytes.
     fn taken(content: Content, stream: &[u8], size: usize) -> Vec<u8> {
-        let (mut phase, mut body, mut start, mut all) = (0, 0, 0, Vec::new());
+        let (mut remembered, mut start, mut all) = (Apart::default(), 0, Vec::new());
         for end in (size..stream.len() + size).step_by(size) {
             let mut sighting = Sighting::default();
             let shown = &stream[start..end.min(stream.len())];
-            let mut progress = Progress { phase: &mut phase, body: &mut body, is_server: false };
+            let mut progress = remembered.progress();
             start += sighting.take(content, shown, false, &mut progress).min(shown.len());
             if sighting.content.is_some() {
                 all.extend_from_slice(&sighting.bytes);
@@ -722,16 +772,24 @@ mod tests {
         assert_taken(Content::Http, &[&chunked[..], &chunks, b"\r\n", next].concat(), &expected);
         let expecting = b"PUT / HTTP/1.1\r\nContent-Length: 30\r\nExpect: 100-Continue\r\n\r\n";
         let expected = [&expecting[..], next].concat();
-        for body in [&b""[..], &[b'x'; 30]] {
+        let like_a_request = [&trap[..], b"x"].concat();
+        for (status, body) in [(417, &b""[..]), (100, &like_a_request), (0, &[b'x'; 30])] {
             let stream = [&expecting[..], body, next].concat();
-            let (mut phase, mut given) = ((0, 0), Vec::new());
-            for part in [&stream[..expecting.len()], &stream[expecting.len()..]] {
+            let (mut remembered, mut given) = (Apart::default(), Vec::new());
+            // That of an earlier response, and what is said then.
+            for (part, status) in [(&stream[..expecting.len()], 200), (&stream[expecting.len()..], status)] {
+                remembered.other_body = status;
                 let mut sighting = Sighting::default();
-                let mut progress = Progress { phase: &mut phase.0, body: &mut phase.1, is_server: false };
+                let mut progress = Progress { is_answered: true, ..remembered.progress() };
                 assert_eq!(sighting.take(Content::Http, part, false, &mut progress), part.len());
                 given.extend(sighting.bytes);
+                assert!(remembered.other_body != 200);
             }
             assert_eq!(given.escape_ascii().to_string(), expected.escape_ascii().to_string());
+            // What comes with the head is the body, whatever is said of it.
+            if body.len() == 30 {
+                assert_eq!(taken(Content::Http, &stream, stream.len()), expected);
+            }
         }
         let lenient = b"GET   /1 HTTP/1.1 \r\nHost: b\r\n\r\n";
         let long = [&b"GET /"[..], &[b'x'; 9000], b" HTTP/1.0\n\n"].concat();
@@ -739,6 +797,28 @@ mod tests {
         let expected = [&lenient[..], b"CONNECT a:1 HTTP/1.1\r\n\r\n"].concat();
         assert_taken(Content::Http, &stream, &expected);
         assert!(taken(Content::Http, &long, 1000) == long);
+    }
+
+    #[test]
+    fn lengths_and_codings() {
+        let next = b"GET /1 HTTP/1.1\r\nHost: b\r\n\r\n";
+        for (fields, body) in [
+            ("Content-Length: 0000000000", ""),
+            ("Content-Length: 00000000003", "GET"),
+            ("Content-Length: 3x", ""),
+            ("Transfer-Encoding: identity", ""),
+            ("Transfer-Encoding: gzip, Chunked", "3\r\nGET\r\n0\r\n\r\n"),
+            ("Transfer-Encoding: chunked", ""),
+        ] {
+            let head = format!("POST / HTTP/1.1\r\n{fields}\r\n\r\n");
+            let stream = [head.as_bytes(), body.as_bytes(), next].concat();
+            assert_taken(Content::Http, &stream, &[head.as_bytes(), next].concat());
+        }
+        for (value, expected) in
+            [("1000000020", 1_000_000_020), ("99999999999999999999", u32::MAX), ("", 0), ("-1", 0)]
+        {
+            assert_eq!(length_of(value.as_bytes()), expected, "{value}");
+        }
     }
 
     #[test]
@@ -750,12 +830,13 @@ mod tests {
             assert_taken(Content::Http, &stream, b"");
         }
         let mut sighting = Sighting::default();
-        let mut progress = Progress { phase: &mut 0, body: &mut 0, is_server: true };
+        let mut apart = Apart::default();
+        let mut progress = Progress { is_server: true, ..apart.progress() };
         assert_eq!(sighting.take(Content::Http, trap, true, &mut progress), trap.len());
         assert!(sighting.content.is_none());
         // A body in chunks of which a part is lost.
-        let (mut phase, mut body) = (phase::CHUNKS, 10);
-        let mut progress = Progress { phase: &mut phase, body: &mut body, is_server: false };
+        let mut remembered = Apart { phase: phase::CHUNKS, body: 10, other_body: 0 };
+        let mut progress = remembered.progress();
         progress.skip(Some(10));
         assert!(!progress.may_begin_request(0));
         progress.skip(Some(1));
@@ -779,10 +860,10 @@ mod tests {
 
     #[test]
     fn what_gets_too_long_is_taken_as_it_is() {
-        let (mut phase, mut body) = (0, 0);
+        let mut remembered = Apart::default();
         let mut take = |content, bytes: &[u8], is_all| {
             let mut sighting = Sighting::default();
-            let mut progress = Progress { phase: &mut phase, body: &mut body, is_server: false };
+            let mut progress = remembered.progress();
             let taken = sighting.take(content, bytes, is_all, &mut progress);
             assert_eq!(taken, bytes.len());
             sighting.bytes
@@ -815,11 +896,11 @@ mod tests {
             (vec![&first, &CHANGE_CIPHER_SPEC, &second, &second, &data], 2),
             (vec![&first, &CHANGE_CIPHER_SPEC, &data, &second], 1),
         ] {
-            let (mut phase, mut body, mut held, mut count) = (0, 0, Vec::new(), 0);
+            let (mut remembered, mut held, mut count) = (Apart::default(), Vec::new(), 0);
             for part in stream {
                 let mut sighting = Sighting::default();
                 held.extend_from_slice(part);
-                let mut progress = Progress { phase: &mut phase, body: &mut body, is_server: false };
+                let mut progress = remembered.progress();
                 let taken = sighting.take(Content::Tls, &held, false, &mut progress);
                 held.drain(..taken);
                 count += usize::from(sighting.content.is_some());

@@ -6,8 +6,8 @@
 
 use super::heads::is_from_server;
 use super::{Arrival, FlowData, Recognizer, Stream, adopt, payload_of};
-use crate::detect::tls;
 use crate::detect::{Carrier, Detector, Facts, Label, Payload, Recognised};
+use crate::detect::{proxy_protocol, tls};
 use crate::dns::stream::messages;
 use crate::engine::dns_reading::{Between, DnsReader};
 use crate::flow::key::Direction;
@@ -91,7 +91,7 @@ impl Recognizer {
                 let flow = flows.get_mut(observed.id);
                 return take_other(flow, detector, detected, dns, event);
             }
-            let (bytes, at_start) = match event {
+            let (mut bytes, at_start) = match event {
                 Event::Data { bytes, at_start, .. } => (bytes, at_start),
                 Event::Gap { bytes, .. } | Event::End { bytes, .. } => {
                     let in_step = &mut data.in_step[direction as usize];
@@ -104,6 +104,15 @@ impl Recognizer {
             };
             let mut payload = payload_of(packet, arrival, Carrier::Tcp, direction);
             (payload.bytes, payload.length, payload.at_start) = (bytes, bytes.len(), at_start);
+            let mut skipped = 0;
+            // What comes with the header of a proxy is told by itself.
+            if data.stream == Stream::Detecting
+                && let Some(header) = proxy_protocol::header_length(&payload)
+                && let Some(rest @ [_, ..]) = bytes.get(header..)
+            {
+                (bytes, skipped) = (rest, header);
+                (payload.bytes, payload.length) = (rest, rest.len());
+            }
             // A server of another protocol greets as it always does.
             if data.stream == Stream::Dns
                 && data.detection.awaits(direction)
@@ -146,7 +155,7 @@ impl Recognizer {
                             return Want::Consumed(0);
                         }
                         Recognised::Nothing if data.detection.is_given_up() => data.stream = Stream::Unwanted,
-                        Recognised::Nothing => return Want::Consumed(bytes.len()),
+                        Recognised::Nothing => return Want::Consumed(skipped + bytes.len()),
                     }
                 }
             }
@@ -156,7 +165,7 @@ impl Recognizer {
                 && let Some(mut progress) = data.progress(direction, from_server)
             {
                 let taken = sighting.take(content, bytes, !packet.is_complete(), &mut progress);
-                return Want::Consumed(taken);
+                return Want::Consumed(skipped + taken);
             }
             if data.stream != Stream::Dns {
                 return Want::Close;
@@ -164,7 +173,7 @@ impl Recognizer {
             found = data.detection.label();
             let in_step = &mut data.in_step[direction as usize];
             *in_step |= at_start;
-            Want::Consumed(dns.read_stream(bytes, in_step, &between()))
+            Want::Consumed(skipped + dns.read_stream(bytes, in_step, &between()))
         };
         let segment = Segment::acknowledging(packet);
         reassembler.segment(&mut tcp, id, observed.direction, &segment, arrival.timestamp_ns, &mut consumer);
