@@ -77,9 +77,9 @@ impl Vlans {
 }
 
 /// What is in front of an IP header.
-struct LinkLayer<'a> {
+pub(crate) struct LinkLayer<'a> {
     /// Bytes of it.
-    length: usize,
+    pub(crate) length: usize,
     ethertype: u16,
     vlans: Vlans,
     /// The frame, without what a length in the link layer leaves out.
@@ -90,12 +90,6 @@ struct LinkLayer<'a> {
 #[inline(always)]
 pub(crate) fn is_bare(link_type: u32, frame: &[u8]) -> bool {
     link_type == link_type::ETHERNET && matches!(frame.get(12..14), Some([8, 0] | [0x86, 0xdd]))
-}
-
-/// Bytes in front of the IP header, if the frame is plain.
-#[inline]
-pub(crate) fn link_length(link_type: u32, frame: &[u8]) -> Option<usize> {
-    LinkLayer::read(link_type, frame).map(|link_layer| link_layer.length)
 }
 
 /// Whether the payload of UDP in a frame may begin with an octet that has these two upper bits, if the frame is plain: a
@@ -109,8 +103,9 @@ pub(crate) fn may_begin_with(upper_bits: u8, link_length: usize, frame: &[u8]) -
 }
 
 impl<'a> LinkLayer<'a> {
+    /// Reads the link layer of a frame that may be plain.
     #[inline(always)]
-    fn read(link_type: u32, frame: &'a [u8]) -> Option<Self> {
+    pub(crate) fn read(link_type: u32, frame: &'a [u8]) -> Option<Self> {
         let (length, ethertype) = match link_type {
             link_type::ETHERNET => return Self::read_ethernet(frame),
             link_type::LINUX_SLL => {
@@ -199,8 +194,14 @@ impl<'a> Plain<'a> {
 
     /// Reads anything else.
     #[inline(never)]
-    pub(crate) fn read_other(link_type: u32, frame: &'a [u8]) -> Option<Self> {
-        let LinkLayer { length: link_length, ethertype, vlans, frame } = LinkLayer::read(link_type, frame)?;
+    fn read_other(link_type: u32, frame: &'a [u8]) -> Option<Self> {
+        Self::read_behind(LinkLayer::read(link_type, frame)?)
+    }
+
+    /// Reads what is behind a link layer.
+    #[inline(always)]
+    pub(crate) fn read_behind(link_layer: LinkLayer<'a>) -> Option<Self> {
+        let LinkLayer { length: link_length, ethertype, vlans, frame } = link_layer;
         let &[version, _, l0, l1] = frame.get(link_length..)?.first_chunk()?;
         let plain = match ethertype {
             ethertype::IPV4 if version == 0x45 => {
@@ -398,8 +399,8 @@ mod tests {
         assert_eq!(scope_of(&packet), scope_of_vlans(plain.vlans.as_slice()));
         assert!(packet.tunnels().is_empty() && packet.outer_ip.is_none() && !packet.faults.has_lies());
         if let Some(octet) = plain.payload.first().filter(|_| plain.protocol == protocol::UDP) {
-            let link_length = link_length(link_type, frame).expect("a plain frame");
-            assert!(may_begin_with(octet >> 6, link_length, frame));
+            let link_layer = LinkLayer::read(link_type, frame).expect("a plain frame");
+            assert!(may_begin_with(octet >> 6, link_layer.length, frame));
         }
         assert_eq!(Some(key::of_plain(&plain)), key::of(&packet, 0, 0));
         true

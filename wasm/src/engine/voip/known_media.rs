@@ -11,7 +11,7 @@ use crate::engine::arrival::Frame;
 use crate::engine::rendering::put_layers;
 use crate::engine::{Engine, Input, WIRE};
 use crate::matching::contents::Content;
-use crate::net::plain::{self, Plain};
+use crate::net::plain::{self, LinkLayer, Plain};
 use crate::net::{Packet, link_type, protocol};
 use crate::record::Record;
 use crate::rtp::Header;
@@ -79,14 +79,14 @@ impl Engine {
         {
             return None;
         }
-        let link_length =
-            if IS_BARE { plain::BARE_LENGTH } else { plain::link_length(link_type, record.data)? };
+        let link_layer = if IS_BARE { None } else { Some(LinkLayer::read(link_type, record.data)?) };
+        let link_length = link_layer.as_ref().map_or(plain::BARE_LENGTH, |link_layer| link_layer.length);
         if !plain::may_begin_with(RTP_VERSION, link_length, record.data) {
             return None;
         }
-        let packet = match IS_BARE {
-            true => Plain::read_bare(record.data)?,
-            false => Plain::read_other(link_type, record.data)?,
+        let packet = match link_layer {
+            None => Plain::read_bare(record.data)?,
+            Some(link_layer) => Plain::read_behind(link_layer)?,
         };
         if packet.protocol != protocol::UDP {
             return None;
