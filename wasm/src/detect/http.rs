@@ -10,7 +10,7 @@ const MOST_LINE: usize = 8 << 10;
 /// Most bytes of a head that are waited for.
 const MOST_HEAD: usize = 8 << 10;
 /// Longest method in bytes.
-const MOST_METHOD: usize = 24;
+pub const MOST_METHOD: usize = 24;
 
 /// The registered methods (IANA), and those of UPnP eventing.
 const METHODS: &[&[u8]] = &[
@@ -132,8 +132,12 @@ fn is_version(bytes: &[u8]) -> bool {
 }
 
 fn is_method(bytes: &[u8]) -> bool {
-    (1..=MOST_METHOD).contains(&bytes.len())
-        && bytes.iter().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'-' | b'_' | b'0'..=b'9'))
+    (1..=MOST_METHOD).contains(&bytes.len()) && bytes.iter().all(|byte| is_in_method(*byte))
+}
+
+/// Whether an octet may be in a method's name.
+pub fn is_in_method(octet: u8) -> bool {
+    octet.is_ascii_uppercase() || matches!(octet, b'-' | b'_' | b'0'..=b'9')
 }
 
 fn is_text(bytes: &[u8]) -> bool {

@@ -75,6 +75,7 @@ pub mod pptp;
 pub mod proxy_protocol;
 pub mod ptp;
 pub mod quic;
+mod quic_crypto;
 mod quic_initial;
 pub mod radius;
 pub mod redis;

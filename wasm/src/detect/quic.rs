@@ -1,6 +1,7 @@
-//! QUIC (RFC 9000, RFC 9369): long headers, and the ClientHello in the Initial packets. Of Google's QUIC, which was before
+//! QUIC (RFC 9000, RFC 9369): long headers, and the hellos in the Initial packets. Of Google's QUIC, which was before
 //! them, see [`google_quic`].
 
+use super::quic_crypto::{CryptoStream, varint};
 use super::quic_initial::{InitialKeys, Secrets};
 use super::signature::FirstBytes;
 use super::state::seen;
@@ -16,11 +17,7 @@ use crate::net::Address;
 const MOST_ID: usize = 20;
 /// Least bytes of a datagram with a client's Initial packet (RFC 9000 section 14.1).
 const LEAST_DATAGRAM: usize = 1200;
-/// Longest ClientHello in bytes that is put together.
-const MOST_HELLO: usize = 16 << 10;
-/// Parts of a ClientHello that are held apart.
-const MOST_PARTS: usize = 32;
-/// ClientHellos that are being put together.
+/// Hellos of clients, and of servers, that are being put together.
 const MOST_HELLOS: usize = 512;
 /// How long one may take, nanoseconds.
 const HELLO_FOR_NS: i64 = 30_000_000_000;
@@ -122,15 +119,6 @@ fn is_known(version: u32) -> bool {
 /// Versions that only force a negotiation (RFC 9000 section 15).
 fn is_reserved(version: u32) -> bool {
     version & 0x0f0f_0f0f == 0x0a0a_0a0a
-}
-
-/// A variable-length integer (RFC 9000 section 16), and where it ends.
-fn varint(bytes: &[u8], offset: usize) -> Option<(u64, usize)> {
-    let first = *bytes.get(offset)?;
-    let length = 1usize << (first >> 6);
-    let rest = bytes.get(offset + 1..)?.get(..length - 1)?;
-    let value = rest.iter().fold(u64::from(first & 0x3f), |value, byte| value << 8 | u64::from(*byte));
-    Some((value, offset + length))
 }
 
 impl<'a> Long<'a> {
@@ -455,116 +443,6 @@ impl Hellos {
         (Some(ends) == Ends::of(payload) && when == payload.timestamp_ns)
             .then(|| Hello::parse(self.last.in_order()))?
     }
-}
-
-/// The CRYPTO stream of Initial packets, its parts in any order (RFC 9000 section 19.6).
-#[derive(Default)]
-struct CryptoStream {
-    bytes: Vec<u8>,
-    /// Begin and end of the parts that are there: apart from each other, in order.
-    parts: [(u16, u16); MOST_PARTS],
-    count: usize,
-}
-
-impl CryptoStream {
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.count = 0;
-    }
-
-    /// What is there from the beginning.
-    fn in_order(&self) -> &[u8] {
-        match self.parts.first() {
-            Some((0, end)) if self.count > 0 => self.bytes.get(..usize::from(*end)).unwrap_or_default(),
-            _ => &[],
-        }
-    }
-
-    fn is_complete(&self) -> bool {
-        Hello::parse(self.in_order()).is_some_and(|hello| hello.is_whole())
-    }
-
-    /// Takes the CRYPTO frames of an opened packet. Stops at a frame that does not belong into an Initial packet.
-    fn read_frames(&mut self, frames: &[u8]) {
-        let mut offset = 0;
-        while let Some(kind) = frames.get(offset) {
-            let next = match kind {
-                // PADDING and PING.
-                0 | 1 => Some(offset + 1),
-                2 | 3 => after_acknowledgement(frames, offset),
-                6 => self.read_crypto(frames, offset),
-                _ => None,
-            };
-            let Some(next) = next else { return };
-            offset = next;
-        }
-    }
-
-    fn read_crypto(&mut self, frames: &[u8], offset: usize) -> Option<usize> {
-        let (begin, at) = varint(frames, offset + 1)?;
-        let (length, at) = varint(frames, at)?;
-        let end = at.checked_add(usize::try_from(length).ok()?)?;
-        let data = frames.get(at..end)?;
-        self.insert(usize::try_from(begin).ok()?, data);
-        Some(end)
-    }
-
-    /// What was there first stays; what does not fit into the bounds is left out.
-    fn insert(&mut self, begin: usize, data: &[u8]) {
-        let Some(end) = begin.checked_add(data.len()).filter(|end| *end <= MOST_HELLO) else { return };
-        if data.is_empty() {
-            return;
-        }
-        // Parts that the new one touches become one with it.
-        let (low, high) = (begin as u16, end as u16);
-        let held = self.parts.get(..self.count).unwrap_or_default();
-        let before = held.iter().take_while(|(_, end)| *end < low).count();
-        let touched = held.iter().skip(before).take_while(|(begin, _)| *begin <= high).count();
-        if touched == 0 && self.count == MOST_PARTS {
-            return;
-        }
-        if self.bytes.len() < end {
-            self.bytes.resize(end, 0);
-        }
-        let mut cursor = begin;
-        let mut merged = (low, high);
-        for (part_begin, part_end) in held.iter().skip(before).take(touched) {
-            let gap = usize::from(*part_begin).max(cursor).min(end);
-            copy(&mut self.bytes, begin, data, cursor, gap);
-            cursor = cursor.max(usize::from(*part_end));
-            merged = (merged.0.min(*part_begin), merged.1.max(*part_end));
-        }
-        copy(&mut self.bytes, begin, data, cursor, end);
-        let after = before + touched;
-        self.parts.copy_within(after..self.count, before + 1);
-        if let Some(part) = self.parts.get_mut(before) {
-            *part = merged;
-        }
-        self.count = self.count + 1 - touched;
-    }
-}
-
-/// Copies `data`, which begins at `begin`, into `bytes` from `from` to `to`.
-fn copy(bytes: &mut [u8], begin: usize, data: &[u8], from: usize, to: usize) {
-    if from < to
-        && let Some(target) = bytes.get_mut(from..to)
-        && let Some(source) = data.get(from - begin..to - begin)
-    {
-        target.copy_from_slice(source);
-    }
-}
-
-/// The end of an ACK frame (RFC 9000 section 19.3).
-fn after_acknowledgement(frames: &[u8], offset: usize) -> Option<usize> {
-    let counts = *frames.get(offset)? == 3;
-    let (_, at) = varint(frames, offset + 1)?;
-    let (_, at) = varint(frames, at)?;
-    let (ranges, at) = varint(frames, at)?;
-    let (_, mut at) = varint(frames, at)?;
-    for _ in 0..ranges.min(frames.len() as u64) * 2 + if counts { 3 } else { 0 } {
-        (_, at) = varint(frames, at)?;
-    }
-    Some(at)
 }
 
 fn describe(payload: &Payload, state: &mut FlowState, shared: &mut Shared, facts: &mut Facts) {

@@ -1,6 +1,6 @@
-//! The frames that nearly all traffic is made of, read in a few words: Ethernet, where there may be two VLAN tags, labels or
-//! a PPPoE session, a Linux cooked capture, or no link layer; IPv4 without options or IPv6 without extension headers; TCP or UDP, whole, in no tunnel and no
-//! fragment, with lengths that agree.
+//! The frames that nearly all traffic is made of, read in a few words: Ethernet, where there may be two VLAN tags, labels
+//! or a PPPoE session, a Linux cooked capture, or no link layer; IPv4 without options or IPv6 without extension headers;
+//! TCP or UDP, whole, in no tunnel and no fragment, with lengths that agree.
 //!
 //! Anything else is no [`Plain`] packet. What it says of a frame is what [`Packet`] says of it.
 

@@ -6,7 +6,7 @@ use std::io::Write;
 use super::captured_packet::{self, Header};
 use super::encoder::Json;
 use super::metadata::{self, Metadata};
-use super::protobuf::{Fields, Value};
+use super::protobuf::{Fields, Value, map_entry};
 use super::schema::{Field, Key, Kind, captured_packet as field};
 use super::text::is_steering;
 use super::time::Clock;
@@ -216,14 +216,7 @@ fn put_value(out: &mut Vec<u8>, kind: Kind, value: Option<Value>, depth: u32) {
 }
 
 fn put_map_entry(out: &mut Vec<u8>, entry: &[u8]) {
-    let (mut key, mut text): (&[u8], &[u8]) = (b"", b"");
-    for field in Fields::of(entry) {
-        match field {
-            (1, Value::Bytes(bytes)) => key = bytes,
-            (2, Value::Bytes(bytes)) => text = bytes,
-            _ => {}
-        }
-    }
+    let (key, text) = map_entry(entry);
     put_text(out, key);
     out.push(b':');
     put_text(out, text);

@@ -17,6 +17,19 @@ pub enum Value<'a> {
     Fixed32(u32),
 }
 
+/// Key and value of an entry of a map from text to text.
+pub fn map_entry(entry: &[u8]) -> (&[u8], &[u8]) {
+    let (mut key, mut value): (&[u8], &[u8]) = (b"", b"");
+    for field in Fields::of(entry) {
+        match field {
+            (1, Value::Bytes(bytes)) => key = bytes,
+            (2, Value::Bytes(bytes)) => value = bytes,
+            _ => {}
+        }
+    }
+    (key, value)
+}
+
 /// Appends a base-128 varint.
 #[inline]
 pub fn put_varint(out: &mut Vec<u8>, value: u64) {

@@ -141,7 +141,8 @@ fn passwords_of_kerberos() {
         let expected = (info.map(|_| "KPASSWD"), info.unwrap_or_default().to_owned());
         assert_eq!(first(Udp, (40001, 464), &payload), expected, "{payload:x?}");
         let marked = [&[0, 0], &payload[..2], &payload].concat();
-        if payload.len() + 1 != change.len() {
+        // Over TCP the rest of one that is cut may be in the next segment.
+        if payload.len() >= usize::from(u16::from_be_bytes([payload[0], payload[1]])) {
             assert_eq!(first(Tcp, (40001, 464), &marked), expected, "{payload:x?}");
         }
     }

@@ -1,4 +1,4 @@
-use super::super::tests::{Flow, Random, Sent, from_hex, judge, names, sent};
+use super::super::tests::{Flow, Sent, from_hex, judge, names, sent};
 use super::super::{Carrier, Detector};
 use super::*;
 
@@ -174,26 +174,6 @@ fn tables_stay_within_their_bounds() {
         judge(&mut detector, &mut Flow::default(), &packet);
     }
     assert_eq!(detector.shared().quic.pending.len(), MOST_HELLOS);
-}
-
-#[test]
-fn crypto_streams_equal_a_plain_buffer() {
-    let mut random = Random(3);
-    for _ in 0..300 {
-        let data = random.bytes(200);
-        let mut stream = CryptoStream::default();
-        let mut there = [false; 200];
-        for _ in 0..30 {
-            let from = random.next() as usize % 200;
-            let to = (from + random.next() as usize % 30).min(200);
-            stream.insert(from, &data[from..to]);
-            there[from..to].fill(true);
-            let whole = there.iter().take_while(|one| **one).count();
-            assert_eq!(stream.in_order(), &data[..whole]);
-            let parts = &stream.parts[..stream.count];
-            assert!(parts.windows(2).all(|two| two[0].1 < two[1].0), "{parts:?}");
-        }
-    }
 }
 
 #[test]

@@ -4,9 +4,11 @@
 //! Streams of a protocol that filters ask for stay in order after they got their label ([`Stream::Heads`]); of other
 //! flows, and of streams that got their label before there was such a filter, each packet is looked at by itself.
 
+mod http_requests;
+mod mail_lines;
+
 use super::{Arrival, Label, Recognizer, Stream};
 use crate::detect::registry::SIGNATURES;
-use crate::detect::text_message::{HeaderFields, number};
 use crate::detect::tls_hello::Hello;
 use crate::detect::{http, tls};
 use crate::engine::dns_reading::DnsReader;
@@ -148,86 +150,6 @@ impl Sighting {
         }
     }
 
-    /// Heads of requests. What is in bodies, or comes from the server, is none.
-    fn take_http(&mut self, bytes: &[u8], progress: &mut Progress) -> usize {
-        let mut rest = bytes;
-        loop {
-            if *progress.phase == phase::EXPECTING && !rest.is_empty() {
-                // Refused, the body does not come (RFC 9110 section 10.1.1).
-                if *progress.other_body >= LEAST_FINAL_STATUS {
-                    (*progress.phase, *progress.body) = (phase::REQUESTS, 0);
-                } else {
-                    *progress.phase = if *progress.body == 0 { phase::CHUNKS } else { phase::REQUESTS };
-                }
-            }
-            if *progress.phase != phase::REPLIES {
-                rest = without_body(rest, progress.body);
-            }
-            if rest.is_empty() {
-                return bytes.len();
-            }
-            let taken = match *progress.phase {
-                phase::COMMANDS if REPLY.starts_with(rest.get(..REPLY.len()).unwrap_or(rest)) => {
-                    if rest.len() < REPLY.len() {
-                        return bytes.len() - rest.len();
-                    }
-                    *progress.phase = phase::REPLIES;
-                    continue;
-                }
-                phase::COMMANDS if progress.is_server => return bytes.len(),
-                phase::REPLIES => {
-                    if let Some(Some(status)) =
-                        rest.starts_with(REPLY).then(|| rest.get(STATUS).and_then(number))
-                    {
-                        *progress.body = status;
-                    }
-                    return bytes.len();
-                }
-                phase::CHUNKS | phase::TRAILERS => take_chunk_line(rest, progress),
-                _ => self.take_request(rest, progress),
-            };
-            match taken {
-                Taken::All => return bytes.len(),
-                Taken::Some(length) => rest = rest.get(length..).unwrap_or_default(),
-                Taken::Begun => return bytes.len() - rest.len(),
-            }
-        }
-    }
-
-    fn take_request(&mut self, bytes: &[u8], progress: &mut Progress) -> Taken {
-        // A server passes over empty lines (RFC 9112 section 2.2).
-        let empty_lines = bytes.iter().take_while(|octet| b"\r\n".contains(octet)).count();
-        if empty_lines > 0 {
-            return if empty_lines > MOST_EMPTY_LINES { Taken::All } else { Taken::Some(empty_lines) };
-        }
-        let begin = bytes.get(..MOST_METHOD + 1).unwrap_or(bytes);
-        let method_end = begin.iter().position(|octet| !is_in_method(*octet));
-        if method_end.map_or(begin.len() > MOST_METHOD, |end| end == 0 || begin.get(end) != Some(&b' ')) {
-            return Taken::All;
-        }
-        if let Some(end) = memchr::memchr(b'\n', bytes)
-            && !http::is_request_line(bytes.get(..end).unwrap_or_default().trim_ascii_end())
-        {
-            return Taken::All;
-        }
-        let Some(end) = end_of_head(bytes) else { return Taken::Begun };
-        let head = bytes.get(..end).unwrap_or(bytes);
-        self.add(Content::Http, head);
-        let framing = Framing::of(head);
-        *progress.body = framing.length;
-        // What comes with the head was not waited for.
-        let is_waiting = framing.is_expecting && bytes.len() <= end;
-        *progress.phase = match framing {
-            _ if is_waiting => phase::EXPECTING,
-            Framing { is_chunked: true, .. } => phase::CHUNKS,
-            _ => phase::REQUESTS,
-        };
-        if is_waiting && progress.is_answered {
-            *progress.other_body = 0;
-        }
-        Taken::Some(end)
-    }
-
     fn take_tls(&mut self, bytes: &[u8], Progress { phase, .. }: &mut Progress) -> usize {
         let mut rest = bytes;
         // The second hello of a client, behind a HelloRetryRequest, may come after this record (RFC 8446 appendix D.4).
@@ -259,93 +181,6 @@ impl Sighting {
         }
         bytes.len()
     }
-
-    /// Lines of an SMTP client: the commands with addresses, and the header fields of its mails, which come behind DATA,
-    /// or in the chunks of BDAT (RFC 3030).
-    fn take_mail(&mut self, bytes: &[u8], progress: &mut Progress) -> usize {
-        let mut rest = bytes;
-        loop {
-            let taken = match (*progress.phase, *progress.body) {
-                (phase::CHUNKED_BODY, 1..) => {
-                    let after = without_body(rest, progress.body);
-                    Some(rest.len() - after.len())
-                }
-                (phase::CHUNKED_HEADER, 1..) => {
-                    let chunk = rest.get(..*progress.body as usize);
-                    let taken = self.take_mail_header(chunk.unwrap_or(rest), chunk.is_some(), progress);
-                    *progress.body = progress.body.saturating_sub(taken.unwrap_or(0) as u32);
-                    taken
-                }
-                (phase::HEADER, _) => self.take_mail_header(rest, false, progress),
-                _ => self.take_mail_line(rest, progress),
-            };
-            match taken {
-                Some(length @ 1..) => rest = rest.get(length..).unwrap_or_default(),
-                _ => return bytes.len() - rest.len(),
-            }
-        }
-    }
-
-    /// A header field of a mail, folded or not, or the line that ends the header; none where its end is still to come.
-    /// `is_all`: nothing of the header follows `bytes`.
-    fn take_mail_header(&mut self, bytes: &[u8], is_all: bool, progress: &mut Progress) -> Option<usize> {
-        let end_from = |start: usize| {
-            let at = memchr::memchr(b'\n', bytes.get(start..)?);
-            at.map(|at| start + at + 1).or(is_all.then_some(bytes.len()))
-        };
-        let mut end = end_from(0)?;
-        let is_chunked = *progress.phase == phase::CHUNKED_HEADER;
-        let line = bytes.get(..end)?;
-        match line.trim_ascii_end() {
-            b"" => *progress.phase = if is_chunked { phase::CHUNKED_BODY } else { phase::BODY },
-            b"." if !is_chunked => *progress.phase = phase::COMMANDS,
-            // No header field has such a name: DATA was refused.
-            text if !is_chunked && (begins(text, b"MAIL FROM:") || begins(text, b"RCPT TO:")) => {
-                *progress.phase = phase::COMMANDS;
-                self.add(Content::Mail, line);
-            }
-            _ => {
-                // The next line may go on with it.
-                loop {
-                    match bytes.get(end) {
-                        Some(b' ' | b'\t') => end = end_from(end)?,
-                        None if !is_all => return None,
-                        _ => break,
-                    }
-                }
-                self.add(Content::Mail, bytes.get(..end)?);
-            }
-        }
-        Some(end)
-    }
-
-    /// A command, or a line of the body behind DATA.
-    fn take_mail_line(&mut self, bytes: &[u8], progress: &mut Progress) -> Option<usize> {
-        let end = memchr::memchr(b'\n', bytes)? + 1;
-        let line = bytes.get(..end)?;
-        let text = line.trim_ascii_end();
-        let phase = &mut *progress.phase;
-        if *phase == phase::BODY {
-            if text == b"." {
-                *phase = phase::COMMANDS;
-            }
-        } else if begins(text, b"MAIL FROM:") || begins(text, b"RCPT TO:") {
-            if begins(text, b"MAIL") {
-                *phase = phase::COMMANDS;
-            }
-            self.add(Content::Mail, line);
-        } else if text.eq_ignore_ascii_case(b"DATA") {
-            *phase = phase::HEADER;
-        } else if begins(text, b"BDAT ") {
-            let size = text.get(5..).unwrap_or_default().trim_ascii_start();
-            *progress.body =
-                number(size.split(|octet| *octet == b' ').next().unwrap_or_default()).unwrap_or(0);
-            if *phase == phase::COMMANDS {
-                *phase = phase::CHUNKED_HEADER;
-            }
-        }
-        Some(end)
-    }
 }
 
 /// What is remembered of a direction.
@@ -365,6 +200,10 @@ pub(super) struct Progress<'p> {
 impl Progress<'_> {
     /// So many bytes of the stream are missing, if that is known.
     fn skip(&mut self, missing: Option<u32>) {
+        // That is no length.
+        if *self.phase == phase::REPLIES {
+            return;
+        }
         match missing.and_then(|missing| self.body.checked_sub(missing)) {
             Some(left) => *self.body = left,
             None => {
@@ -401,16 +240,6 @@ impl Apart {
     }
 }
 
-/// What became of the beginning of some bytes.
-enum Taken {
-    /// So many of them are done with.
-    Some(usize),
-    /// They go on.
-    Begun,
-    /// They are none of what is looked for, all of them.
-    All,
-}
-
 /// Where a direction is.
 pub(super) mod phase {
     pub const COMMANDS: u8 = 0;
@@ -440,20 +269,6 @@ pub(super) mod phase {
     }
 }
 
-/// What a response of HTTP begins with, and where its status code is.
-const REPLY: &[u8] = b"HTTP/1.";
-const STATUS: std::ops::Range<usize> = 9..12;
-/// Lower ones announce another (RFC 9110 section 15.2).
-const LEAST_FINAL_STATUS: u32 = 200;
-/// Longest method in bytes.
-const MOST_METHOD: usize = 32;
-/// Longest line in front of a chunk, and trailer, in bytes.
-const MOST_CHUNK_LINE: usize = 4 << 10;
-/// Most bytes of empty lines in front of a request.
-const MOST_EMPTY_LINES: usize = 64;
-/// What a chunk ends with.
-const CHUNK_END_LENGTH: u32 = 2;
-
 /// The record of a client in compatibility mode.
 const CHANGE_CIPHER_SPEC: [u8; 6] = [20, 3, 3, 0, 1, 1];
 
@@ -462,97 +277,6 @@ fn without_body<'a>(bytes: &'a [u8], left: &mut u32) -> &'a [u8] {
     let skipped = bytes.len().min(*left as usize);
     *left -= skipped as u32;
     bytes.get(skipped..).unwrap_or_default()
-}
-
-/// What follows the head of a request (RFC 9112 section 6).
-#[derive(Default)]
-struct Framing {
-    /// Bytes of Content-Length; 0 where there are chunks instead.
-    length: u32,
-    is_chunked: bool,
-    /// It comes when the server says so.
-    is_expecting: bool,
-}
-
-impl Framing {
-    fn of(head: &[u8]) -> Self {
-        let mut framing = Self::default();
-        let mut expects = false;
-        for (name, value) in HeaderFields::of(head) {
-            let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
-            if is(b"Transfer-Encoding") {
-                // The last coding is that of the message.
-                let last = value.rsplit(|octet| *octet == b',').next().unwrap_or_default();
-                framing.is_chunked = last.trim_ascii().eq_ignore_ascii_case(b"chunked");
-            } else if is(b"Content-Length") {
-                framing.length = length_of(value);
-            } else if is(b"Expect") {
-                expects = value.eq_ignore_ascii_case(b"100-continue");
-            }
-        }
-        if framing.is_chunked {
-            framing.length = 0;
-        }
-        framing.is_expecting = expects && (framing.is_chunked || framing.length > 0);
-        framing
-    }
-}
-
-/// A Content-Length; what is beyond measure is the longest one, and 0 what is none.
-fn length_of(value: &[u8]) -> u32 {
-    let digit = |octet: &u8| octet.is_ascii_digit().then(|| u32::from(octet - b'0'));
-    let length = value
-        .iter()
-        .try_fold(0u32, |length, octet| Some(length.saturating_mul(10).saturating_add(digit(octet)?)));
-    length.unwrap_or(0)
-}
-
-/// The line in front of a chunk, or a trailer (RFC 9112 section 7.1).
-fn take_chunk_line(bytes: &[u8], progress: &mut Progress) -> Taken {
-    let Some(end) = memchr::memchr(b'\n', bytes) else {
-        if bytes.len() <= MOST_CHUNK_LINE {
-            return Taken::Begun;
-        }
-        *progress.phase = phase::REQUESTS;
-        return Taken::All;
-    };
-    let line = bytes.get(..end).unwrap_or_default().trim_ascii_end();
-    if *progress.phase == phase::TRAILERS {
-        if line.is_empty() {
-            *progress.phase = phase::REQUESTS;
-        }
-        return Taken::Some(end + 1);
-    }
-    let digits = line.split(|octet| b"; \t".contains(octet)).next().unwrap_or_default();
-    let size = std::str::from_utf8(digits).ok().and_then(|digits| u32::from_str_radix(digits, 16).ok());
-    match size.and_then(|size| size.checked_add(CHUNK_END_LENGTH)) {
-        Some(CHUNK_END_LENGTH) => *progress.phase = phase::TRAILERS,
-        Some(length) => *progress.body = length,
-        // No chunk, or the place is lost: perhaps a request.
-        None => {
-            *progress.phase = phase::REQUESTS;
-            return Taken::Some(0);
-        }
-    }
-    Taken::Some(end + 1)
-}
-
-/// Whether an octet may be in a method's name.
-fn is_in_method(octet: u8) -> bool {
-    octet.is_ascii_uppercase() || octet.is_ascii_digit() || matches!(octet, b'-' | b'_')
-}
-
-fn begins(text: &[u8], word: &[u8]) -> bool {
-    text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
-}
-
-/// Behind the empty line that ends a head.
-fn end_of_head(bytes: &[u8]) -> Option<usize> {
-    memchr::memchr_iter(b'\n', bytes).find_map(|at| {
-        let rest = bytes.get(at + 1..)?;
-        let blank = if rest.starts_with(b"\r\n") { 2 } else { usize::from(rest.starts_with(b"\n")) };
-        (blank > 0).then_some(at + 1 + blank)
-    })
 }
 
 /// Whether a packet comes from a usual port of its protocol, and goes to none.
@@ -710,7 +434,7 @@ mod tests {
     use super::*;
 
     /// What is taken of a stream that is shown in parts of `size` bytes.
-    fn taken(content: Content, stream: &[u8], size: usize) -> Vec<u8> {
+    pub(super) fn taken(content: Content, stream: &[u8], size: usize) -> Vec<u8> {
         let (mut remembered, mut start, mut all) = (Apart::default(), 0, Vec::new());
         for end in (size..stream.len() + size).step_by(size) {
             let mut sighting = Sighting::default();
@@ -740,7 +464,7 @@ mod tests {
         }
     }
 
-    fn assert_taken(content: Content, stream: &[u8], expected: &[u8]) {
+    pub(super) fn assert_taken(content: Content, stream: &[u8], expected: &[u8]) {
         for size in 1..=stream.len() {
             assert_eq!(
                 taken(content, stream, size).escape_ascii().to_string(),
@@ -748,114 +472,6 @@ mod tests {
                 "{content:?} in parts of {size}"
             );
         }
-    }
-
-    #[test]
-    fn requests_are_found_behind_bodies() {
-        let post = b"POST / HTTP/1.1\r\nContent-Length: 30\r\n\r\n";
-        let body = b"GET /no HTTP/1.1\r\nHost: a\r\n\r\nA";
-        let empty = b"GET /0 HTTP/1.1\r\nContent-Length: 0\r\n\r\n";
-        let next = b"GET /1 HTTP/1.1\r\nHost: b\r\n\r\n";
-        assert_eq!(body.len(), 30);
-        let stream = [&post[..], body, empty, next].concat();
-        assert_taken(Content::Http, &stream, &[&post[..], empty, next].concat());
-    }
-
-    #[test]
-    fn requests_are_found_behind_chunks_and_refused_bodies() {
-        let chunked = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
-        let trap = b"GET /no HTTP/1.1\r\nHost: a\r\n\r\n";
-        let chunks = [&b"1;x=y\r\nA\r\n1D\r\n"[..], trap, b"\r\n0\r\nGET: /no HTTP/1.1\r\n\r\n"].concat();
-        assert_eq!(trap.len(), 0x1d);
-        let next = b"GET /1 HTTP/1.1\r\nHost: b\r\n\r\n";
-        let expected = [&chunked[..], next].concat();
-        assert_taken(Content::Http, &[&chunked[..], &chunks, b"\r\n", next].concat(), &expected);
-        let expecting = b"PUT / HTTP/1.1\r\nContent-Length: 30\r\nExpect: 100-Continue\r\n\r\n";
-        let expected = [&expecting[..], next].concat();
-        let like_a_request = [&trap[..], b"x"].concat();
-        for (status, body) in [(417, &b""[..]), (100, &like_a_request), (0, &[b'x'; 30])] {
-            let stream = [&expecting[..], body, next].concat();
-            let (mut remembered, mut given) = (Apart::default(), Vec::new());
-            // That of an earlier response, and what is said then.
-            for (part, status) in [(&stream[..expecting.len()], 200), (&stream[expecting.len()..], status)] {
-                remembered.other_body = status;
-                let mut sighting = Sighting::default();
-                let mut progress = Progress { is_answered: true, ..remembered.progress() };
-                assert_eq!(sighting.take(Content::Http, part, false, &mut progress), part.len());
-                given.extend(sighting.bytes);
-                assert!(remembered.other_body != 200);
-            }
-            assert_eq!(given.escape_ascii().to_string(), expected.escape_ascii().to_string());
-            // What comes with the head is the body, whatever is said of it.
-            if body.len() == 30 {
-                assert_eq!(taken(Content::Http, &stream, stream.len()), expected);
-            }
-        }
-        let lenient = b"GET   /1 HTTP/1.1 \r\nHost: b\r\n\r\n";
-        let long = [&b"GET /"[..], &[b'x'; 9000], b" HTTP/1.0\n\n"].concat();
-        let stream = [&b"\r\n"[..], lenient, b"\r\n\r\n", b"CONNECT a:1 HTTP/1.1\r\n\r\n"].concat();
-        let expected = [&lenient[..], b"CONNECT a:1 HTTP/1.1\r\n\r\n"].concat();
-        assert_taken(Content::Http, &stream, &expected);
-        assert!(taken(Content::Http, &long, 1000) == long);
-    }
-
-    #[test]
-    fn lengths_and_codings() {
-        let next = b"GET /1 HTTP/1.1\r\nHost: b\r\n\r\n";
-        for (fields, body) in [
-            ("Content-Length: 0000000000", ""),
-            ("Content-Length: 00000000003", "GET"),
-            ("Content-Length: 3x", ""),
-            ("Transfer-Encoding: identity", ""),
-            ("Transfer-Encoding: gzip, Chunked", "3\r\nGET\r\n0\r\n\r\n"),
-            ("Transfer-Encoding: chunked", ""),
-        ] {
-            let head = format!("POST / HTTP/1.1\r\n{fields}\r\n\r\n");
-            let stream = [head.as_bytes(), body.as_bytes(), next].concat();
-            assert_taken(Content::Http, &stream, &[head.as_bytes(), next].concat());
-        }
-        for (value, expected) in
-            [("1000000020", 1_000_000_020), ("99999999999999999999", u32::MAX), ("", 0), ("-1", 0)]
-        {
-            assert_eq!(length_of(value.as_bytes()), expected, "{value}");
-        }
-    }
-
-    #[test]
-    fn what_servers_say_is_no_request() {
-        let trap = b"GET /no HTTP/1.1\r\nHost: a\r\n\r\n";
-        for stream in
-            [[&b"HTTP/1.1 200 OK\r\n\r\n"[..], trap].concat(), [&b"HTTP/1.0 100 \r\n\r\n"[..], trap].concat()]
-        {
-            assert_taken(Content::Http, &stream, b"");
-        }
-        let mut sighting = Sighting::default();
-        let mut apart = Apart::default();
-        let mut progress = Progress { is_server: true, ..apart.progress() };
-        assert_eq!(sighting.take(Content::Http, trap, true, &mut progress), trap.len());
-        assert!(sighting.content.is_none());
-        // A body in chunks of which a part is lost.
-        let mut remembered = Apart { phase: phase::CHUNKS, body: 10, other_body: 0 };
-        let mut progress = remembered.progress();
-        progress.skip(Some(10));
-        assert!(!progress.may_begin_request(0));
-        progress.skip(Some(1));
-        assert!(progress.may_begin_request(0));
-    }
-
-    #[test]
-    fn mail_in_chunks() {
-        let stream = b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 14\r\nSubject: x\r\n yBDAT 27 LAST\r\n z\r\nTo: e@f\r\n\r\nMAIL FROM:<>MAIL FROM:<g@h>\r\nBDAT 8 LAST\r\nTo:i@j\r\nMAIL FROM:<>\r\n";
-        let expected = b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nSubject: x\r\n y z\r\nTo: e@f\r\nMAIL FROM:<g@h>\r\nTo:i@j\r\nMAIL FROM:<>\r\n";
-        assert_taken(Content::Mail, stream, expected);
-    }
-
-    #[test]
-    fn mail_that_was_refused_is_no_header() {
-        let stream =
-            b"MAIL FROM:<a@b>\r\nDATA\r\nRSET\r\nMAIL FROM:<c@d>\r\nDATA\r\nTo: e@f\r\n\r\nTo: g@h\r\n.\r\n";
-        let expected = b"MAIL FROM:<a@b>\r\nRSET\r\nMAIL FROM:<c@d>\r\nTo: e@f\r\n";
-        assert_taken(Content::Mail, stream, expected);
     }
 
     #[test]

@@ -7,11 +7,9 @@ use crate::net::{self, Fragment, Transport, Tunnels};
 use crate::rtp::candidates::{Endpoints, Verdict};
 use crate::sip::message::Message;
 use crate::wire::packet_batch::ReceivedPacket;
-use crate::wire::protobuf::{Fields, Value};
+use crate::wire::protobuf::{Fields, Value, map_entry};
 use crate::wire::schema::captured_packet::MATCHED_FILTER_IDS;
-use crate::wire::schema::packet_metadata::DETAILS as DETAILS_FIELD;
-
-const DETAILS: u32 = DETAILS_FIELD.number;
+use crate::wire::schema::packet_metadata::DETAILS;
 
 impl Engine {
     /// Takes up the calls of a hunter. What was in their place.
@@ -101,15 +99,11 @@ impl Engine {
 fn vxlan_of(metadata: &[u8]) -> Option<u32> {
     let (mut is_vxlan, mut id) = (false, None);
     for (number, entry) in Fields::of(metadata) {
-        let (DETAILS, Value::Bytes(entry)) = (number, entry) else { continue };
-        let (mut key, mut value) = (&b""[..], &b""[..]);
-        for field in Fields::of(entry) {
-            match field {
-                (1, Value::Bytes(bytes)) => key = bytes,
-                (2, Value::Bytes(bytes)) => value = bytes,
-                _ => {}
-            }
+        let Value::Bytes(entry) = entry else { continue };
+        if number != DETAILS.number {
+            continue;
         }
+        let (key, value) = map_entry(entry);
         match key {
             b"tunnel" => is_vxlan = value == b"VXLAN",
             b"tunnel_id" => id = number_of(value),
